@@ -1,0 +1,187 @@
+"""Every setting, on one page. Unions are told apart by `kind`; unknown keys are errors."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    model_validator,
+)
+
+TEXT_PATTERNS = (
+    "**/*.md **/*.markdown **/*.txt **/*.rst **/*.html **/*.htm **/*.py **/*.js **/*.ts **/*.jsx **/*.tsx "
+    "**/*.java **/*.go **/*.rs **/*.c **/*.h **/*.cpp **/*.hpp **/*.cs **/*.rb **/*.php **/*.swift **/*.kt "
+    "**/*.scala **/*.sh **/*.sql"
+)
+
+
+def _beside_file(location: str, info: ValidationInfo) -> str:
+    """Make a local path absolute, relative to the configuration file's folder; leave URLs alone."""
+    if "://" in location:
+        return location
+    return str((_folder(info) / Path(location).expanduser()).absolute())
+
+
+def _database_url(url: str, info: ValidationInfo) -> str:
+    """Make the path of a SQLite URL absolute; `sqlite://` alone is a database in memory."""
+    if not url.startswith("sqlite:///"):
+        return url
+    return "sqlite:///" + _beside_file(url.removeprefix("sqlite:///"), info)
+
+
+def _folder(info: ValidationInfo) -> Path:
+    context: dict[str, Any] = info.context or {}
+    return Path(context.get("folder", "."))
+
+
+Location = Annotated[str, AfterValidator(_beside_file)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FilesSource(_Section):
+    """A folder, a single file, or an fsspec URL."""
+
+    kind: Literal["files"] = Field("files", description="Documents are files.")
+    path: Location = Field(description="Folder, file or fsspec URL (s3://, gs://, az://, https://, memory://).")
+    name: str = Field(
+        "", pattern=r"^[^:]*$", description="First part of the document ids. Default: the path as written."
+    )
+    include: tuple[str, ...] = Field(
+        tuple(TEXT_PATTERNS.split()), description="Glob patterns, relative to the path; ** crosses folders."
+    )
+    exclude: tuple[str, ...] = Field((), description="Glob patterns that win over include.")
+    max_bytes: int = Field(50_000_000, gt=0, description="Larger files are set aside, not read.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_after_path(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not given.get("name") and isinstance(given.get("path"), str):
+            written = re.sub(r"^(\./)+|/+$", "", given["path"])
+            return {**given, "name": re.sub(r"[^\w./-]+", "-", written).strip("-") or "files"}
+        return given
+
+
+class Chunking(_Section):
+    """How documents are cut. Sizes are tokens of the embedder's own tokenizer."""
+
+    kind: Literal["auto"] = Field("auto", description="Structure-aware by format: headings, definitions, paragraphs.")
+    max_tokens: int = Field(256, ge=16, description="No chunk is longer; the model's own limit wins.")
+    overlap_tokens: int = Field(0, ge=0, description="Tokens repeated from the chunk before, inside one section.")
+
+    @model_validator(mode="after")
+    def _overlap_leaves_room(self) -> Self:
+        if self.overlap_tokens > self.max_tokens // 2:
+            raise ValueError(f"overlap_tokens is {self.overlap_tokens}, at most half of max_tokens is useful")
+        return self
+
+
+class SentenceTransformersEmbedder(_Section):
+    """A model that runs here, through sentence-transformers."""
+
+    kind: Literal["sentence-transformers"] = Field(description="A local model.")
+    model: str = Field("sentence-transformers/all-MiniLM-L6-v2", description="Hub id or folder of the model.")
+    revision: str | None = Field(None, description="Commit hash on the hub.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps; never part of the fingerprint.")
+    dimensions: int | None = Field(None, gt=0, description="Shorten the vectors, where the model was trained for it.")
+    batch_tokens: int | None = Field(None, gt=0, description="Padded tokens per batch. Default: by device.")
+
+
+class OpenAIEmbedder(_Section):
+    """OpenAI, or a server that speaks its protocol."""
+
+    kind: Literal["openai"] = Field(description="The OpenAI embeddings API.")
+    model: str = Field("text-embedding-3-small", description="The provider's name of the model.")
+    api_key: SecretStr | None = Field(None, description="Default: the environment variable OPENAI_API_KEY.")
+    base_url: str | None = Field(None, description="Another server with the same protocol.")
+    dimensions: int | None = Field(None, gt=0, description="Ask the provider for shorter vectors.")
+    requests_per_minute: int | None = Field(None, gt=0, description="Never send more requests than this.")
+    tokens_per_minute: int | None = Field(None, gt=0, description="Never send more tokens than this.")
+    max_usd: float | None = Field(None, ge=0, description="Stop a run before it costs more.")
+
+
+class HashingEmbedder(_Section):
+    """Feature hashing of words: no model, no meaning, but real vectors; for trials and tests."""
+
+    kind: Literal["hashing"] = Field(description="Words hashed into a vector.")
+    dimensions: int = Field(256, ge=8, description="Length of the vectors.")
+
+
+class QdrantStore(_Section):
+    """Qdrant's engine, embedded in this process."""
+
+    kind: Literal["qdrant"] = Field(description="Qdrant.")
+    path: Location = Field(
+        "./.headrace/qdrant", validate_default=True, description="Folder of the embedded database."
+    )
+    collection: Name | None = Field(None, description="Default: the pipeline's name.")
+
+
+class MemoryStore(_Section):
+    """A collection in this process's memory, gone when it ends; for trials and tests."""
+
+    kind: Literal["memory"] = Field(description="In memory.")
+    collection: Name | None = Field(None, description="Default: the pipeline's name.")
+
+
+class Deletions(_Section):
+    """The guard: deletions above both limits are withheld until they are confirmed."""
+
+    max_count: int = Field(10, ge=0, description="So many deletions are always fine.")
+    max_fraction: float = Field(0.1, ge=0, le=1, description="And so large a share of the known documents.")
+
+
+Source = FilesSource
+Embedder = Annotated[SentenceTransformersEmbedder | OpenAIEmbedder | HashingEmbedder, Field(discriminator="kind")]
+Store = Annotated[QdrantStore | MemoryStore, Field(discriminator="kind")]
+
+
+class Pipeline(_Section):
+    """One YAML file: sources, how to cut and embed them, and the collection to keep equal to them."""
+
+    name: Name = Field(description="Names the pipeline in reports, and its collection and ledger by default.")
+    sources: tuple[Source, ...] = Field(min_length=1, description="Where the documents come from.")
+    chunking: Chunking = Field(default_factory=lambda: Chunking.model_validate({}), description="How to cut.")
+    embedder: Embedder = Field(description="What turns texts into vectors.")
+    store: Store = Field(description="The vector database.")
+    state: DatabaseUrl = Field("", description="URL of the ledger. Default: sqlite:///.headrace/NAME.db")
+    cache: DatabaseUrl = Field(
+        "sqlite:///.headrace/embeddings.db",
+        validate_default=True,
+        description="URL of the embedding cache, shared by all pipelines that name it.",
+    )
+    deletions: Deletions = Field(default_factory=lambda: Deletions.model_validate({}), description="The guard.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _state_after_name(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not given.get("state"):
+            return {**given, "state": f"sqlite:///.headrace/{given.get('name', '')}.db"}
+        return given
+
+    @model_validator(mode="after")
+    def _sources_differ(self) -> Self:
+        names = [source.name for source in self.sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sources are named {twice[0]!r}; give each its own `name`")
+        return self
+
+
+class SyncOptions(_Section):
+    """What one run may be told beside its configuration; the form in the Prefect UI shows these."""
+
+    confirm_deletes: str | None = Field(None, description="PLAN_HASH of the deletions that may go through.")
+    max_usd: float | None = Field(None, ge=0, description="Stop before this run costs more.")
+    wait: bool = Field(False, description="Wait for another run to finish instead of giving up.")
+    paranoid: bool = Field(False, description="Read and hash every document, also where the listing shows no change.")

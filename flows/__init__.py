@@ -1,0 +1,1 @@
+"""Entry points: what happens, in order."""

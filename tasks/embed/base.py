@@ -1,0 +1,36 @@
+"""What the pipeline needs of an embedder."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from tasks.records import EmbeddedBatch, Vector, VectorSpace
+
+
+class Embedder(Protocol):
+    """Opening one is cheap: weights and SDKs load with the first text."""
+
+    @property
+    def space(self) -> VectorSpace:
+        """Known without loading weights."""
+        ...
+
+    @property
+    def usd_per_million_tokens(self) -> float:
+        """0 for local models."""
+        ...
+
+    def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Iterator[EmbeddedBatch]:
+        """Yield each batch as soon as it is there, in any order, each row once; `tokens` counts each text as sent.
+
+        Raises TransientError when retries were used up, ConfigError for a refused key or model,
+        BudgetError before the limit is passed, ServiceError for the rest.
+        """
+        ...
+
+    def embed_query(self, text: str, /) -> Vector:
+        """Use the query side's prefix or input type."""
+        ...
+
+    def close(self) -> None:
+        """Free the device and the connections; the embedder may be used again afterwards."""
+        ...

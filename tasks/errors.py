@@ -1,0 +1,81 @@
+"""The errors Headrace raises. Callers ask the family, never a list of class names.
+
+HeadraceError
+├── ConfigError           the user must change a setting or an argument
+│   └── MissingExtraError … or install an optional dependency
+├── LeaseHeldError        another run works on this pipeline
+│   └── FencedError       … and has overtaken this one
+├── BudgetError           the money limit would be passed
+├── CollectionError       the collection does not fit: other vector space, foreign lineage
+├── TransientError        trying again may help: time-out, 429, 503, a locked file
+├── DocumentError         this document cannot be used: set it aside, go on with the others
+└── ServiceError          a provider, store or disk failed for good: stop the run
+
+Message form: what failed, with the value; what was expected; what to do.
+"""
+
+
+class HeadraceError(Exception):
+    """`exit_code` is the process's exit status when the error ends a command."""
+
+    exit_code = 70
+
+
+class ConfigError(HeadraceError):
+    """The message names file and field where they are known."""
+
+    exit_code = 2
+
+
+class MissingExtraError(ConfigError):
+    """A backend needs a package that is not installed; the message is the pip command."""
+
+    def __init__(self, backend: str, extra: str) -> None:
+        """`extra` is the name in pyproject's optional dependencies."""
+        super().__init__(f"{backend!r} needs an optional dependency: pip install 'headrace[{extra}]'")
+
+
+class LeaseHeldError(HeadraceError):
+    """The message says who holds the lease."""
+
+    exit_code = 3
+
+
+class FencedError(LeaseHeldError):
+    """A newer run took the lease; nothing was committed after that moment."""
+
+
+class BudgetError(HeadraceError):
+    """Raised before the limit is passed; everything already paid is kept."""
+
+    exit_code = 4
+
+
+class CollectionError(HeadraceError):
+    """Going on would mix vector spaces or touch records of somebody else."""
+
+    exit_code = 5
+
+
+class TransientError(HeadraceError):
+    """`retry_after_seconds` is the service's own wish, None when it said nothing."""
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        """Keep the wish beside the message."""
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DocumentError(HeadraceError):
+    """`reason` is a short class name such as 'undecodable' or 'too-large', for counting."""
+
+    exit_code = 1
+
+    def __init__(self, reason: str, message: str) -> None:
+        """Keep the class beside the message."""
+        super().__init__(message)
+        self.reason = reason
+
+
+class ServiceError(HeadraceError):
+    """Retrying was tried or is pointless, and no single document is to blame."""

@@ -1,0 +1,133 @@
+"""The nouns that travel between the stages."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, NewType
+
+import numpy as np
+from numpy.typing import NDArray
+
+DocumentId = NewType("DocumentId", str)  # "<source name>:<path inside the source>"
+PointId = NewType("PointId", str)  # a UUID in its 36-character form
+EmbeddingKey = NewType("EmbeddingKey", bytes)  # 16 bytes
+Vector = NDArray[np.float32]  # shape (dimension,), unit length
+Vectors = NDArray[np.float32]  # shape (n, dimension), rows of unit length
+Format = Literal["markdown", "text", "html", "rst", "code"]
+Payload = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRef:
+    """A document as a listing names it, without its text.
+
+    `hint` changes whenever the source cannot promise that the content is the same; an empty hint promises nothing.
+    """
+
+    id: DocumentId
+    source: str
+    path: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedScope:
+    """A part of a source that could not be listed: ids that start with `prefix` are unknown, not missing."""
+
+    prefix: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What one source holds now. Deletion needs a complete listing: `failed` is empty."""
+
+    source: str
+    refs: tuple[DocumentRef, ...]
+    failed: tuple[FailedScope, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """`text` is normalised: no NUL, no lone surrogate, newlines as \\n. `language` is a code file's suffix."""
+
+    ref: DocumentRef
+    text: str
+    format: Format = "text"
+    language: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """`text` is what is embedded and stored; `tokens` what the model reads for it, prefix and special tokens included.
+
+    `start` is the character offset in the document's text. `headings` is the path of titles above the chunk.
+    """
+
+    text: str
+    tokens: int
+    start: int
+    headings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VectorSpace:
+    """Everything that changes a vector, and nothing that does not (device, batch size, base URL)."""
+
+    provider: str
+    model: str
+    revision: str
+    dimension: int
+    max_tokens: int
+    document_prefix: str = ""
+    query_prefix: str = ""
+    pooling: str = ""
+    normalised: bool = True
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits; equal fingerprints may share cached vectors and a collection."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedBatch:
+    """One answer of the model: `rows` are indices into the texts that were asked for, `vectors[i]` belongs to `rows[i]`.
+
+    `billed_tokens` and `cost_usd` are what the provider charged for this batch, 0 for local models.
+    """
+
+    rows: tuple[int, ...]
+    vectors: Vectors
+    billed_tokens: int = 0
+    cost_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One record for the store; immutable: another payload is another id."""
+
+    id: PointId
+    vector: Vector
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Sentinel:
+    """The mark a run leaves in the store, to notice a lost or restored store or ledger."""
+
+    lineage: str
+    epoch: int
+    space: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A search result; `score` is the cosine similarity."""
+
+    id: PointId
+    score: float
+    payload: Payload
