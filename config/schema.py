@@ -121,9 +121,7 @@ class QdrantStore(_Section):
     """Qdrant's engine, embedded in this process."""
 
     kind: Literal["qdrant"] = Field(description="Qdrant.")
-    path: Location = Field(
-        "./.headrace/qdrant", validate_default=True, description="Folder of the embedded database."
-    )
+    path: Location = Field("./.headrace/qdrant", validate_default=True, description="Folder of the embedded database.")
     collection: Name | None = Field(None, description="Default: the pipeline's name.")
 
 
@@ -176,6 +174,12 @@ class Pipeline(_Section):
         if twice:
             raise ValueError(f"two sources are named {twice[0]!r}; give each its own `name`")
         return self
+
+    def limited_to(self, max_usd: float | None) -> Self:
+        """The same pipeline with the run's own money limit, where one is given and the embedder costs money."""
+        if max_usd is None or not isinstance(self.embedder, OpenAIEmbedder):
+            return self
+        return self.model_copy(update={"embedder": self.embedder.model_copy(update={"max_usd": max_usd})})
 
 
 class SyncOptions(_Section):

@@ -23,12 +23,14 @@ class DocumentRef:
     """A document as a listing names it, without its text.
 
     `hint` changes whenever the source cannot promise that the content is the same; an empty hint promises nothing.
+    `size_bytes` is 0 where the listing does not tell; it only bounds how much is read at once.
     """
 
     id: DocumentId
     source: str
     path: str
     hint: str = ""
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`text` is normalised: no NUL, no lone surrogate, newlines as \\n. `language` is a code file's suffix."""
+    """`text` is normalised: no NUL, no lone surrogate, line feeds only. `language` is a code file's suffix."""
 
     ref: DocumentRef
     text: str
@@ -95,7 +97,7 @@ class VectorSpace:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedBatch:
-    """One answer of the model: `rows` are indices into the texts that were asked for, `vectors[i]` belongs to `rows[i]`.
+    """One answer of the model: `rows` are indices into the texts asked for, `vectors[i]` belongs to `rows[i]`.
 
     `billed_tokens` and `cost_usd` are what the provider charged for this batch, 0 for local models.
     """

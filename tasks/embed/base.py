@@ -1,9 +1,9 @@
 """What the pipeline needs of an embedder."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from tasks.records import EmbeddedBatch, Vector, VectorSpace
+from tasks.records import EmbeddedBatch, EmbeddingKey, Vector, Vectors, VectorSpace
 
 
 class Embedder(Protocol):
@@ -33,4 +33,16 @@ class Embedder(Protocol):
 
     def close(self) -> None:
         """Free the device and the connections; the embedder may be used again afterwards."""
+        ...
+
+
+class VectorCache(Protocol):
+    """Where a paid vector is kept before anything else happens with it."""
+
+    def missing(self, keys: Iterable[EmbeddingKey]) -> set[EmbeddingKey]:
+        """Those of `keys` that would have to be paid for."""
+        ...
+
+    def put(self, keys: Sequence[EmbeddingKey], vectors: Vectors, tokens: Sequence[int]) -> None:
+        """Durable when it returns."""
         ...

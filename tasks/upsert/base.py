@@ -1,13 +1,14 @@
 """What the pipeline needs of a vector database."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from tasks.records import Hit, Payload, Point, PointId, Sentinel, Vector
+from tasks.records import EmbeddingKey, Hit, Payload, Point, PointId, Sentinel, Vector
+from tasks.windows import DocumentPlan, Failure
 
 
 class VectorStore(Protocol):
-    """One collection of one vector database, cosine similarity. Calls from several threads are serialised by the store."""
+    """One collection of one vector database, cosine similarity; the store serialises calls from several threads."""
 
     def ensure(self, dimension: int, /) -> None:
         """Create the collection where it is missing; CollectionError when it holds vectors of another dimension."""
@@ -54,4 +55,28 @@ class VectorStore(Protocol):
 
     def close(self) -> None:
         """Flush and release the store's lock."""
+        ...
+
+
+class WriteAheadLedger(Protocol):
+    """What is recorded round a write to the store."""
+
+    def intend(self, plans: Sequence[DocumentPlan], /) -> None:
+        """Before: what may be in the store from now on."""
+        ...
+
+    def flip(self, plans: Sequence[DocumentPlan], /) -> None:
+        """After the acknowledgement: what is in the store."""
+        ...
+
+    def set_aside(self, failures: Sequence[Failure], /) -> None:
+        """Documents that could not be used."""
+        ...
+
+
+class VectorSource(Protocol):
+    """Where the vectors of new points come from."""
+
+    def get(self, keys: Iterable[EmbeddingKey], /) -> dict[EmbeddingKey, Vector]:
+        """Keys that are not held are left out."""
         ...

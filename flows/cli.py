@@ -1,0 +1,100 @@
+"""The `headrace` command: reads the arguments, runs one command, says how it went.
+
+Exit codes: 0 done, 1 partial, 2 usage or configuration, 3 locked, 4 budget, 5 refused, 25 deletions withheld,
+70 anything unforeseen. With --json one JSON object, and nothing else, is on stdout.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from flows import commands
+from tasks.console.answer import Answer
+
+COMMANDS = {
+    "init": "write a commented configuration for a folder",
+    "plan": "say what a sync would do and cost: no embedding call, no write",
+    "sync": "make the collection equal to the sources",
+    "search": "find the chunks nearest to a query",
+    "status": "show the pipeline's state, last runs and quarantine",
+    "schema": "print the JSON Schema of the configuration, for editors",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        answer: Answer = getattr(commands, options.command)(options)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; the next run goes on from here\n")
+        return 130
+    except Exception as error:
+        if options.debug:
+            raise
+        return _fail(options, error)
+    text = json.dumps(answer.shape, ensure_ascii=False, indent=2) if options.json else answer.text
+    sys.stdout.write(text + "\n")
+    return answer.exit_code
+
+
+def _fail(options: argparse.Namespace, error: Exception) -> int:
+    from tasks.errors import HeadraceError
+
+    code = error.exit_code if isinstance(error, HeadraceError) else 70
+    message = str(error) if isinstance(error, HeadraceError) else f"unforeseen {type(error).__name__}: {error}"
+    if options.json:
+        outcome = "locked" if code == 3 else "failed"
+        shape: dict[str, Any] = {"command": options.command, "outcome": outcome, "exit_code": code, "error": message}
+        sys.stdout.write(json.dumps(shape, ensure_ascii=False, indent=2) + "\n")
+    sys.stderr.write(f"headrace {options.command}: {message}\n")
+    if code == 70:
+        sys.stderr.write("run again with --debug to see where it happened\n")
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="headrace", description="Keeps a vector database equal to its document sources."
+    )
+    known = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="put one JSON object, and nothing else, on stdout")
+    shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    each = {
+        name: known.add_parser(name, help=text, description=text, parents=[shared]) for name, text in COMMANDS.items()
+    }
+    each["init"].add_argument("folder", nargs="?", default=".", help="the folder to index (default: this one)")
+    for name in ("plan", "sync", "search", "status"):
+        each[name].add_argument("config", metavar="CONFIG", help="the pipeline's YAML file")
+    _add_run_options(each["sync"])
+    each["plan"].add_argument("--paranoid", action="store_true", help="read and hash every document")
+    each["search"].add_argument("query", metavar="QUERY", help="what to look for")
+    each["search"].add_argument("--limit", type=_positive, default=5, help="how many results (default: 5)")
+    each["search"].add_argument(
+        "--filter", action="append", default=[], metavar="KEY=VALUE", help="only records with this metadata; repeatable"
+    )
+    return parser
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--confirm-deletes", metavar="PLAN_HASH", help="let exactly these deletions through, once")
+    parser.add_argument("--max-usd", type=float, metavar="USD", help="stop before this run costs more")
+    parser.add_argument("--wait", action="store_true", help="wait for another run to end instead of giving up")
+    parser.add_argument("--paranoid", action="store_true", help="read and hash every document")
+    parser.add_argument(
+        "--track", action="store_true", help="run as a Prefect flow, with a temporary server if need be"
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

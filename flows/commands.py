@@ -1,0 +1,117 @@
+"""What each command does. Heavy parts are imported where they are used: `headrace --help` answers at once."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from config.schema import SyncOptions
+from tasks.console.answer import Answer
+from tasks.sync.report import Report
+
+
+def init(options: argparse.Namespace) -> Answer:
+    """Write a configuration into the folder."""
+    from config.template import write_config
+
+    path = write_config(Path(options.folder), Path(options.folder) / "headrace.yaml")
+    return Answer({"path": str(path)}, f"wrote {path}\nnext: headrace plan {path}")
+
+
+def schema(_options: argparse.Namespace) -> Answer:
+    """The JSON Schema of the configuration."""
+    from config.read import json_schema
+
+    shape = json_schema()
+    return Answer(shape, json.dumps(shape, indent=2))
+
+
+def plan(options: argparse.Namespace) -> Answer:
+    """Say what a sync would do; exit 25 where the guard would withhold deletions."""
+    from config.read import read_pipeline
+    from tasks.console.progress import TerminalProgress
+    from tasks.console.text import report_text
+    from tasks.sync.preview import preview
+    from tasks.sync.session import open_session
+
+    pipeline = read_pipeline(Path(options.config))
+    with (
+        open_session(pipeline, read_only=True) as session,
+        TerminalProgress(pipeline.name, quiet=options.json) as progress,
+    ):
+        shape = preview(session, SyncOptions(paranoid=options.paranoid), progress).as_json()
+    return Answer(shape, report_text(shape))
+
+
+def sync(options: argparse.Namespace) -> Answer:
+    """Run tracked where a Prefect API answers or --track asks for it, directly otherwise: the same stages in both."""
+    from config.prefect_api import configured_url, is_healthy
+    from tasks.console.text import report_text
+
+    run = SyncOptions(
+        confirm_deletes=options.confirm_deletes,
+        max_usd=options.max_usd,
+        wait=options.wait,
+        paranoid=options.paranoid,
+    )
+    url = configured_url()
+    if options.track or (url and is_healthy(url)):
+        report = _sync_tracked(options.config, run)
+    else:
+        if not options.json:
+            sys.stderr.write(_why_direct(url) + "\n")
+        report = _sync_directly(options, run)
+    return Answer(report.as_json(), report_text(report.as_json()), report.exit_code)
+
+
+def search(options: argparse.Namespace) -> Answer:
+    """Nearest chunks, best first."""
+    from config.read import read_pipeline
+    from tasks.console.text import hits_text
+    from tasks.sync.query import parse_filters, search_collection
+    from tasks.sync.session import open_session
+
+    filters = parse_filters(options.filter)
+    with open_session(read_pipeline(Path(options.config)), read_only=True) as session:
+        hits = search_collection(session, options.query, options.limit, filters)
+    return Answer(hits, hits_text(hits))
+
+
+def status(options: argparse.Namespace) -> Answer:
+    """State, last runs and quarantine, from the ledger alone: it answers while a sync runs."""
+    from config.read import read_pipeline
+    from tasks.console.text import status_text
+    from tasks.sync.query import describe
+    from tasks.sync.session import open_session
+
+    with open_session(read_pipeline(Path(options.config)), read_only=True) as session:
+        shape = describe(session)
+    return Answer(shape, status_text(shape))
+
+
+def _sync_directly(options: argparse.Namespace, run: SyncOptions) -> Report:
+    from config.read import read_pipeline
+    from tasks.console.progress import TerminalProgress
+    from tasks.sync.order import synchronise
+    from tasks.sync.session import open_session
+    from tasks.sync.stages import DirectStages
+
+    pipeline = read_pipeline(Path(options.config)).limited_to(run.max_usd)
+    with open_session(pipeline) as session, TerminalProgress(pipeline.name, quiet=options.json) as progress:
+        return synchronise(session, run, DirectStages(), progress)
+
+
+def _sync_tracked(config: str, run: SyncOptions) -> Report:
+    from flows.sync import sync as flow
+    from tasks.sync.report import IncompleteRunError, report_from
+
+    try:
+        return report_from(flow(str(Path(config).absolute()), run))
+    except IncompleteRunError as error:
+        return error.report
+
+
+def _why_direct(url: str | None) -> str:
+    if url:
+        return f"no Prefect server answers at {url}; running without it"
+    return "running without Prefect; for its UI: `prefect server start`, then set PREFECT_API_URL"

@@ -1,0 +1,55 @@
+"""Makes a collection equal to its sources, as a tracked Prefect flow.
+
+    python -m flows.sync config/examples/quickstart.yaml
+
+The chain, for one window of documents after the other, three of them on their way at a time:
+
+    list -> diff -> ( load -> chunk -> dedupe -> embed -> upsert ) -> guarded deletions -> report
+
+Each stage is a task of its own name; `tasks.sync.order` says what happens round it, the same for a run without Prefect.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from config.read import read_pipeline
+from config.schema import SyncOptions
+from tasks.sync.artifacts import ArtifactProgress
+from tasks.sync.order import synchronise
+from tasks.sync.report import IncompleteRunError
+from tasks.sync.session import open_session
+from tasks.sync.tracked import TrackedStages
+
+
+def _run_name() -> str:
+    return f"sync {Path(flow_run.parameters['config']).stem}"
+
+
+@flow(name="sync", flow_run_name=_run_name, persist_result=False)
+def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any]:  # noqa: B008 - frozen, shown in the form
+    """Make the collection equal to the sources.
+
+    Args:
+        config: The pipeline's YAML file, as the worker finds it.
+        options: What this one run may do beside its configuration.
+
+    Returns:
+        The report of `headrace sync --json`. A run that is not wholly done fails: never green over a wrong index.
+
+    """
+    pipeline = read_pipeline(Path(config)).limited_to(options.max_usd)
+    progress = ArtifactProgress(pipeline.name)
+    with open_session(pipeline) as session:
+        report = synchronise(session, options, TrackedStages(), progress)
+    progress.end(report)
+    if report.exit_code:
+        raise IncompleteRunError(report)
+    return report.as_json()
+
+
+if __name__ == "__main__":
+    sync(sys.argv[1])

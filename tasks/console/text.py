@@ -1,0 +1,74 @@
+"""Reports as a person reads them."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SNIPPET_CHARACTERS = 320
+
+
+def report_text(report: Mapping[str, Any]) -> str:
+    """The outcome of a sync, or what a plan would do, in five lines and its notes."""
+    documents, chunks, tokens = report["documents"], report["chunks"], report["tokens"]
+    lines = [
+        f"{report['pipeline']}: {report.get('outcome', 'plan')}",
+        "  documents  " + _counts(documents),
+        "  chunks     " + _counts(chunks),
+        f"  tokens     {tokens['embedded']:,} embedded, {tokens['reused']:,} reused; ${report['cost_usd']:.4f}",
+    ]
+    if "seconds" in report:
+        stages = {name: value for name, value in report["seconds"].items() if name != "total"}
+        spent = ", ".join(f"{name} {value:.2f}" for name, value in stages.items())
+        lines.append(f"  seconds    {report['seconds']['total']:.2f} in all ({spent})")
+    elif report["eta_seconds"] is not None:
+        lines.append(f"  seconds    about {report['eta_seconds']:.0f} of embedding")
+    if "eta_seconds" in report:
+        lines.append(f"  plan hash  {report['plan_hash']}")
+    return "\n".join([*lines, *(f"  ! {note}" for note in report["notes"])])
+
+
+def hits_text(hits: Sequence[Mapping[str, Any]]) -> str:
+    """Search results, best first, with the start of each text."""
+    if not hits:
+        return "nothing found: the collection is empty, or no record passes the filter"
+    return "\n\n".join(_hit_text(hit) for hit in hits)
+
+
+def status_text(status: Mapping[str, Any]) -> str:
+    """State of a pipeline, its last runs and its quarantine."""
+    counts = status["counts"]
+    lines = [
+        f"{status['pipeline']}: {counts['documents']:,} documents, {counts['live']:,} chunks"
+        f" in {status['collection']!r} ({status['store']})",
+        f"  model      {status['model']}, {status['dimension']} dimensions, space {status['space']}",
+        f"  points     {counts['live']:,} live, {counts['pending']:,} pending, {counts['doomed']:,} doomed,"
+        f" {counts['gone']:,} gone",
+        f"  running    {status['running'] or 'no'}",
+    ]
+    lines += [f"  run        {_run_text(run)}" for run in status["runs"]] or ["  run        none yet"]
+    lines += [f"  set aside  {one['document']}: {one['message']} ({one['attempts']} x)" for one in status["quarantine"]]
+    return "\n".join(lines)
+
+
+def _run_text(run: Mapping[str, Any]) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run["started_at"]))
+    report = run["report"]
+    if report is None:
+        return f"{when}  did not end"
+    documents, chunks = report["documents"], report["chunks"]
+    return (
+        f"{when}  {run['outcome']}: {documents['listed']:,} listed, {documents['added']:,} added,"
+        f" {documents['changed']:,} changed, {documents['deleted']:,} deleted; {chunks['embedded']:,} chunks embedded,"
+        f" {report['seconds']['total']:.1f} s"
+    )
+
+
+def _hit_text(hit: Mapping[str, Any]) -> str:
+    heading = hit["metadata"].get("heading") or hit["metadata"].get("title") or ""
+    text = " ".join(str(hit["text"]).split())
+    short = text if len(text) <= SNIPPET_CHARACTERS else text[:SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " …"
+    return f"{hit['score']:.3f}  {hit['document']}" + (f"  ({heading})" if heading else "") + f"\n       {short}"
+
+
+def _counts(group: Mapping[str, int]) -> str:
+    return ", ".join(f"{value:,} {name}" for name, value in group.items() if value) or "none"

@@ -1,0 +1,84 @@
+"""Who is who: the ids and hashes of documents, texts and points.
+
+A content hash says whether to embed; it never says which record this is. Money is shared, rows are not: the same text
+in two documents is paid once and stored as two points. A point's id names its whole payload and the life in which it
+was written, so no late write of a dead process can change a point that is alive.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tasks.dedupe.database import encode_json
+from tasks.records import Chunk, Document, DocumentId, EmbeddingKey, Payload, PointId, VectorSpace
+
+NAMESPACE = uuid.UUID("a07f2b6e-5b0c-5f0e-9a56-6d1c0d1c1a4e")
+PAYLOAD_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a pipeline puts into every id: its name, the vector space and how its chunks are cut."""
+
+    pipeline: str
+    space: VectorSpace
+    chunking: str
+
+    @property
+    def shape(self) -> str:
+        """16 hexadecimal digits; another shape makes every stored version stale."""
+        return _digest(self.pipeline, self.space.fingerprint, self.chunking, PAYLOAD_VERSION)[:16]
+
+
+def document_version(identity_shape: str, document: Document) -> str:
+    """Changes with the text, the metadata and everything that shapes the points."""
+    return _digest(identity_shape, document.text, document.format, document.language, dict(document.metadata))
+
+
+def embedding_key(space_fingerprint: str, text: str) -> EmbeddingKey:
+    """Same space and same text: the same vector, whoever asks."""
+    joined = f"{space_fingerprint}\0{text}".encode()
+    return EmbeddingKey(hashlib.blake2b(joined, digest_size=16).digest())
+
+
+def point_id(key: str, life: int) -> PointId:
+    """An id is used for one payload in one life, and never again while the ledger remembers it."""
+    return PointId(str(uuid.uuid5(NAMESPACE, f"{key}:{life}")))
+
+
+def payloads(identity: Identity, document: Document, chunks: Sequence[Chunk]) -> dict[str, tuple[Payload, Chunk]]:
+    """By payload key, in order. The `headrace` part lets a lost ledger be rebuilt from the store."""
+    space = identity.space.fingerprint
+    shared: dict[str, str] = {**document.metadata, "source": document.ref.source, "document": document.ref.path}
+    found: dict[str, tuple[Payload, Chunk]] = {}
+    for position, chunk in enumerate(chunks):
+        metadata: Payload = {**shared, "position": position}
+        if chunk.headings:
+            metadata["heading"] = " > ".join(chunk.headings)
+        bookkeeping: Payload = {
+            "pipeline": identity.pipeline,
+            "document": document.ref.id,
+            "space": space,
+            "embedding": embedding_key(space, chunk.text).hex(),
+        }
+        payload: Payload = {"text": chunk.text, "metadata": metadata, "headrace": bookkeeping}
+        key = payload_key(payload)
+        bookkeeping["key"] = key
+        found[key] = (payload, chunk)
+    return found
+
+
+def payload_key(payload: Payload) -> str:
+    """32 hexadecimal digits over the whole payload, without the key itself."""
+    bookkeeping = {name: value for name, value in payload["headrace"].items() if name != "key"}
+    return _digest({**payload, "headrace": bookkeeping})
+
+
+def document_of(payload: Payload) -> DocumentId:
+    """The document that a stored record belongs to."""
+    return DocumentId(payload["headrace"]["document"])
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.blake2b(encode_json(parts).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,177 @@
+"""The ledger: a write-ahead record of what may be in the store.
+
+Every write is one transaction that first checks the lease's epoch, so an overtaken run stops at its next commit.
+Nothing is in the store that is not here first (intent), nothing is LIVE that the store has not acknowledged (flip),
+and nothing is forgotten before the store was read and did not have it (settle).
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from tasks.dedupe.database import Database, many, select_in
+from tasks.dedupe.tables import DOOMED, GONE, LEDGER, LIVE, PENDING
+from tasks.errors import FencedError
+from tasks.records import DocumentId, EmbeddingKey, PointId
+from tasks.windows import DocumentPlan, Failure
+
+_PUT_POINT = (
+    "INSERT INTO point (id, document, key, embedding, state) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO UPDATE SET state = excluded.state, gone_at = NULL"
+)
+_PUT_DOCUMENT = (
+    "INSERT INTO document (id, source, version, hint, chunks, tokens) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO UPDATE SET source = excluded.source, version = excluded.version, hint = excluded.hint,"
+    " chunks = excluded.chunks, tokens = excluded.tokens"
+)
+_SOIL_DOCUMENT = (
+    "INSERT INTO document (id, source, version, hint, chunks, tokens) VALUES (?, ?, NULL, '', 0, 0)"
+    " ON CONFLICT (id) DO UPDATE SET version = NULL, hint = ''"
+)
+_SET_ASIDE = (
+    "INSERT INTO quarantine (document, reason, message, attempts, since) VALUES (?, ?, ?, 1, ?)"
+    " ON CONFLICT (document) DO UPDATE SET reason = excluded.reason, message = excluded.message,"
+    " attempts = quarantine.attempts + 1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDocument:
+    """`version` None: dirty, some of its points may be missing or too many."""
+
+    version: str | None
+    hint: str
+    source: str
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPoint:
+    """`state` is one of PENDING, LIVE, DOOMED and GONE."""
+
+    id: PointId
+    key: str
+    state: str
+
+
+class Ledger:
+    """One pipeline's ledger; `epoch` is set by the lease, and writes without it are refused."""
+
+    def __init__(self, url: str) -> None:
+        """`url` is a SQLAlchemy URL of a SQLite database."""
+        self.database = Database(url, LEDGER)
+        self.epoch: int | None = None
+
+    def documents(self) -> dict[DocumentId, KnownDocument]:
+        """Everything known, in one pass."""
+        with self.database.read() as connection:
+            rows = connection.exec_driver_sql("SELECT id, version, hint, source, chunks FROM document")
+            return {DocumentId(row[0]): KnownDocument(*row[1:]) for row in rows}
+
+    def points(self, documents: Sequence[DocumentId]) -> dict[DocumentId, list[KnownPoint]]:
+        """Points of the given documents in every state; documents without points are left out."""
+        found: dict[DocumentId, list[KnownPoint]] = {}
+        sql = "SELECT document, id, key, state FROM point WHERE document IN ({})"
+        with self.database.read() as connection:
+            for owner, *rest in select_in(connection, sql, documents):
+                found.setdefault(owner, []).append(KnownPoint(*rest))
+        return found
+
+    def leaving(self, state: str, before: float | None = None) -> list[PointId]:
+        """Ids of DOOMED or GONE points, those gone before the given time if one is given."""
+        sql = "SELECT id FROM point WHERE state = ? AND (? IS NULL OR gone_at < ?)"
+        with self.database.read() as connection:
+            return [row[0] for row in connection.exec_driver_sql(sql, (state, before, before))]
+
+    def states(self) -> dict[PointId, str]:
+        """Every point there is, in one pass; for verification only."""
+        with self.database.read() as connection:
+            return {row[0]: row[1] for row in connection.exec_driver_sql("SELECT id, state FROM point")}
+
+    def intend(self, plans: Sequence[DocumentPlan]) -> None:
+        """Before the store is touched: the documents are dirty, their new points PENDING.
+
+        Dirty matters: without it a source that goes back to the old version after a crash looks unchanged.
+        """
+        with self.fenced("intend") as connection:
+            many(connection, _SOIL_DOCUMENT, [(plan.id, plan.source) for plan in plans])
+            many(connection, _PUT_POINT, list(_point_rows(plans, PENDING)))
+
+    def flip(self, plans: Sequence[DocumentPlan]) -> None:
+        """After the acknowledgement, at one stroke: new points LIVE, old ones DOOMED, documents at their version."""
+        with self.fenced("flip") as connection:
+            many(connection, _PUT_POINT, list(_point_rows(plans, LIVE)))
+            many(connection, "UPDATE point SET state = 'DOOMED' WHERE id = ?", [(i,) for p in plans for i in p.doom])
+            many(
+                connection,
+                _PUT_DOCUMENT,
+                [(p.id, p.source, p.version, p.hint, p.chunks, p.tokens) for p in plans],
+            )
+            many(connection, "DELETE FROM quarantine WHERE document = ?", [(plan.id,) for plan in plans])
+
+    def drop(self, documents: Sequence[DocumentId]) -> None:
+        """The documents left the source, proven by a complete listing: all their points are DOOMED."""
+        ids = [(document,) for document in documents]
+        with self.fenced("drop") as connection:
+            many(connection, "UPDATE point SET state = 'DOOMED' WHERE document = ? AND state <> 'GONE'", ids)
+            many(connection, "DELETE FROM document WHERE id = ?", ids)
+            many(connection, "DELETE FROM quarantine WHERE document = ?", ids)
+
+    def mark_gone(self, ids: Sequence[PointId], now: float) -> None:
+        """The store acknowledged their deletion; the grace time starts."""
+        with self.fenced("gone") as connection:
+            many(connection, "UPDATE point SET state = 'GONE', gone_at = ? WHERE id = ?", [(now, i) for i in ids])
+
+    def settle(self, absent: Sequence[PointId], back: Sequence[PointId], now: float) -> None:
+        """After the grace time: forget what is proven absent; what came back starts its grace time again."""
+        with self.fenced("settle") as connection:
+            many(connection, "DELETE FROM point WHERE id = ? AND state = 'GONE'", [(i,) for i in absent])
+            many(connection, "UPDATE point SET gone_at = ? WHERE id = ?", [(now, i) for i in back])
+
+    def suspect(
+        self, missing: Sequence[PointId], strays: Sequence[tuple[PointId, DocumentId, str, str, EmbeddingKey]]
+    ) -> None:
+        """Repair: points the store lost are PENDING again, strays (id, document, source, key, embedding) are adopted.
+
+        Their documents become dirty, so the next windows write what is wanted and doom the rest.
+        """
+        with self.fenced("suspect") as connection:
+            rows = select_in(connection, "SELECT DISTINCT document, '' FROM point WHERE id IN ({})", missing)
+            soiled = [tuple(row) for row in rows] + [(stray[1], stray[2]) for stray in strays]
+            many(connection, _SOIL_DOCUMENT, soiled)
+            many(connection, "UPDATE point SET state = 'PENDING' WHERE id = ?", [(i,) for i in missing])
+            many(connection, _PUT_POINT, [(i, owner, key, e, PENDING) for i, owner, _, key, e in strays])
+
+    def set_aside(self, failures: Sequence[Failure]) -> None:
+        """Quarantine: the last good version of these documents stays as it is."""
+        now = time.time()
+        with self.fenced("set aside") as connection:
+            many(connection, _SET_ASIDE, [(f.id, f.reason, f.message, now) for f in failures])
+
+    @contextmanager
+    def fenced(self, label: str) -> Iterator[Connection]:
+        """One fenced transaction; `label` names the step in errors."""
+        with self.database.write() as connection:
+            newest = connection.exec_driver_sql("SELECT epoch FROM lease").scalar()
+            if self.epoch is None or newest != self.epoch:
+                raise FencedError(
+                    f"another run took the lease (epoch {newest}, ours {self.epoch}); {label!r} was not committed"
+                )
+            yield connection
+
+    def close(self) -> None:
+        """Release the file."""
+        self.database.close()
+
+
+def _point_rows(plans: Sequence[DocumentPlan], state: str) -> Iterator[tuple[Any, ...]]:
+    for plan in plans:
+        for new in plan.put:
+            yield new.id, plan.id, new.key, new.embedding, state
+
+
+__all__ = ["DOOMED", "GONE", "LIVE", "PENDING", "KnownDocument", "KnownPoint", "Ledger"]

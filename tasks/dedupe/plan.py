@@ -1,0 +1,100 @@
+"""What must change, as pure functions of what is and what should be: no clock, no file, no database."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tasks.dedupe.identity import point_id
+from tasks.dedupe.ledger import KnownDocument, KnownPoint
+from tasks.dedupe.tables import LIVE, PENDING
+from tasks.records import DocumentId, DocumentRef, FailedScope, PointId
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """`unchanged` are as the ledger knows them, `to_read` may have changed, `missing` were not listed.
+
+    `unknown` were not listed either, but belong to a part of the source that could not be listed.
+    """
+
+    unchanged: tuple[DocumentRef, ...]
+    to_read: tuple[DocumentRef, ...]
+    missing: tuple[DocumentId, ...]
+    unknown: tuple[DocumentId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PointDiff:
+    """`put`: id by payload key, for every wanted point that is not LIVE. `doom`: ids that no longer belong."""
+
+    put: Mapping[str, PointId]
+    doom: tuple[PointId, ...]
+
+
+def trusted_hint(shape: str, hint: str) -> str:
+    """A hint is worth nothing once another shape would cut or embed the same text otherwise."""
+    return f"{shape}/{hint}" if hint else ""
+
+
+def find_changes(
+    listed: Iterable[DocumentRef],
+    known: Mapping[DocumentId, KnownDocument],
+    failed: Sequence[FailedScope],
+    shape: str,
+) -> Changes:
+    """Sort every document, listed or known.
+
+    listed | known | hint                | result
+    -------|-------|---------------------|-------------------------------
+    yes    | no    | any                 | to_read
+    yes    | dirty | any                 | to_read
+    yes    | yes   | empty, or differs   | to_read
+    yes    | yes   | equal, same shape   | unchanged
+    no     | yes   | in a failed scope   | unknown (nothing happens to it)
+    no     | yes   | in no failed scope  | missing (to be deleted, if the guard agrees)
+    """
+    unchanged: list[DocumentRef] = []
+    to_read: list[DocumentRef] = []
+    seen: set[DocumentId] = set()
+    for ref in listed:
+        seen.add(ref.id)
+        document = known.get(ref.id)
+        hint = trusted_hint(shape, ref.hint)
+        is_same = document is not None and document.version is not None and hint and document.hint == hint
+        (unchanged if is_same else to_read).append(ref)
+    prefixes = tuple(scope.prefix for scope in failed)
+    absent = [document for document in known if document not in seen]
+    unknown = tuple(document for document in absent if document.startswith(prefixes)) if prefixes else ()
+    hidden = set(unknown)
+    missing = tuple(document for document in absent if document not in hidden)
+    return Changes(tuple(unchanged), tuple(to_read), missing, unknown)
+
+
+def diff_points(wanted: Sequence[str], held: Sequence[KnownPoint]) -> PointDiff:
+    """Compare a document's wanted payload keys with its points in the ledger.
+
+    wanted | state            | result
+    -------|------------------|----------------------------------------------------------
+    yes    | LIVE             | stays
+    yes    | PENDING          | put again under the same id: same id means same content
+    yes    | DOOMED, GONE     | put under the next life: a late delete may still hit the old id
+    yes    | absent           | put, life 0
+    no     | LIVE, PENDING    | doom
+    no     | DOOMED, GONE     | already on its way out
+    """
+    live = {point.key: point.id for point in held if point.state == LIVE}
+    pending = {point.key: point.id for point in held if point.state == PENDING}
+    used = {point.id for point in held}
+    put: dict[str, PointId] = {}
+    for key in wanted:
+        if key not in live:
+            put[key] = pending.get(key) or _free_id(key, used)
+    keep = {*put.values(), *(live[key] for key in wanted if key in live)}
+    doom = tuple(p.id for p in held if p.state in (LIVE, PENDING) and p.id not in keep)
+    return PointDiff(put, doom)
+
+
+def _free_id(key: str, used: set[PointId]) -> PointId:
+    life = 0
+    while (candidate := point_id(key, life)) in used:
+        life += 1
+    return candidate

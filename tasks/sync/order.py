@@ -1,0 +1,110 @@
+"""One run, in order: lease, incarnation, listing, windows, deletions, report."""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Protocol
+
+from config.schema import SyncOptions
+from tasks.dedupe.history import counts, finish_run, start_run
+from tasks.dedupe.lease import leased
+from tasks.dedupe.window import Planner
+from tasks.errors import BudgetError, HeadraceError
+from tasks.sync.deletions import Leavers, carry_out, count_deletions, reap, weigh
+from tasks.sync.incarnation import check_incarnation
+from tasks.sync.listing import Survey, survey
+from tasks.sync.pace import Pace
+from tasks.sync.report import Report
+from tasks.sync.session import Session
+from tasks.sync.stages import Pending, Stages
+from tasks.windows import DocumentPlan, Written
+
+WINDOWS_IN_FLIGHT = 3  # one is read, one embedded, one written
+
+
+class Progress(Protocol):
+    """Shows a person how far the run is."""
+
+    def begin(self, documents: int) -> None:
+        """So many documents will be read."""
+        ...
+
+    def advance(self, documents: int, report: Report) -> None:
+        """So many more are done."""
+        ...
+
+
+def synchronise(session: Session, options: SyncOptions, stages: Stages, progress: Progress) -> Report:
+    """Make the collection equal to the sources.
+
+    A normal run is the recovery: what a killed run left behind is dirty or pending in the ledger, and is mended here.
+    """
+    started = time.perf_counter()
+    report = Report(pipeline=session.pipeline.name)
+    with leased(session.ledger, wait=options.wait) as lease:
+        report.run = start_run(session.ledger)
+        try:
+            doubt = check_incarnation(session, lease)
+            if doubt:
+                report.notes.append(doubt)
+            _work(session, options, stages, (report, progress))
+        except BudgetError as error:
+            report.outcome = "budget"
+            report.notes.append(f"{error}; what was paid for is kept, the next run goes on from here")
+        except HeadraceError as error:
+            report.outcome = "failed"
+            report.notes.append(str(error))
+            finish_run(session.ledger, report.run, report.outcome, report.as_json())
+            raise
+        report.chunks.total = counts(session.ledger)["live"]
+        report.seconds.total = time.perf_counter() - started
+        finish_run(session.ledger, report.run, report.outcome, report.as_json())
+    return report
+
+
+def _work(session: Session, options: SyncOptions, stages: Stages, told: tuple[Report, Progress]) -> None:
+    report, progress = told
+    found = survey(session, report, paranoid=options.paranoid)
+    progress.begin(len(found.changes.to_read))
+    emptied: list[DocumentPlan] = []
+    for written in _windows(session, stages, found):
+        report.count_written(written)
+        emptied += [plan for plan in written.embedded.planned.plans if plan.is_emptied]
+        progress.advance(_documents(written), report)
+    if report.documents.quarantined:
+        report.outcome = "partial"
+    leavers = Leavers.of(found.changes, emptied, len(found.known))
+    verdict = weigh(session, leavers, options)
+    count_deletions(session, leavers, verdict, report)
+    if verdict.allowed:
+        carry_out(session, leavers)
+    reap(session)
+
+
+def _windows(session: Session, stages: Stages, found: Survey) -> Iterator[Written]:
+    """Keep a few windows going, so memory stays flat however large the source is."""
+    pace = Pace()
+    planner = Planner(session.identity, session.ledger, session.cache, found.known)
+    going: deque[Pending] = deque()
+    try:
+        for window in pace.windows(found.changes.to_read):
+            going.append(stages.start(session, planner, window))
+            if len(going) >= WINDOWS_IN_FLIGHT:
+                yield _finished(going.popleft(), pace)
+        while going:
+            yield _finished(going.popleft(), pace)
+    finally:
+        stages.close()
+
+
+def _finished(window: Pending, pace: Pace) -> Written:
+    written = window.result()
+    embedded = written.embedded
+    read = embedded.planned.loaded.load_seconds + embedded.planned.chunk_seconds
+    pace.finished(_documents(written), max(read, embedded.embed_seconds, written.upsert_seconds))
+    return written
+
+
+def _documents(written: Written) -> int:
+    loaded = written.embedded.planned.loaded
+    return len(loaded.documents) + len(loaded.failures)

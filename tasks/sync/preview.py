@@ -1,0 +1,71 @@
+"""What a sync would do, without an embedding call and without a write."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from config.schema import SyncOptions
+from tasks.dedupe.history import last_runs
+from tasks.dedupe.window import Planner
+from tasks.records import EmbeddingKey
+from tasks.sync.deletions import Leavers, count_deletions, weigh
+from tasks.sync.incarnation import check_space
+from tasks.sync.listing import survey
+from tasks.sync.order import Progress
+from tasks.sync.pace import Pace
+from tasks.sync.report import Report
+from tasks.sync.session import Session
+from tasks.sync.stages import read_window
+from tasks.windows import DocumentPlan
+
+RUNS_CONSIDERED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`report` counts as a sync would; `eta_seconds` is None while no run has shown how fast the embedder is."""
+
+    report: Report
+    eta_seconds: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that `plan --json` promises."""
+        shape = self.report.as_json()
+        for name in ("run", "outcome", "seconds", "generation"):
+            del shape[name]
+        return {**shape, "eta_seconds": self.eta_seconds}
+
+
+def preview(session: Session, options: SyncOptions, progress: Progress) -> Preview:
+    """Reads and chunks what a sync would read, and asks ledger and cache; `outcome` says what the guard would do."""
+    report = Report(pipeline=session.pipeline.name)
+    check_space(session, session.store.sentinel())
+    found = survey(session, report, paranoid=options.paranoid)
+    progress.begin(len(found.changes.to_read))
+    planner = Planner(session.identity, session.ledger, session.cache, found.known)
+    promised: set[EmbeddingKey] = set()  # a text that an earlier window would pay for is free in a later one
+    emptied: list[DocumentPlan] = []
+    for window in Pace().windows(found.changes.to_read):
+        planned = planner.plan_window(read_window(session, window))
+        texts = {key: text for key, text in planned.texts.items() if key not in promised}
+        promised.update(texts)
+        tokens = sum(count for _, count in texts.values())
+        report.count_plans(planned)
+        report.count_texts(len(texts), tokens, tokens * session.embedder.usd_per_million_tokens / 1e6)
+        emptied += [plan for plan in planned.plans if plan.is_emptied]
+        progress.advance(len(window.refs), report)
+    leavers = Leavers.of(found.changes, emptied, len(found.known))
+    count_deletions(session, leavers, weigh(session, leavers, options), report)
+    report.chunks.total = _total_after(session, report)
+    return Preview(report, _eta_seconds(session, report.tokens.embedded))
+
+
+def _total_after(session: Session, report: Report) -> int:
+    live = sum(state == "LIVE" for state in session.ledger.states().values())
+    return live + report.chunks.written - report.chunks.removed
+
+
+def _eta_seconds(session: Session, tokens: int) -> float | None:
+    reports = [run["report"] for run in last_runs(session.ledger, RUNS_CONSIDERED) if run["report"]]
+    seen = sum(report["tokens"]["embedded"] for report in reports)
+    seconds = sum(report["seconds"]["embed"] for report in reports)
+    return round(tokens * seconds / seen, 1) if seen else None

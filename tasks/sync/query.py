@@ -1,0 +1,57 @@
+"""Reading what a pipeline has made: search and status."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tasks.dedupe.history import counts, last_runs, quarantined
+from tasks.dedupe.lease import holder
+from tasks.errors import ConfigError
+from tasks.sync.incarnation import check_space
+from tasks.sync.session import Session
+
+RUNS_SHOWN = 5
+
+
+def parse_filters(pairs: Sequence[str]) -> dict[str, str]:
+    """`KEY=VALUE` arguments as a mapping."""
+    wrong = [pair for pair in pairs if "=" not in pair]
+    if wrong:
+        raise ConfigError(f"--filter {wrong[0]!r}: expected KEY=VALUE, for example --filter source=docs")
+    return {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
+
+
+def search_collection(session: Session, query: str, limit: int, filters: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Embed the query with the query side's prefix and ask the store; refuses a collection of another space."""
+    sentinel = session.store.sentinel()
+    if sentinel is None:
+        raise ConfigError(f"{session.pipeline.name!r} has no collection yet; run `headrace sync` first")
+    check_space(session, sentinel)
+    hits = session.store.search(session.embedder.embed_query(query), limit, filters)
+    return [
+        {
+            "score": round(hit.score, 4),
+            "document": hit.payload["headrace"]["document"],
+            "text": hit.payload["text"],
+            "metadata": hit.payload["metadata"],
+        }
+        for hit in hits
+    ]
+
+
+def describe(session: Session) -> dict[str, Any]:
+    """The state of the pipeline, from the ledger."""
+    pipeline, space = session.pipeline, session.embedder.space
+    sentinel = session.store.sentinel()
+    return {
+        "pipeline": pipeline.name,
+        "store": pipeline.store.kind,
+        "collection": pipeline.store.collection or pipeline.name,
+        "generations": [{"generation": 1, "live": True, "space": sentinel.space}] if sentinel else [],
+        "model": space.model,
+        "dimension": space.dimension,
+        "space": space.fingerprint,
+        "counts": counts(session.ledger),
+        "running": holder(session.ledger),
+        "runs": last_runs(session.ledger, RUNS_SHOWN),
+        "quarantine": quarantined(session.ledger),
+    }

@@ -1,0 +1,137 @@
+"""What a run did, in numbers that add up."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from tasks.errors import HeadraceError
+from tasks.windows import Planned, Written
+
+Outcome = Literal["done", "partial", "withheld", "budget", "locked", "failed"]
+EXIT_CODES: dict[Outcome, int] = {"done": 0, "partial": 1, "locked": 3, "budget": 4, "withheld": 25, "failed": 70}
+
+
+@dataclass
+class Documents:
+    """listed = added + changed + unchanged + quarantined + empty; deleted and withheld come on top."""
+
+    listed: int = 0
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    withheld: int = 0
+    quarantined: int = 0
+    empty: int = 0
+
+
+@dataclass
+class Chunks:
+    """`total` is what the collection holds for this pipeline; written = embedded + reused."""
+
+    total: int = 0
+    embedded: int = 0
+    reused: int = 0
+    written: int = 0
+    removed: int = 0
+
+
+@dataclass
+class Tokens:
+    """Of the chunks embedded and reused, as the embedder counts them."""
+
+    embedded: int = 0
+    reused: int = 0
+
+
+@dataclass
+class Seconds:
+    """Work per stage; stages overlap, so the sum may exceed the total."""
+
+    total: float = 0.0
+    list: float = 0.0
+    load: float = 0.0
+    chunk: float = 0.0
+    embed: float = 0.0
+    upsert: float = 0.0
+
+
+@dataclass
+class Report:
+    """One run. `notes` are sentences for a person: what was withheld or could not be listed, and what to do."""
+
+    pipeline: str
+    run: str = ""
+    outcome: Outcome = "done"
+    generation: int = 1
+    documents: Documents = field(default_factory=Documents)
+    chunks: Chunks = field(default_factory=Chunks)
+    tokens: Tokens = field(default_factory=Tokens)
+    cost_usd: float = 0.0
+    seconds: Seconds = field(default_factory=Seconds)
+    plan_hash: str = ""
+    notes: list[str] = field(default_factory=list[str])
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit status for this outcome."""
+        return EXIT_CODES[self.outcome]
+
+    def count_plans(self, planned: Planned) -> None:
+        """Count a window's documents and points; what the texts cost is counted where they are paid for."""
+        self.documents.quarantined += len(planned.loaded.failures)
+        for plan in planned.plans:
+            if not plan.chunks:
+                self.documents.empty += 1
+            elif plan.is_new:
+                self.documents.added += 1
+            elif plan.is_unchanged:
+                self.documents.unchanged += 1
+            else:
+                self.documents.changed += 1
+            if not plan.is_emptied:
+                self.chunks.written += len(plan.put)
+                self.chunks.removed += len(plan.doom)
+                self.tokens.reused += sum(new.tokens for new in plan.put)
+        self.chunks.reused = self.chunks.written - self.chunks.embedded
+        self.seconds.load += planned.loaded.load_seconds
+        self.seconds.chunk += planned.chunk_seconds
+
+    def count_texts(self, texts: int, tokens: int, cost_usd: float) -> None:
+        """Move what was paid for from `reused` to `embedded`."""
+        self.chunks.embedded += texts
+        self.chunks.reused -= texts
+        self.tokens.embedded += tokens
+        self.tokens.reused -= tokens
+        self.cost_usd += cost_usd
+
+    def count_written(self, written: Written) -> None:
+        """Count a window that went all the way."""
+        embedded = written.embedded
+        self.count_plans(embedded.planned)
+        self.count_texts(embedded.texts, embedded.tokens, embedded.cost_usd)
+        self.seconds.embed += embedded.embed_seconds
+        self.seconds.upsert += written.upsert_seconds
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that `sync --json` promises; seconds to the millisecond."""
+        shape = asdict(self)
+        shape["cost_usd"] = round(self.cost_usd, 6)
+        shape["seconds"] = {name: round(value, 3) for name, value in shape["seconds"].items()}
+        return shape
+
+
+def report_from(shape: Mapping[str, Any]) -> Report:
+    """The inverse of `as_json`."""
+    parts = {"documents": Documents, "chunks": Chunks, "tokens": Tokens, "seconds": Seconds}
+    return Report(**{name: parts[name](**value) if name in parts else value for name, value in shape.items()})
+
+
+class IncompleteRunError(HeadraceError):
+    """A run that ended in order, but did not do everything; `report` says what is left."""
+
+    def __init__(self, report: Report) -> None:
+        """The message is the outcome and its reasons."""
+        super().__init__("; ".join([f"{report.pipeline}: {report.outcome}", *report.notes]))
+        self.report = report
+        self.exit_code = report.exit_code

@@ -1,0 +1,73 @@
+"""Everything one command has open: made from a Pipeline, closed together."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from config.schema import Pipeline
+from tasks.chunk.base import Chunker
+from tasks.chunk.open import open_chunker
+from tasks.dedupe.cache import EmbeddingCache
+from tasks.dedupe.identity import Identity
+from tasks.dedupe.ledger import Ledger
+from tasks.embed.base import Embedder
+from tasks.embed.open import open_embedder, open_tokenizer
+from tasks.load.base import Source
+from tasks.load.open import open_source
+from tasks.upsert.base import VectorStore
+from tasks.upsert.open import open_store
+
+IN_MEMORY = "sqlite://"
+GRACE_SECONDS = 900.0  # longer than any request of a dead process can still be on its way to the store
+
+
+@dataclass(frozen=True)
+class Session:
+    """The open parts of one pipeline."""
+
+    pipeline: Pipeline
+    sources: Mapping[str, Source]
+    chunker: Chunker
+    embedder: Embedder
+    store: VectorStore
+    ledger: Ledger
+    cache: EmbeddingCache
+    clock: Callable[[], float] = time.time
+    grace_seconds: float = GRACE_SECONDS
+
+    @property
+    def identity(self) -> Identity:
+        """What goes into every id."""
+        return Identity(self.pipeline.name, self.embedder.space, self.chunker.fingerprint)
+
+
+@contextmanager
+def open_session(pipeline: Pipeline, *, read_only: bool = False) -> Iterator[Session]:
+    """`read_only` creates no database where none is: the session then works on an empty one in memory."""
+    with ExitStack() as stack:
+        ledger = Ledger(_existing(pipeline.state) if read_only else pipeline.state)
+        stack.callback(ledger.close)
+        cache = EmbeddingCache(_existing(pipeline.cache) if read_only else pipeline.cache)
+        stack.callback(cache.close)
+        store = open_store(pipeline.store, pipeline.name)
+        stack.callback(store.close)
+        embedder = open_embedder(pipeline.embedder)
+        stack.callback(embedder.close)
+        yield Session(
+            pipeline=pipeline,
+            sources={source.name: open_source(source) for source in pipeline.sources},
+            chunker=open_chunker(pipeline.chunking, open_tokenizer(pipeline.embedder)),
+            embedder=embedder,
+            store=store,
+            ledger=ledger,
+            cache=cache,
+        )
+
+
+def _existing(url: str) -> str:
+    path = make_url(url).database
+    return url if path and Path(path).exists() else IN_MEMORY

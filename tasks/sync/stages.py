@@ -1,0 +1,96 @@
+"""How the five stages are run: here as plain calls in three threads, in `flows.sync` as Prefect tasks."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Protocol, TypeVar
+
+from tasks.chunk.window import chunk_window
+from tasks.dedupe.window import Planner
+from tasks.embed.window import embed_window
+from tasks.load.window import load_window
+from tasks.retry import with_retries
+from tasks.sync.session import Session
+from tasks.upsert.window import write_window
+from tasks.windows import Chunked, Embedded, Planned, Refs, Written
+
+Result = TypeVar("Result")
+
+
+class Pending(Protocol):
+    """A window on its way."""
+
+    def result(self) -> Written:
+        """Wait for it; raises what stopped it."""
+        ...
+
+
+class Stages(Protocol):
+    """load -> chunk -> dedupe -> embed -> upsert, for one window after the other."""
+
+    def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
+        """Begin with the window and return at once, or when it is done."""
+        ...
+
+    def close(self) -> None:
+        """Wait for what is running; windows that did not begin are dropped."""
+        ...
+
+
+class DirectStages:
+    """Three lanes, each one window at a time: read and chunk; dedupe and embed; write.
+
+    While one window is embedded, the next is read and the one before is written. Dedupe shares the lane of embed, so
+    it sees what the window before has just paid for.
+    """
+
+    def __init__(self) -> None:
+        self._read, self._embed, self._write = (ThreadPoolExecutor(1, name) for name in ("read", "embed", "write"))
+
+    def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
+        """Queue the window on all three lanes."""
+        read = self._read.submit(_read, session, window)
+        paid = self._embed.submit(_pay, session, planner, read)
+        return self._write.submit(_write, session, paid)
+
+    def close(self) -> None:
+        """Wait for what is running; drop the rest."""
+        for lane in (self._read, self._embed, self._write):
+            lane.shutdown(wait=True, cancel_futures=True)
+
+
+class InlineStages:
+    """Everything in the caller's thread, one window after the other."""
+
+    def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
+        """Return when the window is written."""
+        done: Future[Written] = Future()
+        planned = planner.plan_window(_read(session, window))
+        embedded = embed_window(session.embedder, session.cache, planned)
+        done.set_result(write_window(session.store, session.ledger, session.cache, embedded))
+        return done
+
+    def close(self) -> None:
+        """Nothing is running."""
+
+
+def read_window(session: Session, window: Refs) -> Chunked:
+    """Load and chunk, without retries: for a run that writes nothing."""
+    return chunk_window(session.chunker, load_window(session.sources, window))
+
+
+def _read(session: Session, window: Refs) -> Chunked:
+    return _retried(read_window, session, window)
+
+
+def _pay(session: Session, planner: Planner, read: "Future[Chunked]") -> Embedded:
+    planned: Planned = _retried(planner.plan_window, read.result())
+    return _retried(embed_window, session.embedder, session.cache, planned)
+
+
+def _write(session: Session, paid: "Future[Embedded]") -> Written:
+    return _retried(write_window, session.store, session.ledger, session.cache, paid.result())
+
+
+def _retried(call: Callable[..., Result], *arguments: object) -> Result:
+    return with_retries(partial(call, *arguments))

@@ -1,0 +1,69 @@
+"""The five stages as Prefect tasks: one task run per window and stage."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from prefect.futures import PrefectFuture
+
+from tasks.chunk.stage import chunk
+from tasks.dedupe.stage import dedupe
+from tasks.dedupe.window import Planner
+from tasks.embed.stage import embed
+from tasks.load.stage import load
+from tasks.sync.session import Session
+from tasks.sync.stages import Pending
+from tasks.upsert.stage import upsert
+from tasks.windows import Refs, Written
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedWindow:
+    """The futures of one window, in order."""
+
+    futures: tuple[PrefectFuture[Any], ...]
+
+    def result(self) -> Written:
+        """Wait for the last stage; the first stage that failed says why."""
+        written: Written
+        for future in self.futures:
+            written = future.result()
+        return written
+
+
+class TrackedStages:
+    """Submits to the flow's task runner; each lane waits for the window before, as in DirectStages."""
+
+    def __init__(self) -> None:
+        """Call inside a flow run."""
+        self._number = 0
+        self._last: TrackedWindow | None = None
+
+    def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
+        """Submit all five stages; a stage begins when the one before it is done."""
+        self._number += 1
+        number = self._number
+        before = self._last.futures if self._last else ()
+        read_before, paid_before, written_before = before[1:2], before[3:4], before[4:5]
+        loaded = load.with_options(task_run_name=f"load {number}").submit(
+            session.sources, window, wait_for=read_before, return_state=False
+        )
+        chunked = chunk.with_options(task_run_name=f"chunk {number}").submit(
+            session.chunker, loaded, return_state=False
+        )
+        planned = dedupe.with_options(task_run_name=f"dedupe {number}").submit(
+            planner, chunked, wait_for=paid_before, return_state=False
+        )
+        paid = embed.with_options(task_run_name=f"embed {number}").submit(
+            session.embedder, session.cache, planned, return_state=False
+        )
+        written = upsert.with_options(task_run_name=f"upsert {number}").submit(
+            session.store, session.ledger, session.cache, paid, wait_for=written_before, return_state=False
+        )
+        self._last = TrackedWindow((loaded, chunked, planned, paid, written))
+        return self._last
+
+    def close(self) -> None:
+        """Wait for the newest window; the ones before it are done or failed by then."""
+        if self._last:
+            for future in self._last.futures:
+                future.wait()

@@ -1,0 +1,109 @@
+"""What travels from stage to stage: one window of documents, and what each stage adds to it.
+
+Plain classes on purpose: a workflow engine that walks the fields of dataclasses, models and lists in its arguments
+needs a second for a window of 20,000 chunks, and 3 ms for one opaque object.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey, Payload, PointId
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A document that is set aside; `reason` is a short class name, `message` says cause and remedy."""
+
+    id: DocumentId
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewPoint:
+    """A point to be written; `key` is the hash of its payload, `embedding` finds its vector in the cache."""
+
+    id: PointId
+    key: str
+    embedding: EmbeddingKey
+    tokens: int
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPlan:
+    """How one document reaches `version`: points to put and to doom; `chunks` and `tokens` count its whole content.
+
+    `is_new` says that the ledger had no version of it; `is_emptied` that its last readable content would go.
+    """
+
+    id: DocumentId
+    source: str
+    version: str
+    hint: str
+    put: tuple[NewPoint, ...]
+    doom: tuple[PointId, ...]
+    chunks: int
+    tokens: int
+    is_new: bool
+    is_emptied: bool
+    is_unchanged: bool
+
+
+class Refs:
+    """The documents of one window."""
+
+    def __init__(self, refs: Sequence[DocumentRef]) -> None:
+        self.refs = tuple(refs)
+
+
+class Loaded:
+    """The window's documents that could be read, and those that could not."""
+
+    def __init__(self, documents: Sequence[Document], failures: Sequence[Failure], seconds: float) -> None:
+        self.documents = documents
+        self.failures = failures
+        self.load_seconds = seconds
+
+
+class Chunked:
+    """`chunks[i]` belongs to `loaded.documents[i]`."""
+
+    def __init__(self, loaded: Loaded, chunks: Sequence[Sequence[Chunk]], seconds: float) -> None:
+        self.loaded = loaded
+        self.chunks = chunks
+        self.chunk_seconds = seconds
+
+
+class Planned:
+    """`texts` holds what the cache does not: embedding key -> (text, tokens), each text once."""
+
+    def __init__(
+        self,
+        chunked: Chunked,
+        plans: Sequence[DocumentPlan],
+        texts: dict[EmbeddingKey, tuple[str, int]],
+    ) -> None:
+        self.loaded = chunked.loaded
+        self.chunk_seconds = chunked.chunk_seconds
+        self.plans = plans
+        self.texts = texts
+
+
+class Embedded:
+    """The window with every vector it needs in the cache; the counts are what this window paid for."""
+
+    def __init__(self, planned: Planned) -> None:
+        self.planned = planned
+        self.texts = 0
+        self.tokens = 0
+        self.cost_usd = 0.0
+        self.embed_seconds = 0.0
+
+
+class Written:
+    """The window after the flip: its documents are current in the collection."""
+
+    def __init__(self, embedded: Embedded, seconds: float) -> None:
+        self.embedded = embedded
+        self.upsert_seconds = seconds
