@@ -14,17 +14,7 @@ HeadraceError
 Message form: what failed, with the value; what was expected; what to do.
 """
 
-
-class HeadraceError(Exception):
-    """`exit_code` is the process's exit status when the error ends a command."""
-
-    exit_code = 70
-
-
-class ConfigError(HeadraceError):
-    """The message names file and field where they are known."""
-
-    exit_code = 2
+from config.errors import ConfigError, HeadraceError
 
 
 class MissingExtraError(ConfigError):
@@ -79,3 +69,17 @@ class DocumentError(HeadraceError):
 
 class ServiceError(HeadraceError):
     """Retrying was tried or is pointless, and no single document is to blame."""
+
+
+__all__ = [
+    "BudgetError",
+    "CollectionError",
+    "ConfigError",
+    "DocumentError",
+    "FencedError",
+    "HeadraceError",
+    "LeaseHeldError",
+    "MissingExtraError",
+    "ServiceError",
+    "TransientError",
+]

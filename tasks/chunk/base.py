@@ -23,10 +23,6 @@ class Tokenizer(Protocol):
         """Tokens that the model reads for each text as sent: with prefix and special tokens, never truncated."""
         ...
 
-    def offsets(self, text: str, /) -> list[tuple[int, int]]:
-        """Character span (start, end) of each token of the bare text, in order."""
-        ...
-
 
 class Chunker(Protocol):
     """Pure: the same documents give the same chunks."""

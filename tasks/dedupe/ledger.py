@@ -156,12 +156,18 @@ class Ledger:
     def fenced(self, label: str) -> Iterator[Connection]:
         """One fenced transaction; `label` names the step in errors."""
         with self.database.write() as connection:
-            newest = connection.exec_driver_sql("SELECT epoch FROM lease").scalar()
-            if self.epoch is None or newest != self.epoch:
-                raise FencedError(
-                    f"another run took the lease (epoch {newest}, ours {self.epoch}); {label!r} was not committed"
-                )
+            self._check(connection, f"{label!r} was not committed")
             yield connection
+
+    def check(self) -> None:
+        """Raise FencedError when another run has taken the lease."""
+        with self.database.read() as connection:
+            self._check(connection, "this run stops")
+
+    def _check(self, connection: Connection, consequence: str) -> None:
+        newest = connection.exec_driver_sql("SELECT epoch FROM lease").scalar()
+        if self.epoch is None or newest != self.epoch:
+            raise FencedError(f"another run took the lease (epoch {newest}, ours {self.epoch}); {consequence}")
 
     def close(self) -> None:
         """Release the file."""

@@ -46,3 +46,11 @@ class VectorCache(Protocol):
     def put(self, keys: Sequence[EmbeddingKey], vectors: Vectors, tokens: Sequence[int]) -> None:
         """Durable when it returns."""
         ...
+
+
+class Fence(Protocol):
+    """Tells a run that was overtaken to stop."""
+
+    def check(self) -> None:
+        """Raise FencedError when another run has taken the lease."""
+        ...

@@ -2,14 +2,15 @@
 
 import time
 
-from tasks.embed.base import Embedder, VectorCache
+from tasks.embed.base import Embedder, Fence, VectorCache
 from tasks.windows import Embedded, Planned
 
 
-def embed_window(embedder: Embedder, cache: VectorCache, planned: Planned) -> Embedded:
+def embed_window(embedder: Embedder, cache: VectorCache, fence: Fence, planned: Planned) -> Embedded:
     """Each batch is durable in the cache before the next thing happens, so a kill costs the batches in flight at most.
 
-    Asking the cache again makes a retry of the window pay only for what the first attempt did not get.
+    Asking the cache again makes a retry of the window pay only for what the first attempt did not get. An overtaken run
+    stops after the batch in flight: the newer run pays for the same texts.
     """
     started = time.perf_counter()
     done = Embedded(planned)
@@ -20,6 +21,7 @@ def embed_window(embedder: Embedder, cache: VectorCache, planned: Planned) -> Em
     for batch in embedder.embed(texts, tokens) if keys else ():
         counts = [tokens[row] for row in batch.rows]
         cache.put([keys[row] for row in batch.rows], batch.vectors, counts)
+        fence.check()
         done.texts += len(batch.rows)
         done.tokens += sum(counts)
         done.cost_usd += batch.cost_usd

@@ -15,7 +15,7 @@ from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import Identity
 from tasks.dedupe.ledger import Ledger
 from tasks.embed.base import Embedder
-from tasks.embed.open import open_embedder, open_tokenizer
+from tasks.embed.open import open_embedder
 from tasks.load.base import Source
 from tasks.load.open import open_source
 from tasks.upsert.base import VectorStore
@@ -60,7 +60,7 @@ def open_session(pipeline: Pipeline, *, read_only: bool = False) -> Iterator[Ses
         yield Session(
             pipeline=pipeline,
             sources={source.name: open_source(source) for source in pipeline.sources},
-            chunker=open_chunker(pipeline.chunking, open_tokenizer(pipeline.embedder)),
+            chunker=open_chunker(pipeline.chunking, embedder.tokenizer),
             embedder=embedder,
             store=store,
             ledger=ledger,

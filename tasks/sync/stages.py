@@ -66,7 +66,7 @@ class InlineStages:
         """Return when the window is written."""
         done: Future[Written] = Future()
         planned = planner.plan_window(_read(session, window))
-        embedded = embed_window(session.embedder, session.cache, planned)
+        embedded = embed_window(session.embedder, session.cache, session.ledger, planned)
         done.set_result(write_window(session.store, session.ledger, session.cache, embedded))
         return done
 
@@ -85,7 +85,7 @@ def _read(session: Session, window: Refs) -> Chunked:
 
 def _pay(session: Session, planner: Planner, read: "Future[Chunked]") -> Embedded:
     planned: Planned = _retried(planner.plan_window, read.result())
-    return _retried(embed_window, session.embedder, session.cache, planned)
+    return _retried(embed_window, session.embedder, session.cache, session.ledger, planned)
 
 
 def _write(session: Session, paid: "Future[Embedded]") -> Written:

@@ -54,7 +54,7 @@ class TrackedStages:
             planner, chunked, wait_for=paid_before, return_state=False
         )
         paid = embed.with_options(task_run_name=f"embed {number}").submit(
-            session.embedder, session.cache, planned, return_state=False
+            session.embedder, session.cache, session.ledger, planned, return_state=False
         )
         written = upsert.with_options(task_run_name=f"upsert {number}").submit(
             session.store, session.ledger, session.cache, paid, wait_for=written_before, return_state=False

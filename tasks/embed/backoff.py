@@ -1,0 +1,67 @@
+"""How long to wait before a paid request is sent again; the only place that decides it."""
+
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+
+SHORTEST_SECONDS = 0.5
+LONGEST_SECONDS = 60.0
+ATTEMPTS = 6
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time and chance, so that a test can hold both in its hand."""
+
+    now: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = field(default=random.random)
+
+
+def jitter(attempt: int, clock: Clock) -> float:
+    """Full jitter: anything up to a ceiling that doubles with each attempt, from 0.5 s to 60 s."""
+    ceiling = min(LONGEST_SECONDS, SHORTEST_SECONDS * 2.0**attempt)
+    return ceiling * clock.chance()
+
+
+def asked_delay(headers: Mapping[str, str], clock: Clock) -> float | None:
+    """What the server asks for: Retry-After (seconds or a date), retry-after-ms, or the reset of an exhausted limit."""
+    if milliseconds := _number(headers.get("retry-after-ms")):
+        return milliseconds / 1000
+    given = headers.get("retry-after")
+    if (seconds := _number(given)) is not None:
+        return seconds
+    if given and (moment := _date(given)) is not None:
+        return max(0.0, moment - clock.now())
+    resets = [
+        duration_seconds(headers[f"x-ratelimit-reset-{what}"])
+        for what in ("requests", "tokens")
+        if headers.get(f"x-ratelimit-remaining-{what}") == "0" and f"x-ratelimit-reset-{what}" in headers
+    ]
+    return max(resets, default=None)
+
+
+def duration_seconds(text: str) -> float:
+    """`6m0s`, `20ms`, `1.5s`, or a bare number of seconds; 0 for what is none of these."""
+    if (seconds := _number(text)) is not None:
+        return seconds
+    return sum(float(amount) * _UNITS[unit] for amount, unit in _DURATION.findall(text))
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return max(0.0, float(text)) if text else None
+    except ValueError:
+        return None
+
+
+def _date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return None

@@ -1,0 +1,46 @@
+"""Bytes to text: no guessing, nothing lost in silence."""
+
+import codecs
+import re
+
+from tasks.errors import DocumentError
+
+LOOK_BYTES = 65_536
+CONTROL_SHARE = 0.1
+FALLBACK = "cp1252"
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with theirs
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CONTROLS = bytes(set(range(32)) - {8, 9, 10, 11, 12, 13, 27})
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def decode(name: str, content: bytes) -> str:
+    """A byte order mark decides, then UTF-8, then Windows-1252; DocumentError for what is no text."""
+    encoding = next((encoding for mark, encoding in _BOMS if content.startswith(mark)), None)
+    if encoding is None:
+        _refuse_binary(name, content[:LOOK_BYTES])
+    for candidate in (encoding,) if encoding else ("utf-8", FALLBACK):
+        try:
+            return _normalised(content.decode(candidate))
+        except UnicodeDecodeError:
+            continue
+    raise DocumentError(
+        "undecodable",
+        f"{name} is neither UTF-8 nor {encoding or FALLBACK}; save it as UTF-8, or exclude it",
+    )
+
+
+def _refuse_binary(name: str, head: bytes) -> None:
+    controls = len(head) - len(head.translate(None, _CONTROLS))
+    if controls and (controls > CONTROL_SHARE * len(head) or b"\0" in head[:1024]):
+        raise DocumentError("binary", f"{name} is no text ({controls} control characters); exclude it")
+
+
+def _normalised(text: str) -> str:
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    return _SURROGATE.sub("\ufffd", text)

@@ -1,0 +1,134 @@
+"""Documents from a local folder, or from a single file."""
+
+import errno
+import os
+import time
+import unicodedata
+from collections.abc import Iterator, MutableSequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from config import schema
+from tasks.errors import DocumentError, TransientError
+from tasks.load.parse.open import parse
+from tasks.load.patterns import PathFilter
+from tasks.records import Document, DocumentId, DocumentRef, FailedScope, Listing
+
+RACY_NANOSECONDS = 2_000_000_000
+
+
+class Files:
+    """Ids are paths relative to the root, in Unicode NFC.
+
+    Links to folders are not followed, links to files only where they stay below the root. A file that changed less than
+    two seconds ago has no hint: it may change again within the same time stamp.
+    """
+
+    def __init__(self, config: schema.FilesSource) -> None:
+        """Nothing is touched before the first listing."""
+        path = config.path
+        self._root = Path(unquote(urlsplit(path).path)) if path.startswith("file://") else Path(path)
+        self._filter = PathFilter(config.include, config.exclude)
+        self._max_bytes = config.max_bytes
+        self.name = config.name
+
+    def list(self) -> Listing:
+        """A missing root is a failed scope of everything; an unreadable folder one of what lies below it."""
+        if self._root.is_file():
+            return Listing(self.name, (self._ref(self._root.name, self._root.stat()),))
+        refs: list[DocumentRef] = []
+        failed: list[FailedScope] = []
+        now = time.time_ns()
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            try:
+                refs += self._in_folder(folder, folders, now)
+            except OSError as error:
+                failed.append(self._failed(folder, error))
+        refs, doubles = _unique(refs)
+        failed += [FailedScope(ref.id, f"{ref.path}: two names differ in Unicode form only") for ref in doubles]
+        return Listing(self.name, tuple(sorted(refs, key=lambda ref: ref.path)), tuple(failed))
+
+    def read(self, ref: DocumentRef, /) -> Document:
+        """The bytes of one moment: a file that changes while it is read is read again, three times at most."""
+        path = self._path(ref)
+        try:
+            return parse(ref, self._bytes(path))
+        except FileNotFoundError as error:
+            raise DocumentError("missing", f"{path} was listed, but is gone; the next run will see") from error
+        except OSError as error:
+            raise DocumentError("unreadable", f"{path} cannot be read: {error.strerror}; check its mode") from error
+
+    def _in_folder(self, folder: str, folders: MutableSequence[str], now: int) -> Iterator[DocumentRef]:
+        """Documents right in the folder; folders below it go on the list."""
+        with os.scandir(self._root / folder if folder else self._root) as entries:
+            for entry in entries:
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    if self._filter.enters(path):
+                        folders.append(path)
+                elif self._filter.takes(path) and self._is_inside(entry):
+                    yield self._ref(path, entry.stat(), now)
+
+    def _is_inside(self, entry: os.DirEntry[str]) -> bool:
+        """A regular file; through a link only one below the root."""
+        if not entry.is_symlink():
+            return entry.is_file()
+        target = Path(os.path.realpath(entry.path))
+        return target.is_file() and target.is_relative_to(self._root.resolve())
+
+    def _ref(self, path: str, stat: os.stat_result, now: int | None = None) -> DocumentRef:
+        is_racy = (now or time.time_ns()) - stat.st_mtime_ns < RACY_NANOSECONDS
+        hint = "" if is_racy else f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}"
+        return DocumentRef(document_id(self.name, path), self.name, path, hint, stat.st_size)
+
+    def _failed(self, folder: str, error: OSError) -> FailedScope:
+        where = self._root / folder
+        if not folder and error.errno == errno.ENOENT:
+            return FailedScope(f"{self.name}:", f"{where} does not exist; check `path` of source {self.name!r}")
+        scope = document_id(self.name, f"{folder}/" if folder else "")
+        return FailedScope(scope, f"{where} cannot be listed: {error.strerror}")
+
+    def _path(self, ref: DocumentRef) -> Path:
+        return self._root if self._root.is_file() else self._root / ref.path
+
+    def _bytes(self, path: Path) -> bytes:
+        for _ in range(3):
+            with path.open("rb") as file:
+                before = os.fstat(file.fileno())
+                if before.st_size > self._max_bytes:
+                    raise DocumentError(
+                        "too-large",
+                        f"{path} has {before.st_size:,} bytes, the limit is {self._max_bytes:,}; raise max_bytes"
+                        " or exclude it",
+                    )
+                content = file.read()
+                after = os.fstat(file.fileno())
+            if (
+                (before.st_size, before.st_mtime_ns)
+                == (after.st_size, after.st_mtime_ns)
+                == (
+                    len(content),
+                    after.st_mtime_ns,
+                )
+            ):
+                return content
+        raise TransientError(f"{path} changes while it is read")
+
+
+def document_id(source: str, path: str) -> DocumentId:
+    """Unicode NFC; bytes that are no UTF-8 become a stable escape."""
+    readable = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return DocumentId(f"{source}:{unicodedata.normalize('NFC', readable)}")
+
+
+def _unique(refs: list[DocumentRef]) -> tuple[list[DocumentRef], list[DocumentRef]]:
+    """Two files whose names only differ in Unicode form would be one document: neither is taken."""
+    seen: dict[DocumentId, DocumentRef] = {}
+    doubles: dict[DocumentId, DocumentRef] = {}
+    for ref in refs:
+        if ref.id in seen:
+            doubles[ref.id] = ref
+        seen[ref.id] = ref
+    return [ref for ref in refs if ref.id not in doubles], list(doubles.values())

@@ -1,0 +1,14 @@
+"""reStructuredText: kept as it is, for the chunker sees its structure."""
+
+import re
+
+from tasks.load.parse.text import Parsed
+
+_TITLE = re.compile(r"^(\S[^\n]*?)[ \t]*\n([!-/:-@\[-`{-~])\2{2,}[ \t]*$", re.MULTILINE)
+_ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}$")
+
+
+def parse_rst(text: str) -> Parsed:
+    """The title is the first line that is underlined."""
+    titles = (found.group(1) for found in _TITLE.finditer(text))
+    return Parsed(text, next((title for title in titles if not _ADORNMENT.match(title)), ""))

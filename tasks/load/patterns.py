@@ -1,0 +1,51 @@
+"""Which paths a source includes."""
+
+import re
+from collections.abc import Callable, Sequence
+
+SKIPPED_FOLDERS = {"node_modules", "__pycache__"}
+
+
+class PathFilter:
+    """Glob patterns on paths relative to the root: `*` stays inside a folder, `**` crosses folders.
+
+    Folders whose name begins with a dot, `node_modules` and `__pycache__` are passed over, unless a pattern of `include`
+    names them.
+    """
+
+    def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
+        """One compiled expression for each list, however many patterns it has."""
+        self.includes = _matcher(include)
+        self.excludes = _matcher(exclude)
+        self._prunes = _matcher([pattern.removesuffix("/**") for pattern in exclude if pattern.endswith("/**")])
+        self._named = {part for pattern in include for part in pattern.split("/")[:-1]}
+
+    def takes(self, path: str) -> bool:
+        """Whether the file at this path is a document."""
+        return self.includes(path) and not self.excludes(path)
+
+    def enters(self, path: str) -> bool:
+        """Whether anything below this folder can be a document."""
+        name = path.rpartition("/")[2]
+        if (name.startswith(".") or name in SKIPPED_FOLDERS) and name not in self._named:
+            return False
+        return not self._prunes(path)
+
+    def reaches(self, path: str) -> bool:
+        """`takes`, for a listing that does not go folder by folder."""
+        folders = path.split("/")[:-1]
+        above = ("/".join(folders[: depth + 1]) for depth in range(len(folders)))
+        return self.takes(path) and all(self.enters(folder) for folder in above)
+
+
+def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+    if not patterns:
+        return lambda _path: False
+    expression = re.compile("|".join(f"(?:{_expression(pattern)})" for pattern in patterns), re.DOTALL)
+    return lambda path: expression.fullmatch(path) is not None
+
+
+def _expression(pattern: str) -> str:
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern.removeprefix("./"))
+    special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(special.get(part) or re.escape(part) for part in parts)

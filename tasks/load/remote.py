@@ -1,0 +1,101 @@
+"""Documents from any place that fsspec reaches: buckets, web servers, archives."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from config import schema
+from tasks.errors import DocumentError, MissingExtraError, TransientError
+from tasks.load.files import document_id
+from tasks.load.parse.open import parse
+from tasks.load.patterns import PathFilter
+from tasks.records import Document, DocumentRef, FailedScope, Listing
+
+_EXTRAS = {
+    "s3": "s3",
+    "s3a": "s3",
+    "gs": "gcs",
+    "gcs": "gcs",
+    "az": "azure",
+    "abfs": "azure",
+    "http": "http",
+    "https": "http",
+}
+_VERSIONS = ("ETag", "etag", "md5Hash", "md5", "checksum", "LastModified", "last_modified", "mtime", "created")
+
+
+class RemoteFiles:
+    """A folder or a file behind a URL; ids are paths relative to it."""
+
+    def __init__(self, config: schema.FilesSource) -> None:
+        """Nothing is contacted before the first listing."""
+        self._url = config.path
+        self._filter = PathFilter(config.include, config.exclude)
+        self._max_bytes = config.max_bytes
+        self.name = config.name
+
+    def list(self) -> Listing:
+        """An error in the middle makes the whole listing a failed scope: what it would have shown is unknown."""
+        try:
+            self._files.invalidate_cache()
+            found: Mapping[str, Mapping[str, Any]] = self._files.find(self._root, detail=True)
+            is_missing = not found and not self._files.exists(self._root)
+        except MissingExtraError:
+            raise
+        except Exception as error:
+            return self._failed(f"{self._url} cannot be listed: {type(error).__name__}: {error}")
+        if is_missing:
+            return self._failed(f"{self._url} does not exist; check `path` of source {self.name!r}")
+        refs = [self._ref(path, info) for path, info in sorted(found.items())]
+        is_single = list(found) == [self._root]
+        return Listing(self.name, tuple(ref for ref in refs if is_single or self._filter.reaches(ref.path)))
+
+    def read(self, ref: DocumentRef, /) -> Document:
+        """In one piece, up to the size limit."""
+        if ref.size_bytes > self._max_bytes:
+            raise DocumentError(
+                "too-large",
+                f"{ref.id} has {ref.size_bytes:,} bytes, the limit is {self._max_bytes:,}; raise max_bytes or exclude it",
+            )
+        try:
+            content: bytes = self._files.cat_file(self._full_path(ref))
+        except FileNotFoundError as error:
+            raise DocumentError("missing", f"{ref.id} was listed, but is gone; the next run will see") from error
+        except PermissionError as error:
+            raise DocumentError("unreadable", f"{ref.id} may not be read with these credentials") from error
+        except Exception as error:
+            raise TransientError(f"{ref.id} cannot be read: {type(error).__name__}: {error}") from error
+        return parse(ref, content)
+
+    @cached_property
+    def _opened(self) -> tuple[Any, str]:
+        import fsspec
+
+        try:
+            files, root = fsspec.core.url_to_fs(self._url)
+        except ImportError as error:
+            scheme = self._url.split("://")[0]
+            raise MissingExtraError(f"{scheme}://", _EXTRAS.get(scheme, scheme)) from error
+        return files, str(root).rstrip("/")
+
+    @property
+    def _files(self) -> Any:
+        return self._opened[0]
+
+    @property
+    def _root(self) -> str:
+        return self._opened[1]
+
+    def _full_path(self, ref: DocumentRef) -> str:
+        name = self._root.rpartition("/")[2]
+        return self._root if ref.path == name and self._files.isfile(self._root) else f"{self._root}/{ref.path}"
+
+    def _ref(self, path: str, info: Mapping[str, Any]) -> DocumentRef:
+        inside = path.removeprefix(self._root).lstrip("/") or path.rpartition("/")[2]
+        size = int(info.get("size") or 0)
+        version = next((str(info[name]) for name in _VERSIONS if info.get(name)), "")
+        hint = f"{size}-{version}" if version else ""
+        return DocumentRef(document_id(self.name, inside), self.name, inside, hint, size)
+
+    def _failed(self, reason: str) -> Listing:
+        return Listing(self.name, (), (FailedScope(f"{self.name}:", reason),))
