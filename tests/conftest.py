@@ -1,0 +1,106 @@
+"""What many tests share: a pipeline in a folder of its own, and the command run in this process."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.cli import main
+from tests.openai_server import OpenAIServer
+
+CONFIG = """\
+name: trial
+sources:
+  - kind: files
+    path: ./docs
+embedder: {embedder}
+store: {{kind: qdrant, path: ./db}}
+state: sqlite:///state/trial.db
+cache: sqlite:///state/cache.db
+"""
+
+
+@dataclass
+class Outcome:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Pipeline:
+    """A folder with `docs`, a configuration, and the command."""
+
+    folder: Path
+    config: Path
+    run: Callable[..., Outcome]
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / "docs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def sync(self, *options: str) -> Any:
+        """The report of a run, with its exit code."""
+        outcome = self.run("sync", str(self.config), "--json", *options)
+        return {**outcome.json, "code": outcome.code}
+
+    def plan(self) -> Any:
+        return self.run("plan", str(self.config), "--json").json
+
+    def texts(self) -> dict[str, list[str]]:
+        """What the collection holds: texts by document, in order of position."""
+        from tasks.upsert.qdrant import QdrantStore
+
+        store = QdrantStore(str(self.folder / "db"), "trial")
+        found: dict[str, list[tuple[int, str]]] = {}
+        for _, payload in store.scan():
+            metadata = payload["metadata"]
+            found.setdefault(metadata["document"], []).append((metadata["position"], payload["text"]))
+        store.close()
+        return {document: [text for _, text in sorted(chunks)] for document, chunks in found.items()}
+
+
+@pytest.fixture(autouse=True)
+def _no_prefect_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing outside the test decides whether a run is tracked, and no model is asked for on the network."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    monkeypatch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Pipeline:
+    """A pipeline with the hashing embedder and an embedded store; three documents."""
+
+    def run(*arguments: str) -> Outcome:
+        capsys.readouterr()
+        code = main(arguments)
+        printed = capsys.readouterr()
+        return Outcome(code, printed.out, printed.err)
+
+    config = tmp_path / "trial.yaml"
+    config.write_text(CONFIG.format(embedder="{kind: hashing, dimensions: 64}"))
+    made = Pipeline(tmp_path, config, run)
+    made.write("a.md", "# Alpha\n\nFirst page.\n\n## Install\n\nRun the thing.\n")
+    made.write("b.md", "# Beta\n\nSecond page.\n")
+    made.write("sub/c.txt", "Plain text of the third page.\n")
+    return made
+
+
+@pytest.fixture
+def openai_server() -> Iterator[OpenAIServer]:
+    """A loopback server that speaks the embeddings protocol."""
+    with OpenAIServer() as server:
+        yield server
