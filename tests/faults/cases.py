@@ -155,9 +155,9 @@ def double_faults(make_store: Callable[[], VectorStore], count: int, seed: int) 
         case = Case(
             dice.choice(list(SCENARIOS)),
             "stays",
-            dice.randint(1, 30),
+            dice.randint(1, 12),
             dice.choice(MODES[:4]),
-            dice.randint(1, 30),
+            dice.randint(1, 12),
         )
         outcome = play(case, make_store)
         if outcome.fired:

@@ -1,0 +1,119 @@
+"""A lost or restored store, a lost or restored ledger: noticed by the next run, mended by it, and paid for by nobody."""
+
+import copy
+from collections.abc import Callable
+
+import pytest
+
+from tasks.dedupe.database import Database
+from tasks.dedupe.tables import LEDGER
+from tasks.upsert.memory import MemoryStore
+from tests.faults.cases import START, edited
+from tests.faults.oracle import divergence
+from tests.faults.world import GRACE, Lines, Machine
+
+LATER = edited(a__1="alpha\nnew", c__1=None, e__1="eps")
+
+
+def titled(texts: dict[str, str]) -> Lines:
+    return Lines(texts, dict.fromkeys(texts, "T"))
+
+
+def settle(machine: Machine, source: Lines) -> None:
+    for _ in range(int(GRACE) + 1):
+        machine.run(source)
+
+
+def snapshot(database: Database) -> bytes:
+    with database.read() as connection:
+        raw: bytes = connection.connection.driver_connection.serialize()  # type: ignore[union-attr]  # it is open
+        return raw
+
+
+def restored(content: bytes) -> Database:
+    database = Database("sqlite://", LEDGER)
+    with database.read() as connection:
+        connection.connection.driver_connection.deserialize(content)  # type: ignore[union-attr]  # it is open
+    return database
+
+
+def lose_store(machine: Machine) -> None:
+    machine.store = MemoryStore()
+
+
+def lose_ledger(machine: Machine) -> None:
+    machine.ledger = Database("sqlite://", LEDGER)
+
+
+@pytest.mark.parametrize("disaster", [lose_store, lose_ledger])
+@pytest.mark.parametrize("texts", [START, LATER], ids=["the source stays", "the source changes"])
+def test_what_is_lost_is_rebuilt(disaster: Callable[[Machine], None], texts: dict[str, str]) -> None:
+    machine = Machine(MemoryStore())
+    machine.run(titled(START))
+    paid = len(machine.embedder.paid)
+    disaster(machine)
+    report = machine.run(titled(texts))
+    settle(machine, titled(texts))
+    assert divergence(machine, titled(texts)) == []
+    new = set(texts.values()) - set(START.values())
+    assert len(machine.embedder.paid) - paid == len({"new", "eps"} if new else ())
+    assert report.notes
+
+
+def test_a_store_from_an_older_backup_is_brought_up_to_date() -> None:
+    machine = Machine(MemoryStore())
+    machine.run(titled(START))
+    backup = copy.deepcopy(machine.store)
+    machine.run(titled(LATER))
+    paid = len(machine.embedder.paid)
+    machine.store = backup
+    machine.run(titled(LATER))
+    settle(machine, titled(LATER))
+    assert divergence(machine, titled(LATER)) == []
+    assert len(machine.embedder.paid) == paid
+
+
+def test_a_ledger_from_an_older_backup_is_brought_up_to_date() -> None:
+    machine = Machine(MemoryStore())
+    machine.run(titled(START))
+    backup = snapshot(machine.ledger)
+    machine.run(titled(LATER))
+    paid = len(machine.embedder.paid)
+    machine.ledger = restored(backup)
+    machine.run(titled(LATER))
+    settle(machine, titled(LATER))
+    assert divergence(machine, titled(LATER)) == []
+    assert len(machine.embedder.paid) == paid
+
+
+def test_without_the_sentinel_a_lost_store_would_go_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check that the check matters: this is what other tools do."""
+    monkeypatch.setattr("tasks.sync.incarnation._doubt", lambda *_: "")
+    machine = Machine(MemoryStore())
+    machine.run(titled(START))
+    lose_store(machine)
+    machine.run(titled(START))
+    assert divergence(machine, titled(START)) != []
+
+
+def test_a_scope_that_cannot_be_listed_keeps_its_documents() -> None:
+    machine = Machine(MemoryStore())
+    machine.run(titled(START))
+    partial = titled(edited(c__1=None))
+    partial.hidden = "a/"
+    report = machine.run(partial)
+    assert report.documents.deleted == 1
+    assert report.outcome == "partial"
+    partial.hidden = ""
+    assert divergence(machine, partial) == []
+    assert {document for _, state, document in machine.rows() if state == "LIVE"} >= {"s:a/1", "s:a/2"}
+
+
+def test_documents_that_cannot_be_read_stay_as_they_were() -> None:
+    machine = Machine(MemoryStore())
+    machine.run(titled(START))
+    source = Lines(START, dict.fromkeys(START, "T2"))
+    source.unreadable = set(START)
+    report = machine.run(source)
+    assert (report.documents.quarantined, report.documents.listed) == (6, 6)
+    assert divergence(machine, titled(START)) == []

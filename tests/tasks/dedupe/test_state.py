@@ -1,0 +1,133 @@
+"""Ledger, cache and lease on a real database file."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.dedupe.cache import EmbeddingCache
+from tasks.dedupe.ledger import Ledger
+from tasks.dedupe.lease import holder, leased
+from tasks.errors import ConfigError, FencedError, LeaseHeldError, ServiceError
+from tasks.records import EmbeddingKey
+
+
+def keys(*numbers: int) -> list[EmbeddingKey]:
+    return [EmbeddingKey(number.to_bytes(16)) for number in numbers]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(f"sqlite:///{tmp_path}/state/ledger.db")
+
+
+def test_a_cached_vector_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/cache.db"
+    vectors = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    first = EmbeddingCache(url)
+    first.put(keys(1, 2, 3), vectors, [4, 5, 6])
+    first.put(keys(1), vectors[2:], [9])
+    first.close()
+    again = EmbeddingCache(url)
+    assert again.missing(keys(1, 2, 4, 4)) == set(keys(4))
+    found = again.get(keys(1, 2, 3, 4))
+    np.testing.assert_array_equal(np.stack([found[key] for key in keys(1, 2, 3)]), vectors)
+
+
+def test_more_keys_than_a_query_takes_are_asked_for_in_parts(tmp_path: Path) -> None:
+    cache = EmbeddingCache(f"sqlite:///{tmp_path}/cache.db")
+    many = keys(*range(2500))
+    cache.put(many, np.ones((2500, 2), dtype=np.float32), [1] * 2500)
+    assert len(cache.get(many)) == 2500
+
+
+def test_the_state_folder_is_private(ledger: Ledger) -> None:
+    assert ledger.database.path is not None
+    assert ledger.database.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_commit_is_durable_before_it_returns(ledger: Ledger) -> None:
+    with ledger.database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_a_block_that_fails_commits_nothing(ledger: Ledger) -> None:
+    def fail() -> None:
+        with leased(ledger, wait=False), ledger.fenced("trial") as connection:
+            connection.exec_driver_sql("INSERT INTO meta VALUES ('a', 'b')")
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        fail()
+    with ledger.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM meta").scalar() == 0
+
+
+def test_a_run_without_the_lease_writes_nothing(ledger: Ledger) -> None:
+    with pytest.raises(FencedError):
+        ledger.drop([])
+
+
+def test_an_overtaken_run_cannot_commit(ledger: Ledger) -> None:
+    with leased(ledger, wait=False):
+        with ledger.database.write() as connection:
+            connection.exec_driver_sql("UPDATE lease SET epoch = epoch + 1")
+        with pytest.raises(FencedError, match="epoch 2, ours 1"):
+            ledger.check()
+        ledger.epoch = 2
+
+
+def test_the_lease_has_one_holder_at_a_time(ledger: Ledger, tmp_path: Path) -> None:
+    other = Ledger(f"sqlite:///{tmp_path}/state/ledger.db")
+    assert holder(ledger) is None
+    with leased(ledger, wait=False) as first:
+        with pytest.raises(LeaseHeldError, match="held by process"), leased(other, wait=False):
+            pass
+        assert "held by process" in (holder(other) or "")
+    with leased(other, wait=False) as second:
+        assert (first.epoch, second.epoch) == (1, 2)
+
+
+def test_a_waiting_run_starts_when_the_other_ends(ledger: Ledger, tmp_path: Path) -> None:
+    other = Ledger(f"sqlite:///{tmp_path}/state/ledger.db")
+    order: list[str] = []
+
+    def wait() -> None:
+        with leased(other, wait=True):
+            order.append("second")
+
+    with leased(ledger, wait=False):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        waiting.join(0.3)
+        order.append("first")
+    waiting.join(5)
+    assert order == ["first", "second"]
+
+
+def test_an_unclean_stop_is_doubted_only_after_a_restart(ledger: Ledger) -> None:
+    assert ledger.database.path is not None
+    raw = sqlite3.connect(ledger.database.path)
+    for boot, clean, expected in (("other", 0, False), ("other", 1, True)):
+        raw.execute("INSERT OR REPLACE INTO lease VALUES (1, 5, ?, ?)", (boot, clean))
+        raw.commit()
+        with leased(ledger, wait=False) as lease:
+            assert (lease.was_clean, lease.epoch) == (expected, 6)
+    raw.close()
+
+
+@pytest.mark.parametrize("url", ["nonsense", "postgresql+psycopg://u:secret@host/db", "mysql://u:secret@host/db"])
+def test_a_url_that_cannot_hold_the_state_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigError, match="sqlite:///") as caught:
+        Ledger(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_damaged_database_is_reported_with_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"this is no database" * 100)
+    with pytest.raises(ServiceError, match=str(path)):
+        Ledger(f"sqlite:///{path}")
