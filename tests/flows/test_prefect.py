@@ -1,0 +1,166 @@
+"""The same run on a real Prefect server: tracked from the command, from a deployment, and on a schedule."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Pipeline
+
+pytestmark = pytest.mark.prefect
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 120
+
+
+def wait_for(what: Callable[[], Any], seconds: float) -> Any:
+    """The first answer that is true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if answer := what():
+            return answer
+        time.sleep(0.3)
+    pytest.fail(f"nothing after {seconds} s")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """The environment of a process that uses a server of its own."""
+    home = tmp_path_factory.mktemp("prefect")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
+        "HEADRACE_HOME": str(ROOT),
+        "HF_HUB_OFFLINE": "1",
+    }
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with (home / "server.log").open("w") as log, subprocess.Popen(
+        command, env=environment, stdout=log, stderr=log, start_new_session=True
+    ) as process:
+        wait_for(lambda: is_up(environment), START_SECONDS)
+        yield environment
+        os.killpg(process.pid, signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def worker(server: Mapping[str, str]) -> Iterator[None]:
+    """A process worker that starts in another folder than the project's."""
+    prefect(server, "work-pool", "create", "headrace", "--type", "process")
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "headrace"]
+    with subprocess.Popen(
+        command, env=dict(server), cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        yield
+        os.killpg(process.pid, signal.SIGTERM)
+
+
+def is_up(environment: Mapping[str, str]) -> bool:
+    try:
+        with urllib.request.urlopen(f"{environment['PREFECT_API_URL']}/health", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def prefect(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
+    return subprocess.run(command, env=dict(environment), cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def ask(environment: Mapping[str, str], path: str, body: Mapping[str, Any]) -> Any:
+    """POST to the server's API."""
+    request = urllib.request.Request(
+        f"{environment['PREFECT_API_URL']}/{path}",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def headrace(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flows.cli", *arguments]
+    return subprocess.run(command, env=dict(environment), cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def deploy(environment: Mapping[str, str], folder: Path, config: Path, schedule: str = "") -> str:
+    """Deploy the flow for one configuration, as deploy/prefect.yaml does; returns the deployment's id."""
+    text = (ROOT / "deploy/prefect.yaml").read_text()
+    text = text.replace("config/examples/quickstart.yaml", str(config)).replace("name: quickstart", f"name: {folder.name}")
+    text = text.replace("limit: 1", "limit: 5")
+    (folder / "prefect.yaml").write_text(text.replace("    work_pool:", f"{schedule}    work_pool:"))
+    answer = prefect(environment, "deploy", "--prefect-file", str(folder / "prefect.yaml"), "--all")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    found = ask(environment, "deployments/filter", {"deployments": {"name": {"any_": [folder.name]}}})
+    return str(found[0]["id"])
+
+
+def runs(environment: Mapping[str, str], deployment: str, state: str) -> list[Any]:
+    body = {"deployments": {"id": {"any_": [deployment]}}, "flow_runs": {"state": {"type": {"any_": [state]}}}}
+    found: list[Any] = ask(environment, "flow_runs/filter", body)
+    return found
+
+
+def test_a_tracked_run_shows_its_stages_and_its_report(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    answer = headrace(server, "sync", str(pipeline.config), "--json")
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["chunks"]["written"] == 4
+    assert len(pipeline.texts()) == 3
+    names = wait_for(lambda: finished_tasks(server), 30)
+    assert names == ["chunk 1", "dedupe 1", "embed 1", "load 1", "upsert 1"]
+    artifacts = ask(server, "artifacts/filter", {})
+    assert {artifact["key"] for artifact in artifacts} == {"trial-progress", "trial-summary"}
+    table = next(artifact for artifact in artifacts if artifact["key"] == "trial-summary")
+    assert {"what": "chunks", "count": "written", "value": 4} in json.loads(table["data"])
+
+
+def finished_tasks(environment: Mapping[str, str]) -> list[str]:
+    """Names of the completed task runs, once all five are there: the server records them with a delay."""
+    found = ask(environment, "task_runs/filter", {"task_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}})
+    return sorted(run["name"] for run in found) if len(found) >= 5 else []
+
+
+def test_a_run_that_is_not_wholly_done_fails_in_prefect_too(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    headrace(server, "sync", str(pipeline.config))
+    (pipeline.folder / "docs/b.md").write_bytes(b"\x00" * 500)
+    answer = headrace(server, "sync", str(pipeline.config), "--json")
+    assert answer.returncode == 1
+    assert json.loads(answer.stdout)["documents"]["quarantined"] == 1
+    states = ask(server, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["FAILED"]}}}})
+    assert "partial" in states[0]["state"]["message"]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_deployment_runs_from_its_form(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    deployment = deploy(server, pipeline.folder, pipeline.config)
+    wrong = prefect(server, "deployment", "run", f"sync/{pipeline.folder.name}", "--param", 'options={"max_usd": -1}')
+    assert "less than the minimum of 0" in re.sub(r"\s+", " ", wrong.stdout + wrong.stderr)
+    ask(server, f"deployments/{deployment}/create_flow_run", {"parameters": {"options": {"paranoid": True}}})
+    done = wait_for(lambda: runs(server, deployment, "COMPLETED"), 90)
+    assert done[0]["name"] == "sync trial"
+    assert len(pipeline.texts()) == 3
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_schedule_fires(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    schedule = "    schedules:\n      - interval: 15\n"
+    deployment = deploy(server, pipeline.folder, pipeline.config, schedule)
+    done = wait_for(lambda: runs(server, deployment, "COMPLETED"), 120)
+    assert done[0]["auto_scheduled"] is True
+    assert len(pipeline.texts()) == 3
