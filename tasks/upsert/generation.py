@@ -1,43 +1,78 @@
 """The folder of an embedded collection: one folder per generation, and a pointer to the live one.
 
-    <path>/<collection>/current                 the name of the live generation, replaced atomically
-    <path>/<collection>/generation-000001/shard the engine's files
+    <path>/<collection>/current                        the name of the live generation, replaced at one stroke
+    <path>/<collection>/lock                           held by the process that has the collection open
+    <path>/<collection>/generation-000001/shard/       the engine's files, and nothing of ours
     <path>/<collection>/generation-000001/sentinel.json
 
-The sentinel lies inside the generation, so a copied, restored or lost folder carries or loses it along with its data.
+A later generation can be built beside the live one and switched to. The pointer is a small text file rather than a
+symbolic link, because archives, network drives and copying tools keep every file but not every link. The sentinel lies
+inside the generation, so a copied, restored or lost folder carries or loses it along with its data.
 """
 
 import json
 import os
+import re
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from tasks.errors import ServiceError
+from tasks.errors import CollectionError, ServiceError
 from tasks.records import Sentinel
 
 FIRST = "generation-000001"
+_GENERATION = re.compile(r"generation-\d{6}")
+_OURS = re.compile(r"\..*|current(\.new)?|lock|generation-\d{6}(\.building)?")
 
 
 class Generations:
-    """Reads and switches the live generation of one collection."""
+    """Finds, builds, marks and switches the generations of one collection; file system errors pass through it."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` is the collection's; it need not exist."""
         self.folder = folder
+        self._pointer = folder / "current"
 
     def live(self) -> Path | None:
-        """The live generation's folder; None before the first one is complete."""
-        pointer = self.folder / "current"
-        try:
-            return self.folder / pointer.read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise ServiceError(f"{pointer} cannot be read: {error.strerror}; check its permissions") from error
+        """None before the first generation is complete; CollectionError where nothing tells which one is live."""
+        name = self._pointed()
+        if name is None:
+            return self._only()
+        live = self.folder / name
+        if _GENERATION.fullmatch(name) is None or not live.is_dir():
+            raise CollectionError(
+                f"{self._pointer} names {name!r}, but there is no such generation beside it; restore it from a backup,"
+                f" or move {self.folder} away and run sync: the collection is written again from the cache"
+            )
+        return live
 
     def switch(self, name: str) -> None:
         """Make a generation the live one, at one stroke and durably."""
-        _replace(self.folder / "current", name)
+        _replace(self._pointer, name + "\n")
+
+    def settle(self) -> None:
+        """Write the pointer where a crash or a careless copy left the only generation without one."""
+        live = self.live()
+        if live is not None and self._pointed() is None:
+            self.switch(live.name)
+
+    @contextmanager
+    def building(self, name: str) -> Generator[Path]:
+        """A scratch folder that becomes the generation `name` when the block ends well.
+
+        What a crash left of an earlier try is thrown away: nothing in a scratch folder was ever acknowledged.
+        """
+        self._refuse_strangers()
+        scratch = self.folder / f"{name}.building"
+        if scratch.exists():
+            shutil.rmtree(scratch)
+        scratch.mkdir(mode=0o700)
+        yield scratch
+        _sync(scratch)
+        scratch.rename(self.folder / name)
+        _sync(self.folder)
 
     def sentinel(self) -> Sentinel | None:
         """The mark in the live generation."""
@@ -46,33 +81,67 @@ class Generations:
             return None
         path = live / "sentinel.json"
         try:
-            return Sentinel(**json.loads(path.read_text(encoding="utf-8")))
+            return _as_sentinel(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError) as error:
-            raise ServiceError(f"{path} cannot be read: {error}; remove it, and the next run verifies all") from error
+        except (ValueError, TypeError, KeyError) as error:
+            raise ServiceError(
+                f"{path} is not the mark that a run leaves ({error}); remove it, and the next sync checks every record"
+            ) from error
 
     def mark(self, sentinel: Sentinel) -> None:
         """Replace the mark durably."""
         live = self.live()
         if live is None:
-            raise ServiceError(f"{self.folder} has no live generation to mark; was it removed during the run?")
-        _replace(live / "sentinel.json", json.dumps(asdict(sentinel)))
+            raise ServiceError(
+                f"{self.folder} has no generation to mark; was it removed during the run? Run sync again"
+            )
+        _replace(live / "sentinel.json", json.dumps(asdict(sentinel)) + "\n")
+
+    def _pointed(self) -> str | None:
+        try:
+            return self._pointer.read_text(encoding="utf-8", errors="replace").strip()
+        except FileNotFoundError:
+            return None
+
+    def _only(self) -> Path | None:
+        """A crash just before the pointer was written, or a lost pointer: one complete generation speaks for itself."""
+        found = sorted(path for path in self.folder.glob("generation-*") if _GENERATION.fullmatch(path.name))
+        if len(found) > 1:
+            raise CollectionError(
+                f"{self._pointer} is missing and there are {len(found)} generations; write the name of the live one"
+                f" into it, most likely {found[-1].name}"
+            )
+        return found[0] if found else None
+
+    def _refuse_strangers(self) -> None:
+        strangers = sorted(path.name for path in self.folder.iterdir() if not _OURS.fullmatch(path.name))
+        if strangers:
+            raise CollectionError(
+                f"{self.folder} holds {len(strangers)} files that are not Headrace's, {strangers[0]!r} for one;"
+                " name another `path` or `collection` under `store`"
+            )
+
+
+def _as_sentinel(fields: dict[str, object]) -> Sentinel:
+    return Sentinel(str(fields["lineage"]), int(str(fields["epoch"])), str(fields["space"]))
 
 
 def _replace(path: Path, text: str) -> None:
     """A reader, or a crash, meets the old text or the new one, never half of it."""
     new = path.with_name(path.name + ".new")
+    with new.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """A rename is durable once the folder itself is on disk."""
+    opened = os.open(folder, os.O_RDONLY)
     try:
-        with new.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise ServiceError(f"{path} cannot be written: {error.strerror}; check disk space and permissions") from error
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -1,16 +1,20 @@
 """A collection in this process's memory: for trials and tests."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from tasks.errors import CollectionError
+from tasks.errors import CollectionError, ServiceError
 from tasks.records import Hit, Payload, Point, PointId, Sentinel, Vector
 from tasks.upsert.vectors import checked_rows
 
 
 class MemoryStore:
-    """Gone when the process ends; the next run then finds its store lost and writes it again from the cache."""
+    """Gone when the process ends; the next run then finds its store lost and writes it again from the cache.
+
+    Payloads and vectors are kept as they are given, not copied.
+    """
 
     def __init__(self) -> None:
         self._points: dict[PointId, tuple[Vector, Payload]] = {}
@@ -18,13 +22,18 @@ class MemoryStore:
         self._dimension: int | None = None
 
     def ensure(self, dimension: int, /) -> None:
-        """Fix the dimension."""
+        """The first call fixes the dimension; CollectionError for another one later."""
         if self._dimension not in (None, dimension):
-            raise CollectionError(f"the collection holds vectors of {self._dimension} dimensions, not {dimension}")
+            raise CollectionError(
+                f"the collection in memory holds vectors of {self._dimension} dimensions, the model makes {dimension};"
+                " start a new process"
+            )
         self._dimension = dimension
 
     def upsert(self, points: Sequence[Point], /) -> None:
         """All or nothing."""
+        if self._dimension is None:
+            raise ServiceError("there is no collection in memory yet; it is made by `ensure`")
         checked_rows(points, self._dimension)
         self._points.update((point.id, (point.vector, point.payload)) for point in points)
 
@@ -38,20 +47,20 @@ class MemoryStore:
         return {point for point in ids if point in self._points}
 
     def scan(self) -> Iterator[tuple[PointId, Payload]]:
-        """Every record."""
+        """The records of the moment; later writes do not show."""
         for point, (_, payload) in list(self._points.items()):
             yield point, payload
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
-        """Stored vectors by id."""
+        """As they were written, whatever their length."""
         return {point: self._points[point][0] for point in ids if point in self._points}
 
     def search(self, vector: Vector, limit: int, filters: Mapping[str, str], /) -> list[Hit]:
-        """Exact, over all records."""
+        """Exact, over every record that passes the filters."""
         hits = [
             Hit(point, _cosine(vector, held), payload)
-            for point, (held, payload) in self._points.items()
-            if all(str(payload["metadata"].get(key)) == value for key, value in filters.items())
+            for point, (held, payload) in list(self._points.items())
+            if _passes(payload.get("metadata", {}), filters)
         ]
         return sorted(hits, key=lambda hit: -hit.score)[:limit]
 
@@ -73,3 +82,20 @@ class MemoryStore:
 
 def _cosine(one: Vector, other: Vector) -> float:
     return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
+
+
+def _passes(metadata: Mapping[str, Any], filters: Mapping[str, str]) -> bool:
+    return all(_equals(metadata.get(key), text) for key, text in filters.items())
+
+
+def _equals(value: str | int | list[Any] | None, text: str) -> bool:
+    """Texts, integers and booleans by the way they are written; a list where one of its values is equal."""
+    match value:
+        case bool():
+            return text == ("true" if value else "false")
+        case str() | int():
+            return str(value) == text
+        case list():
+            return any(not isinstance(item, list) and _equals(item, text) for item in value)
+        case _:
+            return False

@@ -7,7 +7,7 @@ from tasks.upsert.base import VectorStore
 
 
 def open_store(config: schema.Store, pipeline: str) -> VectorStore:
-    """The collection is named after the pipeline, unless the configuration names it."""
+    """The collection is named after the pipeline, unless the configuration names it; nothing is created or read yet."""
     collection = config.collection or pipeline
     match config:
         case schema.QdrantStore():

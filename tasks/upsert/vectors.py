@@ -5,25 +5,27 @@ from typing import Any
 
 import numpy as np
 
-from tasks.errors import DocumentError, ServiceError
-from tasks.records import Point, Vector
+from tasks.errors import DocumentError
+from tasks.records import Payload, Point, Vector, Vectors
 
 
-def checked_rows(points: Sequence[Point], dimension: int | None) -> list[list[float]]:
-    """The vectors as lists, all of them finite, not zero and of the collection's dimension; DocumentError otherwise."""
-    if dimension is None:
-        raise ServiceError("a store was written before its collection was ensured")
+def checked_rows(points: Sequence[Point], dimension: int) -> Vectors:
+    """The vectors as one matrix; DocumentError for one that is not finite, zero or not of the collection's dimension.
+
+    Squares that overflow 32 bits count as not finite, and below the precision of 32 bits as zero: no store can bring
+    such a vector to unit length.
+    """
     for point in points:
         if point.vector.shape != (dimension,):
-            raise _refusal(point, f"has shape {point.vector.shape}, expected ({dimension},)")
+            raise _refusal(point, f"has the shape {point.vector.shape}, expected ({dimension},)")
     if not points:
-        return []
-    matrix = np.stack([point.vector for point in points])
-    norms = np.linalg.norm(matrix, axis=1)
-    wrong = np.flatnonzero(~np.isfinite(norms) | (norms == 0.0))
+        return np.empty((0, dimension), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows = np.stack([point.vector for point in points]).astype(np.float32, copy=False)
+        squares = np.einsum("ij,ij->i", rows, rows)
+    wrong = np.flatnonzero(~np.isfinite(squares) | (squares < np.finfo(np.float32).eps))
     if len(wrong):
-        raise _refusal(points[int(wrong[0])], "is zero or not finite, so it has no cosine similarity")
-    rows: list[list[float]] = matrix.tolist()
+        raise _refusal(points[int(wrong[0])], "is zero or not finite, so it has no direction to compare")
     return rows
 
 
@@ -32,6 +34,12 @@ def as_vector(stored: Any) -> Vector:
     return np.asarray(stored, dtype=np.float32)
 
 
+def document_name(payload: Payload) -> str:
+    """The document to blame, for a message about one record."""
+    return str(payload.get("headrace", {}).get("document", "an unnamed document"))
+
+
 def _refusal(point: Point, what: str) -> DocumentError:
-    document = point.payload.get("headrace", {}).get("document", "?")
-    return DocumentError("bad-vector", f"{document}: the vector of point {point.id} {what}; nothing was written")
+    return DocumentError(
+        "bad-vector", f"{document_name(point.payload)}: the vector of point {point.id} {what}; nothing was written"
+    )

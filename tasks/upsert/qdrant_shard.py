@@ -1,0 +1,69 @@
+"""One shard of the engine: how it is made, what it holds, and points in its own form."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from tasks.errors import CollectionError, DocumentError, ServiceError
+from tasks.records import Point, Vectors
+from tasks.upsert.vectors import document_name
+
+if TYPE_CHECKING:
+    import qdrant_edge as engine
+
+
+def create_shard(folder: Path, dimension: int, indexed_fields: Sequence[str]) -> None:
+    """An empty shard, closed: its files name no path, so the folder may be moved."""
+    import qdrant_edge as engine
+
+    config = engine.EdgeConfig(
+        vectors=engine.EdgeVectorParams(size=dimension, distance=engine.Distance.Cosine),
+        optimizers=engine.EdgeOptimizersConfig(indexing_threshold=0),  # 0: `optimize` compacts, but builds no graph
+        wal_enabled=True,
+    )
+    shard = engine.EdgeShard.create(str(folder), config)
+    for field in indexed_fields:
+        shard.update(engine.UpdateOperation.create_field_index(field, engine.PayloadSchemaType.Keyword))
+    shard.flush()
+    shard.close()
+
+
+def stored_dimension(folder: Path) -> int:
+    """Read from the shard's own settings, without the engine; CollectionError where its distance is not the cosine."""
+    path = folder / "edge_config.json"
+    try:
+        vectors = json.loads(path.read_text(encoding="utf-8"))["vectors"][""]
+        dimension, distance = int(vectors["size"]), str(vectors["distance"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ServiceError(
+            f"{path} is damaged ({type(error).__name__}: {error}); restore the folder from a backup, or move it away"
+            " and run sync: it is written again from the cache"
+        ) from error
+    if distance != "Cosine":
+        raise CollectionError(
+            f"the collection in {folder} compares by {distance}, expected Cosine; name a new `collection` under `store`"
+        )
+    return dimension
+
+
+def as_engine_points(points: Sequence[Point], rows: Vectors) -> "list[engine.Point]":
+    """`rows` are the vectors, one a row; DocumentError names the document whose payload is not plain JSON."""
+    import qdrant_edge as engine
+
+    made: list[engine.Point] = []
+    for point, row in zip(points, rows, strict=True):
+        try:
+            # The engine reads any buffer of floats, though its stubs say list: three times as fast as a list.
+            made.append(engine.Point(point.id, cast("list[float]", row.data), point.payload))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise DocumentError(
+                "bad-payload",
+                f"{document_name(point.payload)}: point {point.id} cannot be stored: {_first_line(error)}; expected a"
+                " UUID and plain JSON values",
+            ) from error
+    return made
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

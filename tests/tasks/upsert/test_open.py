@@ -1,0 +1,50 @@
+"""Settings become a store."""
+
+from pathlib import Path
+
+import numpy as np
+
+from config.schema import Pipeline
+from tasks.records import Point, PointId
+from tasks.upsert.memory import MemoryStore
+from tasks.upsert.open import open_store
+
+ID = PointId("6f0c3f4e-6f39-4f0c-9d0b-0b1f5a1c2d3e")
+
+
+def pipeline(store: dict[str, str]) -> Pipeline:
+    return Pipeline.model_validate(
+        {
+            "name": "handbook",
+            "sources": [{"kind": "files", "path": "docs"}],
+            "embedder": {"kind": "hashing"},
+            "store": store,
+        }
+    )
+
+
+def write_one(settings: Pipeline) -> None:
+    store = open_store(settings.store, settings.name)
+    store.ensure(8)
+    store.upsert([Point(ID, np.ones(8, dtype=np.float32), {"text": "x"})])
+    store.close()
+
+
+def test_a_collection_is_named_after_the_pipeline(tmp_path: Path) -> None:
+    settings = pipeline({"kind": "qdrant", "path": str(tmp_path)})
+    write_one(settings)
+    assert [path.name for path in tmp_path.iterdir()] == ["handbook"]
+    assert open_store(settings.store, settings.name).present([ID]) == {ID}
+
+
+def test_a_collection_has_the_name_that_the_settings_give_it(tmp_path: Path) -> None:
+    write_one(pipeline({"kind": "qdrant", "path": str(tmp_path), "collection": "other"}))
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_every_store_in_memory_is_a_new_one() -> None:
+    settings = pipeline({"kind": "memory"})
+    write_one(settings)
+    store = open_store(settings.store, settings.name)
+    assert isinstance(store, MemoryStore)
+    assert store.count() == 0
