@@ -1,0 +1,84 @@
+"""Structure decides where to cut: sections are hard boundaries, inside them the best place wins."""
+
+import pytest
+
+from config.schema import Chunking, HashingEmbedder
+from tasks.chunk.open import open_chunker
+from tasks.embed.open import open_embedder
+from tasks.records import Chunk, Document, DocumentId, DocumentRef, Format
+
+TOKENIZER = open_embedder(HashingEmbedder(kind="hashing")).tokenizer
+
+
+def cut(text: str, form: Format, max_tokens: int = 40) -> list[Chunk]:
+    chunker = open_chunker(Chunking(max_tokens=max_tokens), TOKENIZER)
+    return chunker.split([Document(DocumentRef(DocumentId("s:d"), "s", "d"), text, form)])[0]
+
+
+def test_a_markdown_chunk_never_crosses_a_heading() -> None:
+    found = cut("Intro.\n\n# One\n\nFirst.\n\n## Deep\n\nSecond.\n\n# Two\n\nThird.\n", "markdown")
+    assert [(chunk.text.split("\n")[0], chunk.headings) for chunk in found] == [
+        ("Intro.", ()),
+        ("# One", ("One",)),
+        ("## Deep", ("One", "Deep")),
+        ("# Two", ("Two",)),
+    ]
+
+
+def test_a_title_without_a_body_goes_with_what_follows() -> None:
+    found = cut("# Guide\n\n## Install\n\nRun it.\n", "markdown")
+    assert [(chunk.text, chunk.headings) for chunk in found] == [
+        ("# Guide\n\n## Install\n\nRun it.", ("Guide", "Install"))
+    ]
+
+
+def test_underlined_titles_are_headings() -> None:
+    found = cut("Guide\n=====\n\nHello.\n\nInstall\n-------\n\nRun it.\n", "markdown")
+    assert [chunk.headings for chunk in found] == [("Guide",), ("Guide", "Install")]
+
+
+def test_a_rule_or_a_list_is_no_heading() -> None:
+    assert len(cut("Some text.\n\n---\n\n- item\n---\nmore\n", "markdown")) == 1
+
+
+def test_a_comment_in_a_fence_is_no_heading() -> None:
+    text = "# Shell\n\n```sh\n# not a heading\n\nmake\n```\n\nAfter.\n"
+    assert [chunk.headings for chunk in cut(text, "markdown")] == [("Shell",)]
+    longer = "# A\n\n````\n```\n# no\n```\n# no\n````\n\n# B\n\nx\n"
+    assert [chunk.headings for chunk in cut(longer, "markdown")] == [("A",), ("B",)]
+
+
+def test_a_fence_stays_whole_where_it_fits() -> None:
+    fence = "```py\nalpha = 1\n\nbeta = 2\n\ngamma = 3\n```"
+    prose = "Words of a paragraph that fill the page with some more words. " * 3
+    found = cut(f"{prose}\n\n{fence}\n\n{prose}\n", "markdown")
+    assert any(fence in chunk.text for chunk in found)
+
+
+def test_restructured_titles_nest_by_their_style() -> None:
+    text = "=====\nGuide\n=====\n\nHello.\n\nInstall\n=======\n\nRun.\n\nLinux\n-----\n\nApt.\n\nUse\n===\n\nGo.\n"
+    assert [chunk.headings for chunk in cut(text, "rst")] == [
+        ("Guide",),
+        ("Guide", "Install"),
+        ("Guide", "Install", "Linux"),
+        ("Guide", "Use"),
+    ]
+
+
+def test_code_is_cut_before_definitions() -> None:
+    functions = [f"def f{n}(x):\n    first = x + {n}\n\n    return first * {n}\n" for n in range(12)]
+    found = cut("import os\n\n\n" + "\n\n".join(functions), "code", max_tokens=48)
+    assert len(found) > 3
+    assert all(chunk.text.startswith(("import os", "def f")) for chunk in found)
+
+
+@pytest.mark.parametrize("form", ["markdown", "text", "rst", "code"])
+def test_a_blank_document_has_no_chunks(form: Format) -> None:
+    assert cut(" \n\n\t\n", form) == []
+
+
+def test_sentences_are_cut_before_words() -> None:
+    text = " ".join(f"This is sentence {n} of the page." for n in range(40))
+    found = cut(text, "text")
+    assert len(found) > 5
+    assert all(chunk.text.startswith("This") and chunk.text.endswith(".") for chunk in found)
