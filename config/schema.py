@@ -52,16 +52,16 @@ class _Section(BaseModel):
 class FilesSource(_Section):
     """A folder, a single file, or an fsspec URL."""
 
-    kind: Literal["files"] = Field("files", description="Documents are files.")
+    kind: Literal["files"] = Field(default="files", description="Documents are files.")
     path: Location = Field(description="Folder, file or fsspec URL (s3://, gs://, az://, https://, memory://).")
     name: str = Field(
-        "", pattern=r"^[^:]*$", description="First part of the document ids. Default: the path as written."
+        default="", pattern=r"^[^:]*$", description="First part of the document ids. Default: the path as written."
     )
     include: tuple[str, ...] = Field(
-        tuple(TEXT_PATTERNS.split()), description="Glob patterns, relative to the path; ** crosses folders."
+        default=tuple(TEXT_PATTERNS.split()), description="Glob patterns, relative to the path; ** crosses folders."
     )
-    exclude: tuple[str, ...] = Field((), description="Glob patterns that win over include.")
-    max_bytes: int = Field(50_000_000, gt=0, description="Larger files are set aside, not read.")
+    exclude: tuple[str, ...] = Field(default=(), description="Glob patterns that win over include.")
+    max_bytes: int = Field(default=50_000_000, gt=0, description="Larger files are set aside, not read.")
 
     @model_validator(mode="before")
     @classmethod
@@ -75,9 +75,13 @@ class FilesSource(_Section):
 class Chunking(_Section):
     """How documents are cut. Sizes are tokens of the embedder's own tokenizer."""
 
-    kind: Literal["auto"] = Field("auto", description="Structure-aware by format: headings, definitions, paragraphs.")
-    max_tokens: int = Field(256, ge=16, description="No chunk is longer; the model's own limit wins.")
-    overlap_tokens: int = Field(0, ge=0, description="Tokens repeated from the chunk before, inside one section.")
+    kind: Literal["auto"] = Field(
+        default="auto", description="Structure-aware by format: headings, definitions, paragraphs."
+    )
+    max_tokens: int = Field(default=256, ge=16, description="No chunk is longer; the model's own limit wins.")
+    overlap_tokens: int = Field(
+        default=0, ge=0, description="Tokens repeated from the chunk before, inside one section."
+    )
 
     @model_validator(mode="after")
     def _overlap_leaves_room(self) -> Self:
@@ -90,53 +94,57 @@ class SentenceTransformersEmbedder(_Section):
     """A model that runs here, through sentence-transformers."""
 
     kind: Literal["sentence-transformers"] = Field(description="A local model.")
-    model: str = Field("sentence-transformers/all-MiniLM-L6-v2", description="Hub id or folder of the model.")
-    revision: str | None = Field(None, description="Commit hash on the hub.")
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps; never part of the fingerprint.")
-    dimensions: int | None = Field(None, gt=0, description="Shorten the vectors, where the model was trained for it.")
-    batch_tokens: int | None = Field(None, gt=0, description="Padded tokens per batch. Default: by device.")
+    model: str = Field(default="sentence-transformers/all-MiniLM-L6-v2", description="Hub id or folder of the model.")
+    revision: str | None = Field(default=None, description="Commit hash on the hub.")
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps; never part of the fingerprint.")
+    dimensions: int | None = Field(
+        default=None, gt=0, description="Shorten the vectors, where the model was trained for it."
+    )
+    batch_tokens: int | None = Field(default=None, gt=0, description="Padded tokens per batch. Default: by device.")
 
 
 class OpenAIEmbedder(_Section):
     """OpenAI, or a server that speaks its protocol."""
 
     kind: Literal["openai"] = Field(description="The OpenAI embeddings API.")
-    model: str = Field("text-embedding-3-small", description="The provider's name of the model.")
-    api_key: SecretStr | None = Field(None, description="Default: the environment variable OPENAI_API_KEY.")
-    base_url: str | None = Field(None, description="Another server with the same protocol.")
-    dimensions: int | None = Field(None, gt=0, description="Ask the provider for shorter vectors.")
-    requests_per_minute: int | None = Field(None, gt=0, description="Never send more requests than this.")
-    tokens_per_minute: int | None = Field(None, gt=0, description="Never send more tokens than this.")
-    max_usd: float | None = Field(None, ge=0, description="Stop a run before it costs more.")
+    model: str = Field(default="text-embedding-3-small", description="The provider's name of the model.")
+    api_key: SecretStr | None = Field(default=None, description="Default: the environment variable OPENAI_API_KEY.")
+    base_url: str | None = Field(default=None, description="Another server with the same protocol.")
+    dimensions: int | None = Field(default=None, gt=0, description="Ask the provider for shorter vectors.")
+    requests_per_minute: int | None = Field(default=None, gt=0, description="Never send more requests than this.")
+    tokens_per_minute: int | None = Field(default=None, gt=0, description="Never send more tokens than this.")
+    max_usd: float | None = Field(default=None, ge=0, description="Stop a run before it costs more.")
 
 
 class HashingEmbedder(_Section):
     """Feature hashing of words: no model, no meaning, but real vectors; for trials and tests."""
 
     kind: Literal["hashing"] = Field(description="Words hashed into a vector.")
-    dimensions: int = Field(256, ge=8, description="Length of the vectors.")
+    dimensions: int = Field(default=256, ge=8, description="Length of the vectors.")
 
 
 class QdrantStore(_Section):
     """Qdrant's engine, embedded in this process."""
 
     kind: Literal["qdrant"] = Field(description="Qdrant.")
-    path: Location = Field("./.headrace/qdrant", validate_default=True, description="Folder of the embedded database.")
-    collection: Name | None = Field(None, description="Default: the pipeline's name.")
+    path: Location = Field(
+        default="./.headrace/qdrant", validate_default=True, description="Folder of the embedded database."
+    )
+    collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
 
 
 class MemoryStore(_Section):
     """A collection in this process's memory, gone when it ends; for trials and tests."""
 
     kind: Literal["memory"] = Field(description="In memory.")
-    collection: Name | None = Field(None, description="Default: the pipeline's name.")
+    collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
 
 
 class Deletions(_Section):
     """The guard: deletions above both limits are withheld until they are confirmed."""
 
-    max_count: int = Field(10, ge=0, description="So many deletions are always fine.")
-    max_fraction: float = Field(0.1, ge=0, le=1, description="And so large a share of the known documents.")
+    max_count: int = Field(default=10, ge=0, description="So many deletions are always fine.")
+    max_fraction: float = Field(default=0.1, ge=0, le=1, description="And so large a share of the known documents.")
 
 
 Source = FilesSource
@@ -152,9 +160,9 @@ class Pipeline(_Section):
     chunking: Chunking = Field(default_factory=lambda: Chunking.model_validate({}), description="How to cut.")
     embedder: Embedder = Field(description="What turns texts into vectors.")
     store: Store = Field(description="The vector database.")
-    state: DatabaseUrl = Field("", description="URL of the ledger. Default: sqlite:///.headrace/NAME.db")
+    state: DatabaseUrl = Field(default="", description="URL of the ledger. Default: sqlite:///.headrace/NAME.db")
     cache: DatabaseUrl = Field(
-        "sqlite:///.headrace/embeddings.db",
+        default="sqlite:///.headrace/embeddings.db",
         validate_default=True,
         description="URL of the embedding cache, shared by all pipelines that name it.",
     )
@@ -185,7 +193,9 @@ class Pipeline(_Section):
 class SyncOptions(_Section):
     """What one run may be told beside its configuration; the form in the Prefect UI shows these."""
 
-    confirm_deletes: str | None = Field(None, description="PLAN_HASH of the deletions that may go through.")
-    max_usd: float | None = Field(None, ge=0, description="Stop before this run costs more.")
-    wait: bool = Field(False, description="Wait for another run to finish instead of giving up.")
-    paranoid: bool = Field(False, description="Read and hash every document, also where the listing shows no change.")
+    confirm_deletes: str | None = Field(default=None, description="PLAN_HASH of the deletions that may go through.")
+    max_usd: float | None = Field(default=None, ge=0, description="Stop before this run costs more.")
+    wait: bool = Field(default=False, description="Wait for another run to finish instead of giving up.")
+    paranoid: bool = Field(
+        default=False, description="Read and hash every document, also where the listing shows no change."
+    )

@@ -84,7 +84,7 @@ class OpenAIServer:
                 self.end_headers()
                 self.wfile.write(content)
 
-            def log_message(self, format: str, *arguments: object) -> None:
+            def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class names it
                 """Quiet."""
 
         return Handler

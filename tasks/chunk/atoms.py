@@ -26,7 +26,8 @@ _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\1[ \t]*$|\Z)", r
 _DEFINITION = re.compile(
     r"[ \t]*(?:@\w|(?:(?:export|default|public|private|protected|internal|static|abstract|final|async|pub(?:\(\w+\))?"
     r"|inline|virtual|override|open|sealed|data|unsafe|extern)[ \t]+)*(?:def|class|func|function|fn|interface|struct"
-    r"|enum|impl|trait|module|namespace|object|protocol|extension|type|sub|proc|package|macro_rules!|create[ \t]+\w+)\b)",
+    r"|enum|impl|trait|module|namespace|object|protocol|extension|type|sub|proc|package|macro_rules!"
+    r"|create[ \t]+\w+)\b)",
     re.IGNORECASE,
 )
 

@@ -77,7 +77,7 @@ class AutoChunker:
 
     def _fitting(self, runs: Sequence[_Run], cutting: "_Cutting") -> Iterator[tuple[_Run, Chunk]]:
         """Cut, then count what is really sent: tokens of joined pieces do not always add up. Cut again what is over."""
-        waiting = cutting.cut(runs)
+        waiting: list[_Run] = cutting.cut(runs)
         fitting: dict[tuple[int, int], tuple[_Run, Chunk]] = {}
         while waiting:
             spans = [part.span() for part in waiting]

@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ class Lease:
 
 
 @contextmanager
-def leased(ledger: Ledger, *, wait: bool) -> Iterator[Lease]:
+def leased(ledger: Ledger, *, wait: bool) -> Generator[Lease, None, None]:
     """Hold the pipeline's lease; LeaseHeldError names the holder when another run has it and `wait` is False."""
     with _locked(ledger.database.path, wait=wait):
         lease = _next_epoch(ledger)
@@ -50,7 +50,7 @@ def holder(ledger: Ledger) -> str | None:
 
 
 @contextmanager
-def _locked(database: Path | None, *, wait: bool) -> Iterator[None]:
+def _locked(database: Path | None, *, wait: bool) -> Generator[None, None, None]:
     if database is None:
         yield
         return

@@ -6,7 +6,7 @@ and nothing is forgotten before the store was read and did not have it (settle).
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -153,7 +153,7 @@ class Ledger:
             many(connection, _SET_ASIDE, [(f.id, f.reason, f.message, now) for f in failures])
 
     @contextmanager
-    def fenced(self, label: str) -> Iterator[Connection]:
+    def fenced(self, label: str) -> Generator[Connection, None, None]:
         """One fenced transaction; `label` names the step in errors."""
         with self.database.write() as connection:
             self._check(connection, f"{label!r} was not committed")

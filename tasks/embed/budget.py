@@ -37,7 +37,7 @@ class Bucket:
         self._capacity = float(per_minute or 0)
         self._level = self._capacity
         self._clock = clock
-        self._filled_at = clock.now()
+        self._filled_at: float = clock.now()
 
     def take(self, units: int) -> None:
         """Wait until so many units are there; more than a minute's worth waits for a full bucket and owes the rest."""

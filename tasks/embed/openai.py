@@ -51,7 +51,7 @@ class OpenAIEmbedder:
         self._tokens = Bucket(config.tokens_per_minute, self._clock)
         self.tokenizer = TiktokenTokenizer(self._model.encoding, self._model.max_tokens)
 
-    @cached_property
+    @property
     def space(self) -> VectorSpace:
         """The base URL is not part of it: a proxy does not change vectors."""
         dimension = self._config.dimensions or self._model.dimension

@@ -32,16 +32,24 @@ class SentenceTransformersEmbedder:
         self._folder = find_folder(config.model, config.revision)
         self._known = local_model(config.model) or _own_prompts(self._folder)
 
-    @cached_property
+    @property
     def tokenizer(self) -> ModelTokenizer:
         """The model's own, without truncation."""
+        return self._tokenizer
+
+    @property
+    def space(self) -> VectorSpace:
+        """Named by architecture and weights, so one model has one space, by hub id, by folder or by package."""
+        return self._space
+
+    @cached_property
+    def _tokenizer(self) -> ModelTokenizer:
         if not (self._folder / "tokenizer.json").exists():
             raise ConfigError(f"{self._folder} has no tokenizer.json; expected a model with a fast tokenizer")
         return ModelTokenizer(self._folder, self._known.document_prefix, _max_tokens(self._folder))
 
     @cached_property
-    def space(self) -> VectorSpace:
-        """Named by architecture and weights, so one model has one space, by hub id, by folder or by package."""
+    def _space(self) -> VectorSpace:
         own = _dimension(self._folder)
         wanted = self._config.dimensions
         if wanted and wanted > own:

@@ -33,9 +33,13 @@ class ModelTokenizer:
         tokenizer.no_padding()
         return tokenizer
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """Of the file, the prefix and the limit."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         digest = hashlib.sha256(self._path.read_bytes())
         digest.update(f"{self._prefix}\0{self.max_tokens}".encode())
         return digest.hexdigest()[:16]

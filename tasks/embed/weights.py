@@ -16,6 +16,7 @@ BLOCK_BYTES = 1 << 22
 def find_folder(model: str, revision: str | None) -> Path:
     """Raise ConfigError, with the remedy, when the model is not to be had."""
     if (folder := Path(model).expanduser()).is_dir():
+        _weights(folder)
         return folder
     known = local_model(model)
     if known and known.package and revision is None and (packaged := _packaged(known.package)):
@@ -26,10 +27,15 @@ def find_folder(model: str, revision: str | None) -> Path:
 
 def weights_hash(folder: Path) -> str:
     """16 hexadecimal digits over all weights, so equal weights share a vector space wherever they were found."""
+    files = _weights(folder)
+    return hashlib.sha256("".join(_sha256(file) for file in files).encode()).hexdigest()[:16]
+
+
+def _weights(folder: Path) -> list[Path]:
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise ConfigError(f"{folder} holds no *.safetensors; pickled weights run code when loaded and are not accepted")
-    return hashlib.sha256("".join(_sha256(file) for file in files).encode()).hexdigest()[:16]
+    return files
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:

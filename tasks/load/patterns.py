@@ -9,8 +9,8 @@ SKIPPED_FOLDERS = {"node_modules", "__pycache__"}
 class PathFilter:
     """Glob patterns on paths relative to the root: `*` stays inside a folder, `**` crosses folders.
 
-    Folders whose name begins with a dot, `node_modules` and `__pycache__` are passed over, unless a pattern of `include`
-    names them.
+    Folders whose name begins with a dot, `node_modules` and `__pycache__` are passed over, unless a pattern of
+    `include` names them.
     """
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:

@@ -55,7 +55,8 @@ class RemoteFiles:
         if ref.size_bytes > self._max_bytes:
             raise DocumentError(
                 "too-large",
-                f"{ref.id} has {ref.size_bytes:,} bytes, the limit is {self._max_bytes:,}; raise max_bytes or exclude it",
+                f"{ref.id} has {ref.size_bytes:,} bytes, the limit is {self._max_bytes:,};"
+                " raise max_bytes or exclude it",
             )
         try:
             content: bytes = self._files.cat_file(self._full_path(ref))

@@ -123,8 +123,9 @@ class Report:
 
 def report_from(shape: Mapping[str, Any]) -> Report:
     """The inverse of `as_json`."""
-    parts = {"documents": Documents, "chunks": Chunks, "tokens": Tokens, "seconds": Seconds}
-    return Report(**{name: parts[name](**value) if name in parts else value for name, value in shape.items()})
+    parts: dict[str, Any] = {"documents": Documents, "chunks": Chunks, "tokens": Tokens, "seconds": Seconds}
+    fields: dict[str, Any] = {name: parts[name](**shape[name]) if name in parts else shape[name] for name in shape}
+    return Report(**fields)
 
 
 class IncompleteRunError(HeadraceError):

@@ -1,7 +1,7 @@
 """Everything one command has open: made from a Pipeline, closed together."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,7 @@ class Session:
 
 
 @contextmanager
-def open_session(pipeline: Pipeline, *, read_only: bool = False) -> Iterator[Session]:
+def open_session(pipeline: Pipeline, *, read_only: bool = False) -> Generator[Session, None, None]:
     """`read_only` creates no database where none is: the session then works on an empty one in memory."""
     with ExitStack() as stack:
         ledger = Ledger(_existing(pipeline.state) if read_only else pipeline.state)

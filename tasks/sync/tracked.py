@@ -24,9 +24,8 @@ class TrackedWindow:
 
     def result(self) -> Written:
         """Wait for the last stage; the first stage that failed says why."""
-        written: Written
-        for future in self.futures:
-            written = future.result()
+        results = [future.result() for future in self.futures]
+        written: Written = results[-1]
         return written
 
 

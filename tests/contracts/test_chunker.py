@@ -1,6 +1,7 @@
 """What the chunker promises, with three kinds of tokenizer: word pieces, byte pairs, and plain words."""
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,9 @@ def assert_whole(text: str, found: list[Chunk]) -> None:
 
 PIECES = st.sampled_from(
     [
-        "word ", "Sentence one. ", "Zwei Wörter; ", "\n", "\n\n", "# Title\n", "## Sub\n", "Title\n=====\n", "```\n", "- item\n",
-        "    code()\n", "def f(x):\n    return x\n\n", "class A:\n", "| a | b |\n", "日本語の文章。", "שלום עולם ", "👩‍👩‍👧‍👦", "é", "\t",
+        "word ", "Sentence one. ", "Zwei Wörter; ", "\n", "\n\n", "# Title\n", "## Sub\n", "Title\n=====\n", "```\n",
+        "- item\n", "    code()\n", "def f(x):\n    return x\n\n", "class A:\n", "| a | b |\n", "日本語の文章。",
+        "שלום עולם ", "👩‍👩‍👧‍👦", "é", "\t",
         "x" * 300, "a-b_c/d ", "!!! ", "1.2.3 ", "\u00a0", "https://example.org/a?b=c ", "ﬁ ", "ß", "\u200d", "...\n",
     ]
 )  # fmt: skip
@@ -117,7 +119,7 @@ def test_overlap_repeats_the_end_of_the_chunk_before(tokenizer: Tokenizer, overl
     found = chunks(open_chunker(Chunking(max_tokens=64, overlap_tokens=overlap), tokenizer), text)
     assert len(found) > 10
     assert max(chunk.tokens for chunk in found) <= 64
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         repeated = text[after.start : before.start + len(before.text)]
         assert repeated
         assert tokenizer.count([repeated])[0] - tokenizer.count([""])[0] <= overlap + 1
@@ -126,8 +128,8 @@ def test_overlap_repeats_the_end_of_the_chunk_before(tokenizer: Tokenizer, overl
 
 
 PARAGRAPHS = [
-    f"Paragraph {n} explains how part {n * 17 % 101} works with part {n * 31 % 89}. It has {n} cases, and each needs care. "
-    f"The {['red', 'green', 'blue', 'grey'][n % 4]} one is first." for n in range(150)
+    f"Paragraph {n} explains how part {n * 17 % 101} works with part {n * 31 % 89}. It has {n} cases, and each "
+    f"needs care. The {['red', 'green', 'blue', 'grey'][n % 4]} one is first." for n in range(150)
 ]  # fmt: skip
 
 

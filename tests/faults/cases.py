@@ -136,7 +136,9 @@ def outcomes(make_store: Callable[[], VectorStore]) -> Iterator[tuple[Case, Outc
                 yield from _along(scenario, then, mode, make_store)
 
 
-def _along(scenario: str, then: str, mode: str, make_store: Callable[[], VectorStore]) -> Iterator[tuple[Case, Outcome]]:
+def _along(
+    scenario: str, then: str, mode: str, make_store: Callable[[], VectorStore]
+) -> Iterator[tuple[Case, Outcome]]:
     at = 1
     while True:
         case = Case(scenario, then, at, mode)

@@ -20,7 +20,10 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 def no_dirty(patch: pytest.MonkeyPatch) -> None:
     """The intent leaves the document at its old version."""
-    soil = "INSERT INTO document (id, source, version, hint, chunks, tokens) VALUES (?, ?, NULL, '', 0, 0) ON CONFLICT (id) DO NOTHING"
+    soil = (
+        "INSERT INTO document (id, source, version, hint, chunks, tokens) VALUES (?, ?, NULL, '', 0, 0)"
+        " ON CONFLICT (id) DO NOTHING"
+    )
     patch.setattr("tasks.dedupe.ledger._SOIL_DOCUMENT", soil)
 
 

@@ -1,4 +1,4 @@
-"""A lost or restored store, a lost or restored ledger: noticed by the next run, mended by it, and paid for by nobody."""
+"""A lost or restored store, a lost or restored ledger: noticed and mended by the next run, paid for by nobody."""
 
 import copy
 from collections.abc import Callable

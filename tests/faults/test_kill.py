@@ -1,4 +1,4 @@
-"""Real SIGKILLs at random moments of real runs: real files, real databases on disk, the real engine, a server that bills."""
+"""Real SIGKILLs at random moments of real runs: real files, databases on disk, the real engine, a server that bills."""
 
 import random
 import subprocess

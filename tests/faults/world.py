@@ -1,6 +1,6 @@
 """A world in which every side effect of a run is numbered and may fail.
 
-The real order, ledger, cache and planner run on a real SQLite database; source, embedder and store are small and honest.
+The real order, ledger, cache and planner run on a real SQLite database; the rest is small and honest.
 `World.plan[n]` says what happens at the n-th effect of a run:
 
 before  the process dies before the effect          after   it dies right after it

@@ -50,9 +50,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, st
         "HF_HUB_OFFLINE": "1",
     }
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with (home / "server.log").open("w") as log, subprocess.Popen(
-        command, env=environment, stdout=log, stderr=log, start_new_session=True
-    ) as process:
+    with (
+        (home / "server.log").open("w") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True) as process,
+    ):
         wait_for(lambda: is_up(environment), START_SECONDS)
         yield environment
         os.killpg(process.pid, signal.SIGTERM)
@@ -102,7 +103,9 @@ def headrace(environment: Mapping[str, str], *arguments: str) -> subprocess.Comp
 def deploy(environment: Mapping[str, str], folder: Path, config: Path, schedule: str = "") -> str:
     """Deploy the flow for one configuration, as deploy/prefect.yaml does; returns the deployment's id."""
     text = (ROOT / "deploy/prefect.yaml").read_text()
-    text = text.replace("config/examples/quickstart.yaml", str(config)).replace("name: quickstart", f"name: {folder.name}")
+    text = text.replace("config/examples/quickstart.yaml", str(config)).replace(
+        "name: quickstart", f"name: {folder.name}"
+    )
     text = text.replace("limit: 1", "limit: 5")
     (folder / "prefect.yaml").write_text(text.replace("    work_pool:", f"{schedule}    work_pool:"))
     answer = prefect(environment, "deploy", "--prefect-file", str(folder / "prefect.yaml"), "--all")

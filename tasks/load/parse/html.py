@@ -14,7 +14,7 @@ def parse_html(text: str) -> Parsed:
     from markdownify import ATX, MarkdownConverter
 
     page = BeautifulSoup(text, "html.parser")
-    title = page.title.get_text(" ", strip=True) if page.title else ""
+    title = " ".join(page.title.get_text().split()) if page.title else ""
     for element in page.find_all(_INVISIBLE):
         element.decompose()
     for element in page.select("[hidden], [aria-hidden=true], [style*='display:none'], [style*='display: none']"):

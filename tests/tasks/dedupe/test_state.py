@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tasks.dedupe.cache import EmbeddingCache
-from tasks.dedupe.ledger import Ledger
 from tasks.dedupe.lease import holder, leased
+from tasks.dedupe.ledger import Ledger
 from tasks.errors import ConfigError, FencedError, LeaseHeldError, ServiceError
 from tasks.records import EmbeddingKey
 

@@ -1,0 +1,106 @@
+"""What every source promises: a local folder, a single file, and a folder behind an fsspec URL."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from config.schema import FilesSource
+from tasks.errors import DocumentError
+from tasks.load.base import Source
+from tasks.load.open import open_source
+from tasks.records import DocumentId, Listing
+
+PAGES = {"a.md": "# Alpha\r\n\r\nText.\r\n", "sub/b.txt": "Beta\n", "sub/deep/c.md": "no title\n", "skip.bin": "x"}
+
+
+@dataclass
+class Place:
+    """Somewhere with files, and the source that reads it."""
+
+    write: Callable[[str, str], None]
+    source: Source
+    names: list[str]
+
+
+@pytest.fixture(params=["folder", "file", "url", "remote"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "remote":
+        return _remote(tmp_path.name)
+
+    def write(name: str, text: str) -> None:
+        path = tmp_path / "docs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+        os.utime(path, (time.time() - 60 + len(text), time.time() - 60 + len(text)))
+
+    for name, text in PAGES.items():
+        write(name, text)
+    path = str(tmp_path / "docs" / ("a.md" if request.param == "file" else ""))
+    config = FilesSource(kind="files", path=f"file://{path}" if request.param == "url" else path, name="s")
+    names = ["a.md"] if request.param == "file" else ["a.md", "sub/b.txt", "sub/deep/c.md"]
+    return Place(write, open_source(config), names)
+
+
+def _remote(bucket: str) -> Place:
+    import fsspec
+
+    files = fsspec.filesystem("memory")
+
+    def write(name: str, text: str) -> None:
+        files.pipe_file(f"/{bucket}/{name}", text.encode())
+
+    for name, text in PAGES.items():
+        write(name, text)
+    config = FilesSource(kind="files", path=f"memory://{bucket}", name="s")
+    return Place(write, open_source(config), ["a.md", "sub/b.txt", "sub/deep/c.md"])
+
+
+def hints(listing: Listing) -> dict[str, str]:
+    return {ref.path: ref.hint for ref in listing.refs}
+
+
+def test_a_listing_names_every_document_once_and_in_order(place: Place) -> None:
+    listing = place.source.list()
+    assert listing.failed == ()
+    assert [ref.path for ref in listing.refs] == place.names
+    assert [ref.id for ref in listing.refs] == [f"s:{name}" for name in place.names]
+    assert {ref.source for ref in listing.refs} == {place.source.name} == {"s"}
+
+
+def test_an_unchanged_source_is_listed_the_same(place: Place) -> None:
+    assert place.source.list() == place.source.list()
+
+
+def test_the_hint_of_an_edited_document_changes_and_no_other(place: Place) -> None:
+    before = hints(place.source.list())
+    assert all(before.values())
+    place.write("a.md", "# Alpha\n\nOther text.\n")
+    after = hints(place.source.list())
+    assert [name for name in before if before[name] != after[name]] == ["a.md"]
+
+
+def test_a_document_is_read_as_normalised_text_with_its_title(place: Place) -> None:
+    ref = place.source.list().refs[0]
+    document = place.source.read(ref)
+    assert (document.ref, document.text, document.format) == (ref, "# Alpha\n\nText.\n", "markdown")
+    assert document.metadata == {"title": "Alpha"}
+
+
+def test_a_document_that_is_gone_is_a_document_error(place: Place) -> None:
+    ref = replace(place.source.list().refs[0], id=DocumentId("s:never.md"), path="never.md")
+    if place.names == ["a.md"]:
+        pytest.skip("a single file has no other name")
+    with pytest.raises(DocumentError, match=r"never\.md"):
+        place.source.read(ref)
+
+
+@pytest.mark.parametrize("path", ["/nowhere/at/all", "memory://nowhere-at-all", "file:///nowhere/at/all"])
+def test_a_missing_root_is_a_failed_scope_of_everything(path: str) -> None:
+    listing = open_source(FilesSource(kind="files", path=path, name="s")).list()
+    assert listing.refs == ()
+    assert [scope.prefix for scope in listing.failed] == ["s:"]
+    assert "nowhere" in listing.failed[0].reason

@@ -1,0 +1,147 @@
+"""Which files of a folder are documents, and what happens to those that are not well."""
+
+import os
+import time
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from config.schema import FilesSource
+from tasks.errors import DocumentError
+from tasks.load.files import Files
+from tasks.load.patterns import PathFilter
+
+
+def files(root: Path, **settings: object) -> Files:
+    return Files(FilesSource.model_validate({"kind": "files", "path": str(root), "name": "s", **settings}))
+
+
+def write(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(f"text of {name}\n")
+
+
+def listed(source: Files) -> list[str]:
+    return [ref.path for ref in source.list().refs]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "takes"),
+    [
+        ("**/*.md", "a.md", True),
+        ("**/*.md", "x/y/a.md", True),
+        ("*.md", "x/a.md", False),
+        ("docs/**", "docs/x/a.md", True),
+        ("docs/*/a.md", "docs/x/y/a.md", False),
+        ("?.md", "ab.md", False),
+        ("a+b.md", "a+b.md", True),
+        ("**/*.md", "a.mdx", False),
+    ],
+)
+def test_a_star_stays_in_its_folder_and_two_stars_cross(pattern: str, path: str, *, takes: bool) -> None:
+    assert PathFilter([pattern], []).takes(path) is takes
+
+
+def test_exclude_wins_and_hidden_folders_are_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, "a.md", "drafts/b.md", "x/drafts/c.md", ".git/d.md", "node_modules/e.md", "x/f.md", ".github/g.md")
+    assert listed(files(tmp_path, exclude=["**/drafts/**"])) == ["a.md", "x/f.md"]
+    named = files(tmp_path, include=["**/*.md", ".github/**"])
+    assert ".github/g.md" in listed(named)
+    assert ".git/d.md" not in listed(named)
+
+
+def test_links_out_of_the_root_are_passed_over_and_loops_end(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    write(tmp_path, "outside.md")
+    write(root, "in.md", "sub/deep.md")
+    (root / "sub/loop").symlink_to(root)
+    (root / "away.md").symlink_to(tmp_path / "outside.md")
+    (root / "alias.md").symlink_to(root / "in.md")
+    (root / "broken.md").symlink_to(root / "none.md")
+    assert listed(files(root)) == ["alias.md", "in.md", "sub/deep.md"]
+
+
+def test_a_fresh_file_has_no_hint_and_an_old_one_has(tmp_path: Path) -> None:
+    write(tmp_path, "fresh.md", "old.md", "future.md")
+    os.utime(tmp_path / "old.md", (time.time() - 10, time.time() - 10))
+    os.utime(tmp_path / "future.md", (time.time() + 999, time.time() + 999))
+    hints = {ref.path: bool(ref.hint) for ref in files(tmp_path).list().refs}
+    assert hints == {"fresh.md": False, "old.md": True, "future.md": False}
+
+
+def test_names_in_either_unicode_form_are_one_id(tmp_path: Path) -> None:
+    name = unicodedata.normalize("NFD", "Straße-é.md")
+    write(tmp_path, name)
+    [ref] = files(tmp_path).list().refs
+    assert ref.id == "s:Straße-é.md"
+    assert files(tmp_path).read(ref).text.startswith("text of")
+
+
+def test_two_names_that_differ_in_unicode_form_only_are_not_merged(tmp_path: Path) -> None:
+    write(tmp_path, unicodedata.normalize("NFD", "é.md"), unicodedata.normalize("NFC", "é.md"), "a.md")
+    listing = files(tmp_path).list()
+    assert [ref.path for ref in listing.refs] == ["a.md"]
+    assert "Unicode" in listing.failed[0].reason
+
+
+def test_a_name_that_is_no_unicode_is_readable_and_stable(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff.md")).write_text("text\n")
+    [ref] = files(tmp_path).list().refs
+    assert ref.id == "s:bad\\xff.md"
+    assert files(tmp_path).read(ref).text == "text\n"
+
+
+BAD = {
+    "junk.txt": (bytes(range(256)) * 20, "binary"),
+    "nul.txt": (b"text\0" * 50, "binary"),
+    "truncated.txt": (b"\xff\xfe\x00", "undecodable"),
+    "large.txt": (b"x" * 2001, "too-large"),
+    "undefined.txt": (b"caf\x81 \xe9", "undecodable"),
+}
+
+
+@pytest.mark.parametrize("name", list(BAD))
+def test_a_bad_file_is_refused_with_its_class_and_name(tmp_path: Path, name: str) -> None:
+    content, reason = BAD[name]
+    (tmp_path / name).write_bytes(content)
+    source = files(tmp_path, max_bytes=2000 if reason == "too-large" else 9000)
+    with pytest.raises(DocumentError, match=name) as caught:
+        source.read(source.list().refs[0])
+    assert caught.value.reason == reason
+
+
+GOOD = {
+    "empty.txt": (b"", ""),
+    "bom.txt": ("é".encode("utf-8-sig"), "é"),
+    "utf16.txt": ("é🙂\r\n".encode("utf-16"), "é🙂\n"),
+    "utf32.txt": ("é🙂".encode("utf-32"), "é🙂"),
+    "windows.txt": ("café “x”".encode("cp1252"), "café “x”"),
+    "mac.txt": (b"a\rb\r\nc", "a\nb\nc"),
+    "late-nul.txt": (b"a" * 2000 + b"\0b", "a" * 2000 + "b"),
+    "surrogate.txt": ("a\ud800b".encode("utf-16-le", "surrogatepass"), None),
+}
+
+
+@pytest.mark.parametrize("name", list(GOOD))
+def test_every_honest_encoding_is_read(tmp_path: Path, name: str) -> None:
+    content, text = GOOD[name]
+    (tmp_path / name).write_bytes(content)
+    source = files(tmp_path)
+    ref = source.list().refs[0]
+    if text is None:
+        with pytest.raises(DocumentError):
+            source.read(ref)
+    else:
+        assert source.read(ref).text == text
+
+
+def test_a_file_that_vanished_after_the_listing_is_a_document_error(tmp_path: Path) -> None:
+    write(tmp_path, "a.md")
+    source = files(tmp_path)
+    [ref] = source.list().refs
+    (tmp_path / "a.md").unlink()
+    with pytest.raises(DocumentError) as caught:
+        source.read(ref)
+    assert caught.value.reason == "missing"
