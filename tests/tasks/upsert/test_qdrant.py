@@ -60,6 +60,20 @@ def test_a_collection_can_be_written_after_reopening_without_ensure(tmp_path: Pa
         assert store.count() == 3
 
 
+def test_a_lost_pointer_is_written_again_and_no_record_with_it(tmp_path: Path, make_points: MakePoints) -> None:
+    with opened(tmp_path) as store:
+        store.upsert(make_points(3))
+        store.mark(Sentinel("line", 3, "space"))
+    pointer = tmp_path / "c" / "current"
+    assert pointer.read_text() == "generation-000001\n"
+    pointer.unlink()
+    with QdrantStore(str(tmp_path), "c") as store:
+        assert store.sentinel() == Sentinel("line", 3, "space")
+        store.ensure(8)
+        assert store.count() == 3
+    assert pointer.read_text() == "generation-000001\n"
+
+
 def test_a_closed_store_refuses_further_calls(tmp_path: Path, make_points: MakePoints) -> None:
     store = opened(tmp_path)
     store.close()
