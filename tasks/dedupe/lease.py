@@ -4,11 +4,7 @@ The lock keeps two runs from working at once; the epoch makes sure that a run wh
 (paused, or on a file system that forgot the lock) cannot commit any more.
 """
 
-import fcntl
-import json
-import os
-import socket
-import time
+import math
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +12,7 @@ from pathlib import Path
 
 from tasks.dedupe.ledger import Ledger
 from tasks.errors import LeaseHeldError
-
-POLL_SECONDS = 0.2
+from tasks.process_lock import ProcessLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,40 +49,14 @@ def _locked(database: Path | None, *, wait: bool) -> Generator[None, None, None]
     if database is None:
         yield
         return
-    path = database.with_name(database.name + ".lock")
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = ProcessLock(database.with_name(database.name + ".lock"))
+    other = lock.acquire(math.inf if wait else 0.0)
+    if other:
+        raise LeaseHeldError(f"the lease on {database} is held by {other}; wait for it to end, or pass --wait")
     try:
-        while not _try_lock(file):
-            if not wait:
-                raise LeaseHeldError(f"{_describe(file, database)}; wait for it to end, or pass --wait")
-            time.sleep(POLL_SECONDS)
-        _sign(file)
         yield
     finally:
-        os.close(file)
-
-
-def _try_lock(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _sign(file: int) -> None:
-    note = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
-    os.ftruncate(file, 0)
-    os.pwrite(file, json.dumps(note).encode(), 0)
-
-
-def _describe(file: int, database: Path) -> str:
-    try:
-        note = json.loads(os.pread(file, 4096, 0))
-        who = f"process {note['pid']} on {note['host']} since {note['since']}"
-    except (ValueError, KeyError):
-        who = "a process that has just started"
-    return f"the lease on {database} is held by {who}"
+        lock.release()
 
 
 def _next_epoch(ledger: Ledger) -> Lease:

@@ -60,7 +60,7 @@ def test_a_collection_can_be_written_after_reopening_without_ensure(tmp_path: Pa
         assert store.count() == 3
 
 
-def test_a_lost_pointer_is_written_again_and_no_record_with_it(tmp_path: Path, make_points: MakePoints) -> None:
+def test_a_lost_pointer_is_written_again_and_costs_no_record(tmp_path: Path, make_points: MakePoints) -> None:
     with opened(tmp_path) as store:
         store.upsert(make_points(3))
         store.mark(Sentinel("line", 3, "space"))
