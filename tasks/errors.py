@@ -22,7 +22,7 @@ class MissingExtraError(ConfigError):
 
     def __init__(self, backend: str, extra: str) -> None:
         """`extra` is the name in pyproject's optional dependencies."""
-        super().__init__(f"{backend!r} needs an optional dependency: pip install 'headrace[{extra}]'")
+        super().__init__(f"{backend!r} needs an optional dependency: pip install -e '.[{extra}]' in Headrace's folder")
 
 
 class LeaseHeldError(HeadraceError):

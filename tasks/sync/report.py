@@ -116,7 +116,7 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The shape that `sync --json` promises; seconds to the millisecond."""
         shape = asdict(self)
-        shape["cost_usd"] = round(self.cost_usd, 6)
+        shape["cost_usd"] = round(self.cost_usd, 9)
         shape["seconds"] = {name: round(value, 3) for name, value in shape["seconds"].items()}
         return shape
 

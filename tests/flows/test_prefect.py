@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Pipeline
+from tests.conftest import CONFIG, Pipeline
+from tests.openai_server import OpenAIServer
 
 pytestmark = pytest.mark.prefect
 
@@ -167,3 +168,15 @@ def test_a_schedule_fires(server: Mapping[str, str], pipeline: Pipeline) -> None
     done = wait_for(lambda: runs(server, deployment, "COMPLETED"), 120)
     assert done[0]["auto_scheduled"] is True
     assert len(pipeline.texts()) == 3
+
+
+def test_a_refused_key_ends_a_tracked_run_at_once(
+    server: Mapping[str, str], pipeline: Pipeline, openai_server: OpenAIServer
+) -> None:
+    settings = f"kind: openai, api_key: sk-wrong, base_url: '{openai_server.url}', dimensions: 16"
+    pipeline.config.write_text(CONFIG.format(embedder="{" + settings + "}"))
+    answer = headrace(server, "sync", str(pipeline.config), "--json")
+    assert answer.returncode == 2
+    assert "OPENAI_API_KEY" in json.loads(answer.stdout)["error"]
+    assert "sk-wrong" not in answer.stdout + answer.stderr
+    assert len(openai_server.requests) == 1, "a refused key is not tried again"

