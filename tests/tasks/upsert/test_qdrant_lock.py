@@ -2,9 +2,11 @@
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -66,6 +68,26 @@ def test_a_short_search_does_not_fail_a_sync_that_meets_it(tmp_path: Path, make_
         assert sync.count() == 3
     assert time.monotonic() - started >= 0.3
     ending.join()
+
+
+def test_threads_that_open_a_collection_at_once_share_it(tmp_path: Path) -> None:
+    with QdrantStore(str(tmp_path), "c") as store:
+        store.ensure(8)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(3):
+            with QdrantStore(str(tmp_path), "c", wait_seconds=0) as store, ThreadPoolExecutor(8) as threads:
+                start = threading.Barrier(8)
+                answers = [threads.submit(_count_together, start, store) for _ in range(8)]
+                assert [answer.result() for answer in answers] == [0] * 8
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def _count_together(start: threading.Barrier, store: QdrantStore) -> int:
+    start.wait()
+    return store.count()
 
 
 def test_a_killed_process_leaves_no_lock(tmp_path: Path, open_elsewhere: OpenElsewhere) -> None:
