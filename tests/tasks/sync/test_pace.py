@@ -1,0 +1,37 @@
+"""Windows grow with the speed of the work, within bounds of time and memory."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.records import DocumentId, DocumentRef
+from tasks.sync.pace import FIRST_DOCUMENTS, MOST_BYTES, MOST_DOCUMENTS, Pace
+
+
+def refs(sizes: list[int]) -> list[DocumentRef]:
+    return [DocumentRef(DocumentId(f"s:{number}"), "s", str(number), "", size) for number, size in enumerate(sizes)]
+
+
+@given(st.lists(st.integers(0, 3 * MOST_BYTES), max_size=300))
+def test_every_document_is_in_one_window_and_no_window_is_too_large(sizes: list[int]) -> None:
+    windows = [window.refs for window in Pace().windows(refs(sizes))]
+    assert [ref for window in windows for ref in window] == refs(sizes)
+    for window in windows:
+        assert 1 <= len(window) <= FIRST_DOCUMENTS
+        assert sum(ref.size_bytes for ref in window[:-1]) < MOST_BYTES
+
+
+def test_fast_work_gets_larger_windows_step_by_step() -> None:
+    pace = Pace()
+    sizes = []
+    for window in pace.windows(refs([1] * 20_000)):
+        sizes.append(len(window.refs))
+        pace.finished(len(window.refs), 0.1)
+    assert sizes[:4] == [FIRST_DOCUMENTS, 4 * FIRST_DOCUMENTS, 16 * FIRST_DOCUMENTS, MOST_DOCUMENTS]
+
+
+def test_slow_work_gets_smaller_windows() -> None:
+    pace = Pace()
+    windows = pace.windows(refs([1] * 1000))
+    first = next(windows)
+    pace.finished(len(first.refs), 40.0)
+    assert len(next(windows).refs) == FIRST_DOCUMENTS // 4
