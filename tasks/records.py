@@ -99,13 +99,15 @@ class VectorSpace:
 class EmbeddedBatch:
     """One answer of the model: `rows` are indices into the texts asked for, `vectors[i]` belongs to `rows[i]`.
 
-    `billed_tokens` and `cost_usd` are what the provider charged for this batch, 0 for local models.
+    `billed_tokens` and `cost_usd` are what the provider charged for this batch, 0 for local models. `rejected` are rows
+    that the model or the provider refuses for good, with the reason; they have no vector.
     """
 
     rows: tuple[int, ...]
     vectors: Vectors
     billed_tokens: int = 0
     cost_usd: float = 0.0
+    rejected: Mapping[int, str] = field(default_factory=dict[int, str])
 
 
 @dataclass(frozen=True, slots=True)

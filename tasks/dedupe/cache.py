@@ -4,40 +4,40 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tasks.dedupe.database import Database, many, select_in
+from tasks.database.database import Database
 from tasks.dedupe.tables import CACHE
 from tasks.records import EmbeddingKey, Vector, Vectors
 
-_PUT = "INSERT OR IGNORE INTO embedding (key, vector, tokens) VALUES (?, ?, ?)"
+_PUT = "INSERT INTO embedding (key, vector, tokens) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 
 
 class EmbeddingCache:
     """It may be deleted at no cost but money: the ledger and the store do not depend on it."""
 
     def __init__(self, url: str) -> None:
-        """`url` is a SQLAlchemy URL of a SQLite database."""
-        self._database = Database(url, CACHE)
+        """`url` is a SQLAlchemy URL of a SQLite or PostgreSQL database."""
+        self._database = Database(url, CACHE, "headrace_cache")
 
     def missing(self, keys: Iterable[EmbeddingKey]) -> set[EmbeddingKey]:
         """Those of `keys` that would have to be paid for."""
         wanted = list(dict.fromkeys(keys))
-        with self._database.read() as connection:
-            rows = select_in(connection, "SELECT key FROM embedding WHERE key IN ({})", wanted)
+        with self._database.read() as transaction:
+            rows = transaction.select_in("SELECT key FROM embedding WHERE key IN ({})", wanted)
             return set(wanted) - {EmbeddingKey(row[0]) for row in rows}
 
     def get(self, keys: Iterable[EmbeddingKey]) -> dict[EmbeddingKey, Vector]:
         """Keys that are not held are left out."""
         wanted = list(dict.fromkeys(keys))
-        with self._database.read() as connection:
-            rows = select_in(connection, "SELECT key, vector FROM embedding WHERE key IN ({})", wanted)
+        with self._database.read() as transaction:
+            rows = transaction.select_in("SELECT key, vector FROM embedding WHERE key IN ({})", wanted)
             return {EmbeddingKey(row[0]): np.frombuffer(row[1], dtype="<f4") for row in rows}
 
     def put(self, keys: Sequence[EmbeddingKey], vectors: Vectors, tokens: Sequence[int]) -> None:
         """Durable when it returns; a key that is held already keeps its vector."""
         rows = np.ascontiguousarray(vectors, dtype="<f4")
         values = [(key, row.tobytes(), count) for key, row, count in zip(keys, rows, tokens, strict=True)]
-        with self._database.write() as connection:
-            many(connection, _PUT, values)
+        with self._database.write() as transaction:
+            transaction.many(_PUT, values)
 
     def close(self) -> None:
         """Release the file."""

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.dedupe.database import encode_json
+from tasks.database.database import encode_json
 from tasks.records import Chunk, Document, DocumentId, EmbeddingKey, Payload, PointId, VectorSpace
 
 NAMESPACE = uuid.UUID("a07f2b6e-5b0c-5f0e-9a56-6d1c0d1c1a4e")

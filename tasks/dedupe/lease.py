@@ -1,18 +1,29 @@
-"""One run at a time: a lock that the kernel frees when its holder dies, and an epoch that fences the one before.
+"""One run at a time: a lock that is freed when its holder dies, and an epoch that fences the one before.
 
-The lock keeps two runs from working at once; the epoch makes sure that a run which believes it still holds the lock
-(paused, or on a file system that forgot the lock) cannot commit any more.
+The lock keeps two runs from working at once: a file lock beside SQLite, an advisory lock on PostgreSQL. The epoch makes
+sure that a run which believes it still holds the lock (paused, cut off, or on a file system that forgot the lock)
+cannot commit any more.
 """
 
+import json
 import math
+import os
+import socket
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.dedupe.advisory_lock import advisory_lock
 from tasks.dedupe.ledger import Ledger
 from tasks.errors import LeaseHeldError
 from tasks.process_lock import ProcessLock
+
+_TAKE = (
+    "INSERT INTO lease (id, epoch, boot, clean, holder, since) VALUES (1, ?, ?, 0, ?, ?) ON CONFLICT (id) DO UPDATE"
+    " SET epoch = excluded.epoch, boot = excluded.boot, clean = 0, holder = excluded.holder, since = excluded.since"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +37,7 @@ class Lease:
 @contextmanager
 def leased(ledger: Ledger, *, wait: bool) -> Generator[Lease, None, None]:
     """Hold the pipeline's lease; LeaseHeldError names the holder when another run has it and `wait` is False."""
-    with _locked(ledger.database.path, wait=wait):
+    with _locked(ledger, math.inf if wait else 0.0):
         lease = _next_epoch(ledger)
         ledger.epoch = lease.epoch
         yield lease
@@ -35,44 +46,62 @@ def leased(ledger: Ledger, *, wait: bool) -> Generator[Lease, None, None]:
 
 def holder(ledger: Ledger) -> str | None:
     """Who holds the lease now, in words; None where nobody does."""
-    if ledger.database.path is None:
-        return None
     try:
-        with _locked(ledger.database.path, wait=False):
+        with _locked(ledger, 0.0):
             return None
     except LeaseHeldError as error:
         return str(error)
 
 
 @contextmanager
-def _locked(database: Path | None, *, wait: bool) -> Generator[None, None, None]:
-    if database is None:
+def _locked(ledger: Ledger, wait_seconds: float) -> Generator[None, None, None]:
+    if ledger.database.is_shared:
+        with advisory_lock(ledger.database, wait_seconds) as is_held:
+            if not is_held:
+                raise _held(ledger, _signed(ledger))
+            yield
+    elif ledger.database.path is None:
         yield
-        return
-    lock = ProcessLock(database.with_name(database.name + ".lock"))
-    other = lock.acquire(math.inf if wait else 0.0)
-    if other:
-        raise LeaseHeldError(f"the lease on {database} is held by {other}; wait for it to end, or pass --wait")
-    try:
-        yield
-    finally:
-        lock.release()
+    else:
+        path = ledger.database.path
+        lock = ProcessLock(path.with_name(path.name + ".lock"))
+        if other := lock.acquire(wait_seconds):
+            raise _held(ledger, other)
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _held(ledger: Ledger, other: str) -> LeaseHeldError:
+    return LeaseHeldError(f"the lease on {ledger.database.name} is held by {other}; wait for it to end, or pass --wait")
+
+
+def _signed(ledger: Ledger) -> str:
+    with ledger.database.read() as transaction:
+        row = transaction.execute("SELECT holder, since FROM lease").one_or_none()
+    if row is None or not row[0]:
+        return "a process that has just started"
+    who = json.loads(row[0])
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row[1]))
+    return f"process {who['pid']} on {who['host']} since {since}"
 
 
 def _next_epoch(ledger: Ledger) -> Lease:
-    boot = _boot()
-    with ledger.database.write() as connection:
-        row = connection.exec_driver_sql("SELECT epoch, boot, clean FROM lease").one_or_none()
+    """A database server sees to its own durability; a file is in doubt after an unclean stop and a restart."""
+    boot = "" if ledger.database.is_shared else _boot()
+    who = json.dumps({"pid": os.getpid(), "host": socket.gethostname()})
+    now = ledger.database.now()
+    with ledger.database.write() as transaction:
+        row = transaction.lock("SELECT epoch, boot, clean FROM lease").one_or_none()
         epoch = (row[0] if row else 0) + 1
-        connection.exec_driver_sql(
-            "INSERT OR REPLACE INTO lease (id, epoch, boot, clean) VALUES (1, ?, ?, 0)", (epoch, boot)
-        )
+        transaction.execute(_TAKE, (epoch, boot, who, now))
     return Lease(epoch, was_clean=row is None or bool(row[2]) or row[1] == boot)
 
 
 def _release(ledger: Ledger) -> None:
-    with ledger.fenced("release") as connection:
-        connection.exec_driver_sql("UPDATE lease SET clean = 1")
+    with ledger.fenced("release") as transaction:
+        transaction.execute("UPDATE lease SET clean = 1, holder = NULL")
 
 
 def _boot() -> str:

@@ -5,20 +5,22 @@ Nothing is in the store that is not here first (intent), nothing is LIVE that th
 and nothing is forgotten before the store was read and did not have it (settle).
 """
 
+import hashlib
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import CursorResult
 
-from tasks.dedupe.database import Database, many, select_in
+from tasks.database.database import Database, Transaction
 from tasks.dedupe.tables import DOOMED, GONE, LEDGER, LIVE, PENDING
 from tasks.errors import FencedError
 from tasks.records import DocumentId, EmbeddingKey, PointId
 from tasks.windows import DocumentPlan, Failure
 
+_EPOCH = "SELECT epoch FROM lease"
 _PUT_POINT = (
     "INSERT INTO point (id, document, key, embedding, state) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (id) DO UPDATE SET state = excluded.state, gone_at = NULL"
@@ -61,76 +63,79 @@ class KnownPoint:
 class Ledger:
     """One pipeline's ledger; `epoch` is set by the lease, and writes without it are refused."""
 
-    def __init__(self, url: str) -> None:
-        """`url` is a SQLAlchemy URL of a SQLite database."""
-        self.database = Database(url, LEDGER)
+    def __init__(self, url: str, pipeline: str) -> None:
+        """`url` is a SQLAlchemy URL; on PostgreSQL each pipeline has a schema of its own."""
+        self.database = Database(url, LEDGER, _schema(pipeline))
         self.epoch: int | None = None
 
     def documents(self) -> dict[DocumentId, KnownDocument]:
         """Everything known, in one pass."""
-        with self.database.read() as connection:
-            rows = connection.exec_driver_sql("SELECT id, version, hint, source, chunks FROM document")
+        with self.database.read() as transaction:
+            rows = transaction.execute("SELECT id, version, hint, source, chunks FROM document")
             return {DocumentId(row[0]): KnownDocument(*row[1:]) for row in rows}
 
     def points(self, documents: Sequence[DocumentId]) -> dict[DocumentId, list[KnownPoint]]:
         """Points of the given documents in every state; documents without points are left out."""
         found: dict[DocumentId, list[KnownPoint]] = {}
         sql = "SELECT document, id, key, state FROM point WHERE document IN ({})"
-        with self.database.read() as connection:
-            for owner, *rest in select_in(connection, sql, documents):
+        with self.database.read() as transaction:
+            for owner, *rest in transaction.select_in(sql, documents):
                 found.setdefault(owner, []).append(KnownPoint(*rest))
         return found
 
     def leaving(self, state: str, before: float | None = None) -> list[PointId]:
         """Ids of DOOMED or GONE points, those gone before the given time if one is given."""
-        sql = "SELECT id FROM point WHERE state = ? AND (? IS NULL OR gone_at < ?)"
-        with self.database.read() as connection:
-            return [row[0] for row in connection.exec_driver_sql(sql, (state, before, before))]
+        sql = "SELECT id FROM point WHERE state = ?"
+        values: list[str | float] = [state]
+        if before is not None:
+            sql += " AND gone_at < ?"
+            values.append(before)
+        with self.database.read() as transaction:
+            return [row[0] for row in transaction.execute(sql, values)]
 
     def states(self) -> dict[PointId, str]:
         """Every point there is, in one pass; for verification only."""
-        with self.database.read() as connection:
-            return {row[0]: row[1] for row in connection.exec_driver_sql("SELECT id, state FROM point")}
+        with self.database.read() as transaction:
+            return {row[0]: row[1] for row in transaction.execute("SELECT id, state FROM point")}
 
     def intend(self, plans: Sequence[DocumentPlan]) -> None:
         """Before the store is touched: the documents are dirty, their new points PENDING.
 
         Dirty matters: without it a source that goes back to the old version after a crash looks unchanged.
         """
-        with self.fenced("intend") as connection:
-            many(connection, _SOIL_DOCUMENT, [(plan.id, plan.source) for plan in plans])
-            many(connection, _PUT_POINT, list(_point_rows(plans, PENDING)))
+        with self.fenced("intend") as transaction:
+            transaction.many(_SOIL_DOCUMENT, [(plan.id, plan.source) for plan in plans])
+            transaction.many(_PUT_POINT, list(_point_rows(plans, PENDING)))
 
     def flip(self, plans: Sequence[DocumentPlan]) -> None:
         """After the acknowledgement, at one stroke: new points LIVE, old ones DOOMED, documents at their version."""
-        with self.fenced("flip") as connection:
-            many(connection, _PUT_POINT, list(_point_rows(plans, LIVE)))
-            many(connection, "UPDATE point SET state = 'DOOMED' WHERE id = ?", [(i,) for p in plans for i in p.doom])
-            many(
-                connection,
+        with self.fenced("flip") as transaction:
+            transaction.many(_PUT_POINT, list(_point_rows(plans, LIVE)))
+            transaction.many("UPDATE point SET state = 'DOOMED' WHERE id = ?", [(i,) for p in plans for i in p.doom])
+            transaction.many(
                 _PUT_DOCUMENT,
                 [(p.id, p.source, p.version, p.hint, p.chunks, p.tokens) for p in plans],
             )
-            many(connection, "DELETE FROM quarantine WHERE document = ?", [(plan.id,) for plan in plans])
+            transaction.many("DELETE FROM quarantine WHERE document = ?", [(plan.id,) for plan in plans])
 
     def drop(self, documents: Sequence[DocumentId]) -> None:
         """The documents left the source, proven by a complete listing: all their points are DOOMED."""
         ids = [(document,) for document in documents]
-        with self.fenced("drop") as connection:
-            many(connection, "UPDATE point SET state = 'DOOMED' WHERE document = ? AND state <> 'GONE'", ids)
-            many(connection, "DELETE FROM document WHERE id = ?", ids)
-            many(connection, "DELETE FROM quarantine WHERE document = ?", ids)
+        with self.fenced("drop") as transaction:
+            transaction.many("UPDATE point SET state = 'DOOMED' WHERE document = ? AND state <> 'GONE'", ids)
+            transaction.many("DELETE FROM document WHERE id = ?", ids)
+            transaction.many("DELETE FROM quarantine WHERE document = ?", ids)
 
     def mark_gone(self, ids: Sequence[PointId], now: float) -> None:
         """The store acknowledged their deletion; the grace time starts."""
-        with self.fenced("gone") as connection:
-            many(connection, "UPDATE point SET state = 'GONE', gone_at = ? WHERE id = ?", [(now, i) for i in ids])
+        with self.fenced("gone") as transaction:
+            transaction.many("UPDATE point SET state = 'GONE', gone_at = ? WHERE id = ?", [(now, i) for i in ids])
 
     def settle(self, absent: Sequence[PointId], back: Sequence[PointId], now: float) -> None:
         """After the grace time: forget what is proven absent; what came back starts its grace time again."""
-        with self.fenced("settle") as connection:
-            many(connection, "DELETE FROM point WHERE id = ? AND state = 'GONE'", [(i,) for i in absent])
-            many(connection, "UPDATE point SET gone_at = ? WHERE id = ?", [(now, i) for i in back])
+        with self.fenced("settle") as transaction:
+            transaction.many("DELETE FROM point WHERE id = ? AND state = 'GONE'", [(i,) for i in absent])
+            transaction.many("UPDATE point SET gone_at = ? WHERE id = ?", [(now, i) for i in back])
 
     def suspect(
         self, missing: Sequence[PointId], strays: Sequence[tuple[PointId, DocumentId, str, str, EmbeddingKey]]
@@ -139,39 +144,45 @@ class Ledger:
 
         Their documents become dirty, so the next windows write what is wanted and doom the rest.
         """
-        with self.fenced("suspect") as connection:
-            rows = select_in(connection, "SELECT DISTINCT document, '' FROM point WHERE id IN ({})", missing)
+        with self.fenced("suspect") as transaction:
+            rows = transaction.select_in("SELECT DISTINCT document, '' FROM point WHERE id IN ({})", missing)
             soiled = [tuple(row) for row in rows] + [(stray[1], stray[2]) for stray in strays]
-            many(connection, _SOIL_DOCUMENT, soiled)
-            many(connection, "UPDATE point SET state = 'PENDING' WHERE id = ?", [(i,) for i in missing])
-            many(connection, _PUT_POINT, [(i, owner, key, e, PENDING) for i, owner, _, key, e in strays])
+            transaction.many(_SOIL_DOCUMENT, soiled)
+            transaction.many("UPDATE point SET state = 'PENDING' WHERE id = ?", [(i,) for i in missing])
+            transaction.many(_PUT_POINT, [(i, owner, key, e, PENDING) for i, owner, _, key, e in strays])
 
     def set_aside(self, failures: Sequence[Failure]) -> None:
         """Quarantine: the last good version of these documents stays as it is."""
         now = time.time()
-        with self.fenced("set aside") as connection:
-            many(connection, _SET_ASIDE, [(f.id, f.reason, f.message, now) for f in failures])
+        with self.fenced("set aside") as transaction:
+            transaction.many(_SET_ASIDE, [(f.id, f.reason, f.message, now) for f in failures])
 
     @contextmanager
-    def fenced(self, label: str) -> Generator[Connection, None, None]:
+    def fenced(self, label: str) -> Generator[Transaction, None, None]:
         """One fenced transaction; `label` names the step in errors."""
-        with self.database.write() as connection:
-            self._check(connection, f"{label!r} was not committed")
-            yield connection
+        with self.database.write() as transaction:
+            self._check(transaction.lock(_EPOCH), f"{label!r} was not committed")
+            yield transaction
 
     def check(self) -> None:
         """Raise FencedError when another run has taken the lease."""
-        with self.database.read() as connection:
-            self._check(connection, "this run stops")
+        with self.database.read() as transaction:
+            self._check(transaction.execute(_EPOCH), "this run stops")
 
-    def _check(self, connection: Connection, consequence: str) -> None:
-        newest = connection.exec_driver_sql("SELECT epoch FROM lease").scalar()
+    def _check(self, found: CursorResult[Any], consequence: str) -> None:
+        newest = found.scalar()
         if self.epoch is None or newest != self.epoch:
             raise FencedError(f"another run took the lease (epoch {newest}, ours {self.epoch}); {consequence}")
 
     def close(self) -> None:
         """Release the file."""
         self.database.close()
+
+
+def _schema(pipeline: str) -> str:
+    """PostgreSQL cuts names at 63 bytes without a word."""
+    name = f"headrace_{pipeline}"
+    return name if len(name) < 64 else f"headrace_{hashlib.sha256(pipeline.encode()).hexdigest()[:16]}"
 
 
 def _point_rows(plans: Sequence[DocumentPlan], state: str) -> Iterator[tuple[Any, ...]]:

@@ -29,6 +29,8 @@ lease = Table(
     Column("epoch", Integer, nullable=False),
     Column("boot", String, nullable=False),
     Column("clean", Integer, nullable=False),
+    Column("holder", String),  # JSON: pid and host
+    Column("since", Float),
 )
 
 # `version` NULL: dirty, neither the old nor the new version is certain.
@@ -56,7 +58,8 @@ point = Table(
     sqlite_with_rowid=False,
 )
 Index("point_document", point.c.document)
-Index("point_leaving", point.c.state, sqlite_where=point.c.state.in_((DOOMED, GONE)))
+_LEAVING = point.c.state.in_((DOOMED, GONE))
+Index("point_leaving", point.c.state, sqlite_where=_LEAVING, postgresql_where=_LEAVING)
 
 quarantine = Table(
     "quarantine",
@@ -66,8 +69,20 @@ quarantine = Table(
     Column("message", String, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("since", Float, nullable=False),
+    Column("hint", String),  # of the document as it was refused, with the shape; empty or NULL promises nothing
+    Column("version", String),  # of the document as it was refused, where it could be read
+    Column("next_try", Float),  # NULL: not before the document or the shape changes
     sqlite_with_rowid=False,
 )
+
+# Documents that left, for the guard's memory of seven days.
+departure = Table(
+    "departure",
+    LEDGER,
+    Column("at", Float, nullable=False),
+    Column("documents", Integer, nullable=False),
+)
+Index("departure_at", departure.c.at)
 
 run = Table(
     "run",

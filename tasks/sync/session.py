@@ -4,13 +4,11 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-
-from sqlalchemy.engine import make_url
 
 from config.schema import Pipeline
 from tasks.chunk.base import Chunker
 from tasks.chunk.open import open_chunker
+from tasks.database.engine import parse_url, sqlite_path
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import Identity
 from tasks.dedupe.ledger import Ledger
@@ -49,7 +47,7 @@ class Session:
 def open_session(pipeline: Pipeline, *, read_only: bool = False) -> Generator[Session, None, None]:
     """`read_only` creates no database where none is: the session then works on an empty one in memory."""
     with ExitStack() as stack:
-        ledger = Ledger(_existing(pipeline.state) if read_only else pipeline.state)
+        ledger = Ledger(_existing(pipeline.state) if read_only else pipeline.state, pipeline.name)
         stack.callback(ledger.close)
         cache = EmbeddingCache(_existing(pipeline.cache) if read_only else pipeline.cache)
         stack.callback(cache.close)
@@ -69,5 +67,5 @@ def open_session(pipeline: Pipeline, *, read_only: bool = False) -> Generator[Se
 
 
 def _existing(url: str) -> str:
-    path = make_url(url).database
-    return url if path and Path(path).exists() else IN_MEMORY
+    path = sqlite_path(parse_url(url))
+    return url if path is None or path.exists() else IN_MEMORY

@@ -65,7 +65,7 @@ def split_flip(patch: pytest.MonkeyPatch) -> None:
         with self.fenced("doom") as connection:
             for plan in plans:
                 for point in plan.doom:
-                    connection.exec_driver_sql("UPDATE point SET state = 'DOOMED' WHERE id = ?", (point,))
+                    connection.execute("UPDATE point SET state = 'DOOMED' WHERE id = ?", (point,))
 
     patch.setattr(Ledger, "flip", wrong)
 
@@ -98,7 +98,7 @@ def no_grace(patch: pytest.MonkeyPatch) -> None:
 
 def no_fence(patch: pytest.MonkeyPatch) -> None:
     """An overtaken run goes on committing."""
-    patch.setattr(Ledger, "_check", lambda self, connection, consequence: None)
+    patch.setattr(Ledger, "_check", lambda self, *_: None)
 
 
 def late_cache(patch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,7 @@ def hint_before_flip(patch: pytest.MonkeyPatch) -> None:
         real(self, plans)
         with self.fenced("early") as connection:
             for plan in plans:
-                connection.exec_driver_sql(
+                connection.execute(
                     "UPDATE document SET version = ?, hint = ? WHERE id = ?", (plan.version, plan.hint, plan.id)
                 )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks.dedupe.database import Database
+from tasks.database.database import Database
 from tasks.dedupe.tables import LEDGER
 from tasks.upsert.memory import MemoryStore
 from tests.faults.cases import START, edited
@@ -26,14 +26,14 @@ def settle(machine: Machine, source: Lines) -> None:
 
 def snapshot(database: Database) -> bytes:
     with database.read() as connection:
-        raw: bytes = connection.connection.driver_connection.serialize()  # type: ignore[union-attr]  # it is open
+        raw: bytes = connection._connection.connection.driver_connection.serialize()  # type: ignore[union-attr]  # it is open
         return raw
 
 
 def restored(content: bytes) -> Database:
-    database = Database("sqlite://", LEDGER)
+    database = Database("sqlite://", LEDGER, "ledger")
     with database.read() as connection:
-        connection.connection.driver_connection.deserialize(content)  # type: ignore[union-attr]  # it is open
+        connection._connection.connection.driver_connection.deserialize(content)  # type: ignore[union-attr]  # it is open
     return database
 
 
@@ -42,7 +42,7 @@ def lose_store(machine: Machine) -> None:
 
 
 def lose_ledger(machine: Machine) -> None:
-    machine.ledger = Database("sqlite://", LEDGER)
+    machine.ledger = Database("sqlite://", LEDGER, "ledger")
 
 
 @pytest.mark.parametrize("disaster", [lose_store, lose_ledger])

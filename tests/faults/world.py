@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from config.schema import Pipeline, SyncOptions
+from tasks.database.database import Database
 from tasks.dedupe.cache import EmbeddingCache
-from tasks.dedupe.database import Database
 from tasks.dedupe.ledger import Ledger
 from tasks.dedupe.tables import CACHE, LEDGER
 from tasks.errors import DocumentError
@@ -248,8 +248,8 @@ class Machine:
 
     def __init__(self, store: VectorStore) -> None:
         self.store = store
-        self.ledger = Database("sqlite://", LEDGER)
-        self.cache = Database("sqlite://", CACHE)
+        self.ledger = Database("sqlite://", LEDGER, "ledger")
+        self.cache = Database("sqlite://", CACHE, "cache")
         self.embedder = Letters()
         self.clock = 0.0
 
@@ -274,7 +274,7 @@ class Machine:
     def rows(self) -> list[tuple[str, str, str]]:
         """(id, state, document) of every point in the ledger."""
         with self.ledger.read() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql("SELECT id, state, document FROM point")]
+            return [tuple(row) for row in connection.execute("SELECT id, state, document FROM point")]
 
 
 class Silence:

@@ -1,0 +1,1 @@
+"""Where state is kept: SQLite on one machine, PostgreSQL for several."""
