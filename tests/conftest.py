@@ -1,6 +1,7 @@
 """What many tests share: a pipeline in a folder of its own, and the command run in this process."""
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from flows.cli import main
 from tests.openai_server import OpenAIServer
+from tests.postgres_server import PostgresServer
 
 CONFIG = """\
 name: trial
@@ -104,3 +106,16 @@ def openai_server() -> Iterator[OpenAIServer]:
     """A loopback server that speaks the embeddings protocol."""
     with OpenAIServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for all tests of a session; each takes a database of its own."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> str:
+    """An empty database."""
+    return postgres.new_database(f"test_{uuid.uuid4().hex[:12]}")
