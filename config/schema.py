@@ -61,6 +61,9 @@ class FilesSource(_Section):
         default=tuple(TEXT_PATTERNS.split()), description="Glob patterns, relative to the path; ** crosses folders."
     )
     exclude: tuple[str, ...] = Field(default=(), description="Glob patterns that win over include.")
+    canary: str | None = Field(
+        default=None, description="Path of a document that is always there; without it the listing is not believed."
+    )
     max_bytes: int = Field(default=50_000_000, gt=0, description="Larger files are set aside, not read.")
 
     @model_validator(mode="before")
@@ -141,10 +144,13 @@ class MemoryStore(_Section):
 
 
 class Deletions(_Section):
-    """The guard: deletions above both limits are withheld until they are confirmed."""
+    """The guard: deletions above the limits are withheld until they are confirmed."""
 
     max_count: int = Field(default=10, ge=0, description="So many deletions are always fine.")
     max_fraction: float = Field(default=0.1, ge=0, le=1, description="And so large a share of the known documents.")
+    max_weekly_fraction: float = Field(
+        default=0.2, ge=0, le=1, description="A larger share that goes bit by bit within seven days is withheld too."
+    )
 
 
 Source = FilesSource
@@ -199,3 +205,14 @@ class SyncOptions(_Section):
     paranoid: bool = Field(
         default=False, description="Read and hash every document, also where the listing shows no change."
     )
+    retry_quarantined: bool = Field(
+        default=False, description="Try documents again that were set aside and have not changed."
+    )
+
+
+class VerifyOptions(_Section):
+    """What one verification may be told; the form in the Prefect UI shows these."""
+
+    sample: int = Field(default=1000, ge=0, description="So many stored vectors are held against what was paid for.")
+    repair: bool = Field(default=False, description="Write again what is wrong, then sync.")
+    wait: bool = Field(default=False, description="Wait for another run to finish instead of giving up.")

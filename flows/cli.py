@@ -17,6 +17,7 @@ COMMANDS = {
     "init": "write a commented configuration for a folder",
     "plan": "say what a sync would do and cost: no embedding call, no write",
     "sync": "make the collection equal to the sources",
+    "verify": "hold the collection against the ledger; exit 1 when anything is off",
     "search": "find the chunks nearest to a query",
     "status": "show the pipeline's state, last runs and quarantine",
     "schema": "print the JSON Schema of the configuration, for editors",
@@ -67,10 +68,11 @@ def _parser() -> argparse.ArgumentParser:
         name: known.add_parser(name, help=text, description=text, parents=[shared]) for name, text in COMMANDS.items()
     }
     each["init"].add_argument("folder", nargs="?", default=".", help="the folder to index (default: this one)")
-    for name in ("plan", "sync", "search", "status"):
+    for name in ("plan", "sync", "verify", "search", "status"):
         each[name].add_argument("config", metavar="CONFIG", help="the pipeline's YAML file")
     _add_run_options(each["sync"])
     each["plan"].add_argument("--paranoid", action="store_true", help="read and hash every document")
+    _add_verify_options(each["verify"])
     each["search"].add_argument("query", metavar="QUERY", help="what to look for")
     each["search"].add_argument("--limit", type=_positive, default=5, help="how many results (default: 5)")
     each["search"].add_argument(
@@ -85,8 +87,23 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="wait for another run to end instead of giving up")
     parser.add_argument("--paranoid", action="store_true", help="read and hash every document")
     parser.add_argument(
+        "--retry-quarantined", action="store_true", help="try documents again that were set aside and have not changed"
+    )
+    parser.add_argument(
         "--track", action="store_true", help="run as a Prefect flow, with a temporary server if need be"
     )
+
+
+def _add_verify_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--sample", type=_count, default=1000, metavar="N", help="how many vectors to compare (default: 1000; 0: none)"
+    )
+    parser.add_argument("--repair", action="store_true", help="write again what is wrong, from the cache, then sync")
+    parser.add_argument("--wait", action="store_true", help="wait for another run to end instead of giving up")
+
+
+def _count(text: str) -> int:
+    return 0 if text == "0" else _positive(text)
 
 
 def _positive(text: str) -> int:

@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from config.schema import SyncOptions
+from config.schema import SyncOptions, VerifyOptions
 from tasks.console.answer import Answer
 from tasks.sync.report import Report
 
@@ -53,6 +53,7 @@ def sync(options: argparse.Namespace) -> Answer:
         max_usd=options.max_usd,
         wait=options.wait,
         paranoid=options.paranoid,
+        retry_quarantined=options.retry_quarantined,
     )
     url = configured_url()
     if options.track or (url and is_healthy(url)):
@@ -62,6 +63,22 @@ def sync(options: argparse.Namespace) -> Answer:
             sys.stderr.write(_why_direct(url) + "\n")
         report = _sync_directly(options, run)
     return Answer(report.as_json(), report_text(report.as_json()), report.exit_code)
+
+
+def verify(options: argparse.Namespace) -> Answer:
+    """Compare the collection with the ledger, and mend it if asked to; exit 1 when anything is off."""
+    from config.read import read_pipeline
+    from tasks.console.progress import TerminalProgress
+    from tasks.console.text import verification_text
+    from tasks.sync.session import open_session
+    from tasks.sync.stages import DirectStages
+    from tasks.sync.verify import verify as verify_session
+
+    pipeline = read_pipeline(Path(options.config))
+    wanted = VerifyOptions(sample=options.sample, repair=options.repair, wait=options.wait)
+    with open_session(pipeline) as session, TerminalProgress(pipeline.name, quiet=options.json) as progress:
+        done = verify_session(session, wanted, DirectStages(), progress)
+    return Answer(done.as_json(), verification_text(done.as_json()), 0 if done.ok else done.exit_code or 1)
 
 
 def search(options: argparse.Namespace) -> Answer:

@@ -12,11 +12,16 @@ from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A document that is set aside; `reason` is a short class name, `message` says cause and remedy."""
+    """A document that is set aside; `reason` is a short class name, `message` says cause and remedy.
+
+    `hint` and `version` tell later whether it is still the same document; empty: not known.
+    """
 
     id: DocumentId
     reason: str
     message: str
+    hint: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,9 @@ class NewPoint:
 class DocumentPlan:
     """How one document reaches `version`: points to put and to doom; `chunks` and `tokens` count its whole content.
 
-    `is_new` says that the ledger had no version of it; `is_emptied` that its last readable content would go.
+    `is_new` says that the ledger had no version of it; `is_emptied` that its last readable content would go;
+    `is_collapsed` that it and documents which used to differ from it now all have the same content, as a login page
+    served in place of everything does.
     """
 
     id: DocumentId
@@ -48,6 +55,12 @@ class DocumentPlan:
     is_new: bool
     is_emptied: bool
     is_unchanged: bool
+    is_collapsed: bool = False
+
+    @property
+    def loses_content(self) -> bool:
+        """Counts as a deletion, so the guard decides about it at the end of the run."""
+        return self.is_emptied or self.is_collapsed
 
 
 class Refs:
@@ -76,22 +89,31 @@ class Chunked:
 
 
 class Planned:
-    """`texts` holds what the cache does not: embedding key -> (text, tokens), each text once."""
+    """`texts` holds what the cache does not: embedding key -> (text, tokens), each text once.
+
+    `failures` are the documents that could not be read, and those that are still as they were when they were refused.
+    """
 
     def __init__(
         self,
         chunked: Chunked,
         plans: Sequence[DocumentPlan],
+        failures: Sequence[Failure],
         texts: dict[EmbeddingKey, tuple[str, int]],
     ) -> None:
-        self.loaded = chunked.loaded
+        self.documents = len(chunked.loaded.documents) + len(chunked.loaded.failures)
+        self.load_seconds = chunked.loaded.load_seconds
         self.chunk_seconds = chunked.chunk_seconds
         self.plans = plans
+        self.failures = failures
         self.texts = texts
 
 
 class Embedded:
-    """The window with every vector it needs in the cache; the counts are what this window paid for."""
+    """The window with every vector it needs in the cache; the counts are what this window paid for.
+
+    `rejected` texts have no vector: embedding key -> why.
+    """
 
     def __init__(self, planned: Planned) -> None:
         self.planned = planned
@@ -99,11 +121,19 @@ class Embedded:
         self.tokens = 0
         self.cost_usd = 0.0
         self.embed_seconds = 0.0
+        self.rejected: dict[EmbeddingKey, str] = {}
 
 
 class Written:
-    """The window after the flip: its documents are current in the collection."""
+    """The window after the flip: the documents of `plans` are current in the collection, but those that lose content.
 
-    def __init__(self, embedded: Embedded, seconds: float) -> None:
+    `failures` are set aside.
+    """
+
+    def __init__(
+        self, embedded: Embedded, plans: Sequence[DocumentPlan], failures: Sequence[Failure], seconds: float
+    ) -> None:
         self.embedded = embedded
+        self.plans = plans
+        self.failures = failures
         self.upsert_seconds = seconds

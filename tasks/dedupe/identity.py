@@ -18,6 +18,20 @@ PAYLOAD_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Bookkeeping:
+    """What a stored record says of itself; `is_intact` says that its content is what its key was made from."""
+
+    pipeline: str
+    document: DocumentId
+    source: str
+    position: int
+    space: str
+    embedding: EmbeddingKey
+    key: str
+    is_intact: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """What a pipeline puts into every id: its name, the vector space and how its chunks are cut."""
 
@@ -75,9 +89,22 @@ def payload_key(payload: Payload) -> str:
     return _digest({**payload, "headrace": bookkeeping})
 
 
-def document_of(payload: Payload) -> DocumentId:
-    """The document that a stored record belongs to."""
-    return DocumentId(payload["headrace"]["document"])
+def bookkeeping(payload: Payload) -> Bookkeeping | None:
+    """None for a record that Headrace did not write."""
+    try:
+        held = payload["headrace"]
+        return Bookkeeping(
+            pipeline=str(held["pipeline"]),
+            document=DocumentId(held["document"]),
+            source=str(payload["metadata"]["source"]),
+            position=int(payload["metadata"]["position"]),
+            space=str(held["space"]),
+            embedding=EmbeddingKey(bytes.fromhex(held["embedding"])),
+            key=str(held["key"]),
+            is_intact=payload_key(payload) == held["key"],
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _digest(*parts: object) -> str:

@@ -6,7 +6,6 @@ and nothing is forgotten before the store was read and did not have it (settle).
 """
 
 import hashlib
-import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from typing import Any
 from sqlalchemy import CursorResult
 
 from tasks.database.database import Database, Transaction
+from tasks.dedupe.identity import Bookkeeping
+from tasks.dedupe.quarantine import put_refusals
 from tasks.dedupe.tables import DOOMED, GONE, LEDGER, LIVE, PENDING
 from tasks.errors import FencedError
 from tasks.records import DocumentId, EmbeddingKey, PointId
@@ -34,11 +35,7 @@ _SOIL_DOCUMENT = (
     "INSERT INTO document (id, source, version, hint, chunks, tokens) VALUES (?, ?, NULL, '', 0, 0)"
     " ON CONFLICT (id) DO UPDATE SET version = NULL, hint = ''"
 )
-_SET_ASIDE = (
-    "INSERT INTO quarantine (document, reason, message, attempts, since) VALUES (?, ?, ?, 1, ?)"
-    " ON CONFLICT (document) DO UPDATE SET reason = excluded.reason, message = excluded.message,"
-    " attempts = quarantine.attempts + 1"
-)
+_DOUBT_POINT = "UPDATE point SET state = 'PENDING' WHERE id = ? AND state = 'LIVE'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +55,15 @@ class KnownPoint:
     id: PointId
     key: str
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A point as the ledger knows it."""
+
+    state: str
+    key: str
+    embedding: EmbeddingKey
 
 
 class Ledger:
@@ -93,10 +99,11 @@ class Ledger:
         with self.database.read() as transaction:
             return [row[0] for row in transaction.execute(sql, values)]
 
-    def states(self) -> dict[PointId, str]:
+    def rows(self) -> dict[PointId, Row]:
         """Every point there is, in one pass; for verification only."""
         with self.database.read() as transaction:
-            return {row[0]: row[1] for row in transaction.execute("SELECT id, state FROM point")}
+            rows = transaction.execute("SELECT id, state, key, embedding FROM point")
+            return {PointId(row[0]): Row(*row[1:]) for row in rows}
 
     def intend(self, plans: Sequence[DocumentPlan]) -> None:
         """Before the store is touched: the documents are dirty, their new points PENDING.
@@ -119,7 +126,7 @@ class Ledger:
             transaction.many("DELETE FROM quarantine WHERE document = ?", [(plan.id,) for plan in plans])
 
     def drop(self, documents: Sequence[DocumentId]) -> None:
-        """The documents left the source, proven by a complete listing: all their points are DOOMED."""
+        """The documents left the source, proven by the listing of their part of it: all their points are DOOMED."""
         ids = [(document,) for document in documents]
         with self.fenced("drop") as transaction:
             transaction.many("UPDATE point SET state = 'DOOMED' WHERE document = ? AND state <> 'GONE'", ids)
@@ -131,31 +138,38 @@ class Ledger:
         with self.fenced("gone") as transaction:
             transaction.many("UPDATE point SET state = 'GONE', gone_at = ? WHERE id = ?", [(now, i) for i in ids])
 
+    def correct(self, now: float) -> None:
+        """The clock was set back: what is gone since a time that has not come yet is gone since now."""
+        with self.database.read() as transaction:
+            sql = "SELECT 1 FROM point WHERE state = 'GONE' AND gone_at > ? LIMIT 1"
+            if transaction.execute(sql, (now,)).scalar() is None:
+                return
+        with self.fenced("correct") as transaction:
+            transaction.execute("UPDATE point SET gone_at = ? WHERE state = 'GONE' AND gone_at > ?", (now, now))
+
     def settle(self, absent: Sequence[PointId], back: Sequence[PointId], now: float) -> None:
         """After the grace time: forget what is proven absent; what came back starts its grace time again."""
         with self.fenced("settle") as transaction:
             transaction.many("DELETE FROM point WHERE id = ? AND state = 'GONE'", [(i,) for i in absent])
             transaction.many("UPDATE point SET gone_at = ? WHERE id = ?", [(now, i) for i in back])
 
-    def suspect(
-        self, missing: Sequence[PointId], strays: Sequence[tuple[PointId, DocumentId, str, str, EmbeddingKey]]
-    ) -> None:
-        """Repair: points the store lost are PENDING again, strays (id, document, source, key, embedding) are adopted.
+    def suspect(self, wrong: Sequence[PointId], strays: Sequence[tuple[PointId, Bookkeeping]]) -> None:
+        """Repair: points that the store lost or holds wrongly are PENDING again, strays are adopted.
 
         Their documents become dirty, so the next windows write what is wanted and doom the rest.
         """
         with self.fenced("suspect") as transaction:
-            rows = transaction.select_in("SELECT DISTINCT document, '' FROM point WHERE id IN ({})", missing)
-            soiled = [tuple(row) for row in rows] + [(stray[1], stray[2]) for stray in strays]
+            rows = transaction.select_in("SELECT DISTINCT document, '' FROM point WHERE id IN ({})", wrong)
+            soiled = [tuple(row) for row in rows] + [(book.document, book.source) for _, book in strays]
             transaction.many(_SOIL_DOCUMENT, soiled)
-            transaction.many("UPDATE point SET state = 'PENDING' WHERE id = ?", [(i,) for i in missing])
-            transaction.many(_PUT_POINT, [(i, owner, key, e, PENDING) for i, owner, _, key, e in strays])
+            transaction.many(_DOUBT_POINT, [(i,) for i in wrong])
+            transaction.many(_PUT_POINT, [(i, book.document, book.key, book.embedding, PENDING) for i, book in strays])
 
     def set_aside(self, failures: Sequence[Failure]) -> None:
         """Quarantine: the last good version of these documents stays as it is."""
-        now = time.time()
+        now = self.database.now()
         with self.fenced("set aside") as transaction:
-            transaction.many(_SET_ASIDE, [(f.id, f.reason, f.message, now) for f in failures])
+            put_refusals(transaction, failures, now)
 
     @contextmanager
     def fenced(self, label: str) -> Generator[Transaction, None, None]:

@@ -1,10 +1,11 @@
 """What must change, as pure functions of what is and what should be: no clock, no file, no database."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tasks.dedupe.identity import point_id
 from tasks.dedupe.ledger import KnownDocument, KnownPoint
+from tasks.dedupe.quarantine import Refusal
 from tasks.dedupe.tables import LIVE, PENDING
 from tasks.records import DocumentId, DocumentRef, FailedScope, PointId
 
@@ -13,13 +14,23 @@ from tasks.records import DocumentId, DocumentRef, FailedScope, PointId
 class Changes:
     """`unchanged` are as the ledger knows them, `to_read` may have changed, `missing` were not listed.
 
-    `unknown` were not listed either, but belong to a part of the source that could not be listed.
+    `unknown` were not listed either, but belong to a part of the source that could not be listed. `refused` were set
+    aside earlier, have not changed since, and are not due for another try.
     """
 
     unchanged: tuple[DocumentRef, ...]
     to_read: tuple[DocumentRef, ...]
+    refused: tuple[DocumentRef, ...]
     missing: tuple[DocumentId, ...]
     unknown: tuple[DocumentId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the ledger knew when the run began."""
+
+    documents: Mapping[DocumentId, KnownDocument]
+    refusals: Mapping[DocumentId, Refusal] = field(default_factory=dict[DocumentId, Refusal])
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,38 +46,44 @@ def trusted_hint(shape: str, hint: str) -> str:
     return f"{shape}/{hint}" if hint else ""
 
 
-def find_changes(
-    listed: Iterable[DocumentRef],
-    known: Mapping[DocumentId, KnownDocument],
-    failed: Sequence[FailedScope],
-    shape: str,
-) -> Changes:
+def find_changes(listed: Iterable[DocumentRef], held: Held, failed: Sequence[FailedScope], shape: str) -> Changes:
     """Sort every document, listed or known.
 
-    listed | known | hint                | result
-    -------|-------|---------------------|-------------------------------
-    yes    | no    | any                 | to_read
-    yes    | dirty | any                 | to_read
-    yes    | yes   | empty, or differs   | to_read
-    yes    | yes   | equal, same shape   | unchanged
-    no     | yes   | in a failed scope   | unknown (nothing happens to it)
-    no     | yes   | in no failed scope  | missing (to be deleted, if the guard agrees)
+    listed | known | hint                             | result
+    -------|-------|----------------------------------|-------------------------------
+    yes    | any   | as it was refused, and not due   | refused
+    yes    | no    | any                              | to_read
+    yes    | dirty | any                              | to_read
+    yes    | yes   | empty, or differs                | to_read
+    yes    | yes   | equal, same shape                | unchanged
+    no     | yes   | in a failed scope                | unknown (nothing happens to it)
+    no     | yes   | in no failed scope               | missing (to be deleted, if the guard agrees)
     """
     unchanged: list[DocumentRef] = []
     to_read: list[DocumentRef] = []
+    refused: list[DocumentRef] = []
     seen: set[DocumentId] = set()
     for ref in listed:
         seen.add(ref.id)
-        document = known.get(ref.id)
         hint = trusted_hint(shape, ref.hint)
-        is_same = document is not None and document.version is not None and hint and document.hint == hint
-        (unchanged if is_same else to_read).append(ref)
-    prefixes = tuple(scope.prefix for scope in failed)
-    absent = [document for document in known if document not in seen]
-    unknown = tuple(document for document in absent if document.startswith(prefixes)) if prefixes else ()
+        refusal, document = held.refusals.get(ref.id), held.documents.get(ref.id)
+        if hint and refusal is not None and refusal.hint == hint and not refusal.is_due:
+            refused.append(ref)
+        elif hint and document is not None and document.version is not None and document.hint == hint:
+            unchanged.append(ref)
+        else:
+            to_read.append(ref)
+    absent = [document for document in held.documents if document not in seen]
+    unknown = within(absent, failed)
     hidden = set(unknown)
     missing = tuple(document for document in absent if document not in hidden)
-    return Changes(tuple(unchanged), tuple(to_read), missing, unknown)
+    return Changes(tuple(unchanged), tuple(to_read), tuple(refused), missing, unknown)
+
+
+def within(documents: Iterable[DocumentId], failed: Sequence[FailedScope]) -> tuple[DocumentId, ...]:
+    """Those that lie in a part of a source that could not be listed."""
+    prefixes = tuple(scope.prefix for scope in failed)
+    return tuple(document for document in documents if document.startswith(prefixes)) if prefixes else ()
 
 
 def diff_points(wanted: Sequence[str], held: Sequence[KnownPoint]) -> PointDiff:

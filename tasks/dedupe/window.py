@@ -1,42 +1,57 @@
 """Finds what is new in one window: points to write, points to drop, and texts that nobody has paid for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import Identity, document_version, payloads
-from tasks.dedupe.ledger import KnownDocument, KnownPoint, Ledger
-from tasks.dedupe.plan import diff_points, trusted_hint
+from tasks.dedupe.ledger import KnownPoint, Ledger
+from tasks.dedupe.plan import Held, diff_points, trusted_hint
 from tasks.dedupe.tables import LIVE
-from tasks.records import Chunk, Document, DocumentId, EmbeddingKey
-from tasks.windows import Chunked, DocumentPlan, NewPoint, Planned
+from tasks.records import Chunk, Document, EmbeddingKey
+from tasks.windows import Chunked, DocumentPlan, Failure, NewPoint, Planned
 
 
 class Planner:
-    """Reads the ledger and the cache, writes neither."""
+    """Reads the ledger and the cache, writes neither; one for each run."""
 
-    def __init__(
-        self, identity: Identity, ledger: Ledger, cache: EmbeddingCache, known: Mapping[DocumentId, KnownDocument]
-    ) -> None:
-        """`known` is the ledger's list of documents as the run found it."""
+    def __init__(self, identity: Identity, ledger: Ledger, cache: EmbeddingCache, before: Held) -> None:
+        """`before` is what the ledger knew when the run began."""
         self._identity = identity
         self._ledger = ledger
         self._cache = cache
-        self._known = known
+        self._before = before
+        self._origins: dict[str, set[str]] = {}
 
     def plan_window(self, chunked: Chunked) -> Planned:
-        """One plan per document, in order, and each unpaid text once."""
+        """One plan or failure per document, in order, and each unpaid text once."""
         documents = chunked.loaded.documents
         held = self._ledger.points([document.ref.id for document in documents])
-        texts: dict[EmbeddingKey, tuple[str, int]] = {}
-        plans: list[DocumentPlan] = []
-        for document, chunks in zip(documents, chunked.chunks, strict=True):
-            plan = self._plan_document(document, chunks, held.get(document.ref.id, []))
-            plans.append(plan)
-            texts.update((new.embedding, (new.payload["text"], new.tokens)) for new in plan.put)
-        missing = self._cache.missing(texts)
-        return Planned(chunked, plans, {key: text for key, text in texts.items() if key in missing})
+        found = [
+            self._plan_document(document, chunks, held.get(document.ref.id, []))
+            for document, chunks in zip(documents, chunked.chunks, strict=True)
+        ]
+        plans = self._without_collapse([plan for plan in found if isinstance(plan, DocumentPlan)])
+        shape = self._identity.shape
+        failures = [replace(failure, hint=trusted_hint(shape, failure.hint)) for failure in chunked.loaded.failures]
+        failures += [failure for failure in found if isinstance(failure, Failure)]
+        return Planned(chunked, plans, failures, self._unpaid(plans))
 
-    def _plan_document(self, document: Document, chunks: Sequence[Chunk], held: Sequence[KnownPoint]) -> DocumentPlan:
+    def _unpaid(self, plans: Iterable[DocumentPlan]) -> dict[EmbeddingKey, tuple[str, int]]:
+        texts = {new.embedding: (str(new.payload["text"]), new.tokens) for plan in plans for new in plan.put}
+        missing = self._cache.missing(texts)
+        return {key: text for key, text in texts.items() if key in missing}
+
+    def _plan_document(
+        self, document: Document, chunks: Sequence[Chunk], held: Sequence[KnownPoint]
+    ) -> DocumentPlan | Failure:
+        """A Failure for a document that was refused as it is: nobody pays for it again."""
+        ref = document.ref
+        version = document_version(self._identity.shape, document)
+        hint = trusted_hint(self._identity.shape, ref.hint)
+        refusal = self._before.refusals.get(ref.id)
+        if refusal is not None and refusal.version == version and not refusal.is_due:
+            return Failure(ref.id, refusal.reason, refusal.message, hint, version)
         wanted = payloads(self._identity, document, chunks)
         diff = diff_points(list(wanted), held)
         put = tuple(
@@ -49,14 +64,12 @@ class Planner:
             )
             for key, point_id in diff.put.items()
         )
-        ref = document.ref
-        before = self._known.get(ref.id)
-        version = document_version(self._identity.shape, document)
+        before = self._before.documents.get(ref.id)
         return DocumentPlan(
             id=ref.id,
             source=ref.source,
             version=version,
-            hint=trusted_hint(self._identity.shape, ref.hint),
+            hint=hint,
             put=put,
             doom=diff.doom,
             chunks=len(chunks),
@@ -65,3 +78,15 @@ class Planner:
             is_emptied=not chunks and any(point.state == LIVE for point in held),
             is_unchanged=before is not None and before.version == version and not put and not diff.doom,
         )
+
+    def _without_collapse(self, plans: Sequence[DocumentPlan]) -> list[DocumentPlan]:
+        """Mark documents that differed before and do not any more: in this window, or together with earlier ones."""
+        changed: dict[str, str] = {}
+        for plan in plans:
+            known = self._before.documents.get(plan.id)
+            if plan.chunks and known is not None and known.version not in (None, plan.version) and known.chunks:
+                changed[plan.id] = str(known.version)
+                self._origins.setdefault(plan.version, set()).add(str(known.version))
+        return [
+            replace(plan, is_collapsed=plan.id in changed and len(self._origins[plan.version]) > 1) for plan in plans
+        ]

@@ -20,9 +20,9 @@ def load_window(sources: Mapping[str, Source], window: Refs) -> Loaded:
         try:
             documents.append(_read(sources[ref.source], ref))
         except DocumentError as error:
-            failures.append(Failure(ref.id, error.reason, str(error)))
+            failures.append(Failure(ref.id, error.reason, str(error), ref.hint))
         except TransientError as error:
-            failures.append(Failure(ref.id, "unavailable", str(error)))
+            failures.append(Failure(ref.id, "unavailable", str(error), ref.hint))
     return Loaded(documents, failures, time.perf_counter() - started)
 
 

@@ -1,15 +1,17 @@
-"""The end of a run: what left the source leaves the store, if the guard agrees."""
+"""The end of a run: what left the source, or lost its content there, leaves the store, if the guard agrees."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from config.schema import SyncOptions
-from tasks.dedupe.guard import Verdict, judge
-from tasks.dedupe.plan import Changes
+from tasks.dedupe.guard import Circumstances, Verdict, judge
+from tasks.dedupe.history import departed, remember_departure
 from tasks.dedupe.tables import DOOMED, GONE, LIVE
 from tasks.records import DocumentId
+from tasks.sync.listing import Survey
 from tasks.sync.report import Report
 from tasks.sync.session import Session
+from tasks.upsert.window import write_plans
 from tasks.windows import DocumentPlan
 
 BATCH = 1000
@@ -17,49 +19,72 @@ BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Leavers:
-    """`missing` documents were not listed any more; `emptied` ones are listed, but have no content left."""
+    """`missing` documents are not listed any more; `emptied` and `collapsed` ones are, but their content is lost."""
 
     missing: Sequence[DocumentId]
     emptied: Sequence[DocumentPlan]
-    known: int
-    listed: int
+    collapsed: Sequence[DocumentPlan]
 
     @classmethod
-    def of(cls, changes: Changes, emptied: Sequence[DocumentPlan], known: int) -> "Leavers":
-        """`known` counts the documents that the ledger had before the run."""
-        return cls(changes.missing, emptied, known, len(changes.unchanged) + len(changes.to_read))
+    def of(cls, found: Survey, losing: Sequence[DocumentPlan]) -> "Leavers":
+        """`losing` are the plans that no window has carried out."""
+        emptied = [plan for plan in losing if plan.is_emptied]
+        return cls(found.changes.missing, emptied, [plan for plan in losing if not plan.is_emptied])
+
+    @property
+    def listed(self) -> Sequence[DocumentPlan]:
+        """Those that the sources still list."""
+        return [*self.emptied, *self.collapsed]
+
+    @property
+    def documents(self) -> list[DocumentId]:
+        """All of them."""
+        return [*self.missing, *(plan.id for plan in self.listed)]
 
 
-def weigh(session: Session, leavers: Leavers, options: SyncOptions) -> Verdict:
-    """Ask the guard about both kinds of deletion together."""
-    doomed = [*leavers.missing, *(plan.id for plan in leavers.emptied)]
-    limits = session.pipeline.deletions
-    return judge(doomed, leavers.known, limits, listed=leavers.listed, confirmed=options.confirm_deletes)
+def weigh(session: Session, leavers: Leavers, found: Survey, options: SyncOptions) -> Verdict:
+    """Ask the guard about all kinds of loss together."""
+    listed = len(found.changes.unchanged) + len(found.changes.to_read) + len(found.changes.refused)
+    now = Circumstances(len(found.held.documents), listed, departed(session.ledger, session.clock()))
+    return judge(leavers.documents, now, session.pipeline.deletions, options.confirm_deletes)
 
 
 def count_deletions(session: Session, leavers: Leavers, verdict: Verdict, report: Report) -> None:
     """Put the verdict into the report; writes nothing."""
     report.plan_hash = verdict.plan_hash
     if not verdict.allowed:
-        report.documents.withheld = len(leavers.missing) + len(leavers.emptied)
+        report.documents.withheld = len(leavers.documents)
+        report.documents.held = len(leavers.listed)
+        report.documents.served_old += len(leavers.listed)
         report.outcome = "withheld"
         report.notes.append(
-            f"deletions withheld: {verdict.reason}; nothing was deleted."
+            f"deletions withheld: {verdict.reason}{_kinds(leavers)}; nothing was deleted."
             f" If they are meant, run sync with --confirm-deletes {verdict.plan_hash}"
         )
         return
     points = session.ledger.points(leavers.missing)
     report.documents.deleted = len(leavers.missing)
     report.chunks.removed += sum(point.state == LIVE for held in points.values() for point in held)
-    report.chunks.removed += sum(len(plan.doom) for plan in leavers.emptied)
+    report.count_plans(leavers.listed)
 
 
-def carry_out(session: Session, leavers: Leavers) -> None:
-    """Doom what the guard let through."""
+def _kinds(leavers: Leavers) -> str:
+    """Where a loss is not plain absence, the person should know what to look at."""
+    kinds = [f"{len(leavers.emptied)} became empty"] if leavers.emptied else []
+    if leavers.collapsed:
+        one = leavers.collapsed[0].id
+        kinds.append(f"{len(leavers.collapsed)} that used to differ now have the same content, see {one}")
+    return f" ({', '.join(kinds)})" if kinds else ""
+
+
+def carry_out(session: Session, leavers: Leavers, verdict: Verdict) -> None:
+    """Doom what the guard let through; what nobody confirmed is remembered for the next days."""
+    if leavers.documents and not verdict.is_confirmed:
+        remember_departure(session.ledger, len(leavers.documents), session.clock())
     if leavers.missing:
         session.ledger.drop(leavers.missing)
-    if leavers.emptied:
-        session.ledger.flip(leavers.emptied)
+    if leavers.listed:
+        write_plans(session.store, session.ledger, session.cache, leavers.listed)
 
 
 def reap(session: Session) -> None:
@@ -68,6 +93,7 @@ def reap(session: Session) -> None:
     A request of a dead process may land after our delete: what came back is deleted again, and its grace time restarts.
     """
     now = session.clock()
+    session.ledger.correct(now)
     earlier = session.ledger.leaving(GONE, before=now)
     doomed = session.ledger.leaving(DOOMED)
     for start in range(0, len(doomed), BATCH):

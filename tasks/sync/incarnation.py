@@ -12,23 +12,16 @@ epoch above the ledger's     | any          | ledger restored from a backup  | r
 other lineage, our records   | any          | ledger lost                    | repair
 other lineage, other records | any          | another pipeline's collection  | refuse
 other vector space           | any          | the model was changed          | refuse
+as marked, too few records   | marked       | store damaged                  | repair
 as marked                    | marked       | all is well                    | go on
 """
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
-
-import numpy as np
-
-from tasks.dedupe.history import epoch_marked, lineage, remember_mark
+from tasks.dedupe.history import counts, epoch_marked, lineage, remember_mark
 from tasks.dedupe.lease import Lease
-from tasks.dedupe.tables import GONE, LIVE
 from tasks.errors import CollectionError
-from tasks.records import DocumentId, EmbeddingKey, Payload, PointId, Sentinel
+from tasks.records import Sentinel
 from tasks.sync.session import Session
-
-BATCH = 1000
-Item = TypeVar("Item")
+from tasks.sync.verification import compare, mend
 
 
 def check_incarnation(session: Session, lease: Lease) -> str:
@@ -38,8 +31,7 @@ def check_incarnation(session: Session, lease: Lease) -> str:
     doubt = _doubt(session, sentinel, lease)
     session.store.ensure(session.embedder.space.dimension)
     if doubt:
-        missing, adopted = _repair(session)
-        doubt = f"{doubt}: {missing} lost points are written again, {adopted} unknown ones were adopted"
+        doubt = f"{doubt}: {_repaired(session)}"
     remember_mark(session.ledger)
     session.store.mark(Sentinel(lineage(session.ledger), lease.epoch, session.embedder.space.fingerprint))
     return doubt
@@ -71,59 +63,21 @@ def _doubt(session: Session, sentinel: Sentinel | None, lease: Lease) -> str:
         return "the ledger is not the one that wrote the collection"
     if sentinel.epoch != marked:
         return "the collection is older than the ledger" if sentinel.epoch < marked else "the ledger is an older copy"
+    lost = counts(session.ledger)["live"] - session.store.count()
+    if lost > 0:
+        return f"the collection has lost {lost} records"
     return "" if lease.was_clean else "the machine went down during a run"
 
 
-def _repair(session: Session) -> tuple[int, int]:
-    """Compare every id of the store with the ledger; what was paid for is kept in the cache."""
-    states = session.ledger.states()
-    held: set[PointId] = set()
-    strays: list[tuple[PointId, Payload]] = []
-    for point, payload in session.store.scan():
-        held.add(point)
-        if _is_ours(session, payload) and states.get(point, GONE) == GONE:
-            strays.append((point, payload))
-    missing = [point for point, state in states.items() if state == LIVE and point not in held]
-    for part in _slices(missing):
-        session.ledger.suspect(part, [])
-    for found in _slices(strays):
-        _keep_vectors(session, found)
-        session.ledger.suspect([], [_as_row(point, payload) for point, payload in found])
-    return len(missing), len(strays)
-
-
-def _is_ours(session: Session, payload: Payload) -> bool:
-    bookkeeping = payload.get("headrace")
-    if not bookkeeping:
-        return False
-    if bookkeeping["pipeline"] != session.pipeline.name:
+def _repaired(session: Session) -> str:
+    found = compare(session, sample=0)
+    if found.owners:
         raise CollectionError(
-            f"the collection belongs to the pipeline {bookkeeping['pipeline']!r}, not to {session.pipeline.name!r};"
+            f"the collection belongs to the pipeline {min(found.owners)!r}, not to {session.pipeline.name!r};"
             " name another `collection` under `store`"
         )
-    return True
-
-
-def _keep_vectors(session: Session, strays: Sequence[tuple[PointId, Payload]]) -> None:
-    """A stray's vector was paid for, so a ledger rebuilt from the store costs no tokens."""
-    space = session.embedder.space.fingerprint
-    wanted = {point: _embedding(payload) for point, payload in strays if payload["headrace"]["space"] == space}
-    vectors = session.store.vectors(list(wanted))
-    if vectors:
-        keys = [wanted[point] for point in vectors]
-        session.cache.put(keys, np.stack(list(vectors.values())), [0] * len(keys))
-
-
-def _as_row(point: PointId, payload: Payload) -> tuple[PointId, DocumentId, str, str, EmbeddingKey]:
-    bookkeeping = payload["headrace"]
-    source = payload["metadata"]["source"]
-    return point, DocumentId(bookkeeping["document"]), source, bookkeeping["key"], _embedding(payload)
-
-
-def _embedding(payload: Payload) -> EmbeddingKey:
-    return EmbeddingKey(bytes.fromhex(payload["headrace"]["embedding"]))
-
-
-def _slices(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]
+    mend(session, found)
+    foreign = f", {len(found.foreign)} records of somebody else were left alone" if found.foreign else ""
+    return (
+        f"{len(found.missing)} lost points are written again, {len(found.orphaned)} unknown ones were adopted{foreign}"
+    )

@@ -1,49 +1,93 @@
 """The start of a run: what the sources hold, held against what the ledger knows."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from tasks.dedupe.ledger import KnownDocument
-from tasks.dedupe.plan import Changes, find_changes
-from tasks.errors import ConfigError
-from tasks.records import DocumentId
+from config import schema
+from config.schema import SyncOptions
+from tasks.dedupe.history import refusals
+from tasks.dedupe.plan import Changes, Held, find_changes, within
+from tasks.errors import ConfigError, DocumentError, TransientError
+from tasks.load.base import Source
+from tasks.records import DocumentId, FailedScope, Listing
 from tasks.sync.report import Report
 from tasks.sync.session import Session
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a run starts from."""
+    """What a run starts from; `left` are set-aside documents that the sources do not list any more."""
 
-    known: Mapping[DocumentId, KnownDocument]
+    held: Held
     changes: Changes
+    left: tuple[DocumentId, ...]
 
 
-def survey(session: Session, report: Report, *, paranoid: bool) -> Survey:
+def survey(session: Session, report: Report, options: SyncOptions) -> Survey:
     """List every source and sort the documents; parts that could not be listed make the outcome partial.
 
     Raises ConfigError when not a single source could be listed: most likely a path is wrong.
     """
     started = time.perf_counter()
-    listings = [source.list() for source in session.sources.values()]
+    listings = [_listing(session.sources[config.name], config) for config in session.pipeline.sources]
     failed = [scope for listing in listings for scope in listing.failed]
-    if failed and all(any(s.prefix == f"{listing.source}:" for s in listing.failed) for listing in listings):
+    if failed and not any(listing.refs for listing in listings) and all(_failed_wholly(one) for one in listings):
         raise ConfigError(f"{session.pipeline.name}: no source can be listed: " + "; ".join(s.reason for s in failed))
-    known = session.ledger.documents()
+    aside = refusals(session.ledger)
+    held = Held(session.ledger.documents(), {} if options.retry_quarantined else aside)
     # An empty shape matches no stored hint, so every document is read and hashed.
-    shape = "" if paranoid else session.identity.shape
-    changes = find_changes((ref for listing in listings for ref in listing.refs), known, failed, shape)
+    shape = "" if options.paranoid else session.identity.shape
+    listed = [ref for listing in listings for ref in listing.refs]
+    changes = find_changes(listed, held, failed, shape)
+    present = {ref.id for ref in listed}
+    absent = [document for document in aside if document not in present]
+    hidden = set(within(absent, failed))
     report.seconds.list = time.perf_counter() - started
-    _count(report, known, changes)
+    _count(report, held, changes)
     for scope in failed:
         report.outcome = "partial"
         report.notes.append(f"not listed, so nothing below it was deleted: {scope.reason}")
-    return Survey(known, changes)
+    return Survey(held, changes, tuple(document for document in absent if document not in hidden))
 
 
-def _count(report: Report, known: Mapping[DocumentId, KnownDocument], changes: Changes) -> None:
-    empty = sum(known[ref.id].chunks == 0 for ref in changes.unchanged)
-    report.documents.listed = len(changes.unchanged) + len(changes.to_read)
-    report.documents.empty += empty
-    report.documents.unchanged += len(changes.unchanged) - empty
+def _listing(source: Source, config: schema.Source) -> Listing:
+    """With a canary that is missing or cannot be read, the listing is not believed where it lacks something."""
+    listing = source.list()
+    if config.canary is None or _failed_wholly(listing):
+        return listing
+    problem = _missed_canary(source, listing, config.canary)
+    if not problem:
+        return listing
+    failed = FailedScope(f"{source.name}:", f"the canary {config.canary!r} of source {source.name!r} {problem}")
+    return replace(listing, failed=(*listing.failed, failed))
+
+
+def _missed_canary(source: Source, listing: Listing, canary: str) -> str:
+    ref = next((ref for ref in listing.refs if ref.path == canary), None)
+    if ref is None:
+        return "is not listed"
+    try:
+        source.read(ref)
+    except (DocumentError, TransientError) as error:
+        return f"cannot be read: {error}"
+    return ""
+
+
+def _failed_wholly(listing: Listing) -> bool:
+    return any(scope.prefix == f"{listing.source}:" for scope in listing.failed)
+
+
+def _count(report: Report, held: Held, changes: Changes) -> None:
+    documents = report.documents
+    empty = sum(held.documents[ref.id].chunks == 0 for ref in changes.unchanged)
+    documents.listed = len(changes.unchanged) + len(changes.to_read) + len(changes.refused)
+    documents.empty += empty
+    documents.unchanged += len(changes.unchanged) - empty
+    report.count_aside([held.refusals[ref.id].reason for ref in changes.refused])
+    documents.served_old += served([ref.id for ref in changes.refused], held)
+
+
+def served(documents: Sequence[DocumentId], held: Held) -> int:
+    """How many of these have an earlier version in the collection."""
+    return sum(one in held.documents and held.documents[one].chunks > 0 for one in documents)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from config.schema import SyncOptions
-from tasks.dedupe.history import counts, finish_run, start_run
+from tasks.dedupe.history import counts, finish_run, forget_refusals, start_run
 from tasks.dedupe.lease import leased
 from tasks.dedupe.window import Planner
 from tasks.errors import BudgetError, HeadraceError
 from tasks.sync.deletions import Leavers, carry_out, count_deletions, reap, weigh
 from tasks.sync.incarnation import check_incarnation
-from tasks.sync.listing import Survey, survey
+from tasks.sync.listing import Survey, served, survey
 from tasks.sync.pace import Pace
 from tasks.sync.report import Report
 from tasks.sync.session import Session
@@ -64,27 +64,28 @@ def synchronise(session: Session, options: SyncOptions, stages: Stages, progress
 
 def _work(session: Session, options: SyncOptions, stages: Stages, told: tuple[Report, Progress]) -> None:
     report, progress = told
-    found = survey(session, report, paranoid=options.paranoid)
+    found = survey(session, report, options)
     progress.begin(len(found.changes.to_read))
-    emptied: list[DocumentPlan] = []
+    losing: list[DocumentPlan] = []
     for written in _windows(session, stages, found):
         report.count_written(written)
-        emptied += [plan for plan in written.embedded.planned.plans if plan.is_emptied]
-        progress.advance(_documents(written), report)
-    if report.documents.quarantined:
-        report.outcome = "partial"
-    leavers = Leavers.of(found.changes, emptied, len(found.known))
-    verdict = weigh(session, leavers, options)
+        report.documents.served_old += served([failure.id for failure in written.failures], found.held)
+        losing += [plan for plan in written.plans if plan.loses_content]
+        progress.advance(written.embedded.planned.documents, report)
+    report.tell_aside()
+    leavers = Leavers.of(found, losing)
+    verdict = weigh(session, leavers, found, options)
     count_deletions(session, leavers, verdict, report)
     if verdict.allowed:
-        carry_out(session, leavers)
+        carry_out(session, leavers, verdict)
+    forget_refusals(session.ledger, found.left)
     reap(session)
 
 
 def _windows(session: Session, stages: Stages, found: Survey) -> Iterator[Written]:
     """Keep a few windows going, so memory stays flat however large the source is."""
     pace = Pace()
-    planner = Planner(session.identity, session.ledger, session.cache, found.known)
+    planner = Planner(session.identity, session.ledger, session.cache, found.held)
     going: deque[Pending] = deque()
     try:
         for window in pace.windows(found.changes.to_read):
@@ -100,11 +101,6 @@ def _windows(session: Session, stages: Stages, found: Survey) -> Iterator[Writte
 def _finished(window: Pending, pace: Pace) -> Written:
     written = window.result()
     embedded = written.embedded
-    read = embedded.planned.loaded.load_seconds + embedded.planned.chunk_seconds
-    pace.finished(_documents(written), max(read, embedded.embed_seconds, written.upsert_seconds))
+    read = embedded.planned.load_seconds + embedded.planned.chunk_seconds
+    pace.finished(embedded.planned.documents, max(read, embedded.embed_seconds, written.upsert_seconds))
     return written
-
-
-def _documents(written: Written) -> int:
-    loaded = written.embedded.planned.loaded
-    return len(loaded.documents) + len(loaded.failures)

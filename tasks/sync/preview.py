@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.schema import SyncOptions
-from tasks.dedupe.history import last_runs
+from tasks.dedupe.history import counts, last_runs
 from tasks.dedupe.window import Planner
 from tasks.records import EmbeddingKey
 from tasks.sync.deletions import Leavers, count_deletions, weigh
 from tasks.sync.incarnation import check_space
-from tasks.sync.listing import survey
+from tasks.sync.listing import served, survey
 from tasks.sync.order import Progress
 from tasks.sync.pace import Pace
 from tasks.sync.report import Report
@@ -39,29 +39,32 @@ def preview(session: Session, options: SyncOptions, progress: Progress) -> Previ
     """Reads and chunks what a sync would read, and asks ledger and cache; `outcome` says what the guard would do."""
     report = Report(pipeline=session.pipeline.name)
     check_space(session, session.store.sentinel())
-    found = survey(session, report, paranoid=options.paranoid)
+    found = survey(session, report, options)
     progress.begin(len(found.changes.to_read))
-    planner = Planner(session.identity, session.ledger, session.cache, found.known)
+    planner = Planner(session.identity, session.ledger, session.cache, found.held)
     promised: set[EmbeddingKey] = set()  # a text that an earlier window would pay for is free in a later one
-    emptied: list[DocumentPlan] = []
+    losing: list[DocumentPlan] = []
     for window in Pace().windows(found.changes.to_read):
         planned = planner.plan_window(read_window(session, window))
         texts = {key: text for key, text in planned.texts.items() if key not in promised}
         promised.update(texts)
         tokens = sum(count for _, count in texts.values())
-        report.count_plans(planned)
+        report.count_read(planned)
+        report.count_aside([failure.reason for failure in planned.failures])
+        report.documents.served_old += served([failure.id for failure in planned.failures], found.held)
+        report.count_plans(plan for plan in planned.plans if not plan.loses_content)
         report.count_texts(len(texts), tokens, tokens * session.embedder.usd_per_million_tokens / 1e6)
-        emptied += [plan for plan in planned.plans if plan.is_emptied]
+        losing += [plan for plan in planned.plans if plan.loses_content]
         progress.advance(len(window.refs), report)
-    leavers = Leavers.of(found.changes, emptied, len(found.known))
-    count_deletions(session, leavers, weigh(session, leavers, options), report)
+    report.tell_aside()
+    leavers = Leavers.of(found, losing)
+    count_deletions(session, leavers, weigh(session, leavers, found, options), report)
     report.chunks.total = _total_after(session, report)
     return Preview(report, _eta_seconds(session, report.tokens.embedded))
 
 
 def _total_after(session: Session, report: Report) -> int:
-    live = sum(state == "LIVE" for state in session.ledger.states().values())
-    return live + report.chunks.written - report.chunks.removed
+    return counts(session.ledger)["live"] + report.chunks.written - report.chunks.removed
 
 
 def _eta_seconds(session: Session, tokens: int) -> float | None:

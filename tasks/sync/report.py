@@ -1,11 +1,12 @@
 """What a run did, in numbers that add up."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from tasks.errors import HeadraceError
-from tasks.windows import Planned, Written
+from tasks.windows import DocumentPlan, Planned, Written
 
 Outcome = Literal["done", "partial", "withheld", "budget", "locked", "failed"]
 EXIT_CODES: dict[Outcome, int] = {"done": 0, "partial": 1, "locked": 3, "budget": 4, "withheld": 25, "failed": 70}
@@ -13,7 +14,11 @@ EXIT_CODES: dict[Outcome, int] = {"done": 0, "partial": 1, "locked": 3, "budget"
 
 @dataclass
 class Documents:
-    """listed = added + changed + unchanged + quarantined + empty; deleted and withheld come on top."""
+    """listed = added + changed + unchanged + empty + quarantined + held.
+
+    `held` are listed documents whose change is withheld, since their content would be lost; `withheld` counts these and
+    the missing ones. `served_old` says how many of the quarantined and held ones are still found as they last were.
+    """
 
     listed: int = 0
     added: int = 0
@@ -23,6 +28,8 @@ class Documents:
     withheld: int = 0
     quarantined: int = 0
     empty: int = 0
+    held: int = 0
+    served_old: int = 0
 
 
 @dataclass
@@ -71,16 +78,31 @@ class Report:
     seconds: Seconds = field(default_factory=Seconds)
     plan_hash: str = ""
     notes: list[str] = field(default_factory=list[str])
+    aside: Counter[str] = field(default_factory=Counter[str])
 
     @property
     def exit_code(self) -> int:
         """The process's exit status for this outcome."""
         return EXIT_CODES[self.outcome]
 
-    def count_plans(self, planned: Planned) -> None:
-        """Count a window's documents and points; what the texts cost is counted where they are paid for."""
-        self.documents.quarantined += len(planned.loaded.failures)
-        for plan in planned.plans:
+    def count_aside(self, reasons: Sequence[str]) -> None:
+        """Count documents that are set aside, by class."""
+        self.documents.quarantined += len(reasons)
+        self.aside.update(reasons)
+
+    def tell_aside(self) -> None:
+        """A run that set something aside is partial, and says what."""
+        if self.documents.quarantined:
+            self.outcome = "partial"
+            kinds = ", ".join(f"{count} {reason}" for reason, count in sorted(self.aside.items()))
+            self.notes.append(
+                f"set aside: {kinds}; {self.documents.served_old} of them are served as they last were."
+                " `headrace status` says why"
+            )
+
+    def count_plans(self, plans: Iterable[DocumentPlan]) -> None:
+        """Count documents and their points; what the texts cost is counted where they are paid for."""
+        for plan in plans:
             if not plan.chunks:
                 self.documents.empty += 1
             elif plan.is_new:
@@ -89,12 +111,14 @@ class Report:
                 self.documents.unchanged += 1
             else:
                 self.documents.changed += 1
-            if not plan.is_emptied:
-                self.chunks.written += len(plan.put)
-                self.chunks.removed += len(plan.doom)
-                self.tokens.reused += sum(new.tokens for new in plan.put)
+            self.chunks.written += len(plan.put)
+            self.chunks.removed += len(plan.doom)
+            self.tokens.reused += sum(new.tokens for new in plan.put)
         self.chunks.reused = self.chunks.written - self.chunks.embedded
-        self.seconds.load += planned.loaded.load_seconds
+
+    def count_read(self, planned: Planned) -> None:
+        """Count the time that a window took to read."""
+        self.seconds.load += planned.load_seconds
         self.seconds.chunk += planned.chunk_seconds
 
     def count_texts(self, texts: int, tokens: int, cost_usd: float) -> None:
@@ -108,7 +132,9 @@ class Report:
     def count_written(self, written: Written) -> None:
         """Count a window that went all the way."""
         embedded = written.embedded
-        self.count_plans(embedded.planned)
+        self.count_read(embedded.planned)
+        self.count_aside([failure.reason for failure in written.failures])
+        self.count_plans(plan for plan in written.plans if not plan.loses_content)
         self.count_texts(embedded.texts, embedded.tokens, embedded.cost_usd)
         self.seconds.embed += embedded.embed_seconds
         self.seconds.upsert += written.upsert_seconds
@@ -116,6 +142,7 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The shape that `sync --json` promises; seconds to the millisecond."""
         shape = asdict(self)
+        shape["aside"] = dict(self.aside)
         shape["cost_usd"] = round(self.cost_usd, 9)
         shape["seconds"] = {name: round(value, 3) for name, value in shape["seconds"].items()}
         return shape
@@ -123,7 +150,13 @@ class Report:
 
 def report_from(shape: Mapping[str, Any]) -> Report:
     """The inverse of `as_json`."""
-    parts: dict[str, Any] = {"documents": Documents, "chunks": Chunks, "tokens": Tokens, "seconds": Seconds}
+    parts: dict[str, Any] = {
+        "documents": Documents,
+        "chunks": Chunks,
+        "tokens": Tokens,
+        "seconds": Seconds,
+        "aside": Counter,
+    }
     fields: dict[str, Any] = {name: parts[name](**shape[name]) if name in parts else shape[name] for name in shape}
     return Report(**fields)
 

@@ -63,6 +63,7 @@ def open_session(pipeline: Pipeline, *, read_only: bool = False) -> Generator[Se
             store=store,
             ledger=ledger,
             cache=cache,
+            clock=ledger.database.now,
         )
 
 

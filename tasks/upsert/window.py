@@ -1,23 +1,33 @@
 """Writes one window: intent, upsert, acknowledgement, flip."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tasks.errors import TransientError
-from tasks.records import Point
+from tasks.records import EmbeddingKey, Point
 from tasks.upsert.base import VectorSource, VectorStore, WriteAheadLedger
-from tasks.windows import DocumentPlan, Embedded, NewPoint, Written
+from tasks.windows import DocumentPlan, Embedded, Failure, NewPoint, Written
 
 POINTS_PER_UPSERT = 1000
 
 
 def write_window(store: VectorStore, ledger: WriteAheadLedger, cache: VectorSource, embedded: Embedded) -> Written:
-    """New points go in before old ones are doomed, so readers always find one whole version of a document.
-
-    Emptied documents are left as they are: they count as deletions, and the guard decides at the end of the run.
-    """
+    """Documents that lose their content are left as they are: the guard decides about them at the end of the run."""
     started = time.perf_counter()
-    plans = [plan for plan in embedded.planned.plans if not plan.is_emptied]
+    refused = [failure for plan in embedded.planned.plans if (failure := _refusal(plan, embedded.rejected))]
+    failures = [*embedded.planned.failures, *refused]
+    without = {failure.id for failure in refused}
+    plans = [plan for plan in embedded.planned.plans if plan.id not in without]
+    write_plans(store, ledger, cache, [plan for plan in plans if not plan.loses_content])
+    if failures:
+        ledger.set_aside(failures)
+    return Written(embedded, plans, failures, time.perf_counter() - started)
+
+
+def write_plans(
+    store: VectorStore, ledger: WriteAheadLedger, cache: VectorSource, plans: Sequence[DocumentPlan]
+) -> None:
+    """New points go in before old ones are doomed, so readers always find one whole version of a document."""
     changed = [plan for plan in plans if plan.put]
     if changed:
         ledger.intend(changed)
@@ -25,9 +35,15 @@ def write_window(store: VectorStore, ledger: WriteAheadLedger, cache: VectorSour
             store.upsert(points)
     if plans:
         ledger.flip(plans)
-    if embedded.planned.loaded.failures:
-        ledger.set_aside(embedded.planned.loaded.failures)
-    return Written(embedded, time.perf_counter() - started)
+
+
+def _refusal(plan: DocumentPlan, rejected: Mapping[EmbeddingKey, str]) -> Failure | None:
+    """A document is written whole or not at all: without one of its chunks it would be found by some queries only."""
+    why = next((rejected[new.embedding] for new in plan.put if new.embedding in rejected), None)
+    if why is None:
+        return None
+    message = f"{plan.id}: one of its chunks cannot be embedded: {why}; change the document, or exclude it"
+    return Failure(plan.id, "rejected", message, plan.hint, plan.version)
 
 
 def _points(plans: Sequence[DocumentPlan], cache: VectorSource) -> Iterator[list[Point]]:

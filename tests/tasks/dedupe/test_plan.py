@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from tasks.dedupe.identity import point_id
 from tasks.dedupe.ledger import KnownDocument, KnownPoint
-from tasks.dedupe.plan import diff_points, find_changes, trusted_hint
+from tasks.dedupe.plan import Held, diff_points, find_changes, trusted_hint
+from tasks.dedupe.quarantine import Refusal
 from tasks.records import DocumentId, DocumentRef, FailedScope, PointId
 
 STATES = ("PENDING", "LIVE", "DOOMED", "GONE")
@@ -93,7 +94,7 @@ def test_documents_are_sorted_as_the_table_says() -> None:
         DocumentId("s:far/away"): known(),
     }
     listed = [ref("same"), ref("dirty"), ref("edited", "other"), ref("vague", ""), ref("new")]
-    changes = find_changes(listed, before, [FailedScope("s:far/", "")], "shape")
+    changes = find_changes(listed, Held(before), [FailedScope("s:far/", "")], "shape")
     assert [one.path for one in changes.unchanged] == ["same"]
     assert [one.path for one in changes.to_read] == ["dirty", "edited", "vague", "new"]
     assert changes.missing == ("s:gone",)
@@ -101,7 +102,7 @@ def test_documents_are_sorted_as_the_table_says() -> None:
 
 
 def test_another_shape_trusts_no_hint() -> None:
-    changes = find_changes([ref("same")], {DocumentId("s:same"): known()}, [], "other")
+    changes = find_changes([ref("same")], Held({DocumentId("s:same"): known()}), [], "other")
     assert [one.path for one in changes.to_read] == ["same"]
 
 
@@ -109,9 +110,30 @@ def test_another_shape_trusts_no_hint() -> None:
 def test_no_document_is_lost_or_counted_twice(listed: set[str], before: set[str], prefix: str) -> None:
     failed = [FailedScope(prefix, "")] if prefix else []
     changes = find_changes(
-        [ref(name) for name in sorted(listed)], {DocumentId(f"s:{name}"): known() for name in before}, failed, "shape"
+        [ref(name) for name in sorted(listed)],
+        Held({DocumentId(f"s:{name}"): known() for name in before}),
+        failed,
+        "shape",
     )
     seen: list[PointId | str] = [r.path for r in (*changes.unchanged, *changes.to_read)]
     gone = [document.removeprefix("s:") for document in (*changes.missing, *changes.unknown)]
     assert sorted([*seen, *gone]) == sorted(listed | before)
     assert set(changes.missing).isdisjoint(changes.unknown)
+
+
+def test_a_refused_document_is_left_alone_until_it_changes_or_is_due() -> None:
+    def refusal(hint: str = "h", *, is_due: bool = False) -> Refusal:
+        return Refusal("binary", "", trusted_hint("shape", hint), "", is_due)
+
+    listed = [ref("same"), ref("edited", "other"), ref("due"), ref("vague", "")]
+    aside = {
+        DocumentId("s:same"): refusal(),
+        DocumentId("s:edited"): refusal(),
+        DocumentId("s:due"): refusal(is_due=True),
+        DocumentId("s:vague"): refusal(""),
+    }
+    changes = find_changes(listed, Held({DocumentId("s:same"): known()}, aside), [], "shape")
+    assert [one.path for one in changes.refused] == ["same"]
+    assert [one.path for one in changes.to_read] == ["edited", "due", "vague"]
+    assert changes.missing == ()
+    assert [one.path for one in find_changes(listed, Held({}, aside), [], "another shape").refused] == []

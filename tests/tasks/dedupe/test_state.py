@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,28 @@ def keys(*numbers: int) -> list[EmbeddingKey]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/state/ledger.db", "trial")
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    made = Ledger(f"sqlite:///{tmp_path}/state/ledger.db", "trial")
+    yield made
+    made.close()
 
 
-def test_a_cached_vector_comes_back_bit_for_bit(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/cache.db"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/state/any.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def any_ledger(url: str) -> Iterator[Ledger]:
+    made = Ledger(url, "trial")
+    yield made
+    made.close()
+
+
+def test_a_cached_vector_comes_back_bit_for_bit(url: str) -> None:
     vectors = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
     first = EmbeddingCache(url)
     first.put(keys(1, 2, 3), vectors, [4, 5, 6])
@@ -34,13 +51,15 @@ def test_a_cached_vector_comes_back_bit_for_bit(tmp_path: Path) -> None:
     assert again.missing(keys(1, 2, 4, 4)) == set(keys(4))
     found = again.get(keys(1, 2, 3, 4))
     np.testing.assert_array_equal(np.stack([found[key] for key in keys(1, 2, 3)]), vectors)
+    again.close()
 
 
-def test_more_keys_than_a_query_takes_are_asked_for_in_parts(tmp_path: Path) -> None:
-    cache = EmbeddingCache(f"sqlite:///{tmp_path}/cache.db")
+def test_more_keys_than_a_query_takes_are_asked_for_in_parts(url: str) -> None:
+    cache = EmbeddingCache(url)
     many = keys(*range(2500))
     cache.put(many, np.ones((2500, 2), dtype=np.float32), [1] * 2500)
     assert len(cache.get(many)) == 2500
+    cache.close()
 
 
 def test_the_state_folder_is_private(ledger: Ledger) -> None:
@@ -54,58 +73,60 @@ def test_a_commit_is_durable_before_it_returns(ledger: Ledger) -> None:
         assert connection.execute("PRAGMA journal_mode").scalar() == "wal"
 
 
-def test_a_block_that_fails_commits_nothing(ledger: Ledger) -> None:
+def test_a_block_that_fails_commits_nothing(any_ledger: Ledger) -> None:
     def fail() -> None:
-        with leased(ledger, wait=False), ledger.fenced("trial") as connection:
-            connection.execute("INSERT INTO meta VALUES ('a', 'b')")
+        with leased(any_ledger, wait=False), any_ledger.fenced("trial") as connection:
+            connection.execute("INSERT INTO meta (key, value) VALUES ('a', 'b')")
             raise ValueError("stop")
 
     with pytest.raises(ValueError, match="stop"):
         fail()
-    with ledger.database.read() as connection:
+    with any_ledger.database.read() as connection:
         assert connection.execute("SELECT COUNT(*) FROM meta").scalar() == 0
 
 
-def test_a_run_without_the_lease_writes_nothing(ledger: Ledger) -> None:
+def test_a_run_without_the_lease_writes_nothing(any_ledger: Ledger) -> None:
     with pytest.raises(FencedError):
-        ledger.drop([])
+        any_ledger.drop([])
 
 
-def test_an_overtaken_run_cannot_commit(ledger: Ledger) -> None:
-    with leased(ledger, wait=False):
-        with ledger.database.write() as connection:
+def test_an_overtaken_run_cannot_commit(any_ledger: Ledger) -> None:
+    with leased(any_ledger, wait=False):
+        with any_ledger.database.write() as connection:
             connection.execute("UPDATE lease SET epoch = epoch + 1")
         with pytest.raises(FencedError, match="epoch 2, ours 1"):
-            ledger.check()
-        ledger.epoch = 2
+            any_ledger.check()
+        any_ledger.epoch = 2
 
 
-def test_the_lease_has_one_holder_at_a_time(ledger: Ledger, tmp_path: Path) -> None:
-    other = Ledger(f"sqlite:///{tmp_path}/state/ledger.db", "trial")
-    assert holder(ledger) is None
-    with leased(ledger, wait=False) as first:
+def test_the_lease_has_one_holder_at_a_time(any_ledger: Ledger, url: str) -> None:
+    other = Ledger(url, "trial")
+    assert holder(any_ledger) is None
+    with leased(any_ledger, wait=False) as first:
         with pytest.raises(LeaseHeldError, match="held by process"), leased(other, wait=False):
             pass
         assert "held by process" in (holder(other) or "")
     with leased(other, wait=False) as second:
         assert (first.epoch, second.epoch) == (1, 2)
+    other.close()
 
 
-def test_a_waiting_run_starts_when_the_other_ends(ledger: Ledger, tmp_path: Path) -> None:
-    other = Ledger(f"sqlite:///{tmp_path}/state/ledger.db", "trial")
+def test_a_waiting_run_starts_when_the_other_ends(any_ledger: Ledger, url: str) -> None:
+    other = Ledger(url, "trial")
     order: list[str] = []
 
     def wait() -> None:
         with leased(other, wait=True):
             order.append("second")
 
-    with leased(ledger, wait=False):
+    with leased(any_ledger, wait=False):
         waiting = threading.Thread(target=wait)
         waiting.start()
         waiting.join(0.3)
         order.append("first")
     waiting.join(5)
     assert order == ["first", "second"]
+    other.close()
 
 
 def test_an_unclean_stop_is_doubted_only_after_a_restart(ledger: Ledger) -> None:

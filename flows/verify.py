@@ -1,0 +1,42 @@
+"""Holds a collection against its ledger, as a tracked Prefect flow: for a schedule beside that of `sync`.
+
+python -m flows.verify config/examples/quickstart.yaml
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from config.read import read_pipeline
+from config.schema import VerifyOptions
+from tasks.errors import CollectionError
+from tasks.sync.artifacts import ArtifactProgress
+from tasks.sync.session import open_session
+from tasks.sync.tracked import TrackedStages
+from tasks.sync.verify import verify as verify_session
+
+
+@flow(name="verify", persist_result=False)
+def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, Any]:  # noqa: B008 - frozen, shown in the form
+    """Read the collection back and compare it with the ledger.
+
+    Args:
+        config: The pipeline's YAML file, as the worker finds it.
+        options: How much to compare, and whether to mend.
+
+    Returns:
+        The findings of `headrace verify --json`. A run that leaves anything wrong fails.
+
+    """
+    pipeline = read_pipeline(Path(config))
+    with open_session(pipeline) as session:
+        done = verify_session(session, options, TrackedStages(), ArtifactProgress(pipeline.name))
+    if not done.ok:
+        raise CollectionError(f"{pipeline.name}: the collection is not what the ledger says: {done.as_json()}")
+    return done.as_json()
+
+
+if __name__ == "__main__":
+    verify(sys.argv[1])

@@ -1,0 +1,50 @@
+"""Documents that are set aside: why, since when, and when they are tried again.
+
+What is wrong with the document itself is tried again when the document or the way it is cut and embedded changes. What
+may pass (a locked file, a slow server) is tried again after a delay that doubles with each attempt.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.database.database import Transaction
+from tasks.windows import Failure
+
+PASSING = frozenset({"unreadable", "unavailable", "missing", "parser-timeout"})
+FIRST_DELAY_SECONDS = 300.0
+LONGEST_DELAY_SECONDS = 86_400.0
+
+_PUT = (
+    "INSERT INTO quarantine (document, reason, message, attempts, since, hint, version, next_try)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (document) DO UPDATE SET reason = excluded.reason,"
+    " message = excluded.message, attempts = excluded.attempts, since = excluded.since, hint = excluded.hint,"
+    " version = excluded.version, next_try = excluded.next_try"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A document as it was set aside; `is_due` says that it is to be tried again although it did not change."""
+
+    reason: str
+    message: str
+    hint: str
+    version: str
+    is_due: bool
+
+
+def put_refusals(transaction: Transaction, failures: Sequence[Failure], now: float) -> None:
+    """Attempts count as long as the document stays the same."""
+    ids = [failure.id for failure in failures]
+    sql = "SELECT document, attempts, since, hint, version FROM quarantine WHERE document IN ({})"
+    before = {row[0]: row for row in transaction.select_in(sql, ids)}
+    transaction.many(_PUT, [_row(failure, before.get(failure.id), now) for failure in failures])
+
+
+def _row(failure: Failure, before: Any, now: float) -> tuple[Any, ...]:
+    is_same = before is not None and (before[3] or "", before[4] or "") == (failure.hint, failure.version)
+    attempts, since = (before[1] + 1, before[2]) if is_same else (1, now)
+    delay = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(attempts - 1, 20))
+    next_try = now + delay if failure.reason in PASSING else None
+    return failure.id, failure.reason, failure.message, attempts, since, failure.hint, failure.version, next_try

@@ -1,0 +1,67 @@
+"""Is the collection what the ledger says? And if not: mend it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from config.schema import SyncOptions, VerifyOptions
+from tasks.dedupe.history import epoch_marked
+from tasks.dedupe.lease import leased
+from tasks.errors import ConfigError
+from tasks.sync.incarnation import check_space
+from tasks.sync.order import Progress, synchronise
+from tasks.sync.report import Report
+from tasks.sync.session import Session
+from tasks.sync.stages import Stages
+from tasks.sync.verification import Findings, compare, mend
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """`found` before anything was mended; `left` and `sync` only where something was."""
+
+    pipeline: str
+    found: Findings
+    repaired: int = 0
+    left: Findings | None = None
+    sync: Report | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is well now."""
+        return (self.left or self.found).ok and self.exit_code in (0, None)
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of the sync that mended, None where there was none."""
+        return self.sync.exit_code if self.sync else None
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that `verify --json` promises."""
+        shape = {"pipeline": self.pipeline, **self.found.as_json(), "ok": self.ok, "repaired": self.repaired}
+        if self.left is not None and self.sync is not None:
+            shape["left"] = self.left.as_json()
+            shape["sync"] = self.sync.as_json()
+        return shape
+
+
+def verify(session: Session, options: VerifyOptions, stages: Stages, progress: Progress) -> Verification:
+    """Hold the lease while reading, so that no run changes what is being compared.
+
+    Repair marks what is wrong in the ledger; the sync that follows writes it again, from the cache where it can.
+    """
+    found = _found(session, options)
+    if found.ok or not options.repair:
+        return Verification(session.pipeline.name, found)
+    with leased(session.ledger, wait=options.wait):
+        session.store.ensure(session.embedder.space.dimension)
+        repaired = mend(session, found)
+    report = synchronise(session, SyncOptions(wait=options.wait), stages, progress)
+    return Verification(session.pipeline.name, found, repaired, _found(session, options), report)
+
+
+def _found(session: Session, options: VerifyOptions) -> Findings:
+    with leased(session.ledger, wait=options.wait):
+        if not epoch_marked(session.ledger):
+            raise ConfigError(f"{session.pipeline.name!r} was never synced, so there is nothing to verify; run sync")
+        check_space(session, session.store.sentinel())
+        return compare(session, options.sample)
