@@ -15,9 +15,9 @@ from pydantic import (
 )
 
 TEXT_PATTERNS = (
-    "**/*.md **/*.markdown **/*.txt **/*.rst **/*.html **/*.htm **/*.py **/*.js **/*.ts **/*.jsx **/*.tsx "
-    "**/*.java **/*.go **/*.rs **/*.c **/*.h **/*.cpp **/*.hpp **/*.cs **/*.rb **/*.php **/*.swift **/*.kt "
-    "**/*.scala **/*.sh **/*.sql"
+    "**/*.md **/*.markdown **/*.txt **/*.rst **/*.html **/*.htm **/*.pdf **/*.docx **/*.py **/*.js **/*.ts "
+    "**/*.jsx **/*.tsx **/*.java **/*.go **/*.rs **/*.c **/*.h **/*.cpp **/*.hpp **/*.cs **/*.rb **/*.php "
+    "**/*.swift **/*.kt **/*.scala **/*.sh **/*.sql"
 )
 
 

@@ -7,6 +7,7 @@ from tasks.errors import DocumentError
 
 LOOK_BYTES = 65_536
 CONTROL_SHARE = 0.1
+REPLACED_SHARE = 0.05
 FALLBACK = "cp1252"
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -16,6 +17,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CONTROLS = bytes(set(range(32)) - {8, 9, 10, 11, 12, 13, 27})
+_LENIENT = "surrogatepass"  # half a character is replaced later; any other error still decides against the encoding
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -24,9 +26,9 @@ def decode(name: str, content: bytes) -> str:
     encoding = next((encoding for mark, encoding in _BOMS if content.startswith(mark)), None)
     if encoding is None:
         _refuse_binary(name, content[:LOOK_BYTES])
-    for candidate in (encoding,) if encoding else ("utf-8", FALLBACK):
+    for candidate, errors in ((encoding, _LENIENT),) if encoding else (("utf-8", _LENIENT), (FALLBACK, "strict")):
         try:
-            return _normalised(content.decode(candidate))
+            return readable(name, content.decode(candidate, errors))
         except UnicodeDecodeError:
             continue
     raise DocumentError(
@@ -35,12 +37,25 @@ def decode(name: str, content: bytes) -> str:
     )
 
 
-def _refuse_binary(name: str, head: bytes) -> None:
-    controls = len(head) - len(head.translate(None, _CONTROLS))
-    if controls and (controls > CONTROL_SHARE * len(head) or b"\0" in head[:1024]):
-        raise DocumentError("binary", f"{name} is no text ({controls} control characters); exclude it")
+def readable(name: str, text: str) -> str:
+    """Normalised text; DocumentError where too little of it could be read."""
+    text = normalised(text)
+    lost = text.count("\ufffd")
+    if lost > REPLACED_SHARE * len(text):
+        raise DocumentError(
+            "undecodable",
+            f"{name} has {lost:,} unreadable characters among {len(text):,}; save it again as UTF-8, or exclude it",
+        )
+    return text
 
 
-def _normalised(text: str) -> str:
+def normalised(text: str) -> str:
+    """Line feeds only, no NUL, no lone surrogate."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     return _SURROGATE.sub("\ufffd", text)
+
+
+def _refuse_binary(name: str, head: bytes) -> None:
+    controls = len(head) - len(head.translate(None, _CONTROLS))
+    if b"\0" in head or controls > CONTROL_SHARE * len(head):
+        raise DocumentError("binary", f"{name} is no text ({controls} control characters); exclude it")

@@ -12,7 +12,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ("config", "tasks", "flows")
 HEAVY = {
-    "bs4", "fsspec", "markdownify", "openai", "pandas", "prefect", "qdrant_edge", "sentence_transformers", "sqlalchemy",
+    "bs4", "fsspec", "markdownify", "openai", "pandas", "prefect", "mammoth", "pypdf", "qdrant_edge", "sentence_transformers", "sqlalchemy",
     "tiktoken", "tokenizers", "torch", "transformers",
 }  # fmt: skip
 

@@ -2,17 +2,22 @@
 
 import re
 
+from bs4 import BeautifulSoup, Comment
+from markdownify import ATX, MarkdownConverter
+
 from tasks.load.parse.text import Parsed
 
 _INVISIBLE = ("script", "style", "noscript", "template", "svg", "head", "iframe", "object")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
-def parse_html(text: str) -> Parsed:
-    """What a reader would see; nothing is run, fetched or expanded."""
-    from bs4 import BeautifulSoup, Comment
-    from markdownify import ATX, MarkdownConverter
+def parse_html(_name: str, content: bytes) -> Parsed:
+    """UTF-8, whatever the page says of itself: it was decoded before."""
+    return html_to_markdown(content.decode())
 
+
+def html_to_markdown(text: str) -> Parsed:
+    """What a reader would see; nothing is run, fetched or expanded."""
     page = BeautifulSoup(text, "html.parser")
     title = " ".join(page.title.get_text().split()) if page.title else ""
     for element in page.find_all(_INVISIBLE):

@@ -119,7 +119,7 @@ GOOD = {
     "utf32.txt": ("é🙂".encode("utf-32"), "é🙂"),
     "windows.txt": ("café “x”".encode("cp1252"), "café “x”"),
     "mac.txt": (b"a\rb\r\nc", "a\nb\nc"),
-    "late-nul.txt": (b"a" * 2000 + b"\0b", "a" * 2000 + "b"),
+    "late-nul.txt": (b"a" * 70_000 + b"\0b", "a" * 70_000 + "b"),
     "surrogate.txt": ("a\ud800b".encode("utf-16-le", "surrogatepass"), None),
 }
 
