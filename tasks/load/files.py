@@ -1,5 +1,6 @@
 """Documents from a local folder, or from a single file."""
 
+import contextlib
 import errno
 import os
 import time
@@ -9,19 +10,22 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from config import schema
-from tasks.errors import DocumentError, TransientError
+from tasks.errors import DocumentError, HeadraceError, ServiceError, TransientError
+from tasks.load.inside import is_relative, open_resolved
 from tasks.load.parse.open import parse
 from tasks.load.patterns import PathFilter
 from tasks.records import Document, DocumentId, DocumentRef, FailedScope, Listing
 
 RACY_NANOSECONDS = 2_000_000_000
+EXHAUSTED = {errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # no document is to blame
 
 
 class Files:
     """Ids are paths relative to the root, in Unicode NFC.
 
     Links to folders are not followed, links to files only where they stay below the root. A file that changed less than
-    two seconds ago has no hint: it may change again within the same time stamp.
+    two seconds ago has no hint: it may change again within the same time stamp. An error of the system is the
+    document's, or a ServiceError where the machine or the whole root is to blame.
     """
 
     def __init__(self, config: schema.FilesSource) -> None:
@@ -30,12 +34,15 @@ class Files:
         self._root = Path(unquote(urlsplit(path).path)) if path.startswith("file://") else Path(path)
         self._filter = PathFilter(config.include, config.exclude)
         self._max_bytes = config.max_bytes
+        self._device: int | None = None
         self.name = config.name
 
     def list(self) -> Listing:
         """A missing root is a failed scope of everything; an unreadable folder one of what lies below it."""
         if self._root.is_file():
             return Listing(self.name, (self._ref(self._root.name, self._root.stat()),))
+        with contextlib.suppress(OSError):
+            self._device = self._root.stat().st_dev
         refs: list[DocumentRef] = []
         failed: list[FailedScope] = []
         now = time.time_ns()
@@ -52,13 +59,31 @@ class Files:
 
     def read(self, ref: DocumentRef, /) -> Document:
         """The bytes of one moment: a file that changes while it is read is read again, three times at most."""
-        path = self._path(ref)
         try:
-            return parse(ref, self._bytes(path))
-        except FileNotFoundError as error:
-            raise DocumentError("missing", f"{path} was listed, but is gone; the next run will see") from error
+            return parse(ref, self._bytes(self._path(ref)))
         except OSError as error:
-            raise DocumentError("unreadable", f"{path} cannot be read: {error.strerror}; check its mode") from error
+            raise self._translated(ref, error) from error
+
+    def _translated(self, ref: DocumentRef, error: OSError) -> HeadraceError:
+        path = self._root / ref.path
+        if error.errno in EXHAUSTED:
+            return ServiceError(f"{path} cannot be read: {error.strerror}; free what this machine ran out of")
+        if self._is_lost():
+            return ServiceError(
+                f"{self._root} of source {self.name!r} is gone in the middle of the run; mount it, then run again"
+            )
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return DocumentError("missing", f"{path} was listed, but is gone; the next run will see")
+        if error.errno == errno.ELOOP:
+            return _outside(ref)
+        return DocumentError("unreadable", f"{path} cannot be read: {error.strerror}; check its mode")
+
+    def _is_lost(self) -> bool:
+        """The root is gone, or shows another file system than when it was listed: an empty mount point."""
+        try:
+            return self._device not in (None, self._root.stat().st_dev)
+        except OSError:
+            return True
 
     def _in_folder(self, folder: str, folders: MutableSequence[str], now: int) -> Iterator[DocumentRef]:
         """Documents right in the folder; folders below it go on the list."""
@@ -91,36 +116,46 @@ class Files:
         return FailedScope(scope, f"{where} cannot be listed: {error.strerror}")
 
     def _path(self, ref: DocumentRef) -> Path:
-        return self._root if self._root.is_file() else self._root / ref.path
+        """Where the document is, links resolved; DocumentError for a path that leads out of the root."""
+        if self._root.is_file():
+            return self._root.resolve()
+        if not is_relative(ref.path):
+            raise _outside(ref)
+        root = self._root.resolve()
+        path = Path(os.path.realpath(root / ref.path))
+        if not path.is_relative_to(root):
+            raise _outside(ref)
+        return path
 
     def _bytes(self, path: Path) -> bytes:
         for _ in range(3):
-            with path.open("rb") as file:
+            with open_resolved(path) as file:
                 before = os.fstat(file.fileno())
-                if before.st_size > self._max_bytes:
-                    raise DocumentError(
-                        "too-large",
-                        f"{path} has {before.st_size:,} bytes, the limit is {self._max_bytes:,}; raise max_bytes"
-                        " or exclude it",
-                    )
-                content = file.read()
+                self._check_size(path, before.st_size)
+                content = file.read(self._max_bytes + 1)
+                self._check_size(path, len(content))
                 after = os.fstat(file.fileno())
-            if (
-                (before.st_size, before.st_mtime_ns)
-                == (after.st_size, after.st_mtime_ns)
-                == (
-                    len(content),
-                    after.st_mtime_ns,
-                )
-            ):
+            stamps = {(stat.st_size, stat.st_mtime_ns) for stat in (before, after)}
+            if stamps == {(len(content), after.st_mtime_ns)}:
                 return content
         raise TransientError(f"{path} changes while it is read")
+
+    def _check_size(self, path: Path, size: int) -> None:
+        if size > self._max_bytes:
+            raise DocumentError(
+                "too-large",
+                f"{path} has {size:,} bytes, the limit is {self._max_bytes:,}; raise max_bytes or exclude it",
+            )
 
 
 def document_id(source: str, path: str) -> DocumentId:
     """Unicode NFC; bytes that are no UTF-8 become a stable escape."""
     readable = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return DocumentId(f"{source}:{unicodedata.normalize('NFC', readable)}")
+
+
+def _outside(ref: DocumentRef) -> DocumentError:
+    return DocumentError("outside", f"{ref.id} leads out of its source's folder; remove the link, or exclude it")
 
 
 def _unique(refs: list[DocumentRef]) -> tuple[list[DocumentRef], list[DocumentRef]]:

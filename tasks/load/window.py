@@ -1,21 +1,27 @@
 """Reads one window of documents from their sources."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 
-from tasks.errors import DocumentError, TransientError
+from tasks.errors import DocumentError, ServiceError, TransientError
 from tasks.load.base import Source
 from tasks.records import Document, DocumentRef
 from tasks.windows import Failure, Loaded, Refs
 
 ATTEMPTS = 3
+OUTAGE = 5  # documents in a row that cannot be fetched: no longer their own fault
 
 
 def load_window(sources: Mapping[str, Source], window: Refs) -> Loaded:
-    """Every document is read or set aside; one bad document never costs the others."""
+    """Every document is read or set aside; one bad document never costs the others.
+
+    ServiceError where a source fails for OUTAGE documents in a row: the rest of it would be set aside as well.
+    """
     started = time.perf_counter()
     documents: list[Document] = []
     failures: list[Failure] = []
+    in_a_row: Counter[str] = Counter()
     for ref in window.refs:
         try:
             documents.append(_read(sources[ref.source], ref))
@@ -23,7 +29,19 @@ def load_window(sources: Mapping[str, Source], window: Refs) -> Loaded:
             failures.append(Failure(ref.id, error.reason, str(error), ref.hint))
         except TransientError as error:
             failures.append(Failure(ref.id, "unavailable", str(error), ref.hint))
+            in_a_row[ref.source] += 1
+            if in_a_row[ref.source] >= OUTAGE:
+                raise _outage(ref.source, error) from error
+            continue
+        in_a_row[ref.source] = 0
     return Loaded(documents, failures, time.perf_counter() - started)
+
+
+def _outage(source: str, error: TransientError) -> ServiceError:
+    return ServiceError(
+        f"source {source!r} failed for {OUTAGE} documents in a row, {ATTEMPTS} times each; it should be reachable for"
+        f" the whole run; check it, then run again. The last failure: {error}"
+    )
 
 
 def _read(source: Source, ref: DocumentRef) -> Document:

@@ -12,8 +12,8 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ("config", "tasks", "flows")
 HEAVY = {
-    "bs4", "fsspec", "markdownify", "openai", "pandas", "prefect", "mammoth", "pypdf", "qdrant_edge", "sentence_transformers", "sqlalchemy",
-    "tiktoken", "tokenizers", "torch", "transformers",
+    "bs4", "fsspec", "mammoth", "markdownify", "openai", "pandas", "prefect", "pypdf", "qdrant_edge",
+    "sentence_transformers", "sqlalchemy", "tiktoken", "tokenizers", "torch", "transformers",
 }  # fmt: skip
 
 

@@ -26,13 +26,17 @@ def parse_docx(name: str, content: bytes) -> Parsed:
         with ZipFile(BytesIO(content)) as archive:
             _refuse_bombs(name, archive, len(content))
             title = _checked_title(name, archive)
-        page = mammoth.convert_to_html(BytesIO(content), convert_image=lambda _image: [])
+        page = mammoth.convert_to_html(BytesIO(content), convert_image=_no_image)
     except (BadZipFile, zlib.error, EOFError, NotImplementedError, expat.ExpatError) as error:
         raise _corrupt(name, error) from error
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise _corrupt(name, error) from error  # what the library does not foresee in a damaged file
     parsed = html_to_markdown(page.value)
     return Parsed(parsed.text, title or parsed.title)
+
+
+def _no_image(_image: object) -> list[object]:
+    return []
 
 
 def _refuse_bombs(name: str, archive: ZipFile, packed: int) -> None:
