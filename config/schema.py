@@ -65,6 +65,9 @@ class FilesSource(_Section):
         default=None, description="Path of a document that is always there; without it the listing is not believed."
     )
     max_bytes: int = Field(default=50_000_000, gt=0, description="Larger files are set aside, not read.")
+    private_network: bool = Field(
+        default=False, description="Allow http(s) addresses that are not public, and other ports."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -6,9 +6,11 @@ from typing import Any
 
 from config import schema
 from tasks.errors import DocumentError, MissingExtraError, TransientError
+from tasks.load.address_guard import WEB, check_web_url, policy_for
 from tasks.load.files import document_id
 from tasks.load.parse.open import parse
 from tasks.load.patterns import PathFilter
+from tasks.load.web import find_pages, is_below, read_page, web_options
 from tasks.records import Document, DocumentRef, FailedScope, Listing
 
 _EXTRAS = {
@@ -28,27 +30,32 @@ class RemoteFiles:
     """A folder or a file behind a URL; ids are paths relative to it."""
 
     def __init__(self, config: schema.FilesSource) -> None:
-        """Nothing is contacted before the first listing."""
+        """Nothing is contacted before the first listing. ConfigError for a URL that holds a password."""
         self._url = config.path
         self._filter = PathFilter(config.include, config.exclude)
         self._max_bytes = config.max_bytes
+        self._policy = policy_for(config.name, private_network=config.private_network)
+        self._is_web = self._url.startswith(tuple(f"{scheme}://" for scheme in WEB)) and "::" not in self._url
         self.name = config.name
+        for link in self._url.split("::"):
+            check_web_url(link)
 
     def list(self) -> Listing:
         """An error in the middle makes the whole listing a failed scope: what it would have shown is unknown."""
         try:
-            self._files.invalidate_cache()
-            found: Mapping[str, Mapping[str, Any]] = self._files.find(self._root, detail=True)
-            is_missing = not found and not self._files.exists(self._root)
+            found, limit = self._find()
         except MissingExtraError:
             raise
+        except FileNotFoundError:
+            return self._failed(f"{self._url} does not exist; check `path` of source {self.name!r}")
+        except DocumentError as error:
+            return self._failed(f"{self._url} cannot be listed: {error}")
         except Exception as error:
             return self._failed(f"{self._url} cannot be listed: {type(error).__name__}: {error}")
-        if is_missing:
-            return self._failed(f"{self._url} does not exist; check `path` of source {self.name!r}")
         refs = [self._ref(path, info) for path, info in sorted(found.items())]
-        is_single = list(found) == [self._root]
-        return Listing(self.name, tuple(ref for ref in refs if is_single or self._filter.reaches(ref.path)))
+        is_single = [*found] == [self._root]
+        taken = tuple(ref for ref in refs if is_single or self._filter.reaches(ref.path))
+        return Listing(self.name, taken, (self._unknown(f"{self._url} shows {limit}"),) if limit else ())
 
     def read(self, ref: DocumentRef, /) -> Document:
         """In one piece, up to the size limit."""
@@ -59,7 +66,9 @@ class RemoteFiles:
                 " raise max_bytes or exclude it",
             )
         try:
-            content: bytes = self._files.cat_file(self._full_path(ref))
+            content = self._bytes(ref)
+        except (DocumentError, MissingExtraError):
+            raise
         except FileNotFoundError as error:
             raise DocumentError("missing", f"{ref.id} was listed, but is gone; the next run will see") from error
         except PermissionError as error:
@@ -68,12 +77,33 @@ class RemoteFiles:
             raise TransientError(f"{ref.id} cannot be read: {type(error).__name__}: {error}") from error
         return parse(ref, content)
 
+    def _find(self) -> tuple[Mapping[str, Mapping[str, Any]], str]:
+        """Paths with what is known of them, and why these are not all."""
+        self._files.invalidate_cache()
+        if self._is_web:
+            return find_pages(self._files, self._root)
+        found: Mapping[str, Mapping[str, Any]] = self._files.find(self._root, detail=True)
+        if not found and not self._files.exists(self._root):
+            raise FileNotFoundError(self._root)
+        return found, ""
+
+    def _bytes(self, ref: DocumentRef) -> bytes:
+        path = self._full_path(ref)
+        if not self._is_web:
+            content: bytes = self._files.cat_file(path)
+            return content
+        if path != self._root and not is_below(self._root, path):
+            raise DocumentError("outside", f"{ref.id} leads out of {self._url}; exclude it")
+        return read_page(self._files, path, self._max_bytes)
+
     @cached_property
     def _opened(self) -> tuple[Any, str]:
         import fsspec
 
         try:
-            files, root = fsspec.core.url_to_fs(self._url)
+            schemes = {link.split("://")[0] for link in self._url.split("::")}
+            options = {scheme: web_options(self._policy) for scheme in WEB if scheme in schemes}
+            files, root = fsspec.core.url_to_fs(self._url, **options)
         except ImportError as error:
             scheme = self._url.split("://")[0]
             raise MissingExtraError(f"{scheme}://", _EXTRAS.get(scheme, scheme)) from error
@@ -99,4 +129,7 @@ class RemoteFiles:
         return DocumentRef(document_id(self.name, inside), self.name, inside, hint, size)
 
     def _failed(self, reason: str) -> Listing:
-        return Listing(self.name, (), (FailedScope(f"{self.name}:", reason),))
+        return Listing(self.name, (), (self._unknown(reason),))
+
+    def _unknown(self, reason: str) -> FailedScope:
+        return FailedScope(f"{self.name}:", reason)
