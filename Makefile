@@ -24,7 +24,7 @@ demo: install ## sync this repository into an embedded store, then search it
 	$(BIN)/headrace search config/examples/quickstart.yaml "what happens when a source suddenly lists nothing?" --limit 3
 
 test: install ## run the test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 check: install ## linters, type checkers, import rules
 	$(BIN)/ruff check .

@@ -43,8 +43,9 @@ def put_refusals(transaction: Transaction, failures: Sequence[Failure], now: flo
 
 
 def _row(failure: Failure, before: Any, now: float) -> tuple[Any, ...]:
-    is_same = before is not None and (before[3] or "", before[4] or "") == (failure.hint, failure.version)
-    attempts, since = (before[1] + 1, before[2]) if is_same else (1, now)
+    attempts, since = 1, now
+    if before is not None and (before[3] or "", before[4] or "") == (failure.hint, failure.version):
+        attempts, since = before[1] + 1, before[2]
     delay = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(attempts - 1, 20))
     next_try = now + delay if failure.reason in PASSING else None
     return failure.id, failure.reason, failure.message, attempts, since, failure.hint, failure.version, next_try

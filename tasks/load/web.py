@@ -1,5 +1,6 @@
 """Web servers through fsspec: guarded connections, bounded listings, bounded reading."""
 
+import contextlib
 import socket
 import time
 from collections.abc import Mapping
@@ -38,30 +39,43 @@ def find_pages(files: Any, root: str) -> tuple[Found, str]:
     name = urlsplit(root).path.rpartition("/")[2]
     if PurePosixPath(name).suffix and files.exists(root):
         return {root: {}}, ""
-    found: Found = {}
-    folders = [(f"{root}/", 0)]
-    seen = {f"{root}/"}
-    end = time.monotonic() + LISTING_SECONDS
-    while folders:
-        folder, depth = folders.pop()
-        try:
-            entries = files.ls(folder, detail=True)
-        except FileNotFoundError:
-            if not depth:
-                raise
-            continue
-        for entry in entries:
+    walk = _Walk(files, root)
+    walk.visit(f"{root}/", 0)
+    while walk.folders and not walk.limit:
+        with contextlib.suppress(FileNotFoundError):
+            walk.visit(*walk.folders.pop())
+    return walk.found, walk.limit
+
+
+class _Walk:
+    """A listing on its way; it ends at the first limit, for an endless calendar has no last page."""
+
+    def __init__(self, files: Any, root: str) -> None:
+        self.found: Found = {}
+        self.folders: list[tuple[str, int]] = []
+        self._files = files
+        self._root = root
+        self._seen = {f"{root}/"}
+        self._end = time.monotonic() + LISTING_SECONDS
+
+    def visit(self, folder: str, depth: int) -> None:
+        for entry in self._files.ls(folder, detail=True):
             path = str(entry["name"])
-            if not is_below(root, path):
+            if not is_below(self._root, path):
                 continue
             if entry["type"] != "directory":
-                found[path] = entry
-            elif path not in seen:
-                seen.add(path)
-                folders.append((path, depth + 1))
-        if limit := _limit(len(found) + len(seen), max((deep for _, deep in folders), default=0), end):
-            return found, limit
-    return found, ""
+                self.found[path] = entry
+            elif path not in self._seen:
+                self._seen.add(path)
+                self.folders.append((path, depth + 1))
+
+    @property
+    def limit(self) -> str:
+        if len(self.found) + len(self._seen) > LISTED:
+            return f"more than {LISTED:,} links"
+        if any(depth > DEPTH for _, depth in self.folders):
+            return f"folders more than {DEPTH} deep"
+        return f"more than {LISTING_SECONDS:g} s of listing" if time.monotonic() > self._end else ""
 
 
 def is_below(root: str, url: str) -> bool:
@@ -75,19 +89,10 @@ def read_page(files: Any, url: str, max_bytes: int) -> bytes:
     """The content, unpacked; DocumentError as soon as it passes the limit, whatever the server announced."""
     from fsspec.asyn import sync
 
-    content: bytes = sync(files.loop, _body, files, url, max_bytes)
-    return content
+    return bytes(sync(files.loop, _body, files, url, max_bytes) or b"")
 
 
-def _limit(listed: int, depth: int, end: float) -> str:
-    if listed > LISTED:
-        return f"more than {LISTED:,} links"
-    if depth > DEPTH:
-        return f"folders more than {DEPTH} deep"
-    return f"more than {LISTING_SECONDS:g} s" if time.monotonic() > end else ""
-
-
-async def _body(files: Any, url: str, max_bytes: int) -> bytes:
+async def _body(files: Any, url: str, max_bytes: int) -> bytearray:
     session = await files.set_session()
     content = bytearray()
     async with session.get(files.encode_url(url), **files.kwargs) as response:
@@ -102,11 +107,14 @@ async def _body(files: Any, url: str, max_bytes: int) -> bytes:
                 raise DocumentError(
                     "too-large", f"{url} has more than {max_bytes:,} bytes, the limit; raise max_bytes or exclude it"
                 )
-    return bytes(content)
+    return content
 
 
-async def _client(policy: AddressPolicy, **options: Any) -> Any:
-    """A session that only connects where the policy allows; without proxies, which would connect for it."""
+async def _client(policy: AddressPolicy, loop: object = None, **options: Any) -> Any:
+    """A session that only connects where the policy allows; without proxies, which would connect for it.
+
+    `loop` is what fsspec passes along, and what aiohttp no longer takes.
+    """
     import aiohttp
 
     async def check_redirect(_session: Any, _context: SimpleNamespace, hop: Any) -> None:
@@ -114,13 +122,9 @@ async def _client(policy: AddressPolicy, **options: Any) -> Any:
 
     traces = aiohttp.TraceConfig()
     traces.on_request_redirect.append(check_redirect)
-    connector = aiohttp.TCPConnector(
-        resolver=_CheckedResolver(policy, aiohttp.ThreadedResolver()),  # type: ignore[arg-type]
-        socket_factory=partial(_checked_socket, policy),
-    )
-    return aiohttp.ClientSession(
-        connector=connector, trace_configs=[traces], trust_env=False, **{**options, "loop": None}
-    )
+    resolver: Any = _CheckedResolver(policy, aiohttp.ThreadedResolver())
+    connector = aiohttp.TCPConnector(resolver=resolver, socket_factory=partial(_checked_socket, policy))
+    return aiohttp.ClientSession(connector=connector, trace_configs=[traces], trust_env=False, **options)
 
 
 def _check_hop(url: str) -> None:

@@ -131,7 +131,7 @@ def text_only_version(patch: pytest.MonkeyPatch) -> None:
         bare = type(document)(document.ref, document.text, document.format, document.language, {})
         version = document_version("", bare)
         plan = real(self, document, chunks, held)
-        known = self._known.get(document.ref.id)
+        known = self._before.documents.get(document.ref.id)
         if known is not None and known.version == version:
             return _replaced(plan, put=(), doom=(), version=version)
         return _replaced(plan, version=version)
