@@ -119,7 +119,19 @@ class OpenAIEmbedder(_Section):
     dimensions: int | None = Field(default=None, gt=0, description="Ask the provider for shorter vectors.")
     requests_per_minute: int | None = Field(default=None, gt=0, description="Never send more requests than this.")
     tokens_per_minute: int | None = Field(default=None, gt=0, description="Never send more tokens than this.")
+    concurrency: int = Field(default=8, gt=0, le=256, description="Requests on their way at once, at most.")
     max_usd: float | None = Field(default=None, ge=0, description="Stop a run before it costs more.")
+    max_usd_per_day: float | None = Field(
+        default=None, ge=0, description="Stop before all runs with this key together cost more in one day (UTC)."
+    )
+    usd_per_million_tokens: float | None = Field(
+        default=None, ge=0, description="The price. Default: the list price, where it is known."
+    )
+    budget: DatabaseUrl = Field(
+        default="",
+        description="URL of the database in which runs share limits and money. Default: the ledger's where that is"
+        " PostgreSQL, else sqlite:///~/.local/state/headrace/budget.db",
+    )
 
 
 class HashingEmbedder(_Section):

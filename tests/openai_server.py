@@ -5,7 +5,7 @@ import hashlib
 import json
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -23,6 +23,7 @@ class Fault:
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     code: str = ""
+    message: str = ""
     drop: bool = False
     bend: str = ""  # reorder, short, nan, zero, dimension
 
@@ -36,6 +37,9 @@ class OpenAIServer:
         self.answered: list[str] = []
         self.bodies: list[dict[str, Any]] = []
         self.faults: deque[Fault] = deque()
+        self.refused: set[str] = set()  # texts for which a whole request is answered 400
+        self.senseless: set[str] = set()  # texts whose vector is never a vector
+        self.headers: dict[str, str] = {}  # of every answer that goes well
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
@@ -52,6 +56,14 @@ class OpenAIServer:
         self._server.server_close()
         self._thread.join()
 
+    def _fault(self, authorization: str, inputs: list[str]) -> Fault:
+        fault = self.faults.popleft() if self.faults else Fault()
+        if not fault.drop and authorization != f"Bearer {self.key}":
+            return Fault(401, code="invalid_api_key", message=f"Incorrect API key provided: {authorization}")
+        if not (fault.drop or fault.status) and self.refused & set(inputs):
+            return Fault(400, code="invalid_input")
+        return fault
+
     def _handler(server: Self) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler below
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -60,19 +72,18 @@ class OpenAIServer:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 server.bodies.append(body)
                 server.requests.append(body["input"])
-                fault = server.faults.popleft() if server.faults else Fault()
+                fault = server._fault(self.headers["Authorization"], body["input"])
                 if fault.drop:
                     self.close_connection = True
                     self.connection.close()
                     return
-                if self.headers["Authorization"] != f"Bearer {server.key}":
-                    fault = Fault(401, code="invalid_api_key")
                 if fault.status:
-                    error = {"message": f"fault {fault.status}", "code": fault.code, "type": "fault"}
+                    said = fault.message or f"fault {fault.status}"
+                    error = {"message": said, "code": fault.code, "type": "fault"}
                     self._answer(fault.status, {"error": error}, fault.headers)
                     return
                 server.answered += body["input"]
-                self._answer(200, _embeddings(body, fault.bend), {})
+                self._answer(200, _embeddings(body, fault.bend, server.senseless), server.headers)
 
             def _answer(self, status: int, body: object, headers: Mapping[str, str]) -> None:
                 content = json.dumps(body).encode()
@@ -97,9 +108,10 @@ def vector_of(text: str, dimension: int = DIMENSION) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def _embeddings(body: Mapping[str, Any], bend: str) -> dict[str, Any]:
+def _embeddings(body: Mapping[str, Any], bend: str, senseless: Set[str]) -> dict[str, Any]:
     dimension = body.get("dimensions", DIMENSION) + (bend == "dimension")
     rows = [vector_of(text, dimension) for text in body["input"]]
+    rows = [row * (text not in senseless) for row, text in zip(rows, body["input"], strict=True)]
     if bend in ("nan", "zero"):
         rows[0] = rows[0] * (np.nan if bend == "nan" else 0)
     data = [{"object": "embedding", "index": i, "embedding": _encoded(row, body)} for i, row in enumerate(rows)]

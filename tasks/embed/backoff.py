@@ -46,6 +46,11 @@ def asked_delay(headers: Mapping[str, str], clock: Clock) -> float | None:
     return max(resets, default=None)
 
 
+def limit_of(headers: Mapping[str, str], kind: str) -> tuple[float | None, float | None]:
+    """The limit per minute of `kind` ("requests", "tokens"), and what is left of it; None where nothing is said."""
+    return _number(headers.get(f"x-ratelimit-limit-{kind}")), _number(headers.get(f"x-ratelimit-remaining-{kind}"))
+
+
 def duration_seconds(text: str) -> float:
     """`6m0s`, `20ms`, `1.5s`, or a bare number of seconds; 0 for what is none of these."""
     if (seconds := _number(text)) is not None:

@@ -1,6 +1,6 @@
 """What the pipeline needs of an embedder."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Protocol
 
 from tasks.records import EmbeddedBatch, EmbeddingKey, Vector, Vectors, VectorSpace
@@ -19,7 +19,7 @@ class Embedder(Protocol):
         """0 for local models."""
         ...
 
-    def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Iterator[EmbeddedBatch]:
+    def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
         """Yield each batch as soon as it is there, in any order, each row once; `tokens` counts each text as sent.
 
         Raises TransientError when retries were used up, ConfigError for a refused key or model,

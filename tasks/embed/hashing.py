@@ -1,7 +1,7 @@
 """Words hashed into a vector: no model, no meaning, but real vectors; for trials, tests and throughput."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class HashingEmbedder:
         self.space = VectorSpace("hashing", "words", "1", config.dimensions, MAX_TOKENS)
         self.tokenizer = WordTokenizer(MAX_TOKENS)
 
-    def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Iterator[EmbeddedBatch]:
+    def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
         """A thousand texts at a time."""
         for start in range(0, len(texts), BATCH):
             rows = tuple(range(start, min(start + BATCH, len(texts))))

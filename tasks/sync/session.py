@@ -53,7 +53,7 @@ def open_session(pipeline: Pipeline, *, read_only: bool = False) -> Generator[Se
         stack.callback(cache.close)
         store = open_store(pipeline.store, pipeline.name)
         stack.callback(store.close)
-        embedder = open_embedder(pipeline.embedder)
+        embedder = open_embedder(pipeline.embedder, pipeline.state)
         stack.callback(embedder.close)
         yield Session(
             pipeline=pipeline,

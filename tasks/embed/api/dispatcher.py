@@ -1,0 +1,201 @@
+"""Sends the requests of one account: as many at once as it stands, none over a limit, none lost."""
+
+import heapq
+import itertools
+from collections.abc import Generator, Iterable, Sequence
+
+from tasks.embed.api.account import Account, Ticket
+from tasks.embed.api.concurrency import OPEN_SECONDS, Concurrency, RetryBudget
+from tasks.embed.api.jobs import Job, Judge, Settled, batch_of
+from tasks.embed.api.lanes import Flight, Landed, Lanes
+from tasks.embed.api.outcomes import Answer, MalformedError, OutageError, RateLimitedError
+from tasks.embed.backoff import Clock, jitter
+from tasks.errors import BudgetError, HeadraceError, ServiceError
+from tasks.records import EmbeddedBatch
+
+PATIENCE_SECONDS = 900.0  # with nothing but rate limits
+
+
+class Dispatcher:
+    """What it learns of the provider serves the next texts too, so it lives as long as the embedder."""
+
+    def __init__(self, account: Account, lanes: Lanes, judge: Judge, clock: Clock, most_at_once: int) -> None:
+        """Everything but the waiting for answers happens in the caller's thread."""
+        self._account = account
+        self._lanes = lanes
+        self._judge = judge
+        self._clock = clock
+        self._concurrency = Concurrency(most_at_once)
+        self._retries = RetryBudget(clock)
+        self._sent = 0
+        self._limits_in_a_row = 0
+        self._closed_until = 0.0
+        self._success_at = 0.0
+
+    def run(
+        self, batches: Iterable[Sequence[int]], texts: Sequence[str], tokens: Sequence[int]
+    ) -> Generator[EmbeddedBatch, None, None]:
+        """Yield each answer as it comes.
+
+        After an error nothing more is sent, but what is on its way still comes, for it is paid; then the error is
+        raised. The same for an error that the consumer throws in.
+        """
+        work = _Work(batches, texts, tokens)
+        self._success_at = self._clock.now()
+        try:
+            while work.is_going:
+                batch = self._step(work)
+                if batch is not None:
+                    try:
+                        yield batch
+                    except HeadraceError as error:
+                        work.stop(error)
+        finally:
+            self._abandon(work)
+        if work.stopped_by:
+            raise work.stopped_by
+
+    def _step(self, work: "_Work") -> EmbeddedBatch | None:
+        try:
+            delay = self._launch(work)
+            landed = self._lanes.wait(delay)
+            if landed is None:
+                return None
+            work.flying -= 1
+            return self._land(work, landed)
+        except Exception as error:  # what is on its way comes first
+            work.stop(error)
+            return None
+
+    def _launch(self, work: "_Work") -> float | None:
+        """Send what may be sent; the seconds until more may be, None: when something has landed."""
+        while (job := work.next_job) is not None and work.flying < self._concurrency.window:
+            delay = max(job.not_before, self._closed_until) - self._clock.now()
+            if delay > 0:
+                return delay
+            try:
+                claimed = self._account.claim(job.tokens(work.tokens))
+            except BudgetError:
+                if work.flying:  # what comes back may have cost less than was set aside for it
+                    return None
+                raise
+            if not isinstance(claimed, Ticket):
+                return claimed
+            self._send(work, work.pop(), claimed)
+        return None
+
+    def _send(self, work: "_Work", job: Job, ticket: Ticket) -> None:
+        self._sent += 1
+        self._retries.sent()
+        work.flying += 1
+        self._lanes.send(Flight(job, ticket, self._sent), job.texts(work.texts))
+
+    def _land(self, work: "_Work", landed: Landed) -> EmbeddedBatch | None:
+        flight, outcome = landed
+        billed, cost = self._settle(work, landed)
+        match outcome:
+            case Answer():
+                self._succeeded()
+                settled = self._judge.answered(flight.job, outcome)
+            case RateLimitedError():
+                self._limited(flight, outcome)
+                settled = Settled(jobs=(flight.job,))
+            case HeadraceError():
+                settled = self._judge.failed(flight.job, outcome)
+                if isinstance(outcome, OutageError):
+                    self._spare_the_server()
+            case _:
+                raise outcome
+        work.add(settled.jobs)
+        return batch_of(settled, billed, cost)
+
+    def _settle(self, work: "_Work", landed: Landed) -> tuple[int, float]:
+        """Tokens and USD of the request; trouble with the books must not cost a paid answer."""
+        flight, outcome = landed
+        billed, headers = _billed(flight, outcome)
+        try:
+            return billed, self._account.settle(flight.ticket, billed, headers)
+        except HeadraceError as error:
+            work.stop(error)
+            return billed, flight.ticket.usd
+
+    def _succeeded(self) -> None:
+        self._concurrency.succeeded()
+        self._limits_in_a_row = 0
+        self._success_at = self._clock.now()
+
+    def _limited(self, flight: Flight, error: RateLimitedError) -> None:
+        asked = error.delay_seconds or 0.0
+        if self._clock.now() + asked - self._success_at > PATIENCE_SECONDS:
+            raise ServiceError(
+                f"{error}; nothing came through for {PATIENCE_SECONDS / 60:g} minutes, or would not;"
+                " lower requests_per_minute or tokens_per_minute, or run again later"
+            ) from error
+        is_news = self._concurrency.limited(flight.number, self._sent)
+        if is_news:
+            asked += jitter(self._limits_in_a_row, self._clock)
+            self._limits_in_a_row += 1
+        if asked:
+            self._account.pause(asked)
+
+    def _spare_the_server(self) -> None:
+        if not self._retries.allows():
+            self._closed_until = self._clock.now() + OPEN_SECONDS
+            self._concurrency.collapse()
+
+    def _abandon(self, work: "_Work") -> None:
+        """Nobody takes the answers any more; what they cost is still written down."""
+        while work.flying:
+            landed = self._lanes.wait(None)
+            if landed is not None:
+                work.flying -= 1
+                self._settle(work, landed)
+
+
+class _Work:
+    """What one call of `run` has still to do."""
+
+    def __init__(self, batches: Iterable[Sequence[int]], texts: Sequence[str], tokens: Sequence[int]) -> None:
+        self.texts = texts
+        self.tokens = tokens
+        self.flying = 0
+        self.stopped_by: Exception | None = None
+        self._order = itertools.count()
+        self._waiting: list[tuple[float, int, Job]] = []
+        self.add(Job(tuple(rows)) for rows in batches)
+
+    @property
+    def is_going(self) -> bool:
+        return bool(self.flying or self.next_job)
+
+    @property
+    def next_job(self) -> Job | None:
+        """The one that may be sent first; none after an error."""
+        return self._waiting[0][2] if self._waiting and self.stopped_by is None else None
+
+    def pop(self) -> Job:
+        return heapq.heappop(self._waiting)[2]
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            heapq.heappush(self._waiting, (job.not_before, next(self._order), job))
+
+    def stop(self, error: Exception) -> None:
+        """The first error is the one that is told."""
+        self.stopped_by = self.stopped_by or error
+
+
+def _billed(flight: Flight, outcome: Answer | BaseException) -> tuple[int, dict[str, str]]:
+    """Tokens, as told or else as counted here, and the headers. An answer that was lost may have been billed."""
+    match outcome:
+        case Answer():
+            told = outcome.billed_tokens
+            return flight.ticket.tokens if told is None else told, dict(outcome.headers)
+        case RateLimitedError():
+            return 0, dict(outcome.headers)
+        case MalformedError():
+            return flight.ticket.tokens, {}
+        case OutageError() if outcome.may_be_billed:
+            return flight.ticket.tokens, {}
+        case _:
+            return 0, {}

@@ -1,0 +1,155 @@
+"""Requests on their way, and what becomes of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from tasks.embed.api.hunt import Hunt
+from tasks.embed.api.outcomes import Answer, MalformedError, OutageError, RefusedError, TooLargeError
+from tasks.embed.backoff import ATTEMPTS, Clock, jitter
+from tasks.errors import HeadraceError, ServiceError
+from tasks.records import EmbeddedBatch, Vector, Vectors
+
+MALFORMED_ATTEMPTS = 2
+PROBE = "hello"  # a text that nobody refuses
+
+
+@dataclass(frozen=True)
+class Job:
+    """One request for some rows. `not_before` is on the clock; rate limits do not count as attempts.
+
+    `is_second` marks rows whose vectors were no vectors. `refused` makes it a request for PROBE in place of the rows of
+    a job that was refused before anything was ever taken.
+    """
+
+    rows: tuple[int, ...]
+    attempts: int = 0
+    not_before: float = 0.0
+    hunt: Hunt | None = None
+    is_second: bool = False
+    refused: tuple[int, ...] = ()
+
+    def texts(self, texts: Sequence[str]) -> list[str]:
+        """What is sent."""
+        return [PROBE] if self.refused else [texts[row] for row in self.rows]
+
+    def tokens(self, tokens: Sequence[int]) -> int:
+        """What it will be billed for."""
+        return 1 if self.refused else sum(tokens[row] for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What came of a job: vectors by row, rows refused for good, and what is still to be sent."""
+
+    vectors: dict[int, Vector] = field(default_factory=dict[int, Vector])
+    rejected: dict[int, str] = field(default_factory=dict[int, str])
+    jobs: tuple[Job, ...] = ()
+
+
+def batch_of(settled: Settled, billed_tokens: int, cost_usd: float) -> EmbeddedBatch | None:
+    """What the pipeline gets to see: rows of unit length. None where there is nothing to see."""
+    if not settled.vectors:
+        nothing = np.empty((0, 0), dtype=np.float32)
+        rejected = settled.rejected
+        return EmbeddedBatch((), nothing, billed_tokens, cost_usd, rejected) if rejected or billed_tokens else None
+    rows = np.stack([*settled.vectors.values()]).astype(np.float32)
+    unit: Vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return EmbeddedBatch(tuple(settled.vectors), unit, billed_tokens, cost_usd, settled.rejected)
+
+
+class Judge:
+    """Decides what an outcome means; it raises where the run cannot go on."""
+
+    def __init__(self, provider: str, dimension: int, clock: Clock) -> None:
+        """`provider` is its name in messages; `dimension` is what its vectors must have."""
+        self._provider = provider
+        self._dimension = dimension
+        self._clock = clock
+        self._was_taken = False
+
+    def answered(self, job: Job, answer: Answer) -> Settled:
+        """A vector that is zero or not finite is asked for once more, then its row is rejected."""
+        self._was_taken = True
+        self._check_dimension(answer)
+        if job.refused:
+            return Settled(jobs=_hunting(Hunt(job.refused)))
+        vectors = {row: vector for row, vector in zip(job.rows, answer.vectors, strict=True) if _is_vector(vector)}
+        bad = tuple(row for row in job.rows if row not in vectors)
+        rejected: dict[int, str] = {}
+        jobs: tuple[Job, ...] = ()
+        if job.is_second:
+            rejected = dict.fromkeys(bad, f"{self._provider} answers a vector that is zero or not finite")
+        elif bad and not vectors and len(bad) > 1:
+            return self.failed(job, MalformedError(f"all {len(bad)} vectors are zero or not finite"))
+        elif bad:
+            jobs = (Job(bad, is_second=True),)
+        if job.hunt:
+            job.hunt.taken()
+            jobs += _hunting(job.hunt)
+        return Settled(vectors, rejected, jobs)
+
+    def failed(self, job: Job, error: HeadraceError) -> Settled:
+        """Another attempt, smaller requests, or the search for the text that is to blame."""
+        match error:
+            case OutageError():
+                return Settled(jobs=(self._again(job, error, ATTEMPTS, error.retry_after_seconds or 0.0),))
+            case MalformedError():
+                return Settled(jobs=(self._again(job, ServiceError(f"{self._provider}: {error}"), MALFORMED_ATTEMPTS),))
+            case TooLargeError() if job.hunt is None and not job.refused:
+                return _halved(job, error)
+            case RefusedError() | TooLargeError():
+                return self._refused(job, error)
+            case _:
+                raise error
+
+    def _check_dimension(self, answer: Answer) -> None:
+        found = sorted({len(vector) for vector in answer.vectors} - {self._dimension})
+        if found:
+            raise ServiceError(
+                f"{self._provider} answers vectors of {found[0]} dimensions, expected {self._dimension};"
+                " check embedder.dimensions and embedder.model"
+            )
+
+    def _again(self, job: Job, error: HeadraceError, attempts: int, asked: float = 0.0) -> Job:
+        if job.attempts + 1 >= attempts:
+            raise error
+        delay = asked + jitter(job.attempts, self._clock)
+        return replace(job, attempts=job.attempts + 1, not_before=self._clock.now() + delay)
+
+    def _refused(self, job: Job, error: RefusedError | TooLargeError) -> Settled:
+        if job.refused:
+            raise ServiceError(f"{error}; it refuses any text, so check the settings of the embedder") from error
+        if not self._was_taken:
+            return Settled(jobs=(Job((), refused=job.rows),))
+        if job.hunt is None:
+            # A text alone was already sent alone: there is nothing to look for.
+            return Settled(rejected={job.rows[0]: str(error)}) if len(job.rows) == 1 else _hunt_for(job)
+        culprit = job.hunt.refused()
+        rejected = {} if culprit is None else {culprit: str(error)}
+        return Settled(rejected=rejected, jobs=_hunting(job.hunt))
+
+
+def _hunt_for(job: Job) -> Settled:
+    return Settled(jobs=_hunting(Hunt(job.rows)))
+
+
+def _hunting(hunt: Hunt) -> tuple[Job, ...]:
+    """The next request of the hunt, or the one for what it left over."""
+    if rows := hunt.next_rows:
+        return (Job(rows, hunt=hunt),)
+    return (Job(hunt.rest),) if hunt.rest else ()
+
+
+def _halved(job: Job, error: TooLargeError) -> Settled:
+    if len(job.rows) == 1:
+        return Settled(rejected={job.rows[0]: str(error)})
+    half = len(job.rows) // 2
+    halves = (job.rows[:half], job.rows[half:])
+    return Settled(jobs=tuple(replace(job, rows=rows) for rows in halves))
+
+
+def _is_vector(vector: Vector) -> bool:
+    norm = float(np.linalg.norm(vector))
+    return bool(np.isfinite(norm) and norm > 0)

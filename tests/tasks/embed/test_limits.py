@@ -1,0 +1,116 @@
+"""Under every pressure of a provider: nothing lost, little refused, little wasted, close to the speed that it allows."""
+
+import pytest
+
+from tasks.embed.api import dispatcher as dispatching
+from tasks.embed.api.account import Terms
+from tasks.errors import ServiceError
+from tests.tasks.embed.sky import Provider, Time, Trial, trial
+
+MEMORY = "sqlite://"
+REQUESTS = 3000
+TOKENS_PER_MINUTE = 1_000_000.0
+
+
+def ideal_seconds(made: Trial, tokens_per_minute: float = TOKENS_PER_MINUTE) -> float:
+    """With the provider's first full bucket used up at once."""
+    return (sum(made.tokens) - tokens_per_minute) / tokens_per_minute * 60
+
+
+def check_nothing_lost(made: Trial, rows: dict[int, int]) -> None:
+    assert rows == dict.fromkeys(range(len(made.texts)), 1)
+
+
+@pytest.mark.parametrize("knows", ["by configuration", "by headers"])
+def test_known_limits_are_hardly_ever_met_and_nearly_used_up(knows: str) -> None:
+    time = Time()
+    provider = Provider(time, 3000, TOKENS_PER_MINUTE, tells=knows == "by headers")
+    terms = Terms(3000, TOKENS_PER_MINUTE) if knows == "by configuration" else Terms()
+    made = trial(MEMORY, provider, time, terms, requests=REQUESTS)
+    provider.faults = ["500"] * 500 + ["drop"] * 20
+    time.dice.shuffle(provider.faults)
+    rows, seconds = made.run()
+    check_nothing_lost(made, rows)
+    assert not provider.faults, "every fault was met"
+    assert provider.limited < 0.05 * provider.sent
+    assert provider.lost_tokens < 0.01 * provider.served_tokens
+    assert ideal_seconds(made) / seconds >= 0.8
+
+
+def test_limits_that_change_in_the_middle_are_learned() -> None:
+    time = Time()
+    provider = Provider(time, 3000, TOKENS_PER_MINUTE)
+    made = trial(MEMORY, provider, time, Terms(), requests=REQUESTS)
+    ideal, seen = 0.0, 0
+
+    def change(batch: object) -> None:
+        nonlocal seen
+        seen += 1
+        if seen in (REQUESTS // 3, 2 * REQUESTS // 3):
+            provider.limits["tokens"] = TOKENS_PER_MINUTE / 4 if seen == REQUESTS // 3 else TOKENS_PER_MINUTE * 2
+
+    rows, seconds = made.run(change)
+    check_nothing_lost(made, rows)
+    assert provider.limited < 0.05 * provider.sent
+    third = sum(made.tokens) / 3 / TOKENS_PER_MINUTE * 60
+    ideal = third + third * 4 + third / 2
+    assert ideal / seconds >= 0.8
+
+
+@pytest.mark.parametrize("asks", [0.0, 2.0], ids=["without a wish", "with Retry-After"])
+def test_ten_thousand_rate_limits_lose_nothing(asks: float) -> None:
+    """A provider that names no limit and is a fifth as fast as the configuration believes."""
+    time = Time()
+    provider = Provider(time, 60_000, TOKENS_PER_MINUTE, tells=False)
+    provider.asks = asks
+    made = trial(MEMORY, provider, time, Terms(tokens_per_minute=5 * TOKENS_PER_MINUTE), requests=REQUESTS)
+    rounds = 0
+    while provider.limited < 10_000 and rounds < 20:
+        rows, seconds = made.run()
+        check_nothing_lost(made, rows)
+        rounds += 1
+        assert sum(made.tokens) / TOKENS_PER_MINUTE * 60 / seconds >= 0.8
+    assert provider.limited >= 10_000 or asks
+    assert provider.lost_tokens == 0
+
+
+def test_a_provider_that_only_limits_ends_the_run_after_a_quarter_of_an_hour() -> None:
+    time = Time()
+    provider = Provider(time, 60_000, 1.0, tells=False)
+    made = trial(MEMORY, provider, time, Terms(), requests=3)
+    started = time.now
+    with pytest.raises(ServiceError, match="nothing came through for 15 minutes"):
+        made.run()
+    assert dispatching.PATIENCE_SECONDS / 2 < time.now - started < dispatching.PATIENCE_SECONDS + 120
+
+
+def test_a_wish_for_a_whole_day_is_not_waited_for() -> None:
+    time = Time()
+    provider = Provider(time, 60_000, 1.0, tells=False)
+    provider.asks = 86_400.0
+    made = trial(MEMORY, provider, time, Terms(), requests=3)
+    started = time.now
+    with pytest.raises(ServiceError, match="run again later"):
+        made.run()
+    assert time.now - started < 60
+
+
+def test_two_processes_share_a_bucket(tmp_path: object) -> None:
+    """Both on one database: together they keep the limit that each of them was given."""
+    time = Time()
+    provider = Provider(time, 600, 1e12)
+    url = f"sqlite:///{tmp_path}/budget.db"
+    first = trial(url, provider, time, Terms(requests_per_minute=600), requests=600)
+    second = trial(url, provider, time, Terms(requests_per_minute=600), requests=600)
+    started = time.now
+    runs = [made.dispatcher.run(made.batches, made.texts, made.tokens) for made in (first, second)]
+    left = 0
+    while runs:
+        for run in list(runs):
+            if next(run, None) is None:
+                runs.remove(run)
+            else:
+                left += 1
+    assert left == 1200
+    assert provider.limited == 0
+    assert time.now - started >= (1200 - 100) / 600 * 60 - 1
