@@ -82,6 +82,11 @@ class Account:
         """The smaller of what is configured and what the provider said."""
         return self._limit("tokens", self._told.get("tokens"))
 
+    @property
+    def knows_limits(self) -> bool:
+        """Whether the provider told them."""
+        return bool(self._told)
+
     def claim(self, tokens: int) -> Ticket | float:
         """A ticket, or the seconds to wait before asking again. BudgetError where it would pass a money limit."""
         usd = tokens * self._factor * self._terms.usd_per_million_tokens / 1e6

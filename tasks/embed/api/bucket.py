@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 BURST_SECONDS = 10.0  # saved up at most: no minute ever sees more than 7/6 of the limit
+SHORTEST_SECONDS = 0.001  # a wait below what the clock tells apart would never end
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Bucket:
         if self.per_minute is None:
             return 0.0
         missing = min(units, self._burst) - self._level(now)
-        return max(0.0, missing / self._rate)
+        seconds = missing / self._rate
+        return seconds if seconds > SHORTEST_SECONDS else 0.0
 
     def taken(self, units: float, now: float) -> Self:
         """After so many units were taken."""

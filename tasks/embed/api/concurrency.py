@@ -5,6 +5,11 @@ from collections import deque
 from tasks.embed.backoff import Clock
 
 CUT = 0.7
+EASE = 0.95
+GROWTH_PER_SECOND = 0.003
+MEASURED_SECONDS = 60.0
+LEAST_MEASURED_SECONDS = 20.0
+LEAST_SHARE = 0.1  # of the best rate: refusals that have nothing to do with our pace must not bring it down to nothing
 SPAN_SECONDS = 10.0
 RETRY_SHARE = 0.2
 FREE_RETRIES = 10
@@ -43,6 +48,54 @@ class Concurrency:
     def collapse(self) -> None:
         """One at a time, until successes say otherwise."""
         self._window = 1.0
+
+
+class Throttle:
+    """The tokens per second that a provider seems to allow, found by trying where it does not tell.
+
+    Without it a limit that is lower than the configured one, or not configured, would be run into all the time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        """No limit before the first refusal."""
+        self._clock = clock
+        self._rate: float | None = None
+        self._best = 0.0
+        self._free_at = self._grown_at = clock.now()
+        self._served: deque[tuple[float, int]] = deque()
+
+    def wait(self) -> float:
+        """Seconds until the next request may be sent."""
+        return max(0.0, self._free_at - self._clock.now()) if self._rate else 0.0
+
+    def sent(self, tokens: int) -> None:
+        """A request went out."""
+        if self._rate:
+            self._free_at = max(self._free_at, self._clock.now()) + tokens / self._rate
+
+    def succeeded(self, tokens: int) -> None:
+        """A little faster with time, or a limit that was raised would never be noticed."""
+        now = self._clock.now()
+        self._served.append((now, tokens))
+        self._forget(now)
+        if self._rate:
+            self._rate *= 1 + GROWTH_PER_SECOND * min(SPAN_SECONDS, now - self._grown_at)
+        self._grown_at = now
+
+    def limited(self) -> None:
+        """Not faster than what has just come through."""
+        now = self._clock.now()
+        self._forget(now)
+        seconds = now - self._served[0][0] if self._served else 0.0
+        if seconds < LEAST_MEASURED_SECONDS:
+            return
+        measured = sum(tokens for _, tokens in self._served) / seconds
+        self._best = max(self._best, measured)
+        self._rate = max(LEAST_SHARE * self._best, EASE * min(measured, self._rate or measured))
+
+    def _forget(self, now: float) -> None:
+        while self._served and self._served[0][0] < now - MEASURED_SECONDS:
+            self._served.popleft()
 
 
 class RetryBudget:

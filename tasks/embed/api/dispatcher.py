@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Generator, Iterable, Sequence
 
 from tasks.embed.api.account import Account, Ticket
-from tasks.embed.api.concurrency import OPEN_SECONDS, Concurrency, RetryBudget
+from tasks.embed.api.concurrency import OPEN_SECONDS, Concurrency, RetryBudget, Throttle
 from tasks.embed.api.jobs import Job, Judge, Settled, batch_of
 from tasks.embed.api.lanes import Flight, Landed, Lanes
 from tasks.embed.api.outcomes import Answer, MalformedError, OutageError, RateLimitedError
@@ -27,6 +27,7 @@ class Dispatcher:
         self._clock = clock
         self._concurrency = Concurrency(most_at_once)
         self._retries = RetryBudget(clock)
+        self._throttle = Throttle(clock)
         self._sent = 0
         self._limits_in_a_row = 0
         self._closed_until = 0.0
@@ -70,7 +71,7 @@ class Dispatcher:
     def _launch(self, work: "_Work") -> float | None:
         """Send what may be sent; the seconds until more may be, None: when something has landed."""
         while (job := work.next_job) is not None and work.flying < self._concurrency.window:
-            delay = max(job.not_before, self._closed_until) - self._clock.now()
+            delay = max(max(job.not_before, self._closed_until) - self._clock.now(), self._throttle.wait())
             if delay > 0:
                 return delay
             try:
@@ -87,6 +88,7 @@ class Dispatcher:
     def _send(self, work: "_Work", job: Job, ticket: Ticket) -> None:
         self._sent += 1
         self._retries.sent()
+        self._throttle.sent(ticket.tokens)
         work.flying += 1
         self._lanes.send(Flight(job, ticket, self._sent), job.texts(work.texts))
 
@@ -95,7 +97,7 @@ class Dispatcher:
         billed, cost = self._settle(work, landed)
         match outcome:
             case Answer():
-                self._succeeded()
+                self._succeeded(flight.ticket.tokens)
                 settled = self._judge.answered(flight.job, outcome)
             case RateLimitedError():
                 self._limited(flight, outcome)
@@ -119,8 +121,9 @@ class Dispatcher:
             work.stop(error)
             return billed, flight.ticket.usd
 
-    def _succeeded(self) -> None:
+    def _succeeded(self, tokens: int) -> None:
         self._concurrency.succeeded()
+        self._throttle.succeeded(tokens)
         self._limits_in_a_row = 0
         self._success_at = self._clock.now()
 
@@ -135,6 +138,8 @@ class Dispatcher:
         if is_news:
             asked += jitter(self._limits_in_a_row, self._clock)
             self._limits_in_a_row += 1
+            if not self._account.knows_limits:
+                self._throttle.limited()
         if asked:
             self._account.pause(asked)
 

@@ -44,7 +44,8 @@ class Provider:
     def __init__(self, time: Time, requests: float, tokens: float, *, tells: bool = True) -> None:
         """`tells` its limits in headers."""
         self.limits = {"requests": requests, "tokens": tokens}
-        self.faults: list[str] = []  # "500" or "drop", taken by random requests
+        self.faults: list[str] = []  # "429", "500" or "drop", taken by random requests
+        self.fault_share = 0.1
         self.tells = tells
         self.asks = 0.0  # Retry-After of a 429
         self.sent = self.limited = self.served_tokens = self.lost_tokens = 0
@@ -64,7 +65,7 @@ class Provider:
             return RateLimitedError("too fast", self.asks or None, self._headers())
         for kind, amount in wanted.items():
             self._level[kind] -= amount
-        if self.faults and self._time.dice.random() < 0.1:
+        if self.faults and self._time.dice.random() < self.fault_share:
             return self._fault(self.faults.pop(), tokens)
         self.served_tokens += tokens
         self.paid.update(text for text in texts if text != PROBE)
@@ -72,6 +73,9 @@ class Provider:
         return Answer(vectors, tokens, self._headers())
 
     def _fault(self, kind: str, tokens: int) -> Exception:
+        if kind == "429":
+            self.limited += 1
+            return RateLimitedError("too fast", self.asks or None, {})
         if kind == "500":
             return OutageError("answered 500")
         self.lost_tokens += tokens
