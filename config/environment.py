@@ -4,14 +4,19 @@ import re
 from collections.abc import Mapping
 
 from config.errors import ConfigError
+from config.secrets import load_secret
 from config.yaml_file import YamlFile, YamlValue
 
 _REFERENCE = re.compile(r"\$(\$?)\{([^}]*)\}")
+_SECRET = re.compile(r"secret:([a-z0-9][a-z0-9-]*)")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
 class Environment:
-    """`${NAME}`, `${NAME:-default}` where it may be unset or empty, and `$${` for a `${` that stands for itself."""
+    """`${NAME}`, `${NAME:-default}` where it may be unset or empty, and `$${` for a `${` that stands for itself.
+
+    `${secret:NAME}` is the value of a Prefect Secret block.
+    """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         """Nothing is taken from `variables` that the file does not name."""
@@ -45,10 +50,12 @@ class Environment:
         escaped, inside = found.groups()
         if escaped:
             return found[0][1:]
+        if secret := _SECRET.fullmatch(inside):
+            return self._secret(secret[1], place)
         variable = _VARIABLE.fullmatch(inside)
         if variable is None:
             self._problems.append(
-                f"{place}: {found[0]} names no variable; expected ${{NAME}}, or $${{ for a literal ${{"
+                f"{place}: {found[0]} names no variable; expected ${{NAME}}, ${{secret:NAME}}, or $${{ for a plain ${{"
             )
             return ""
         name, default = variable.groups()
@@ -60,4 +67,13 @@ class Environment:
             return ""
         if value:
             self._references[value] = f"${{{name}}}"
+        return value
+
+    def _secret(self, name: str, place: str) -> str:
+        try:
+            value = load_secret(name)
+        except ConfigError as error:
+            self._problems.append(f"{place}: {error}")
+            return ""
+        self._references[value] = f"${{secret:{name}}}"
         return value

@@ -10,15 +10,18 @@ from config.environment import Environment
 from config.errors import ConfigError
 from config.explain import explain
 from config.schema import Pipeline
+from config.secrets import refuse_written_secrets
 from config.yaml_file import read_yaml
 
 
 def read_pipeline(path: Path) -> Pipeline:
     """`${NAME}` takes an environment variable, `${NAME:-default}` may be missing, `$${` stands for `${`.
 
+    `${secret:NAME}` takes a Prefect Secret block; a key or a password that stands in the file itself is refused.
     Relative paths in the file are relative to the file. What came from the environment never shows in an error.
     """
     file = read_yaml(path)
+    refuse_written_secrets(file)
     environment = Environment(os.environ)
     filled = environment.fill(file)
     try:

@@ -103,9 +103,10 @@ def pipeline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Pipeline:
 
 
 @pytest.fixture
-def openai_server() -> Iterator[OpenAIServer]:
+def openai_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
     """A loopback server that speaks the embeddings protocol."""
     with OpenAIServer() as server:
+        monkeypatch.setenv("OPENAI_KEY", server.key)
         yield server
 
 

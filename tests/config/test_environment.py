@@ -54,7 +54,7 @@ def test_all_that_is_missing_is_named_at_once_with_its_line(tmp_path: Path) -> N
     assert str(caught.value).replace(f"{tmp_path}/", "").splitlines() == [
         "p.yaml:1: a: the environment variable NO_1 is not set; export NO_1=…",
         "p.yaml:3: b[0].c: the environment variable NO_2 is not set; export NO_2=…",
-        "p.yaml:4: b[1]: ${no-name} names no variable; expected ${NAME}, or $${ for a literal ${",
+        "p.yaml:4: b[1]: ${no-name} names no variable; expected ${NAME}, ${secret:NAME}, or $${ for a plain ${",
     ]
 
 

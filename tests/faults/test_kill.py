@@ -15,7 +15,7 @@ KILLS = 12
 CONFIG = """\
 name: trial
 sources: [{{kind: files, path: ./docs}}]
-embedder: {{kind: openai, model: text-embedding-3-small, api_key: sk-test, base_url: "{url}", dimensions: 16}}
+embedder: {{kind: openai, model: text-embedding-3-small, api_key: '${{OPENAI_KEY}}', base_url: "{url}", dimensions: 16}}
 store: {{kind: qdrant, path: ./db}}
 state: sqlite:///state/trial.db
 cache: sqlite:///state/cache.db

@@ -9,7 +9,7 @@ from tests.openai_server import OpenAIServer
 @pytest.fixture
 def paid(pipeline: Pipeline, openai_server: OpenAIServer) -> Pipeline:
     """The pipeline of the other tests, embedded by the loopback server."""
-    settings = f"kind: openai, api_key: sk-test, base_url: '{openai_server.url}', dimensions: 16"
+    settings = f"kind: openai, api_key: '${{OPENAI_KEY}}', base_url: '{openai_server.url}', dimensions: 16"
     pipeline.config.write_text(CONFIG.format(embedder="{" + settings + "}"))
     return pipeline
 

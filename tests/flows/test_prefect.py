@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import CONFIG, Pipeline
-from tests.openai_server import OpenAIServer
+from tests.openai_server import Fault, OpenAIServer
 
 pytestmark = pytest.mark.prefect
 
@@ -173,10 +173,50 @@ def test_a_schedule_fires(server: Mapping[str, str], pipeline: Pipeline) -> None
 def test_a_refused_key_ends_a_tracked_run_at_once(
     server: Mapping[str, str], pipeline: Pipeline, openai_server: OpenAIServer
 ) -> None:
-    settings = f"kind: openai, api_key: sk-wrong, base_url: '{openai_server.url}', dimensions: 16"
+    settings = f"kind: openai, api_key: '${{OPENAI_KEY}}', base_url: '{openai_server.url}', dimensions: 16"
     pipeline.config.write_text(CONFIG.format(embedder="{" + settings + "}"))
-    answer = headrace(server, "sync", str(pipeline.config), "--json")
+    answer = headrace({**server, "OPENAI_KEY": "sk-wrong"}, "sync", str(pipeline.config), "--json")
     assert answer.returncode == 2
     assert "OPENAI_API_KEY" in json.loads(answer.stdout)["error"]
     assert "sk-wrong" not in answer.stdout + answer.stderr
     assert len(openai_server.requests) == 1, "a refused key is not tried again"
+
+
+KEY = "sk-canary-6d1f0c9b7e"
+WORDS = "the canary sings in cellar nineteen"
+
+
+def test_a_key_and_a_text_show_nowhere_however_a_run_fails(
+    server: Mapping[str, str], pipeline: Pipeline, openai_server: OpenAIServer
+) -> None:
+    """The key comes from a Secret block; servers that repeat what they were sent are the worst case."""
+    save = f"from prefect.blocks.system import Secret; Secret(value={KEY!r}).save('canary', overwrite=True)"
+    subprocess.run([sys.executable, "-c", save], env=dict(server), cwd=ROOT, check=True, capture_output=True)
+    settings = f"kind: openai, api_key: '${{secret:canary}}', base_url: '{openai_server.url}', dimensions: 16"
+    pipeline.config.write_text(CONFIG.format(embedder="{" + settings + "}"))
+    pipeline.write("secret.md", f"# Page\n\n{WORDS}\n")
+    environment = {**server, "XDG_STATE_HOME": str(pipeline.folder / "user-state")}
+    repeated = f"Bad input '{WORDS}' sent with the key {KEY}"
+    printed = ""
+    openai_server.key = KEY
+    for fault, code in (
+        (Fault(400, message=repeated), 70),
+        (Fault(401, message=repeated), 2),
+        (Fault(429, code="insufficient_quota", message=repeated), 70),
+        (None, 1),
+    ):
+        openai_server.faults.clear()
+        openai_server.faults.extend([fault] * 50 if fault else ())
+        openai_server.refused = set() if fault else {f"# Page\n\n{WORDS}"}
+        answer = headrace(environment, "sync", str(pipeline.config), "--json")
+        printed += answer.stdout + answer.stderr
+        assert answer.returncode == code, printed
+    assert WORDS in " ".join(text for request in openai_server.requests for text in request), "it was sent"
+    assert KEY not in printed
+    assert WORDS not in printed
+    files = [path for folder in (Path(server["PREFECT_HOME"]), pipeline.folder) for path in folder.rglob("*")]
+    content = {path: path.read_bytes() for path in files if path.is_file()}
+    assert len(content) > 10
+    assert [path for path, data in content.items() if KEY.encode() in data] == []
+    told = [path for path, data in content.items() if WORDS.encode() in data]
+    assert told == [pipeline.folder / "docs" / "secret.md"]

@@ -1,0 +1,68 @@
+"""Keys and passwords: they stand in no configuration file, and come from the environment or a Prefect Secret block."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from config.errors import ConfigError
+from config.prefect_api import configured_url
+from config.yaml_file import Fields, YamlFile, YamlValue
+
+SECRET_SETTINGS = frozenset({"api_key", "password", "token"})
+_REFERENCE = re.compile(r"\$\{[^}]*\}")
+_PASSWORD_IN_URL = re.compile(r"://[^/@:]*:([^@]+)@")
+
+
+def refuse_written_secrets(file: YamlFile) -> None:
+    """Raise ConfigError that names each place, and shows nothing of what is written there."""
+    problems = [
+        f"{file.place(fields)}: a secret is written here; expected ${{NAME}} for an environment variable, or"
+        " ${secret:NAME} for a Prefect Secret block"
+        for fields, text in _texts(file.content, ())
+        if _holds_secret(fields, text)
+    ]
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def load_secret(name: str) -> str:
+    """The value of the Prefect Secret block; ConfigError, without any value, where it is not to be had."""
+    url = configured_url()
+    if url is None:
+        raise ConfigError(f"the secret {name!r} is kept by Prefect, but no Prefect server is set; set PREFECT_API_URL")
+    from prefect.blocks.system import Secret
+
+    try:
+        block: Any = Secret.load(name)  # pyright: ignore[reportUnknownVariableType]
+    except ValueError as error:
+        raise ConfigError(
+            f"Prefect at {url} has no Secret block named {name!r}; make it on the page Blocks, or with"
+            f" Secret(value=…).save({name!r})"
+        ) from error
+    except Exception as error:
+        raise ConfigError(
+            f"the Secret block {name!r} cannot be read from Prefect at {url} ({type(error).__name__}); is it running?"
+        ) from error
+    return str(block.value.get_secret_value())
+
+
+def _holds_secret(fields: Fields, text: str) -> bool:
+    bare = _REFERENCE.sub("", text)
+    if fields[-1] in SECRET_SETTINGS:
+        return bool(bare) or ":-" in text
+    found = _PASSWORD_IN_URL.search(text)
+    return found is not None and bool(_REFERENCE.sub("", found[1]))
+
+
+def _texts(value: YamlValue, fields: tuple[int | str, ...]) -> Iterator[tuple[Fields, str]]:
+    match value:
+        case dict():
+            for key, item in value.items():
+                yield from _texts(item, (*fields, key))
+        case list():
+            for index, item in enumerate(value):
+                yield from _texts(item, (*fields, index))
+        case str():
+            yield fields, value
+        case _:
+            return
