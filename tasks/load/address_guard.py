@@ -1,6 +1,7 @@
 """Which network addresses a web source may lead to: a URL, a redirect or a DNS answer may point at anything."""
 
 import ipaddress
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -68,6 +69,11 @@ class AddressPolicy:
 def policy_for(source: str, *, private_network: bool) -> AddressPolicy:
     """The setting's meaning."""
     return AddressPolicy(source, is_any, None) if private_network else AddressPolicy(source)
+
+
+def links_of(url: str) -> list[str]:
+    """The URLs of a chain such as `zip://a.md::https://host/b.zip`; colons of an IPv6 address are no chain."""
+    return re.split(r"::(?=\w+://)", url)
 
 
 def check_web_url(url: str) -> None:

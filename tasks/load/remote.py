@@ -6,7 +6,7 @@ from typing import Any
 
 from config import schema
 from tasks.errors import DocumentError, MissingExtraError, TransientError
-from tasks.load.address_guard import WEB, check_web_url, policy_for
+from tasks.load.address_guard import WEB, check_web_url, links_of, policy_for
 from tasks.load.files import document_id
 from tasks.load.parse.open import parse
 from tasks.load.patterns import PathFilter
@@ -35,9 +35,10 @@ class RemoteFiles:
         self._filter = PathFilter(config.include, config.exclude)
         self._max_bytes = config.max_bytes
         self._policy = policy_for(config.name, private_network=config.private_network)
-        self._is_web = self._url.startswith(tuple(f"{scheme}://" for scheme in WEB)) and "::" not in self._url
+        links = links_of(self._url)
+        self._is_web = len(links) == 1 and self._url.startswith(tuple(f"{scheme}://" for scheme in WEB))
         self.name = config.name
-        for link in self._url.split("::"):
+        for link in links:
             check_web_url(link)
 
     def list(self) -> Listing:
@@ -101,7 +102,7 @@ class RemoteFiles:
         import fsspec
 
         try:
-            schemes = {link.split("://")[0] for link in self._url.split("::")}
+            schemes = {link.split("://")[0] for link in links_of(self._url)}
             options = {scheme: web_options(self._policy) for scheme in WEB if scheme in schemes}
             files, root = fsspec.core.url_to_fs(self._url, **options)
         except ImportError as error:

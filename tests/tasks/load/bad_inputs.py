@@ -1,0 +1,137 @@
+"""Files as they turn up in real folders: damaged, hostile, or only unusual.
+
+Each carries the number of its class in the project's table of bad inputs. Classes that no file can show are proved
+elsewhere: 16 (changed while it is read) and 17 (permission) in test_files, 21 to 25 (vectors) in test_openai, 30 to 32
+(web) in test_web, 33 (login page) in test_guards, 35 (pickled models) in test_local, 37 (YAML tags) in test_secrets.
+"""
+
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pypdf import PdfWriter
+
+MAX_BYTES = 2_000_000
+_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+WORDS = b"Perfectly ordinary words. "
+
+
+@dataclass(frozen=True)
+class BadInput:
+    """`reason` is the class it is set aside in; "" where it has to be read, and then `text` is in it."""
+
+    number: int
+    name: str
+    make: Callable[[], bytes]
+    reason: str = ""
+    text: str = ""
+    is_empty: bool = False
+
+
+def pdf(text: str = "A page of text.", *, password: str = "") -> bytes:
+    """One page, in the smallest form that readers accept."""
+    stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode() if text else b""
+    parts = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
+        b" /Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+    ]
+    content = bytearray(b"%PDF-1.4\n")
+    offsets = []
+    for number, part in enumerate(parts, 1):
+        offsets.append(len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, part)
+    start = len(content)
+    content += b"xref\n0 5\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    content += b"trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % start
+    if not password:
+        return bytes(content)
+    writer = PdfWriter(clone_from=io.BytesIO(bytes(content)))
+    writer.encrypt(password, algorithm="AES-256")
+    sealed = io.BytesIO()
+    writer.write(sealed)
+    return sealed.getvalue()
+
+
+def circular_pdf() -> bytes:
+    """Its cross-reference table names itself as the one before."""
+    content = pdf()
+    start = content.index(b"xref\n")
+    return content.replace(b"/Size 5", b"/Size 5 /Prev %d" % start)
+
+
+_DOCUMENT = (
+    '<?xml version="1.0"?>{}<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>'
+    "<w:p><w:r><w:t>{}</w:t></w:r></w:p></w:body></w:document>"
+)
+_RELATIONS = (
+    '<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+    '<Relationship Id="r1" Target="word/document.xml"'
+    ' Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"/></Relationships>'
+)
+_TYPES = '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
+_BOMB = "<!DOCTYPE lolz [<!ENTITY a 'ha'>" + "".join(
+    f"<!ENTITY {chr(98 + n)} '{f'&{chr(97 + n)};' * 10}'>" for n in range(9)
+)
+
+
+def docx(text: str = "A page of text.", doctype: str = "", **members: bytes) -> bytes:
+    """`members` are put in as they are, `__` standing for a slash."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", _TYPES)
+        archive.writestr("_rels/.rels", _RELATIONS)
+        archive.writestr("word/document.xml", _DOCUMENT.format(doctype, text))
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return packed.getvalue()
+
+
+INPUTS = (
+    BadInput(1, "nothing.md", lambda: b"", is_empty=True),
+    BadInput(1, "nothing.pdf", lambda: b"", is_empty=True),
+    BadInput(2, "junk.txt", lambda: bytes(range(256)) * 40, "binary"),
+    BadInput(2, "controls.txt", lambda: b"ab\x01\x02" * 100, "binary"),
+    BadInput(3, "torn.md", lambda: WORDS * 9 + b"caf\xc3\xa9 caf\xe9", text="ordinary"),
+    BadInput(3, "hopeless.txt", lambda: b"\xff\xfe" + b"\x00\xd8" * 200, "undecodable"),
+    BadInput(3, "neither.txt", lambda: b"\x81\x8d\x8f\x90\x9d ab" * 20, "undecodable"),
+    BadInput(4, "utf16.txt", lambda: "Ünïcode in sixteen bits".encode("utf-16"), text="Ünïcode"),
+    BadInput(4, "utf32.txt", lambda: "Ünïcode in thirty-two bits".encode("utf-32"), text="Ünïcode"),
+    BadInput(4, "bom.md", lambda: b"\xef\xbb\xbf# Title\n\nBody", text="# Title"),
+    BadInput(5, "windows.txt", lambda: "café naïve “quotes”".encode("cp1252"), text="café naïve “quotes”"),
+    BadInput(6, "huge.txt", lambda: b"x " * MAX_BYTES, "too-large"),
+    BadInput(7, "bomb.docx", lambda: docx(word__more=b"\0" * 210_000_000), "too-large"),
+    BadInput(8, "climber.docx", lambda: docx("climbs", **{"..__..__escaped.txt": b"outside"}), text="climbs"),
+    BadInput(8, "archive.md", lambda: docx(), "wrong-type"),
+    BadInput(9, "locked.pdf", lambda: pdf(password="secret"), "encrypted"),
+    BadInput(
+        9,
+        "locked.docx",
+        lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"),
+        "encrypted",
+    ),
+    BadInput(10, "cut.pdf", lambda: pdf()[:300], "corrupt"),
+    BadInput(10, "page.pdf", lambda: b"<!DOCTYPE html><p>Not found</p>", "wrong-type"),
+    BadInput(10, "cut.docx", lambda: docx()[:-200], "corrupt"),
+    BadInput(11, "circular.pdf", circular_pdf, text="A page of text."),
+    BadInput(12, "scan.pdf", lambda: pdf(""), "no-text"),
+    BadInput(18, "nul.md", lambda: "one\0two".encode("utf-16"), text="onetwo"),
+    BadInput(
+        19,
+        "surrogate.md",
+        lambda: WORDS * 9 + "half \ud83d gone".encode("utf-8", "surrogatepass"),
+        text="half \ufffd gone",
+    ),
+    BadInput(20, "one-line.txt", lambda: b"abcdefghij" * 100_000, text="abcdefghij"),
+    BadInput(26, "blank.md", lambda: b" \n\t\n", is_empty=True),
+    BadInput(27, "twins.md", lambda: b"# Same\n\nSame words.\n\n" * 50, text="Same words."),
+    BadInput(28, "scripts.md", lambda: "# שלום 日本語 👩‍👩‍👧 café".encode(), text="👩‍👩‍👧"),
+    BadInput(34, "page.html", lambda: b"<body><p>Shown<script>hidden()</script><p hidden>unseen</p>", text="Shown"),
+    BadInput(36, "entities.docx", lambda: docx("&i;", doctype=f"{_BOMB}]>"), "unsafe-xml"),
+    BadInput(36, "entities.html", lambda: f"{_BOMB}]><p>calm &b;</p>".encode(), text="calm"),
+    BadInput(0, "good.pdf", pdf, text="A page of text."),
+    BadInput(0, "good.docx", docx, text="A page of text."),
+)
