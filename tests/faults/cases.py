@@ -1,13 +1,19 @@
 """Every numbered effect of a run, in every fault mode, over scenarios that cover what a source can do."""
 
+import copy
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from tasks.database.database import Database
+from tasks.dedupe.tables import CACHE, LEDGER
 from tasks.errors import FencedError
 from tasks.upsert.base import VectorStore
+from tasks.upsert.memory import MemoryStore
+from tests.faults.late_store import flush
 from tests.faults.oracle import Availability, divergence, uncovered
-from tests.faults.world import EMBEDDING_BATCH, GRACE, Crash, Lines, Machine, World
+from tests.faults.snapshots import restored, snapshot
+from tests.faults.world import EMBEDDING_BATCH, Crash, Lines, Machine, World
 
 START = {
     "a/1": "alpha\nbeta\ngamma",
@@ -40,7 +46,13 @@ SCENARIOS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     ),
     "a text that comes back": (START, edited(a__1="other")),
     "only a title changes": (START, START),
+    "a document cannot be read": (START, edited(a__1="alpha\nunseen", c__1="also\nnew")),
+    "a text is refused": (START, edited(a__1="alpha\npoison\nfine", c__2="stay\nlonger")),
+    "documents swap their texts": (START, edited(a__1=START["b/1"], b__1=START["a/1"])),
+    "everything changes": (START, {key: f"{text}\nmore {key}" for key, text in START.items()}),
 }
+UNREADABLE = {"a document cannot be read": "a/1"}
+REFUSED = {"a text is refused": ("a/1", "poison")}
 
 
 @dataclass(frozen=True)
@@ -69,23 +81,67 @@ def sources(case: Case) -> tuple[Lines, Lines, Lines]:
     titles = dict.fromkeys([*before, *during], "T")
     first = Lines(before, titles)
     second = Lines(during, dict.fromkeys(titles, "T2") if before == during else titles)
+    if case.scenario in UNREADABLE:
+        key = UNREADABLE[case.scenario]
+        second.unreadable, second.served = {key}, {key: before[key]}
+    if case.scenario in REFUSED:
+        key, text = REFUSED[case.scenario]
+        second.refused, second.served = {text}, {key: before[key]}
     if case.then == "stays":
         return first, second, second
     last = before if before else edited(a__1="changed again", c__2=None)
     return first, second, Lines(last, dict.fromkeys(last, "T"))
 
 
-def play(case: Case, make_store: Callable[[], VectorStore]) -> Outcome:
+MakeStore = Callable[[], VectorStore]
+
+
+class Stage:
+    """Machines after the first load of a scenario; loading again for each case would take half of the time."""
+
+    def __init__(
+        self, make_store: Callable[[], VectorStore], make_ledger: Callable[[], Database] | None = None
+    ) -> None:
+        self._make_store = make_store
+        self._make_ledger = make_ledger
+        self._loaded: dict[tuple[str, str], Machine] = {}
+
+    def machine(self, case: Case, first: Lines) -> Machine:
+        """A machine of its own for the case."""
+        if self._make_ledger or not isinstance(self._make_store(), MemoryStore):
+            return self._load(first)
+        key = case.scenario, case.then
+        if key not in self._loaded:
+            self._loaded[key] = self._load(first)
+        return copied(self._loaded[key])
+
+    def _load(self, first: Lines) -> Machine:
+        machine = Machine(self._make_store(), self._make_ledger() if self._make_ledger else None)
+        machine.run(first)
+        flush(machine.store)
+        return machine
+
+
+def copied(machine: Machine) -> Machine:
+    """Everything that survives a process, once more."""
+    other = Machine(copy.deepcopy(machine.store), restored(snapshot(machine.ledger), LEDGER))
+    other.cache = restored(snapshot(machine.cache), CACHE)
+    other.embedder.paid = list(machine.embedder.paid)
+    other.clock = machine.clock
+    return other
+
+
+def play(case: Case, stage: Stage) -> Outcome:
     """Load, fail, recover, let late writes land, wait out the grace time; then everything must be right."""
-    machine = Machine(make_store())
     first, second, third = sources(case)
+    machine = stage.machine(case, first)
     watch = Availability(machine)
     watch.learn(first)
-    machine.run(first)
     watch()
     watch.learn(second)
     world = World({case.at: case.mode}, watch)
     crashes, problems, late = _fail(machine, world, second, (third, watch))
+    flush(machine.store)
     if world.fired and not world.late and case.mode != "pause":
         problems += [f"I1: not in the ledger: {point}" for point in uncovered(machine)]
     if case.second and world.fired:
@@ -96,13 +152,15 @@ def play(case: Case, make_store: Callable[[], VectorStore]) -> Outcome:
     machine.run(third, World(observe=watch))
     for effect in late:
         effect()
-    for _ in range(int(GRACE) + 1):
-        machine.run(third)
+    machine.settle(third)
+    flush(machine.store)
     problems += divergence(machine, third) + watch.holes
     twice = len(machine.embedder.paid) - len(set(machine.embedder.paid))
     allowed = EMBEDDING_BATCH * (crashes + (case.mode == "pause"))
     if twice > allowed:
         problems.append(f"I4: {twice} texts paid twice, {allowed} allowed")
+    machine.ledger.close()
+    machine.cache.close()
     return Outcome(world.fired, world.n, tuple(problems))
 
 
@@ -114,8 +172,10 @@ def _fail(
     def overtake() -> None:
         watch.learn(newer)
         own = source.world, machine.embedder.world
-        machine.run(Lines(newer.texts, newer.titles), World(observe=watch))
+        refused = machine.embedder.refused
+        machine.run(copy.copy(newer), World(observe=watch))
         source.world, machine.embedder.world = own
+        machine.embedder.refused = refused
 
     if "pause" in world.plan.values():
         world.while_paused = overtake
@@ -128,21 +188,19 @@ def _fail(
     return 0, [], world.late
 
 
-def outcomes(make_store: Callable[[], VectorStore]) -> Iterator[tuple[Case, Outcome]]:
-    """Every case in which the fault really happened."""
-    for scenario in SCENARIOS:
+def outcomes(stage: Stage, scenarios: Iterable[str] = SCENARIOS) -> Iterator[tuple[Case, Outcome]]:
+    """Every case of the scenarios in which the fault really happened."""
+    for scenario in scenarios:
         for then in ("stays", "changes"):
             for mode in MODES:
-                yield from _along(scenario, then, mode, make_store)
+                yield from _along(scenario, then, mode, stage)
 
 
-def _along(
-    scenario: str, then: str, mode: str, make_store: Callable[[], VectorStore]
-) -> Iterator[tuple[Case, Outcome]]:
+def _along(scenario: str, then: str, mode: str, stage: Stage) -> Iterator[tuple[Case, Outcome]]:
     at = 1
     while True:
         case = Case(scenario, then, at, mode)
-        outcome = play(case, make_store)
+        outcome = play(case, stage)
         if not outcome.fired and at > outcome.effects:
             return
         if outcome.fired:
@@ -150,17 +208,18 @@ def _along(
         at += 1
 
 
-def double_faults(make_store: Callable[[], VectorStore], count: int, seed: int) -> Iterator[tuple[Case, Outcome]]:
-    """A crash, and another one while the next run mends it."""
+def random_faults(stage: Stage, count: int, seed: int, *, twice: bool = True) -> Iterator[tuple[Case, Outcome]]:
+    """`count` faults; `twice`: a crash, and another one while the next run mends it."""
     dice = random.Random(seed)
-    for _ in range(count):
+    while count:
         case = Case(
             dice.choice(list(SCENARIOS)),
-            "stays",
-            dice.randint(1, 12),
-            dice.choice(MODES[:4]),
-            dice.randint(1, 12),
+            dice.choice(("stays", "changes")),
+            dice.randint(1, 16),
+            dice.choice(MODES[:4] if twice else MODES),
+            dice.randint(1, 16) if twice else 0,
         )
-        outcome = play(case, make_store)
+        outcome = play(case, stage)
         if outcome.fired:
+            count -= 1
             yield case, outcome

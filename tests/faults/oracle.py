@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tests.faults.late_store import LateStore
 from tests.faults.world import Lines, Machine, vector_of
 
 Record = tuple[str, int, str, str]  # document, position, text, title
@@ -12,9 +13,12 @@ Record = tuple[str, int, str, str]  # document, position, text, title
 
 def expected(source: Lines) -> Counter[Record]:
     """The records that the collection must hold."""
-    return Counter(
-        record for key in source.texts for record in version_of(key, source.texts[key], source.titles.get(key, ""))
-    )
+    return Counter(record for key in source.texts for record in right_version(source, key))
+
+
+def right_version(source: Lines, key: str) -> frozenset[Record]:
+    """What is to be served of a document: for one that is set aside, its last good version."""
+    return version_of(key, source.served.get(key, source.texts[key]), source.titles.get(key, ""))
 
 
 def version_of(key: str, text: str, title: str) -> frozenset[Record]:
@@ -63,15 +67,17 @@ class Availability:
         self._machine = machine
         self._versions: dict[str, dict[frozenset[Record], bool]] = {}
         self._alive: set[str] = set()
+        self._dropped: set[str] = set()
         self.holes: list[str] = []
 
     def learn(self, source: Lines) -> None:
         """The source is like this now."""
         self._alive = {key for key, text in source.texts.items() if text.strip()}
+        self._dropped |= set(self._versions) - self._alive
         for key in set(self._versions) - self._alive:
             self._versions[key] = dict.fromkeys(self._versions[key], False)
         for key in self._alive:
-            version = version_of(key, source.texts[key], source.titles.get(key, ""))
+            version = right_version(source, key)
             self._versions.setdefault(key, {}).setdefault(version, False)
 
     def __call__(self) -> None:
@@ -79,7 +85,9 @@ class Availability:
         for key in self._alive:
             versions = self._versions[key]
             whole = [version for version in versions if version <= have]
-            if not whole and any(versions.values()):
+            # A deletion that was right when it was sent may land after the document came back.
+            is_late = isinstance(self._machine.store, LateStore) and key in self._dropped
+            if not whole and any(versions.values()) and not is_late:
                 self.holes.append(f"no whole version of {key}")
             for version in whole:
                 versions[version] = True

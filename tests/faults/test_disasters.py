@@ -10,7 +10,8 @@ from tasks.dedupe.tables import LEDGER
 from tasks.upsert.memory import MemoryStore
 from tests.faults.cases import START, edited
 from tests.faults.oracle import divergence
-from tests.faults.world import GRACE, Lines, Machine
+from tests.faults.snapshots import restored, snapshot
+from tests.faults.world import Lines, Machine
 
 LATER = edited(a__1="alpha\nnew", c__1=None, e__1="eps")
 
@@ -20,21 +21,7 @@ def titled(texts: dict[str, str]) -> Lines:
 
 
 def settle(machine: Machine, source: Lines) -> None:
-    for _ in range(int(GRACE) + 1):
-        machine.run(source)
-
-
-def snapshot(database: Database) -> bytes:
-    with database.read() as connection:
-        raw: bytes = connection._connection.connection.driver_connection.serialize()  # type: ignore[union-attr]  # it is open
-        return raw
-
-
-def restored(content: bytes) -> Database:
-    database = Database("sqlite://", LEDGER, "ledger")
-    with database.read() as connection:
-        connection._connection.connection.driver_connection.deserialize(content)  # type: ignore[union-attr]  # it is open
-    return database
+    machine.settle(source)
 
 
 def lose_store(machine: Machine) -> None:
@@ -79,7 +66,7 @@ def test_a_ledger_from_an_older_backup_is_brought_up_to_date() -> None:
     backup = snapshot(machine.ledger)
     machine.run(titled(LATER))
     paid = len(machine.embedder.paid)
-    machine.ledger = restored(backup)
+    machine.ledger = restored(backup, LEDGER)
     machine.run(titled(LATER))
     settle(machine, titled(LATER))
     assert divergence(machine, titled(LATER)) == []

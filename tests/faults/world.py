@@ -9,7 +9,7 @@ pause   the process stands still while another run goes through, then goes on
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -167,7 +167,10 @@ class FaultyStore:
 
 
 class Lines:
-    """A source of texts; one chunk a line. `hidden` is a folder that cannot be listed, `unreadable` cannot be read."""
+    """A source of texts; one chunk a line. `hidden` is a folder that cannot be listed, `unreadable` cannot be read.
+
+    `refused` are lines that the provider does not take; `served` says what is right to serve in place of a document.
+    """
 
     name = "s"
 
@@ -176,6 +179,8 @@ class Lines:
         self.titles = dict(titles or {})
         self.hidden = ""
         self.unreadable: set[str] = set()
+        self.refused: set[str] = set()
+        self.served: dict[str, str] = {}
         self.world = World()
 
     def list(self) -> Listing:
@@ -218,16 +223,20 @@ class Letters:
 
     def __init__(self) -> None:
         self.paid: list[str] = []
+        self.refused: set[str] = set()
         self.world = World()
 
-    def embed(self, texts: Sequence[str], tokens: Sequence[int]) -> Iterator[EmbeddedBatch]:
+    def embed(self, texts: Sequence[str], tokens: Sequence[int]) -> Generator[EmbeddedBatch, None, None]:
         for start in range(0, len(texts), EMBEDDING_BATCH):
             rows = tuple(range(start, min(start + EMBEDDING_BATCH, len(texts))))
             yield self.world.hit("embed", lambda rows=rows: self._pay(rows, [texts[row] for row in rows]))
 
     def _pay(self, rows: tuple[int, ...], texts: Sequence[str]) -> EmbeddedBatch:
-        self.paid += texts
-        return EmbeddedBatch(rows, np.stack([vector_of(text) for text in texts]))
+        taken = [(row, text) for row, text in zip(rows, texts, strict=True) if text not in self.refused]
+        self.paid += [text for _, text in taken]
+        vectors = np.stack([vector_of(text) for _, text in taken]) if taken else np.empty((0, 4), np.float32)
+        rejected = dict.fromkeys(set(rows) - {row for row, _ in taken}, "refused")
+        return EmbeddedBatch(tuple(row for row, _ in taken), vectors, rejected=rejected)
 
     def embed_query(self, text: str) -> Vector:
         return vector_of(text)
@@ -246,9 +255,9 @@ def vector_of(text: str) -> Vector:
 class Machine:
     """What survives a process: ledger and cache databases, the store, the provider's bill, the clock."""
 
-    def __init__(self, store: VectorStore) -> None:
+    def __init__(self, store: VectorStore, ledger: Database | None = None) -> None:
         self.store = store
-        self.ledger = Database("sqlite://", LEDGER, "ledger")
+        self.ledger = ledger or Database("sqlite://", LEDGER, "ledger")
         self.cache = Database("sqlite://", CACHE, "cache")
         self.embedder = Letters()
         self.clock = 0.0
@@ -258,6 +267,7 @@ class Machine:
         world = world or World()
         self.clock += 1
         source.world = self.embedder.world = world
+        self.embedder.refused = source.refused
         session = Session(
             pipeline=PIPELINE,
             sources={"s": source},
@@ -275,6 +285,12 @@ class Machine:
         """(id, state, document) of every point in the ledger."""
         with self.ledger.read() as connection:
             return [tuple(row) for row in connection.execute("SELECT id, state, document FROM point")]
+
+    def settle(self, source: Lines) -> None:
+        """Two runs after the grace time: the first forgets what is proven gone, the second has nothing to do."""
+        for _ in range(2):
+            self.clock += GRACE
+            self.run(source)
 
 
 class Silence:

@@ -1,0 +1,26 @@
+"""Databases in memory, copied byte by byte."""
+
+from typing import Any
+
+from sqlalchemy import MetaData
+
+from tasks.database.database import Database
+
+
+def snapshot(database: Database) -> bytes:
+    """The whole database as SQLite would write it to a file."""
+    with database.read() as transaction:
+        content: bytes = _driver(transaction).serialize()
+        return content
+
+
+def restored(content: bytes, tables: MetaData) -> Database:
+    """A database of its own with that content."""
+    database = Database("sqlite://", tables, "restored")
+    with database.read() as transaction:
+        _driver(transaction).deserialize(content)
+    return database
+
+
+def _driver(transaction: Any) -> Any:
+    return transaction._connection.connection.driver_connection
