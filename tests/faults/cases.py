@@ -48,9 +48,11 @@ SCENARIOS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "only a title changes": (START, START),
     "a document cannot be read": (START, edited(a__1="alpha\nunseen", c__1="also\nnew")),
     "a text is refused": (START, edited(a__1="alpha\npoison\nfine", c__2="stay\nlonger")),
+    "a folder cannot be listed": (START, edited(b__1="uno", c__1=None)),
     "documents swap their texts": (START, edited(a__1=START["b/1"], b__1=START["a/1"])),
     "everything changes": (START, {key: f"{text}\nmore {key}" for key, text in START.items()}),
 }
+HIDDEN = {"a folder cannot be listed": "a/"}
 UNREADABLE = {"a document cannot be read": "a/1"}
 REFUSED = {"a text is refused": ("a/1", "poison")}
 
@@ -81,6 +83,7 @@ def sources(case: Case) -> tuple[Lines, Lines, Lines]:
     titles = dict.fromkeys([*before, *during], "T")
     first = Lines(before, titles)
     second = Lines(during, dict.fromkeys(titles, "T2") if before == during else titles)
+    second.hidden = HIDDEN.get(case.scenario, "")
     if case.scenario in UNREADABLE:
         key = UNREADABLE[case.scenario]
         second.unreadable, second.served = {key}, {key: before[key]}

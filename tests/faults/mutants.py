@@ -8,9 +8,11 @@ import pytest
 
 from tasks.dedupe import plan as planning
 from tasks.dedupe import window as deduping
+from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import document_version, point_id
 from tasks.dedupe.ledger import Ledger
 from tasks.dedupe.tables import DOOMED
+from tasks.records import Point
 from tasks.sync import order, stages
 from tasks.upsert import window as writing
 from tasks.windows import DocumentPlan, Written
@@ -159,6 +161,28 @@ def hint_before_flip(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ledger, "intend", wrong)
 
 
+def partial_listing(patch: pytest.MonkeyPatch) -> None:
+    """What a failed scope hides counts as missing."""
+    patch.setattr(planning, "within", lambda documents, failed: ())
+
+
+def half_a_document(patch: pytest.MonkeyPatch) -> None:
+    """A document is written without the chunk that the provider refused."""
+    patch.setattr(writing, "_refusal", lambda plan, rejected: None)
+
+    def wrong(put: Sequence[Any], cache: Any) -> list[Point]:
+        vectors = cache.get([new.embedding for new in put])
+        return [Point(new.id, vectors[new.embedding], new.payload) for new in put if new.embedding in vectors]
+
+    patch.setattr(writing, "_with_vectors", wrong)
+
+
+def vectors_out_of_order(patch: pytest.MonkeyPatch) -> None:
+    """Vectors are kept in the order in which they came, not in that of their texts."""
+    real = EmbeddingCache.put
+    patch.setattr(EmbeddingCache, "put", lambda self, keys, vectors, tokens: real(self, keys, vectors[::-1], tokens))
+
+
 def _replaced(plan: DocumentPlan, **changes: Any) -> DocumentPlan:
     return dataclasses.replace(plan, **changes)
 
@@ -166,6 +190,9 @@ def _replaced(plan: DocumentPlan, **changes: Any) -> DocumentPlan:
 MUTANTS: dict[str, Plant] = {
     plant.__name__: plant
     for plant in (
+        partial_listing,
+        half_a_document,
+        vectors_out_of_order,
         no_dirty,
         no_intent,
         live_before_upsert,

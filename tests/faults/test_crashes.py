@@ -29,6 +29,8 @@ ON_QDRANT = 200
 # A case that notices the mutant late in the enumeration is tried first; the enumeration finds the others in seconds.
 TELLING = {
     "late_cache": [Case("the first load", "stays", at, "before") for at in range(10, 18)],
+    "partial_listing": [Case("a folder cannot be listed", "stays", 1, "before")],
+    "half_a_document": [Case("a text is refused", "stays", 1, "before")],
     "text_only_version": [Case("only a title changes", "stays", 1, "before")],
 }
 
@@ -42,6 +44,10 @@ def check(found: Iterator[tuple[Case, Outcome]]) -> int:
             broken.append((case, outcome.problems[:3]))
     assert not broken, broken[:5]
     return count
+
+
+def test_there_are_at_least_fifteen_mutants() -> None:
+    assert len(MUTANTS) >= 15
 
 
 def test_there_are_more_than_ten_thousand_faults() -> None:
