@@ -1,7 +1,7 @@
 """How the five stages are run: here as plain calls in three threads, in `flows.sync` as Prefect tasks."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -46,12 +46,23 @@ class DirectStages:
 
     def __init__(self) -> None:
         self._read, self._embed, self._write = (ThreadPoolExecutor(1, name) for name in ("read", "embed", "write"))
+        self._is_broken = False
 
     def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
         """Queue the window on all three lanes."""
         read = self._read.submit(_read, session, window)
-        paid = self._embed.submit(_pay, session, planner, read)
+        paid = self._embed.submit(self._pay, session, planner, read)
         return self._write.submit(_write, session, paid)
+
+    def _pay(self, session: Session, planner: Planner, read: "Future[Chunked]") -> Embedded:
+        """Nothing more is paid after a failure: what cannot be kept would be paid again."""
+        if self._is_broken:
+            raise CancelledError
+        try:
+            return _pay(session, planner, read)
+        except BaseException:
+            self._is_broken = True
+            raise
 
     def close(self) -> None:
         """Wait for what is running; drop the rest."""

@@ -104,3 +104,17 @@ def test_documents_that_cannot_be_read_stay_as_they_were() -> None:
     report = machine.run(source)
     assert (report.documents.quarantined, report.documents.listed) == (6, 6)
     assert divergence(machine, titled(START)) == []
+
+
+def test_a_clock_that_jumps_deletes_nothing_early_and_pays_nothing() -> None:
+    machine = Machine(MemoryStore())
+    machine.run(titled(START))
+    paid = len(machine.embedder.paid)
+    for jump in (86_400.0, -172_800.0, 86_400.0):
+        machine.clock += jump
+        machine.run(titled(START))
+    machine.run(titled(edited(c__1=None)))
+    machine.clock -= 3600
+    settle(machine, titled(START))
+    assert divergence(machine, titled(START)) == []
+    assert len(machine.embedder.paid) == paid
