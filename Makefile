@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench lock clean
+.PHONY: help install demo test check bench histories soak lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,12 @@ check: install ## linters, type checkers, import rules
 
 bench: install ## measure overhead, chunking and embedding; minutes
 	$(BIN)/python -m tests.benchmarks
+
+histories: install ## 100,000 random histories of faults; about an hour
+	HISTORIES=100000 $(BIN)/python -m pytest -n logical tests/faults/test_histories.py
+
+soak: install ## edits and runs for HOURS=6: memory, open files and state must stay flat
+	HOURS=$(or $(HOURS),6) $(BIN)/python -m tests.soak
 
 lock: ## renew requirements.lock from pyproject.toml
 	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }

@@ -1,0 +1,63 @@
+"""A small collection in a SQLite file, for processes that write to it at the same time."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from tasks.records import Hit, Payload, Point, PointId, Sentinel, Vector
+
+
+class SharedStore:
+    """Each call is a transaction of its own, like a request to a server."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+        self._connection.execute("PRAGMA synchronous = OFF")  # processes die here, no machine does
+        self._connection.execute("CREATE TABLE IF NOT EXISTS point (id TEXT PRIMARY KEY, vector BLOB, payload TEXT)")
+        self._connection.execute("CREATE TABLE IF NOT EXISTS mark (id INTEGER PRIMARY KEY, text TEXT)")
+
+    def ensure(self, dimension: int, /) -> None:
+        """Any dimension will do."""
+
+    def upsert(self, points: Sequence[Point], /) -> None:
+        rows = [(point.id, point.vector.astype("<f4").tobytes(), json.dumps(point.payload)) for point in points]
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.executemany("INSERT OR REPLACE INTO point VALUES (?, ?, ?)", rows)
+        self._connection.execute("COMMIT")
+
+    def delete(self, ids: Sequence[PointId], /) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.executemany("DELETE FROM point WHERE id = ?", [(point,) for point in ids])
+        self._connection.execute("COMMIT")
+
+    def present(self, ids: Sequence[PointId], /) -> set[PointId]:
+        held = {row[0] for row in self._connection.execute("SELECT id FROM point")}
+        return held & set(ids)
+
+    def scan(self) -> Iterator[tuple[PointId, Payload]]:
+        for point, payload in self._connection.execute("SELECT id, payload FROM point").fetchall():
+            yield point, json.loads(payload)
+
+    def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
+        rows = self._connection.execute("SELECT id, vector FROM point").fetchall()
+        return {point: np.frombuffer(vector, "<f4") for point, vector in rows if point in set(ids)}
+
+    def search(self, vector: Vector, limit: int, filters: Mapping[str, str], /) -> list[Hit]:
+        raise NotImplementedError("no test searches here")
+
+    def sentinel(self) -> Sentinel | None:
+        row = self._connection.execute("SELECT text FROM mark").fetchone()
+        return Sentinel(**json.loads(row[0])) if row else None
+
+    def mark(self, sentinel: Sentinel, /) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO mark VALUES (1, ?)", (json.dumps(asdict(sentinel)),))
+
+    def count(self) -> int:
+        return int(self._connection.execute("SELECT count(*) FROM point").fetchone()[0])
+
+    def close(self) -> None:
+        self._connection.close()
