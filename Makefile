@@ -36,7 +36,7 @@ check: install ## linters, type checkers, import rules
 bench: install ## measure overhead, chunking and embedding; minutes
 	$(BIN)/python -m tests.benchmarks
 
-histories: install ## 100,000 random histories of faults; about an hour
+histories: install ## 100,000 random histories of faults; half an hour
 	HISTORIES=100000 $(BIN)/python -m pytest -n logical tests/faults/test_histories.py
 
 soak: install ## edits and runs for HOURS=6: memory, open files and state must stay flat
