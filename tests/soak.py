@@ -27,7 +27,10 @@ def soak(hours: float, folder: Path) -> list[tuple[float, float, int, float]]:
     docs = folder / "docs"
     docs.mkdir()
     config = folder / "soak.yaml"
-    config.write_text(CONFIG.format(embedder="{kind: hashing, dimensions: 64}") + "deletions: {max_count: 1000}\n")
+    config.write_text(
+        CONFIG.format(embedder="{kind: hashing, dimensions: 64}")
+        + "deletions: {max_fraction: 1, max_weekly_fraction: 1}\n"
+    )
     for number in range(FILES):
         (docs / f"{number}.md").write_text(f"# Page {number}\n\nText of page {number}.\n")
     dice, me = random.Random(0), psutil.Process()

@@ -172,7 +172,8 @@ def translate(error: Exception, clock: Clock, key: str = "") -> HeadraceError:
 
     if isinstance(error, openai.APIConnectionError):
         said = f"OpenAI cannot be reached: {error}; check the network and embedder.base_url"
-        return OutageError(said, may_be_billed=_was_sent(error))
+        was_sent = _was_sent(error)
+        return OutageError(said, may_be_billed=was_sent, is_unreachable=not was_sent)
     if not isinstance(error, openai.APIStatusError):
         return MalformedError(f"the answer cannot be read ({type(error).__name__})")
     words = _words(error)

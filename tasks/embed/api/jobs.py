@@ -94,7 +94,9 @@ class Judge:
         """Another attempt, smaller requests, or the search for the text that is to blame."""
         match error:
             case OutageError():
-                return Settled(jobs=(self._again(job, error, ATTEMPTS, error.retry_after_seconds or 0.0),))
+                # Never reached at all: an address to be put right, not an outage to be waited for.
+                last = ServiceError(str(error)) if error.is_unreachable and not self._was_taken else error
+                return Settled(jobs=(self._again(job, last, ATTEMPTS, error.retry_after_seconds or 0.0),))
             case MalformedError():
                 return Settled(jobs=(self._again(job, ServiceError(f"{self._provider}: {error}"), MALFORMED_ATTEMPTS),))
             case TooLargeError() if job.hunt is None and not job.refused:

@@ -27,12 +27,23 @@ class RateLimitedError(HeadraceError):
 
 
 class OutageError(TransientError):
-    """No answer, or one that says that the server is not well; `may_be_billed` where the request did arrive."""
+    """No answer, or one that says that the server is not well.
 
-    def __init__(self, message: str, delay_seconds: float | None = None, *, may_be_billed: bool = False) -> None:
+    `may_be_billed`: the request did arrive. `is_unreachable`: there was not even a connection.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        delay_seconds: float | None = None,
+        *,
+        may_be_billed: bool = False,
+        is_unreachable: bool = False,
+    ) -> None:
         """`delay_seconds` is the server's wish."""
         super().__init__(message, delay_seconds)
         self.may_be_billed = may_be_billed
+        self.is_unreachable = is_unreachable
 
 
 class MalformedError(HeadraceError):

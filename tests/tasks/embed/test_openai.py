@@ -217,6 +217,12 @@ def test_an_outage_that_lasts_ends_as_a_transient_error(
     assert len(openai_server.requests) == 6
 
 
+def test_a_server_that_was_never_reached_ends_the_run_soon(make: Callable[..., OpenAIEmbedder], time: Time) -> None:
+    with pytest.raises(ServiceError, match=r"cannot be reached.*embedder\.base_url"):
+        embed(make(base_url="http://127.0.0.1:9/v1", dimensions=8), ["a"])
+    assert sum(time.slept) < 16
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_refused_key_or_model_is_a_setting_to_change(
     make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer, status: int
