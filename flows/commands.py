@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 from config.schema import SyncOptions, VerifyOptions
 from tasks.console.answer import Answer
@@ -123,7 +124,8 @@ def _sync_tracked(config: str, run: SyncOptions) -> Report:
     from tasks.sync.report import IncompleteRunError, report_from
 
     try:
-        return report_from(flow(str(Path(config).absolute()), run))
+        report = flow(str(Path(config).absolute()), run)
+        return report_from(cast(dict[str, Any], report))  # what a failed state holds is raised, never returned
     except IncompleteRunError as error:
         return error.report
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
+from prefect.states import Failed
 
 from config.read import read_pipeline
 from config.schema import SyncOptions
@@ -30,7 +32,7 @@ def _run_name() -> str:
 
 
 @flow(name="sync", flow_run_name=_run_name, persist_result=False)
-def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any]:  # noqa: B008 - frozen, shown in the form
+def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | State[Any]:  # noqa: B008 - frozen
     """Make the collection equal to the sources.
 
     Args:
@@ -47,7 +49,8 @@ def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any]:  
         report = synchronise(session, options, TrackedStages(), progress)
     progress.end(report)
     if report.exit_code:
-        raise IncompleteRunError(report)
+        error = IncompleteRunError(report)
+        return Failed(message=str(error), data=error)  # as if raised, without a traceback in the log
     return report.as_json()
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
 
 from config.read import read_pipeline
 from config.schema import VerifyOptions
@@ -19,7 +21,7 @@ from tasks.sync.verify import verify as verify_session
 
 
 @flow(name="verify", persist_result=False)
-def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, Any]:  # noqa: B008 - frozen, shown in the form
+def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, Any] | State[Any]:  # noqa: B008 - frozen
     """Read the collection back and compare it with the ledger.
 
     Args:
@@ -34,7 +36,8 @@ def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, A
     with open_session(pipeline) as session:
         done = verify_session(session, options, TrackedStages(), ArtifactProgress(pipeline.name))
     if not done.ok:
-        raise CollectionError(f"{pipeline.name}: the collection is not what the ledger says: {done.as_json()}")
+        error = CollectionError(f"{pipeline.name}: the collection is not what the ledger says: {done.as_json()}")
+        return Failed(message=str(error), data=error)
     return done.as_json()
 
 

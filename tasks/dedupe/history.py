@@ -12,6 +12,7 @@ from tasks.dedupe.quarantine import LONGEST_DELAY_SECONDS, Refusal
 from tasks.records import DocumentId
 
 RUNS_KEPT = 200
+MINUTE_SECONDS = 60.0
 WEEK_SECONDS = 7 * 86_400.0
 _SHOWN = ("document", "reason", "message", "attempts", "since", "next_try")
 
@@ -89,9 +90,12 @@ def counts(ledger: Ledger) -> dict[str, int]:
 
 
 def remember_departure(ledger: Ledger, documents: int, now: float) -> None:
-    """So many documents lost their content; what lies further back than the guard looks is forgotten."""
+    """So many documents lost their content; one row a minute, and none further back than the guard looks."""
+    minute = now - now % MINUTE_SECONDS
     with ledger.fenced("departure") as transaction:
-        transaction.execute("INSERT INTO departure (at, documents) VALUES (?, ?)", (now, documents))
+        known = transaction.execute("UPDATE departure SET documents = documents + ? WHERE at = ?", (documents, minute))
+        if not known.rowcount:
+            transaction.execute("INSERT INTO departure (at, documents) VALUES (?, ?)", (minute, documents))
         transaction.execute("DELETE FROM departure WHERE at < ?", (now - WEEK_SECONDS,))
 
 
