@@ -33,7 +33,7 @@ check: install ## linters, type checkers, import rules
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: install ## measure overhead, chunking and embedding; minutes
+bench: install ## the table of what must be fast, as ratios in one run; minutes
 	$(BIN)/python -m tests.benchmarks
 
 histories: install ## 100,000 random histories of faults; half an hour
