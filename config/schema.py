@@ -102,9 +102,19 @@ class SentenceTransformersEmbedder(_Section):
     kind: Literal["sentence-transformers"] = Field(description="A local model.")
     model: str = Field(default="sentence-transformers/all-MiniLM-L6-v2", description="Hub id or folder of the model.")
     revision: str | None = Field(default=None, description="Commit hash on the hub.")
-    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps; never part of the fingerprint.")
+    device: str = Field(
+        default="auto", description="auto, cpu, cuda (all of them), cuda:N or mps; never part of the fingerprint."
+    )
     dimensions: int | None = Field(
         default=None, gt=0, description="Shorten the vectors, where the model was trained for it."
+    )
+    runtime: Literal["auto", "openvino", "torch"] = Field(
+        default="auto", description="What computes. auto: the fastest one that makes the model's own vectors."
+    )
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
+        default="auto",
+        description="auto: bfloat16 where the processor has it, else float32; they share vectors. int8 is faster and"
+        " coarser: a vector space of its own.",
     )
     batch_tokens: int | None = Field(default=None, gt=0, description="Padded tokens per batch. Default: by device.")
 

@@ -22,6 +22,8 @@ def report_text(report: Mapping[str, Any]) -> str:
         lines.append(f"  seconds    {report['seconds']['total']:.2f} in all ({spent})")
     elif report["eta_seconds"] is not None:
         lines.append(f"  seconds    about {report['eta_seconds']:.0f} of embedding")
+    if report.get("runtime"):
+        lines.append(f"  model      {report['runtime']}")
     if "eta_seconds" in report:
         lines.append(f"  plan hash  {report['plan_hash']}")
     return "\n".join([*lines, *(f"  ! {note}" for note in report["notes"])])

@@ -15,6 +15,11 @@ class Embedder(Protocol):
         ...
 
     @property
+    def runtime(self) -> str:
+        """What a local model runs on, in words; empty before the first text, and where the model is somebody else's."""
+        ...
+
+    @property
     def usd_per_million_tokens(self) -> float:
         """0 for local models."""
         ...

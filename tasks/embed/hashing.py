@@ -17,6 +17,7 @@ class HashingEmbedder:
     """Texts that share words are near each other."""
 
     usd_per_million_tokens = 0.0
+    runtime = ""
 
     def __init__(self, config: schema.HashingEmbedder) -> None:
         """The dimension is the only setting."""

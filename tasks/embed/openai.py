@@ -53,6 +53,8 @@ _KEY = re.compile(r"\b(sk|pk|key)-[\w*-]{4,}")
 class OpenAIEmbedder:
     """Opening needs no key and no network: `plan` counts and prices with neither."""
 
+    runtime = ""
+
     def __init__(self, config: schema.OpenAIEmbedder, budget: str, clock: Clock | None = None) -> None:
         """ConfigError for a money limit without a price.
 

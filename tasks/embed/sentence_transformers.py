@@ -1,24 +1,23 @@
-"""A local model through sentence-transformers: tokenised once, batched by padded tokens."""
+"""A local model of sentence-transformers: batched by padded tokens, tokenised on the way, on the fastest runtime."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from config import schema
-from tasks.embed.batching import by_padded_tokens
-from tasks.embed.device import Device, choose_device, is_out_of_memory, release_memory
+from tasks.embed.local.batch_size import CPU_TOKENS, GPU_TOKENS, BatchSize
+from tasks.embed.local.choice import Chosen, LocalWeights, open_runtime
+from tasks.embed.local.conversion import RECIPE
+from tasks.embed.local.device import choose_devices
+from tasks.embed.local.lanes import Lanes
+from tasks.embed.local.runtime import padded, unit_rows
 from tasks.embed.models import LocalModel, local_model
 from tasks.embed.tokenizers import ModelTokenizer
 from tasks.embed.weights import find_folder, read_json, weights_hash
 from tasks.errors import ConfigError, ServiceError
 from tasks.records import EmbeddedBatch, Vector, Vectors, VectorSpace
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-    from tokenizers import Encoding
 
 
 class SentenceTransformersEmbedder:
@@ -42,11 +41,22 @@ class SentenceTransformersEmbedder:
         """Named by architecture and weights, so one model has one space, by hub id, by folder or by package."""
         return self._space
 
+    @property
+    def runtime(self) -> str:
+        """Library, precision and device, and why not a faster one; empty before the first text."""
+        if "_chosen" not in self.__dict__:
+            return ""
+        return "; not ".join([self._chosen.runtime.name, *self._chosen.passed_over])
+
     @cached_property
     def _tokenizer(self) -> ModelTokenizer:
         if not (self._folder / "tokenizer.json").exists():
             raise ConfigError(f"{self._folder} has no tokenizer.json; expected a model with a fast tokenizer")
         return ModelTokenizer(self._folder, self._known.document_prefix, _max_tokens(self._folder))
+
+    @cached_property
+    def _weights(self) -> LocalWeights:
+        return LocalWeights(self._folder, weights_hash(self._folder), self.tokenizer, self._padding)
 
     @cached_property
     def _space(self) -> VectorSpace:
@@ -57,7 +67,7 @@ class SentenceTransformersEmbedder:
         return VectorSpace(
             provider="sentence-transformers",
             model=str(read_json(self._folder, "config.json").get("architectures", ["unknown"])[0]),
-            revision=weights_hash(self._folder),
+            revision=self._weights.hash + (f"/{RECIPE}" if self._config.precision == "int8" else ""),
             dimension=wanted or own,
             max_tokens=_max_tokens(self._folder),
             document_prefix=self._known.document_prefix,
@@ -66,84 +76,74 @@ class SentenceTransformersEmbedder:
         )
 
     @cached_property
-    def device(self) -> Device:
+    def devices(self) -> tuple[str, ...]:
         """Where the model runs."""
-        return choose_device(self._config.device, self._config.batch_tokens)
+        return choose_devices(self._config.device)
+
+    @cached_property
+    def _chosen(self) -> Chosen:
+        return open_runtime(self._weights, self._config, self.devices)
+
+    @cached_property
+    def _lanes(self) -> Lanes:
+        """Kept from window to window: what was learnt about the size of a batch holds."""
+        is_cpu, wanted = self.devices == ("cpu",), self._config.batch_tokens
+        size = BatchSize(wanted or (CPU_TOKENS if is_cpu else GPU_TOKENS), grows=not wanted and not is_cpu)
+        return Lanes(self._chosen.runtime.lanes, size)
 
     def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
         """Halves the batches when the device runs out of memory, as often as it takes."""
-        encodings = self.tokenizer.loaded.encode_batch_fast([self._known.document_prefix + text for text in texts])
-        lengths = [len(encoding) for encoding in encodings]
-        self._refuse_too_long(lengths)
-        waiting = list(by_padded_tokens(lengths, self.device.batch_tokens))[::-1]
-        while waiting:
-            rows = waiting.pop()
-            vectors = self._try(self._forward, [encodings[row] for row in rows])
-            if vectors is not None:
+        if not texts:
+            return
+        batches = self._lanes.run(tokens, lambda rows: self._vectors([texts[row] for row in rows]))
+        bad: list[int] | None = None
+        try:
+            while True:
+                rows, vectors = batches.send(bad)
                 bad = [row for row, is_good in zip(rows, np.any(vectors, axis=1), strict=True) if not is_good]
-                waiting += [[row] for row in bad if len(rows) > 1]
                 yield _without(bad, rows, vectors)
-            elif len(rows) == 1:
-                raise ServiceError(
-                    f"{self.device.name} has too little memory for one text of {lengths[rows[0]]} tokens;"
-                    " lower chunking.max_tokens, or choose a smaller model"
-                )
-            else:
-                half = len(rows) // 2
-                waiting += [rows[half:], rows[:half]]
+                if len(rows) == 1:
+                    bad = None
+        except StopIteration:
+            return
+        except MemoryError as error:
+            raise ServiceError(
+                f"{', '.join(self.devices)} has too little memory for one text of up to {max(tokens)} tokens;"
+                " lower chunking.max_tokens, or choose a smaller model"
+            ) from error
+        finally:
+            batches.close()
 
     def embed_query(self, text: str, /) -> Vector:
         """Cut to what the model reads: a long query still finds something."""
         encoding = self.tokenizer.loaded.encode(self._known.query_prefix + text)
         encoding.truncate(self.space.max_tokens)
-        vector: Vector = self._forward([encoding])[0]
+        vectors = self._chosen.runtime.forward(padded([encoding], self._padding))
+        vector: Vector = unit_rows(vectors, self.space.dimension)[0]
         return vector
 
     def close(self) -> None:
         """Drop the weights; the next text loads them again."""
-        if "_model" in self.__dict__:
-            del self.__dict__["_model"]
-            release_memory(self.device)
+        if "_chosen" in self.__dict__:
+            self._chosen.runtime.close()
+            del self.__dict__["_chosen"]
+            self.__dict__.pop("_lanes", None)
 
     @cached_property
-    def _model(self) -> "SentenceTransformer":
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
+    def _padding(self) -> int:
+        """The id of the model's padding token; 0 where its tokenizer has none."""
+        named = read_json(self._folder, "tokenizer_config.json").get("pad_token")
+        token = named.get("content") if isinstance(named, dict) else named
+        return self.tokenizer.loaded.token_to_id(token) or 0 if token else 0
 
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers has no types here
-        model = SentenceTransformer(
-            str(self._folder),
-            device=self.device.name,
-            local_files_only=True,
-            trust_remote_code=False,
-            model_kwargs={"use_safetensors": True, "dtype": self.device.dtype},
-        )
-        return model.eval()
+    def _vectors(self, texts: Sequence[str]) -> Vectors:
+        """One batch; rows of unit length, or zero where there is no vector; shape (n, dimension)."""
+        encodings = self.tokenizer.loaded.encode_batch_fast([self._known.document_prefix + text for text in texts])
+        self._refuse_too_long(max(len(encoding) for encoding in encodings))
+        return unit_rows(self._chosen.runtime.forward(padded(encodings, self._padding)), self.space.dimension)
 
-    def _try(self, forward: "Callable[[Sequence[Encoding]], Vectors]", part: "Sequence[Encoding]") -> Vectors | None:
-        """None when the device ran out of memory."""
-        try:
-            return forward(part)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-        release_memory(self.device)
-        return None
-
-    def _forward(self, encodings: "Sequence[Encoding]") -> Vectors:
-        """One batch through the model; rows of unit length, or zero where there is no vector; shape (n, dimension)."""
-        import torch
-
-        with torch.inference_mode():
-            features = {name: array.to(self.device.name) for name, array in _padded(encodings).items()}
-            vectors = self._model(features)["sentence_embedding"].float()[:, : self.space.dimension]
-            unit: Vectors = torch.nn.functional.normalize(vectors, dim=1).cpu().numpy()
-        unit[~np.isfinite(unit).all(axis=1)] = 0.0
-        return unit
-
-    def _refuse_too_long(self, lengths: Sequence[int]) -> None:
+    def _refuse_too_long(self, longest: int) -> None:
         limit = self.space.max_tokens
-        longest = max(lengths, default=0)
         if longest > limit:
             raise ServiceError(
                 f"a text has {longest} tokens and the model reads {limit}; nothing is cut in silence, so the chunker"
@@ -157,21 +157,6 @@ def _without(bad: Sequence[int], rows: Sequence[int], vectors: Vectors) -> Embed
     why = "the model answers a vector that is zero or not finite"
     rejected = dict.fromkeys(rows, why) if bad and len(rows) == 1 else {}
     return EmbeddedBatch(tuple(rows[index] for index in good), vectors[good], rejected=rejected)
-
-
-def _padded(encodings: "Sequence[Encoding]") -> dict[str, Any]:
-    import torch
-
-    longest = max(len(encoding) for encoding in encodings)
-    ids = np.zeros((len(encodings), longest), dtype=np.int64)
-    mask = np.zeros_like(ids)
-    types = np.zeros_like(ids)
-    for row, encoding in enumerate(encodings):
-        ids[row, : len(encoding)] = encoding.ids
-        types[row, : len(encoding)] = encoding.type_ids
-        mask[row, : len(encoding)] = 1
-    arrays = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _own_prompts(folder: Path) -> LocalModel:

@@ -56,6 +56,7 @@ def synchronise(session: Session, options: SyncOptions, stages: Stages, progress
             report.notes.append(str(error))
             finish_run(session.ledger, report.run, report.outcome, report.as_json())
             raise
+        report.runtime = session.embedder.runtime
         report.chunks.total = counts(session.ledger)["live"]
         report.seconds.total = time.perf_counter() - started
         finish_run(session.ledger, report.run, report.outcome, report.as_json())

@@ -30,7 +30,7 @@ class Preview:
     def as_json(self) -> dict[str, Any]:
         """The shape that `plan --json` promises."""
         shape = self.report.as_json()
-        for name in ("run", "outcome", "seconds", "generation"):
+        for name in ("run", "outcome", "seconds", "generation", "runtime"):
             del shape[name]
         return {**shape, "eta_seconds": self.eta_seconds}
 

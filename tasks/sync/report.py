@@ -65,7 +65,10 @@ class Seconds:
 
 @dataclass
 class Report:
-    """One run. `notes` are sentences for a person: what was withheld or could not be listed, and what to do."""
+    """One run. `notes` are sentences for a person: what was withheld or could not be listed, and what to do.
+
+    `runtime` is what a local model ran on, and in which precision; empty where no text was embedded here.
+    """
 
     pipeline: str
     run: str = ""
@@ -77,6 +80,7 @@ class Report:
     cost_usd: float = 0.0
     seconds: Seconds = field(default_factory=Seconds)
     plan_hash: str = ""
+    runtime: str = ""
     notes: list[str] = field(default_factory=list[str])
     aside: Counter[str] = field(default_factory=Counter[str])
 

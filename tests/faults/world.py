@@ -220,6 +220,7 @@ class Letters:
 
     space = SPACE
     usd_per_million_tokens = 1.0
+    runtime = ""
 
     def __init__(self) -> None:
         self.paid: list[str] = []

@@ -1,0 +1,96 @@
+"""From torch to OpenVINO, once for each model: pooling and all that follows it included, whatever the architecture."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.embed.local.kept import Kept
+from tasks.embed.local.openvino_runtime import import_openvino
+from tasks.embed.local.runtime import Features
+from tasks.embed.local.torch_runtime import load_model
+from tasks.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+# Weights and activations as int8 integers, outliers smoothed into the weights first.
+SMOOTHING = 0.95
+RECIPE = "int8-1"  # names the vector space: raised when the same model would be made into other integers
+
+
+def converted(kept: Kept, folder: Path) -> Path:
+    """The folder of the model in float32."""
+    return kept.get("float32", lambda scratch: _save(_as_openvino(folder), scratch))
+
+
+def quantised(kept: Kept, folder: Path, calibration: list[Features]) -> Path:
+    """The folder of the model in int8; MissingExtraError without the library that makes it."""
+    return kept.get("int8", lambda scratch: _save(_quantised(_as_openvino(folder), calibration), scratch))
+
+
+def _save(model: Any, folder: Path) -> None:
+    """Weights are kept as they are: the default would round them to fp16."""
+    import_openvino().save_model(model, str(folder / "model.xml"), compress_to_fp16=False)
+
+
+def _as_openvino(folder: Path) -> Any:
+    """A torch model is traced with a small batch; both of its sizes stay open."""
+    import torch
+    from transformers.utils.logging import get_verbosity, set_verbosity
+
+    model = load_model(folder, "cpu", "float32")
+    names = _inputs(model)
+    example = {name: torch.ones(2, 8, dtype=torch.long) for name in names}
+    spoken = get_verbosity()
+    set_verbosity(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tracing warns of each shape that it takes for a constant
+            found = import_openvino().convert_model(_positional(model, names), example_input=tuple(example.values()))
+    finally:
+        set_verbosity(spoken)
+    for port, name in zip(found.inputs, names, strict=True):
+        port.get_tensor().set_names({name})
+    return found
+
+
+def _inputs(model: "SentenceTransformer") -> list[str]:
+    """What this model's tokenizer makes and its forward pass reads."""
+    known = ("input_ids", "attention_mask", "token_type_ids")
+    return [name for name in known if name in model.tokenizer.model_input_names]
+
+
+def _positional(model: "SentenceTransformer", names: list[str]) -> Any:
+    """Tracing hands over tensors by position; sentence-transformers wants them in a dictionary."""
+    import torch
+
+    class Positional(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *tensors: torch.Tensor) -> Any:
+            return self.model(dict(zip(names, tensors, strict=True)))["sentence_embedding"]
+
+    return Positional().eval()
+
+
+def _quantised(model: Any, calibration: list[Features]) -> Any:
+    import_openvino()
+    try:
+        import nncf
+        from nncf.quantization import advanced_parameters as advanced
+    except ImportError as error:
+        raise MissingExtraError("precision: int8", "int8") from error
+    inputs = {port.get_any_name() for port in model.inputs}
+    batches = [{name: batch[name] for name in batch if name in inputs} for batch in calibration]
+    return nncf.quantize(
+        model,
+        nncf.Dataset(batches),
+        model_type=nncf.ModelType.TRANSFORMER,
+        subset_size=len(batches),
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
+            smooth_quant_alphas=advanced.AdvancedSmoothQuantParameters(matmul=SMOOTHING),
+        ),
+    )

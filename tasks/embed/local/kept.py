@@ -1,0 +1,53 @@
+"""What is made once for a model and kept: its converted forms, and what a self-test compares with."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+FORM = 1  # raised when what is kept is made in another way
+MAKERS = ("openvino", "torch", "transformers", "sentence-transformers", "nncf")
+
+
+class Kept:
+    """A folder below the user's cache, named by the weights and by the versions of what works on them."""
+
+    def __init__(self, weights: str) -> None:
+        """`weights` is the hash of the weights."""
+        made_with = hashlib.sha256(f"{FORM} {[_version(name) for name in MAKERS]}".encode()).hexdigest()[:12]
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        self.folder = base / "headrace" / "models" / f"{weights}-{made_with}"
+
+    def get(self, name: str, make: Callable[[Path], None]) -> Path:
+        """The folder `name`; `make` fills it the first time. Of two processes that make it at once, one wins.
+
+        Raises OSError where the user's cache cannot be written.
+        """
+        found = self.folder / name
+        if found.exists():
+            return found
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        scratch = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=self.folder))
+        try:
+            make(scratch)
+            scratch.rename(found)
+        except OSError:
+            if not found.exists():
+                raise
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return found
+
+    def forget(self, name: str) -> None:
+        """What was kept under this name is damaged."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
