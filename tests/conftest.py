@@ -1,6 +1,7 @@
 """What many tests share: a pipeline in a folder of its own, and the command run in this process."""
 
 import json
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -73,14 +74,22 @@ class Pipeline:
         return {document: [text for _, text in sorted(chunks)] for document, chunks in found.items()}
 
 
+@pytest.fixture(scope="session")
+def user_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared by the processes of a test run: a model is converted once, and never taken from an earlier run."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "user-cache"
+
+
 @pytest.fixture(autouse=True)
-def _no_prefect_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _no_prefect_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, user_cache: Path) -> None:
     """Nothing outside the test decides whether a run is tracked, and no model is asked for on the network."""
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     monkeypatch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user-state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(user_cache))
 
 
 @pytest.fixture

@@ -42,8 +42,9 @@ class Kept:
         return found
 
     def forget(self, name: str) -> None:
-        """What was kept under this name is damaged."""
-        shutil.rmtree(self.folder / name, ignore_errors=True)
+        """What was kept under this name is damaged, so what it has proved is worth nothing."""
+        for path in [self.folder / name, *self.folder.glob("proof-*")]:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _version(name: str) -> str:

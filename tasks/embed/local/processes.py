@@ -29,7 +29,7 @@ class DeviceProcesses:
         for pool in self._pools * EACH:
             self._free.put(pool)
         self._devices = tuple(devices)
-        self.name = f"torch, {attention}, {precision}, {', '.join(devices)}"
+        self.name = ", ".join(["torch", attention or "padded", precision, *devices])
         self.lanes = EACH * len(self._pools)
 
     @property

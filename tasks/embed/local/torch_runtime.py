@@ -10,7 +10,7 @@ from tasks.records import Vectors
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-PADDED, FLASH = "sdpa", "flash_attention_2"
+PADDED, FLASH = "", "flash_attention_2"  # padded: in whatever way the library thinks best for the architecture
 
 
 class TorchRuntime:
@@ -84,16 +84,13 @@ def load_model(folder: Path, device: str, precision: str, attention: str = PADDE
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers has no types here
+    chosen = {"attn_implementation": attention} if attention else {}
     model = SentenceTransformer(
         str(folder),
         device=device,
         local_files_only=True,
         trust_remote_code=False,
-        model_kwargs={
-            "use_safetensors": True,
-            "dtype": getattr(torch, precision),
-            "attn_implementation": attention,
-        },
+        model_kwargs={"use_safetensors": True, "dtype": getattr(torch, precision), **chosen},
     )
     return model.eval()
 

@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +12,12 @@ from hypothesis import strategies as st
 
 from config.schema import SentenceTransformersEmbedder as Config
 from tasks.embed.batching import by_padded_tokens, by_sum
+from tasks.embed.local.choice import Chosen
+from tasks.embed.local.runtime import Features
 from tasks.embed.sentence_transformers import SentenceTransformersEmbedder
 from tasks.embed.weights import find_folder
 from tasks.errors import ConfigError, ServiceError
+from tasks.records import Vectors
 
 GOLDEN = Path(__file__).parents[2] / "data/golden/all-MiniLM-L6-v2.json"
 TOKENS = st.lists(st.integers(1, 300), max_size=200)
@@ -36,7 +38,7 @@ def embed(embedder: SentenceTransformersEmbedder, texts: Sequence[str]) -> np.nd
 
 @given(TOKENS, st.integers(1, 5000))
 def test_batches_stay_within_the_padded_budget(tokens: list[int], budget: int) -> None:
-    batches = list(by_padded_tokens(tokens, budget))
+    batches = list(by_padded_tokens(tokens, lambda: budget))
     assert sorted(row for batch in batches for row in batch) == list(range(len(tokens)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(tokens[row] for row in batch) <= budget
@@ -52,49 +54,61 @@ def test_requests_stay_within_both_limits(tokens: list[int], rows: int, total: i
 
 def test_sorting_by_tokens_leaves_hardly_any_padding() -> None:
     tokens = np.random.default_rng(1).integers(20, 256, size=2000).tolist()
-    padded = sum(len(batch) * max(tokens[row] for row in batch) for batch in by_padded_tokens(tokens, 4096))
+    padded = sum(len(batch) * max(tokens[row] for row in batch) for batch in by_padded_tokens(tokens, lambda: 4096))
     assert padded / sum(tokens) <= 1.03
 
 
 @pytest.mark.model
-def test_vectors_are_those_of_the_reference() -> None:
+@pytest.mark.parametrize("runtime", ["openvino", "torch"])
+def test_vectors_are_those_of_the_reference(runtime: str) -> None:
     golden = json.loads(GOLDEN.read_text())
-    found = embed(local(), golden["texts"])
+    embedder = local(runtime=runtime, precision="float32")
+    found = embed(embedder, golden["texts"])
+    assert embedder.runtime == f"{runtime}, float32, cpu"
     for vector, first in zip(found, golden["first_numbers"], strict=True):
         np.testing.assert_allclose(vector[: len(first)], first, atol=2e-5)
 
 
-@pytest.mark.model
-def test_running_out_of_memory_halves_the_batch_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
+class SmallDevice:
+    """A real runtime with memory for so many texts at once."""
 
-    embedder = local()
+    def __init__(self, embedder: SentenceTransformersEmbedder, most: int) -> None:
+        self._real = embedder._chosen.runtime
+        self._most = most
+        self.name, self.hardware, self.lanes = self._real.name, self._real.hardware, 1
+        self.sizes: list[int] = []
+        embedder.__dict__["_chosen"] = Chosen(self, ())
+
+    def forward(self, features: Features, /) -> Vectors:
+        self.sizes.append(len(features["input_ids"]))
+        if self.sizes[-1] > self._most:
+            raise MemoryError
+        return self._real.forward(features)
+
+    def close(self) -> None:
+        self._real.close()
+
+
+@pytest.mark.model
+def test_running_out_of_memory_halves_the_batch_and_loses_nothing() -> None:
     texts = [f"text number {number} of the batch" for number in range(24)]
-    expected = embed(embedder, texts)
-    sizes: list[int] = []
-    forward = embedder._forward
-
-    def small_device(encodings: Any) -> Any:
-        sizes.append(len(encodings))
-        if len(encodings) > 7:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(encodings)
-
-    monkeypatch.setattr(embedder, "_forward", small_device)
+    expected = embed(local(), texts)
+    embedder = local()
+    device = SmallDevice(embedder, 7)
     np.testing.assert_allclose(embed(embedder, texts), expected, atol=2e-5)
-    assert sizes == [24, 12, 6, 6, 12, 6, 6]
+    assert sorted(device.sizes) == [6, 6, 6, 6, 12, 12, 24]
+    device.sizes.clear()
+    embed(embedder, texts)
+    assert max(device.sizes) < 24  # what did not fit is not tried again
 
 
 @pytest.mark.model
-def test_a_text_that_never_fits_is_an_error_not_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_that_never_fits_is_an_error_not_a_loop() -> None:
     embedder = local()
-
-    def no_device(encodings: Any) -> Any:
-        raise MemoryError
-
-    monkeypatch.setattr(embedder, "_forward", no_device)
+    device = SmallDevice(embedder, 0)
     with pytest.raises(ServiceError, match="too little memory"):
         embed(embedder, ["a", "b"])
+    assert len(device.sizes) <= 3
 
 
 def test_a_text_over_the_limit_is_refused_not_cut() -> None:
@@ -140,7 +154,7 @@ def test_pickled_weights_are_not_accepted(tmp_path: Path) -> None:
 
 def test_a_device_that_is_not_there_is_named() -> None:
     with pytest.raises(ConfigError, match="'cuda:7'"):
-        _ = local(device="cuda:7").device
+        _ = local(device="cuda:7").devices
 
 
 def test_more_dimensions_than_the_model_has_are_refused() -> None:
