@@ -37,6 +37,8 @@ class OpenVinoRuntime:
             self._free.put(compiled.create_infer_request())
         self.hardware = str(core.get_property("CPU", "FULL_DEVICE_NAME"))
         self.name = f"openvino, {precision}, cpu"
+        # Its Python binding sets itself up in the first call, and two first calls at once wait for each other for ever.
+        self.forward({name: np.ones((1, 1), np.int64) for name in self._inputs})
 
     def forward(self, features: Features, /) -> Vectors:
         """Raise a RuntimeError or MemoryError when there is too little memory."""
