@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,11 +16,11 @@ import pytest
 
 from tests.conftest import CONFIG, Pipeline
 from tests.openai_server import Fault, OpenAIServer
+from tests.prefect_server import prefect_server
 
 pytestmark = pytest.mark.prefect
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 120
 
 
 def wait_for(what: Callable[[], Any], seconds: float) -> Any:
@@ -37,27 +36,8 @@ def wait_for(what: Callable[[], Any], seconds: float) -> Any:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     """The environment of a process that uses a server of its own."""
-    home = tmp_path_factory.mktemp("prefect")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ,
-        "PREFECT_HOME": str(home),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
-        "HEADRACE_HOME": str(ROOT),
-        "HF_HUB_OFFLINE": "1",
-    }
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with (
-        (home / "server.log").open("w") as log,
-        subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True) as process,
-    ):
-        wait_for(lambda: is_up(environment), START_SECONDS)
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as environment:
         yield environment
-        os.killpg(process.pid, signal.SIGTERM)
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +50,6 @@ def worker(server: Mapping[str, str]) -> Iterator[None]:
     ) as process:
         yield
         os.killpg(process.pid, signal.SIGTERM)
-
-
-def is_up(environment: Mapping[str, str]) -> bool:
-    try:
-        with urllib.request.urlopen(f"{environment['PREFECT_API_URL']}/health", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 def prefect(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

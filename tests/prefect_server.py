@@ -1,0 +1,58 @@
+"""A real Prefect server on a free loopback port, with a home of its own, stopped by its own process id."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 120
+
+
+@contextmanager
+def prefect_server(home: Path) -> Iterator[Mapping[str, str]]:
+    """The environment of a process that uses the server."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
+        "HEADRACE_HOME": str(ROOT),
+        "HF_HUB_OFFLINE": "1",
+    }
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with (
+        (home / "server.log").open("w") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True) as process,
+    ):
+        try:
+            _wait(environment["PREFECT_API_URL"])
+            yield environment
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+
+
+def _wait(url: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not _is_up(url):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no Prefect server at {url} after {START_SECONDS} s")
+        time.sleep(0.3)
+
+
+def _is_up(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
