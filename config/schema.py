@@ -113,8 +113,8 @@ class SentenceTransformersEmbedder(_Section):
     )
     precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
         default="auto",
-        description="auto: bfloat16 where the processor has it, else float32; they share vectors. int8 is faster and"
-        " coarser: a vector space of its own.",
+        description="auto: bfloat16 where the processor has it, else float32; they share vectors. int8 is coarser: a"
+        " vector space of its own, faster only where the processor has units for it (VNNI, AMX).",
     )
     batch_tokens: int | None = Field(default=None, gt=0, description="Padded tokens per batch. Default: by device.")
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import openvino
 
 # int8 weights and activations are in the model itself; the rest of it is computed in float32.
+INT8_UNITS = {"avx_vnni", "avx512_vnni", "amx_int8", "i8mm"}
 HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 
 
@@ -29,6 +30,8 @@ class OpenVinoRuntime:
             "INFERENCE_PRECISION_HINT": HINTS[precision],
             "CACHE_DIR": str(model / "compiled"),
         }
+        if precision == "int8" and not cpu_has_int8():
+            settings["LP_TRANSFORMS_MODE"] = "OFF"
         compiled = core.compile_model(str(model / "model.xml"), "CPU", settings)
         self._inputs = [port.get_any_name() for port in compiled.inputs]
         self.lanes = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
@@ -69,3 +72,12 @@ def cpu_has_bfloat16() -> bool:
     if importlib.util.find_spec("openvino") is None:
         return False
     return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def cpu_has_int8() -> bool:
+    """Whether the processor adds products of int8 without clipping them.
+
+    Older ones clip, which makes other vectors, and gain nothing: there the same integers are computed in float32.
+    """
+    path = Path("/proc/cpuinfo")
+    return path.exists() and not INT8_UNITS.isdisjoint(path.read_text().split())
