@@ -1,0 +1,102 @@
+"""A paid API on the loopback, 100 ms away: how much of what its limits allow is really used, and how much is refused.
+
+What a limit allows: the documented burst at once (10 s of the limit), then so much per second; and never more requests
+at once than `concurrency`. The yield is the time that this takes at least over the time that it took.
+"""
+
+import math
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from config.schema import OpenAIEmbedder as Config
+from tasks.embed.api.bucket import BURST_SECONDS
+from tasks.embed.openai import OpenAIEmbedder
+from tests.benchmarks.embedding_provider import Limits, Provider, running
+from tests.benchmarks.harness import Gate, Measurement
+
+GATE = Gate(0.95, 0.99)
+PRICE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`requests` of `texts` texts, each of `tokens` tokens; long texts are stand-ins, short ones have their length."""
+
+    name: str
+    limits: Limits
+    requests: int
+    texts: int
+    tokens: int
+    concurrency: int
+    is_told: bool = False  # by the provider's headers alone, not by the configuration
+
+
+CASES = (
+    Case("OpenAI tier 5, 10 M tokens/min", Limits(10_000, 10_000_000), 20, 2048, 139, 8),
+    Case("OpenAI tier 5, 10,000 requests/min", Limits(10_000, 10**10), 4000, 34, 8191, 32),
+    Case("60 M tokens/min", Limits(60_000, 60_000_000), 90, 2048, 139, 8),
+    Case("60 M tokens/min, told by headers only", Limits(60_000, 60_000_000), 90, 2048, 139, 8, True),
+    Case("8 requests at once", Limits(10**9, 10**12), 1200, 34, 8191, 8),
+)
+
+
+def measure() -> Iterator[Measurement]:
+    for case in CASES:
+        yield from _measured(case)
+
+
+def _measured(case: Case) -> Iterator[Measurement]:
+    with tempfile.TemporaryDirectory() as folder, running(case.limits) as provider:
+        embedder = _opened(case, provider, folder)
+        texts = [_text(number, case.tokens) for number in range(case.requests * case.texts)]
+        embedder.embed_query("1 warm")
+        before, busy, started = provider.tally(), _busy_seconds(), time.perf_counter()
+        rows = sum(len(batch.rows) for batch in embedder.embed(texts, [case.tokens] * len(texts)))
+        seconds, busy, seen = time.perf_counter() - started, _busy_seconds() - busy, provider.tally()
+        embedder.close()
+    assert rows == len(texts)
+    sent = seen.answered - before.answered
+    least = least_seconds(case, sent)
+    what = f"API at 100 ms, {case.name}: used of what is allowed"
+    yield Measurement(what, least / seconds, "", GATE, _detail(case, sent, seconds, busy))
+    share = (seen.refused - before.refused) / (seen.refused - before.refused + sent)
+    yield Measurement(f"API at 100 ms, {case.name}: requests refused", share, "", Gate(0.01, 0, is_ceiling=True))
+
+
+def least_seconds(case: Case, requests: int) -> float:
+    """Until the last answer, if nothing were lost between the limit and us."""
+    wanted = {"requests": requests, "tokens": requests * case.texts * case.tokens}
+    allowed = {"requests": case.limits.requests / 60, "tokens": case.limits.tokens / 60}
+    sent_at = max(max(0.0, wanted[kind] / allowed[kind] - BURST_SECONDS) for kind in wanted)
+    latency = case.limits.latency_seconds
+    return max(sent_at + latency, math.ceil(requests / case.concurrency) * latency)
+
+
+def _opened(case: Case, provider: Provider, folder: str) -> OpenAIEmbedder:
+    """As a user has it: limits from the account's page, and a budget that is watched."""
+    limits = (
+        {} if case.is_told else {"requests_per_minute": case.limits.requests, "tokens_per_minute": case.limits.tokens}
+    )
+    config = Config(
+        kind="openai", api_key="sk-bench", base_url=provider.url, concurrency=case.concurrency,
+        max_usd=1e9, max_usd_per_day=1e9, **limits,
+    )  # fmt: skip
+    return OpenAIEmbedder(config, f"sqlite:///{folder}/budget.db")
+
+
+def _text(number: int, tokens: int) -> str:
+    """No two alike; four characters a token where that is a short text."""
+    return f"{tokens} {number} ".ljust(4 * tokens if tokens < 1000 else 0, "x")
+
+
+def _detail(case: Case, requests: int, seconds: float, busy: float) -> str:
+    rate = requests * case.texts * case.tokens / seconds
+    return f"{rate / 1e6:.2f} M tokens/s, {requests / seconds:.0f} requests/s, {busy / seconds:.0%} of a core"
+
+
+def _busy_seconds() -> float:
+    use = resource.getrusage(resource.RUSAGE_SELF)
+    return use.ru_utime + use.ru_stime
