@@ -49,11 +49,15 @@ class Settled:
     jobs: tuple[Job, ...] = ()
 
 
-def batch_of(settled: Settled, billed_tokens: int, cost_usd: float) -> EmbeddedBatch | None:
-    """What the pipeline gets to see. None where there is nothing to see."""
-    if not (settled.rows or settled.rejected or billed_tokens):
+def batch_of(parts: Sequence[Settled], billed_tokens: int, cost_usd: float) -> EmbeddedBatch | None:
+    """What the pipeline gets to see of requests that landed together. None where there is nothing to see."""
+    found = [part for part in parts if part.rows]
+    rejected = {row: why for part in parts for row, why in part.rejected.items()}
+    if not (found or rejected or billed_tokens):
         return None
-    return EmbeddedBatch(settled.rows, settled.vectors, billed_tokens, cost_usd, settled.rejected)
+    rows = tuple(row for part in found for row in part.rows)
+    vectors: Vectors = np.concatenate([part.vectors for part in found]) if found else np.empty((0, 0), np.float32)
+    return EmbeddedBatch(rows, vectors, billed_tokens, cost_usd, rejected)
 
 
 class Judge:
