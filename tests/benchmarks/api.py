@@ -1,7 +1,8 @@
 """A paid API on the loopback, 100 ms away: how much of what its limits allow is really used, and how much is refused.
 
 What a limit allows: the documented burst at once (10 s of the limit), then so much per second; and never more requests
-at once than `concurrency`. The yield is the time that this takes at least over the time that it took.
+at once than `concurrency`. The yield is the time that this takes at least over the time that it took, each answer being
+committed to the embedding cache, as in a run.
 """
 
 import math
@@ -12,13 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from config.schema import OpenAIEmbedder as Config
+from tasks.dedupe.cache import EmbeddingCache
 from tasks.embed.api.bucket import BURST_SECONDS
 from tasks.embed.openai import OpenAIEmbedder
+from tasks.records import EmbeddingKey
 from tests.benchmarks.embedding_provider import Limits, Provider, running
 from tests.benchmarks.harness import Gate, Measurement
 
 GATE = Gate(0.95, 0.99)
-PRICE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,18 @@ class Case:
     tokens: int
     concurrency: int
     is_told: bool = False  # by the provider's headers alone, not by the configuration
+    has_gate: bool = True
 
 
 CASES = (
     Case("OpenAI tier 5, 10 M tokens/min", Limits(10_000, 10_000_000), 20, 2048, 139, 8),
-    Case("OpenAI tier 5, 10,000 requests/min", Limits(10_000, 10**10), 4000, 34, 8191, 32),
-    Case("60 M tokens/min", Limits(60_000, 60_000_000), 90, 2048, 139, 8),
-    Case("60 M tokens/min, told by headers only", Limits(60_000, 60_000_000), 90, 2048, 139, 8, True),
-    Case("8 requests at once", Limits(10**9, 10**12), 1200, 34, 8191, 8),
+    Case("30 M tokens/min", Limits(30_000, 30_000_000), 45, 2048, 139, 8),
+    Case("30 M tokens/min, told by headers only", Limits(30_000, 30_000_000), 45, 2048, 139, 8, is_told=True),
+    Case("OpenAI tier 1, 3,000 requests/min", Limits(3_000, 10**10), 1500, 34, 8191, 32),
+    # From here on the processor binds, which has the SDK's own work to do for each request, or the latency: no gate.
+    Case("OpenAI tier 5, 10,000 requests/min", Limits(10_000, 10**10), 3000, 34, 8191, 32, has_gate=False),
+    Case("8 small requests at once", Limits(10**9, 10**12), 400, 34, 8191, 8, has_gate=False),
+    Case("8 large requests at once", Limits(10**9, 10**12), 60, 2048, 139, 8, has_gate=False),
 )
 
 
@@ -51,19 +57,29 @@ def measure() -> Iterator[Measurement]:
 def _measured(case: Case) -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder, running(case.limits) as provider:
         embedder = _opened(case, provider, folder)
+        cache = EmbeddingCache(f"sqlite:///{folder}/cache.db")
         texts = [_text(number, case.tokens) for number in range(case.requests * case.texts)]
         embedder.embed_query("1 warm")
         before, busy, started = provider.tally(), _busy_seconds(), time.perf_counter()
-        rows = sum(len(batch.rows) for batch in embedder.embed(texts, [case.tokens] * len(texts)))
+        rows = 0
+        for batch in embedder.embed(texts, [case.tokens] * len(texts)):
+            rows += len(batch.rows)
+            cache.put([EmbeddingKey(str(row)) for row in batch.rows], batch.vectors, [case.tokens] * len(batch.rows))
         seconds, busy, seen = time.perf_counter() - started, _busy_seconds() - busy, provider.tally()
         embedder.close()
+        cache.close()
     assert rows == len(texts)
     sent = seen.answered - before.answered
-    least = least_seconds(case, sent)
-    what = f"API at 100 ms, {case.name}: used of what is allowed"
-    yield Measurement(what, least / seconds, "", GATE, _detail(case, sent, seconds, busy))
-    share = (seen.refused - before.refused) / (seen.refused - before.refused + sent)
-    yield Measurement(f"API at 100 ms, {case.name}: requests refused", share, "", Gate(0.01, 0, is_ceiling=True))
+    refused = seen.refused - before.refused
+    detail = f"{_detail(case, sent, seconds)}, {1000 * busy / sent:.1f} ms of processor a request"
+    yield Measurement(
+        f"API at 100 ms, {case.name}: used of what is allowed",
+        least_seconds(case, sent) / seconds,
+        gate=GATE if case.has_gate else None,
+        detail=detail,
+    )
+    share = refused / (refused + sent)
+    yield Measurement(f"API at 100 ms, {case.name}: requests refused", share, gate=Gate(0.01, is_ceiling=True))
 
 
 def least_seconds(case: Case, requests: int) -> float:
@@ -92,9 +108,9 @@ def _text(number: int, tokens: int) -> str:
     return f"{tokens} {number} ".ljust(4 * tokens if tokens < 1000 else 0, "x")
 
 
-def _detail(case: Case, requests: int, seconds: float, busy: float) -> str:
+def _detail(case: Case, requests: int, seconds: float) -> str:
     rate = requests * case.texts * case.tokens / seconds
-    return f"{rate / 1e6:.2f} M tokens/s, {requests / seconds:.0f} requests/s, {busy / seconds:.0%} of a core"
+    return f"{rate / 1e6:.2f} M tokens/s, {requests / seconds:.1f} requests/s"
 
 
 def _busy_seconds() -> float:
