@@ -44,8 +44,8 @@ CASES = (
     Case("OpenAI tier 1, 3,000 requests/min", Limits(3_000, 10**10), 1500, 34, 8191, 32),
     # From here on the processor binds, which has the SDK's own work to do for each request, or the latency: no gate.
     Case("OpenAI tier 5, 10,000 requests/min", Limits(10_000, 10**10), 3000, 34, 8191, 32, has_gate=False),
-    Case("8 small requests at once", Limits(10**9, 10**12), 400, 34, 8191, 8, has_gate=False),
-    Case("8 large requests at once", Limits(10**9, 10**12), 60, 2048, 139, 8, has_gate=False),
+    Case("no limit, 8 requests of 34 texts at once", Limits(10**9, 10**12), 400, 34, 8191, 8, has_gate=False),
+    Case("no limit, 8 requests of 2,048 texts at once", Limits(10**9, 10**12), 60, 2048, 139, 8, has_gate=False),
 )
 
 
@@ -71,15 +71,16 @@ def _measured(case: Case) -> Iterator[Measurement]:
     assert rows == len(texts)
     sent = seen.answered - before.answered
     refused = seen.refused - before.refused
-    detail = f"{_detail(case, sent, seconds)}, {1000 * busy / sent:.1f} ms of processor a request"
-    yield Measurement(
-        f"API at 100 ms, {case.name}: used of what is allowed",
-        least_seconds(case, sent) / seconds,
-        gate=GATE if case.has_gate else None,
-        detail=detail,
-    )
-    share = refused / (refused + sent)
-    yield Measurement(f"API at 100 ms, {case.name}: requests refused", share, gate=Gate(0.01, is_ceiling=True))
+    share = least_seconds(case, sent) / seconds
+    detail = f"{60 * sent * case.texts * case.tokens / seconds / 1e6:,.0f} M tokens/min"
+    detail += f", {1000 * busy / sent:.1f} ms of processor a request"
+    if case.has_gate:
+        yield Measurement(f"API at 100 ms, {case.name}: used of what is allowed", share, "", GATE, detail)
+    else:
+        detail += f"; {share:.2f} of what is allowed"
+        yield Measurement(f"API at 100 ms, {case.name}", 60 * sent / seconds, "requests/min", None, detail)
+    part = refused / (refused + sent)
+    yield Measurement(f"API at 100 ms, {case.name}: refused", part, "", Gate(0.01, is_ceiling=True))
 
 
 def least_seconds(case: Case, requests: int) -> float:
@@ -106,11 +107,6 @@ def _opened(case: Case, provider: Provider, folder: str) -> OpenAIEmbedder:
 def _text(number: int, tokens: int) -> str:
     """No two alike; four characters a token where that is a short text."""
     return f"{tokens} {number} ".ljust(4 * tokens if tokens < 1000 else 0, "x")
-
-
-def _detail(case: Case, requests: int, seconds: float) -> str:
-    rate = requests * case.texts * case.tokens / seconds
-    return f"{rate / 1e6:.2f} M tokens/s, {requests / seconds:.1f} requests/s"
 
 
 def _busy_seconds() -> float:
