@@ -6,10 +6,10 @@ BIN := .venv/bin
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench histories soak lock clean
+.PHONY: help install demo test check bench bench-full histories soak lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 install: $(STAMP) ## make .venv and install the locked dependencies
 
@@ -35,6 +35,10 @@ check: install ## linters, type checkers, import rules
 
 bench: install ## the table of what must be fast, as ratios in one run; minutes
 	$(BIN)/python -m tests.benchmarks
+
+bench-full: install ## the same, and other systems beside ours in their own environments; an hour
+	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.peers
 
 histories: install ## 100,000 random histories of faults; half an hour
 	HISTORIES=100000 $(BIN)/python -m pytest -n logical tests/faults/test_histories.py

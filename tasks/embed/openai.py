@@ -1,12 +1,9 @@
 """OpenAI's embeddings API, or a server that speaks its protocol, through the provider's SDK."""
 
-import base64
 import re
 from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from config import schema
 from tasks.embed.api.account import Account, Terms
@@ -24,6 +21,7 @@ from tasks.embed.api.outcomes import (
 from tasks.embed.backoff import Clock, asked_delay
 from tasks.embed.batching import by_sum
 from tasks.embed.models import ApiModel, limits, openai_model
+from tasks.embed.openai_answer import read_answer
 from tasks.embed.tokenizers import TiktokenTokenizer
 from tasks.errors import ConfigError, HeadraceError, ServiceError
 from tasks.records import EmbeddedBatch, Vector, VectorSpace
@@ -157,12 +155,13 @@ class OpenAIEmbedder:
     def _call(self, texts: list[str]) -> Answer:
         import openai
 
-        dimensions = openai.omit if self._model.fixed_dimension or not self._config.dimensions else self.space.dimension
+        body: dict[str, object] = {"model": self._config.model, "input": texts, "encoding_format": "base64"}
+        if self._config.dimensions and not self._model.fixed_dimension:
+            body["dimensions"] = self.space.dimension
         try:
-            raw = self._client.embeddings.with_raw_response.create(
-                model=self._config.model, input=texts, dimensions=dimensions, encoding_format="base64"
-            )
-            return _answer(raw.parse(), len(texts), _lower(raw.headers))
+            # Not `embeddings.create`: it walks through every text before sending, and through every vector after.
+            found = self._client.post("/embeddings", body=body, cast_to=openai.HttpxBinaryResponseContent)
+            return read_answer(found.content, len(texts), _lower(found.response.headers))
         except openai.OpenAIError as error:
             # Without its cause: the SDK's own error quotes the request, and the server's words may quote the key.
             raise translate(error, self._clock, self._client.api_key) from None
@@ -230,19 +229,3 @@ def _scrubbed(message: str, key: str) -> str:
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
-
-
-def _answer(found: Any, count: int, headers: Mapping[str, str]) -> Answer:
-    """In the order of the texts; MalformedError for an answer that does not fit the question."""
-    data = sorted(found.data or (), key=lambda item: item.index)
-    if [item.index for item in data] != list(range(count)):
-        raise MalformedError(f"{len(data)} vectors came for {count} texts")
-    vectors = [_decode(item.embedding) for item in data]
-    return Answer(vectors, found.usage.total_tokens if found.usage else None, headers)
-
-
-def _decode(embedding: Any) -> Vector:
-    """The SDK hands base64 through as it came; some servers send lists all the same."""
-    if isinstance(embedding, str):
-        return np.frombuffer(base64.b64decode(embedding), dtype="<f4")
-    return np.asarray(embedding, dtype=np.float32)

@@ -2,9 +2,9 @@
 
 import hashlib
 import uuid
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -60,6 +60,15 @@ class Ticket:
     usd: float
 
 
+@dataclass(frozen=True)
+class Bill:
+    """What came of a request: the tokens that it is billed for, and the headers of the answer."""
+
+    ticket: Ticket
+    tokens: int
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
 class Account:
     """Money is set aside before a request and settled after it, so no limit is ever passed, by all processes together.
 
@@ -87,40 +96,39 @@ class Account:
         """Whether the provider told them."""
         return bool(self._told)
 
-    def claim(self, tokens: int) -> Ticket | float:
-        """A ticket, or the seconds to wait before asking again. BudgetError where it would pass a money limit."""
-        usd = tokens * self._factor * self._terms.usd_per_million_tokens / 1e6
-        self._check_run(usd)
+    def claim(self, *tokens: int) -> list[Ticket] | float:
+        """Tickets for the first of these requests, as many as may go now; if none, the seconds to wait.
+
+        BudgetError where already the first would pass a money limit. All in one transaction, for each waits for a disk.
+        """
         now = self._now()
         with self._alone() as transaction:
-            buckets = {kind: self._bucket(transaction, kind, now) for kind in KINDS}
-            wanted = {"requests": 1, "tokens": tokens}
-            waits = [buckets[kind].wait(wanted[kind], now) for kind in KINDS]
-            wait = max(*waits, self._pause(transaction) - now)
-            if wait > 0:
-                return wait
-            ticket = Ticket(uuid.uuid4().hex, _day(now), tokens, usd)
-            self._check_day(transaction, ticket)
-            for kind in KINDS:
-                self._put(transaction, kind, buckets[kind].taken(wanted[kind], now))
-            row = (ticket.id, self._id, ticket.day, usd)
-            transaction.execute("INSERT INTO reservation (id, account, day, usd) VALUES (?, ?, ?, ?)", row)
-        self.spent_usd += usd
-        return ticket
+            state = _State(self._buckets(transaction, now), self._pause(transaction) - now)
+            state.usd_today = self._spent(transaction, _day(now)) if self._terms.max_usd_per_day is not None else 0.0
+            wait = self._grant(state, tokens, now)
+            if state.tickets:
+                self._put(transaction, state.buckets)
+                rows = [(ticket.id, self._id, ticket.day, ticket.usd) for ticket in state.tickets]
+                transaction.many("INSERT INTO reservation (id, account, day, usd) VALUES (?, ?, ?, ?)", rows)
+        self.spent_usd += state.usd
+        return state.tickets or wait
 
-    def settle(self, ticket: Ticket, billed_tokens: int, headers: Mapping[str, str] | None = None) -> float:
-        """What the request cost, in USD; learns the limits that the answer's headers name."""
-        usd = billed_tokens * self._terms.usd_per_million_tokens / 1e6
-        if billed_tokens and ticket.tokens:
-            self._factor = max(1.0, self._billed, billed_tokens / ticket.tokens)
-            self._billed = self._factor
-        self.spent_usd += usd - ticket.usd
+    def settle(self, *bills: Bill) -> float:
+        """What the requests cost, in USD; learns the limits that the answers' headers name."""
+        price = self._terms.usd_per_million_tokens / 1e6
+        usd: dict[str, float] = {}
+        for bill in bills:
+            if bill.tokens and bill.ticket.tokens:
+                self._factor = max(1.0, self._billed, bill.tokens / bill.ticket.tokens)
+                self._billed = self._factor
+            usd[bill.ticket.day] = usd.get(bill.ticket.day, 0.0) + bill.tokens * price
+        total = sum(usd.values())
+        self.spent_usd += total - sum(bill.ticket.usd for bill in bills)
         with self._alone() as transaction:
-            transaction.execute("DELETE FROM reservation WHERE id = ?", (ticket.id,))
-            if usd:
-                transaction.execute(_SPEND, (self._id, ticket.day, usd))
-            self._learn(transaction, headers or {})
-        return usd
+            transaction.many("DELETE FROM reservation WHERE id = ?", [(bill.ticket.id,) for bill in bills])
+            transaction.many(_SPEND, [(self._id, day, cost) for day, cost in usd.items() if cost])
+            self._learn(transaction, [bill.headers for bill in bills])
+        return total
 
     def pause(self, seconds: float) -> None:
         """Nobody sends anything for so long."""
@@ -156,52 +164,85 @@ class Account:
         own = self._terms.requests_per_minute if kind == "requests" else self._terms.tokens_per_minute
         return min((limit for limit in (own, told) if limit is not None), default=None)
 
-    def _bucket(self, transaction: Transaction, kind: str, now: float) -> Bucket:
-        sql = "SELECT per_minute, level, at FROM bucket WHERE account = ? AND kind = ?"
-        row = transaction.execute(sql, (self._id, kind)).first()
-        if row is None:
-            return Bucket.full(self._limit(kind, None), now)
-        if row[0] is not None:
-            self._told[kind] = float(row[0])
-        return Bucket(self._limit(kind, row[0]), float(row[1]), float(row[2]))
+    def _grant(self, state: "_State", tokens: Sequence[int], now: float) -> float:
+        """Add tickets to the state as long as they may go; the seconds until the next may, 0 after the last."""
+        try:
+            for count in tokens:
+                usd = count * self._factor * self._terms.usd_per_million_tokens / 1e6
+                self._check_run(usd, state)
+                wanted = {"requests": 1, "tokens": count}
+                wait = max(state.paused_seconds, *(state.buckets[kind].wait(wanted[kind], now) for kind in KINDS))
+                if wait > 0:
+                    return wait
+                self._check_day(usd, state, _day(now))
+                state.tickets.append(Ticket(uuid.uuid4().hex, _day(now), count, usd))
+                state.buckets = {kind: state.buckets[kind].taken(wanted[kind], now) for kind in KINDS}
+        except BudgetError:
+            if not state.tickets:
+                raise
+        return 0.0
 
-    def _put(self, transaction: Transaction, kind: str, bucket: Bucket) -> None:
-        if bucket.per_minute is not None:
-            row = (self._id, kind, self._told.get(kind), bucket.level, bucket.at)
-            transaction.execute(_PUT_BUCKET, row)
+    def _buckets(self, transaction: Transaction, now: float) -> dict[str, Bucket]:
+        found = {kind: Bucket.full(self._limit(kind, None), now) for kind in KINDS}
+        rows = transaction.execute("SELECT kind, per_minute, level, at FROM bucket WHERE account = ?", (self._id,))
+        for kind, per_minute, level, at in rows:
+            if per_minute is not None:
+                self._told[kind] = float(per_minute)
+            found[kind] = Bucket(self._limit(kind, per_minute), float(level), float(at))
+        return found
+
+    def _put(self, transaction: Transaction, buckets: Mapping[str, Bucket]) -> None:
+        known = [(kind, bucket) for kind, bucket in buckets.items() if bucket.per_minute is not None]
+        rows = [(self._id, kind, self._told.get(kind), bucket.level, bucket.at) for kind, bucket in known]
+        transaction.many(_PUT_BUCKET, rows)
 
     def _pause(self, transaction: Transaction) -> float:
         found = transaction.execute("SELECT until FROM pause WHERE account = ?", (self._id,)).scalar()
         return float(found or 0.0)
 
-    def _learn(self, transaction: Transaction, headers: Mapping[str, str]) -> None:
-        now = self._now()
-        for kind in KINDS:
-            limit, remaining = limit_of(headers, kind)
-            if limit is None:
-                continue
-            bucket = self._bucket(transaction, kind, now)
-            self._told[kind] = limit
-            self._put(transaction, kind, bucket.learned(self._limit(kind, limit), remaining, now))
+    def _spent(self, transaction: Transaction, day: str) -> float:
+        return float(transaction.execute(_SPENT, (self._id, day) * 2).scalar_one())
 
-    def _check_run(self, usd: float) -> None:
-        limit = self._terms.max_usd
-        if limit is not None and self.spent_usd + usd > limit:
-            raise BudgetError(
-                f"max_usd is {limit:g}: ${self.spent_usd:.6f} are spent, the next request costs ${usd:.6f}"
-            )
-
-    def _check_day(self, transaction: Transaction, ticket: Ticket) -> None:
-        limit = self._terms.max_usd_per_day
-        if limit is None:
+    def _learn(self, transaction: Transaction, answers: Sequence[Mapping[str, str]]) -> None:
+        said = [(kind, *limit_of(headers, kind)) for headers in answers for kind in KINDS]
+        if all(limit is None for _, limit, _ in said):
             return
-        where = (self._id, ticket.day)
-        spent = float(transaction.execute(_SPENT, (*where, *where)).scalar_one())
-        if spent + ticket.usd > limit:
+        now = self._now()
+        buckets = self._buckets(transaction, now)
+        for kind, limit, remaining in said:
+            if limit is not None:
+                self._told[kind] = limit
+                buckets[kind] = buckets[kind].learned(self._limit(kind, limit), remaining, now)
+        self._put(transaction, buckets)
+
+    def _check_run(self, usd: float, state: "_State") -> None:
+        limit = self._terms.max_usd
+        spent = self.spent_usd + state.usd
+        if limit is not None and spent + usd > limit:
+            raise BudgetError(f"max_usd is {limit:g}: ${spent:.6f} are spent, the next request costs ${usd:.6f}")
+
+    def _check_day(self, usd: float, state: "_State", day: str) -> None:
+        limit = self._terms.max_usd_per_day
+        spent = state.usd_today + state.usd
+        if limit is not None and spent + usd > limit:
             raise BudgetError(
-                f"max_usd_per_day is {limit:g}: ${spent:.6f} are spent on {ticket.day} (UTC) by all runs with this"
-                f" account, the next request costs ${ticket.usd:.6f}"
+                f"max_usd_per_day is {limit:g}: ${spent:.6f} are spent on {day} (UTC) by all runs with this"
+                f" account, the next request costs ${usd:.6f}"
             )
+
+
+@dataclass
+class _State:
+    """Of an account within one transaction; `usd_today` without the tickets given in it."""
+
+    buckets: dict[str, Bucket]
+    paused_seconds: float
+    usd_today: float = 0.0
+    tickets: list[Ticket] = field(default_factory=list[Ticket])
+
+    @property
+    def usd(self) -> float:
+        return sum(ticket.usd for ticket in self.tickets)
 
 
 def _day(now: float) -> str:

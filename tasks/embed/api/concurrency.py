@@ -64,6 +64,11 @@ class Throttle:
         self._free_at = self._grown_at = clock.now()
         self._served: deque[tuple[float, int]] = deque()
 
+    @property
+    def is_on(self) -> bool:
+        """Whether a limit was found."""
+        return self._rate is not None
+
     def wait(self) -> float:
         """Seconds until the next request may be sent."""
         return max(0.0, self._free_at - self._clock.now()) if self._rate else 0.0

@@ -2,9 +2,11 @@
 
 import heapq
 import itertools
+from collections import deque
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 
-from tasks.embed.api.account import Account, Ticket
+from tasks.embed.api.account import Account, Bill, Ticket
 from tasks.embed.api.concurrency import OPEN_SECONDS, Concurrency, RetryBudget, Throttle
 from tasks.embed.api.jobs import Job, Judge, Settled, batch_of
 from tasks.embed.api.lanes import Flight, Landed, Lanes
@@ -58,12 +60,8 @@ class Dispatcher:
 
     def _step(self, work: "_Work") -> EmbeddedBatch | None:
         try:
-            delay = self._launch(work)
-            landed = self._lanes.wait(delay)
-            if landed is None:
-                return None
-            work.flying -= 1
-            return self._land(work, landed)
+            landed = self._landed(work, self._launch(work))
+            return self._land(work, landed) if landed else None
         except Exception as error:  # what is on its way comes first
             work.stop(error)
             return None
@@ -71,18 +69,22 @@ class Dispatcher:
     def _launch(self, work: "_Work") -> float | None:
         """Send what may be sent; the seconds until more may be, None: when something has landed."""
         while (job := work.next_job) is not None and work.flying < self._concurrency.window:
-            delay = max(max(job.not_before, self._closed_until) - self._clock.now(), self._throttle.wait())
+            now = self._clock.now()
+            delay = max(max(job.not_before, self._closed_until) - now, self._throttle.wait())
             if delay > 0:
                 return delay
-            try:
-                claimed = self._account.claim(job.tokens(work.tokens))
-            except BudgetError:
-                if work.flying:  # what comes back may have cost less than was set aside for it
-                    return None
-                raise
-            if not isinstance(claimed, Ticket):
-                return claimed
-            self._send(work, work.pop(), claimed)
+            most = 1 if self._throttle.is_on else self._concurrency.window - work.flying
+            with work.taken(now, most) as jobs:
+                try:
+                    claimed = self._account.claim(*(job.tokens(work.tokens) for job in jobs))
+                except BudgetError:
+                    if work.flying:  # what comes back may have cost less than was set aside for it
+                        return None
+                    raise
+                if not isinstance(claimed, list):
+                    return claimed
+                for ticket in claimed:
+                    self._send(work, jobs.popleft(), ticket)
         return None
 
     def _send(self, work: "_Work", job: Job, ticket: Ticket) -> None:
@@ -92,34 +94,52 @@ class Dispatcher:
         work.flying += 1
         self._lanes.send(Flight(job, ticket, self._sent), job.texts(work.texts))
 
-    def _land(self, work: "_Work", landed: Landed) -> EmbeddedBatch | None:
-        flight, outcome = landed
+    def _landed(self, work: "_Work", delay: float | None) -> list[Landed]:
+        """The next to land, and with it those that landed while the last were written down: one disk write for all."""
+        found: list[Landed] = []
+        while (work.flying or not found) and (landed := self._lanes.wait(0.0 if found else delay)) is not None:
+            work.flying -= 1
+            found.append(landed)
+        return found
+
+    def _land(self, work: "_Work", landed: Sequence[Landed]) -> EmbeddedBatch | None:
         billed, cost = self._settle(work, landed)
+        parts: list[Settled] = []
+        for flight, outcome in landed:
+            try:
+                settled = self._outcome(flight, outcome)
+            except Exception as error:  # the others are paid too
+                work.stop(error)
+            else:
+                work.add(settled.jobs)
+                parts.append(settled)
+        return batch_of(parts, billed, cost)
+
+    def _outcome(self, flight: Flight, outcome: Answer | BaseException) -> Settled:
         match outcome:
             case Answer():
                 self._succeeded(flight.ticket.tokens)
-                settled = self._judge.answered(flight.job, outcome)
+                return self._judge.answered(flight.job, outcome)
             case RateLimitedError():
                 self._limited(flight, outcome)
-                settled = Settled(jobs=(flight.job,))
+                return Settled(jobs=(flight.job,))
             case HeadraceError():
                 settled = self._judge.failed(flight.job, outcome)
                 if isinstance(outcome, OutageError):
                     self._spare_the_server()
+                return settled
             case _:
                 raise outcome
-        work.add(settled.jobs)
-        return batch_of(settled, billed, cost)
 
-    def _settle(self, work: "_Work", landed: Landed) -> tuple[int, float]:
-        """Tokens and USD of the request; trouble with the books must not cost a paid answer."""
-        flight, outcome = landed
-        billed, headers = _billed(flight, outcome)
+    def _settle(self, work: "_Work", landed: Sequence[Landed]) -> tuple[int, float]:
+        """Tokens and USD of the requests; trouble with the books must not cost a paid answer."""
+        bills = [_bill(flight, outcome) for flight, outcome in landed]
+        billed = sum(bill.tokens for bill in bills)
         try:
-            return billed, self._account.settle(flight.ticket, billed, headers)
+            return billed, self._account.settle(*bills)
         except HeadraceError as error:
             work.stop(error)
-            return billed, flight.ticket.usd
+            return billed, sum(bill.ticket.usd for bill in bills)
 
     def _succeeded(self, tokens: int) -> None:
         self._concurrency.succeeded()
@@ -154,7 +174,7 @@ class Dispatcher:
             landed = self._lanes.wait(None)
             if landed is not None:
                 work.flying -= 1
-                self._settle(work, landed)
+                self._settle(work, [landed])
 
 
 class _Work:
@@ -178,8 +198,18 @@ class _Work:
         """The one that may be sent first; none after an error."""
         return self._waiting[0][2] if self._waiting and self.stopped_by is None else None
 
-    def pop(self) -> Job:
-        return heapq.heappop(self._waiting)[2]
+    @contextmanager
+    def taken(self, now: float, most: int) -> Generator[deque[Job], None, None]:
+        """The first that may be sent now; those that are left when the block ends come back to their places."""
+        entries: deque[tuple[float, int, Job]] = deque()
+        while self._waiting and len(entries) < most and self._waiting[0][0] <= now:
+            entries.append(heapq.heappop(self._waiting))
+        jobs = deque(job for _, _, job in entries)
+        try:
+            yield jobs
+        finally:
+            for entry in list(entries)[len(entries) - len(jobs) :]:
+                heapq.heappush(self._waiting, entry)
 
     def add(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
@@ -190,17 +220,18 @@ class _Work:
         self.stopped_by = self.stopped_by or error
 
 
-def _billed(flight: Flight, outcome: Answer | BaseException) -> tuple[int, dict[str, str]]:
-    """Tokens, as told or else as counted here, and the headers. An answer that was lost may have been billed."""
+def _bill(flight: Flight, outcome: Answer | BaseException) -> Bill:
+    """Tokens as told, or else as counted here. An answer that was lost may have been billed."""
+    counted = flight.ticket.tokens
     match outcome:
         case Answer():
             told = outcome.billed_tokens
-            return flight.ticket.tokens if told is None else told, dict(outcome.headers)
+            return Bill(flight.ticket, counted if told is None else told, outcome.headers)
         case RateLimitedError():
-            return 0, dict(outcome.headers)
+            return Bill(flight.ticket, 0, outcome.headers)
         case MalformedError():
-            return flight.ticket.tokens, {}
+            return Bill(flight.ticket, counted)
         case OutageError() if outcome.may_be_billed:
-            return flight.ticket.tokens, {}
+            return Bill(flight.ticket, counted)
         case _:
-            return 0, {}
+            return Bill(flight.ticket, 0)

@@ -41,22 +41,23 @@ class Job:
 
 @dataclass(frozen=True)
 class Settled:
-    """What came of a job: vectors by row, rows refused for good, and what is still to be sent."""
+    """What came of a job: rows with vectors of unit length, rows refused for good, and what is still to be sent."""
 
-    vectors: dict[int, Vector] = field(default_factory=dict[int, Vector])
+    rows: tuple[int, ...] = ()
+    vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
     rejected: dict[int, str] = field(default_factory=dict[int, str])
     jobs: tuple[Job, ...] = ()
 
 
-def batch_of(settled: Settled, billed_tokens: int, cost_usd: float) -> EmbeddedBatch | None:
-    """What the pipeline gets to see: rows of unit length. None where there is nothing to see."""
-    if not settled.vectors:
-        nothing = np.empty((0, 0), dtype=np.float32)
-        rejected = settled.rejected
-        return EmbeddedBatch((), nothing, billed_tokens, cost_usd, rejected) if rejected or billed_tokens else None
-    rows = np.stack([*settled.vectors.values()]).astype(np.float32)
-    unit: Vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return EmbeddedBatch(tuple(settled.vectors), unit, billed_tokens, cost_usd, settled.rejected)
+def batch_of(parts: Sequence[Settled], billed_tokens: int, cost_usd: float) -> EmbeddedBatch | None:
+    """What the pipeline gets to see of requests that landed together. None where there is nothing to see."""
+    found = [part for part in parts if part.rows]
+    rejected = {row: why for part in parts for row, why in part.rejected.items()}
+    if not (found or rejected or billed_tokens):
+        return None
+    rows = tuple(row for part in found for row in part.rows)
+    vectors: Vectors = np.concatenate([part.vectors for part in found]) if found else np.empty((0, 0), np.float32)
+    return EmbeddedBatch(rows, vectors, billed_tokens, cost_usd, rejected)
 
 
 class Judge:
@@ -75,20 +76,20 @@ class Judge:
         self._check_dimension(answer)
         if job.refused:
             return Settled(jobs=_hunting(Hunt(job.refused)))
-        vectors = {row: vector for row, vector in zip(job.rows, answer.vectors, strict=True) if _is_vector(vector)}
-        bad = tuple(row for row in job.rows if row not in vectors)
+        rows, vectors = _unit(job.rows, answer.vectors)
+        bad = tuple(sorted({*job.rows}.difference(rows)))
         rejected: dict[int, str] = {}
         jobs: tuple[Job, ...] = ()
         if job.is_second:
             rejected = dict.fromkeys(bad, f"{self._provider} answers a vector that is zero or not finite")
-        elif bad and not vectors and len(bad) > 1:
+        elif bad and not rows and len(bad) > 1:
             return self.failed(job, MalformedError(f"all {len(bad)} vectors are zero or not finite"))
         elif bad:
             jobs = (Job(bad, is_second=True),)
         if job.hunt:
             job.hunt.taken()
             jobs += _hunting(job.hunt)
-        return Settled(vectors, rejected, jobs)
+        return Settled(rows, vectors, rejected, jobs)
 
     def failed(self, job: Job, error: HeadraceError) -> Settled:
         """Another attempt, smaller requests, or the search for the text that is to blame."""
@@ -152,6 +153,13 @@ def _halved(job: Job, error: TooLargeError) -> Settled:
     return Settled(jobs=tuple(replace(job, rows=rows) for rows in halves))
 
 
-def _is_vector(vector: Vector) -> bool:
-    norm = float(np.linalg.norm(vector))
-    return bool(np.isfinite(norm) and norm > 0)
+def _unit(rows: tuple[int, ...], found: Sequence[Vector]) -> tuple[tuple[int, ...], Vectors]:
+    """Of unit length, without those that have no direction."""
+    vectors: Vectors = np.stack(found, dtype=np.float32)
+    norms = np.linalg.norm(vectors, axis=1)
+    good = np.isfinite(norms) & (norms > 0)
+    if not good.all():
+        rows = tuple(row for row, is_good in zip(rows, good, strict=True) if is_good)
+        vectors, norms = vectors[good], norms[good]
+    vectors /= norms[:, None]
+    return rows, vectors

@@ -98,10 +98,11 @@ class Sky:
         self._tokens_of = tokens_of
         self._flying: list[tuple[float, int, Landed]] = []
         self.at_once = 0
+        self.latency_spread = 0.6
 
     def send(self, flight: Flight, texts: list[str]) -> None:
         outcome = self._provider.answer(texts, self._tokens_of(texts))
-        lands_at = self._time.now + 0.2 + 0.6 * self._time.dice.random()
+        lands_at = self._time.now + 0.2 + self.latency_spread * self._time.dice.random()
         heapq.heappush(self._flying, (lands_at, flight.number, (flight, outcome)))
         self.at_once = max(self.at_once, len(self._flying))
 

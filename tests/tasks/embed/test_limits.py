@@ -1,6 +1,7 @@
 """Under every pressure of a provider: nothing lost, little refused or wasted, near the speed it allows."""
 
 import pytest
+from sqlalchemy import Engine, event
 
 from tasks.embed.api import dispatcher as dispatching
 from tasks.embed.api.account import Terms
@@ -112,13 +113,46 @@ def test_two_processes_share_a_bucket(tmp_path: object) -> None:
     second = trial(url, provider, time, Terms(requests_per_minute=600), requests=600)
     started = time.now
     runs = [made.dispatcher.run(made.batches, made.texts, made.tokens) for made in (first, second)]
-    left = 0
+    rows = 0
     while runs:
         for run in list(runs):
-            if next(run, None) is None:
+            batch = next(run, None)
+            if batch is None:
                 runs.remove(run)
             else:
-                left += 1
-    assert left == 1200
+                rows += len(batch.rows)
+    assert rows == 2 * 1200
     assert provider.limited == 0
     assert time.now - started >= (1200 - 100) / 600 * 60 - 1
+
+
+def test_requests_that_go_and_land_together_share_their_disk_writes(tmp_path: object) -> None:
+    time = Time()
+    made = trial(f"sqlite:///{tmp_path}/budget.db", Provider(time, 1e9, 1e12), time, Terms(), requests=160)
+    made.sky.latency_spread = 0.0
+    commits: list[str] = []
+
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement == "COMMIT":
+            commits.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        rows, _ = made.run()
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    check_nothing_lost(made, rows)
+    assert made.sky.at_once == 16
+    assert len(commits) <= 1 + 2 * 160 / 16, "for the tables, and for ten times sixteen requests before and after"
+
+
+def test_only_so_many_requests_are_on_their_way_as_were_allowed_until_their_answers_are_taken() -> None:
+    """What a kill may cost: an answer counts as on its way until whoever asked for it comes back for more."""
+    time = Time()
+    made = trial(MEMORY, Provider(time, 1e9, 1e12), time, Terms(), requests=100, most_at_once=4)
+    made.sky.latency_spread = 0.0
+    taken = 0
+    for batch in made.dispatcher.run(made.batches, made.texts, made.tokens):
+        assert sum(made.provider.paid.values()) - taken <= 2 * 4
+        taken += len(batch.rows)
+    assert taken == 200

@@ -11,7 +11,7 @@ import pytest
 
 from config.schema import OpenAIEmbedder as Config
 from tasks.database.database import Database
-from tasks.embed.api.account import Account, Terms, Ticket
+from tasks.embed.api.account import Account, Bill, Terms
 from tasks.embed.api.tables import BUDGET
 from tasks.embed.backoff import Clock
 from tasks.embed.openai import OpenAIEmbedder
@@ -57,15 +57,27 @@ def test_the_limit_of_a_day_holds_for_all_runs_and_ends_with_the_day(tmp_path: P
     terms = Terms(usd_per_million_tokens=1.0, max_usd_per_day=1.0)
     url = f"sqlite:///{tmp_path}/budget.db"
     first, second = (Account(url, names("key"), terms, time.clock) for _ in range(2))
-    ticket = first.claim(600_000)
-    assert isinstance(ticket, Ticket)
+    tickets = first.claim(600_000)
+    assert isinstance(tickets, list)
     with pytest.raises(BudgetError, match=r"max_usd_per_day is 1: \$0.600000 are spent on 2026-03-01 \(UTC\)"):
         second.claim(600_000)
-    first.settle(ticket, 300_000)
-    assert isinstance(second.claim(600_000), Ticket)
-    assert isinstance(Account(url, names("another key"), terms, time.clock).claim(600_000), Ticket)
+    first.settle(Bill(tickets[0], 300_000))
+    assert isinstance(second.claim(600_000), list)
+    assert isinstance(Account(url, names("another key"), terms, time.clock).claim(600_000), list)
     time.now += 3600
-    assert isinstance(second.claim(600_000), Ticket)
+    assert isinstance(second.claim(600_000), list)
+
+
+@pytest.mark.parametrize("limit", ["max_usd", "max_usd_per_day"])
+def test_of_requests_that_cost_too_much_together_the_first_may_go(limit: str) -> None:
+    account = Account("sqlite://", names("key"), Terms(usd_per_million_tokens=1.0, **{limit: 1.0}), Clock())
+    tickets = account.claim(400_000, 500_000, 200_000, 1)
+    assert isinstance(tickets, list)
+    assert [ticket.tokens for ticket in tickets] == [400_000, 500_000]
+    with pytest.raises(BudgetError, match=rf"{limit} is 1: \$0.900000 are spent.*costs \$0.200000"):
+        account.claim(200_000, 1)
+    assert account.settle(Bill(tickets[0], 100_000), Bill(tickets[1], 500_000)) == pytest.approx(0.6)
+    assert isinstance(account.claim(400_000), list)
 
 
 def test_what_a_killed_run_had_set_aside_counts_as_spent(tmp_path: Path) -> None:
@@ -101,8 +113,8 @@ def _greedy(url: str, processes: int) -> list[float]:
         "spent = 0.0\n"
         "try:\n"
         "    while True:\n"
-        "        ticket = account.claim(50_000)\n"
-        "        spent += account.settle(ticket, 49_000)\n"
+        "        [ticket] = account.claim(50_000)\n"
+        "        spent += account.settle(Bill(ticket, 49_000))\n"
         "except BudgetError:\n"
         "    print(spent)\n"
     )

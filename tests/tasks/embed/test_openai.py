@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from config.schema import OpenAIEmbedder as Config
+from tasks.embed.api.outcomes import MalformedError
 from tasks.embed.backoff import Clock, asked_delay, duration_seconds, jitter
 from tasks.embed.openai import OpenAIEmbedder
+from tasks.embed.openai_answer import read_answer
 from tasks.errors import BudgetError, ConfigError, ServiceError, TransientError
 from tests.openai_server import Fault, OpenAIServer, vector_of
 
@@ -97,6 +99,30 @@ def test_an_answer_that_does_not_fit_is_asked_for_once_more(
     openai_server.faults.append(Fault(bend=bend))
     assert len(embed(make(dimensions=8), ["a", "b"])) == 2
     assert len(openai_server.requests) == 2
+
+
+def test_floats_are_read_where_base64_was_asked_for() -> None:
+    content = b'{"data": [{"index": 1, "embedding": [0.5, 1]}, {"index": 0, "embedding": "AACAPwAAAEA="}]}'
+    answer = read_answer(content, 2, {})
+    assert [list(vector) for vector in answer.vectors] == [[1, 2], [0.5, 1]]
+    assert answer.billed_tokens is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<html>private</html>", "Invalid JSON"),
+        (b'{"error": "private"}', "0 vectors came for 1 texts"),
+        (b'{"data": [{"embedding": "AACAPw=="}]}', "data.0.index Field required"),
+        (b'{"data": [{"index": 0, "embedding": "private?"}]}', "data.0.embedding"),
+        (b'{"data": [{"index": 0, "embedding": "AAAA"}]}', "cannot be read"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_says_where_and_quotes_nothing(content: bytes, said: str) -> None:
+    with pytest.raises(MalformedError, match=said) as caught:
+        read_answer(content, 1, {})
+    assert "private" not in str(caught.value)
+    assert caught.value.__cause__ is None
 
 
 def test_a_provider_that_cannot_count_stops_the_run(
