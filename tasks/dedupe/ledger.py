@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CursorResult
-
+from tasks.database.connection import Rows
 from tasks.database.database import Database, Transaction
 from tasks.dedupe.identity import Bookkeeping
 from tasks.dedupe.quarantine import put_refusals
@@ -183,7 +182,7 @@ class Ledger:
         with self.database.read() as transaction:
             self._check(transaction.execute(_EPOCH), "this run stops")
 
-    def _check(self, found: CursorResult[Any], consequence: str) -> None:
+    def _check(self, found: Rows, consequence: str) -> None:
         newest = found.scalar()
         if self.epoch is None or newest != self.epoch:
             raise FencedError(f"another run took the lease (epoch {newest}, ours {self.epoch}); {consequence}")

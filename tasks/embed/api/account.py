@@ -158,7 +158,7 @@ class Account:
 
     def _bucket(self, transaction: Transaction, kind: str, now: float) -> Bucket:
         sql = "SELECT per_minute, level, at FROM bucket WHERE account = ? AND kind = ?"
-        row = transaction.execute(sql, (self._id, kind)).first()
+        row = transaction.execute(sql, (self._id, kind)).one_or_none()
         if row is None:
             return Bucket.full(self._limit(kind, None), now)
         if row[0] is not None:
@@ -196,7 +196,7 @@ class Account:
         if limit is None:
             return
         where = (self._id, ticket.day)
-        spent = float(transaction.execute(_SPENT, (*where, *where)).scalar_one())
+        spent = float(transaction.execute(_SPENT, (*where, *where)).scalar())
         if spent + ticket.usd > limit:
             raise BudgetError(
                 f"max_usd_per_day is {limit:g}: ${spent:.6f} are spent on {ticket.day} (UTC) by all runs with this"
