@@ -106,6 +106,9 @@ class Database:
         return ServerConnections(server_url(url), self.schema, self.name)
 
 
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
 def encode_json(value: Any) -> str:
     """Canonical: equal values give equal texts."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _CANONICAL.encode(value)
