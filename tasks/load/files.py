@@ -7,6 +7,7 @@ import time
 import unicodedata
 from collections.abc import Iterator, MutableSequence
 from io import FileIO
+from operator import attrgetter
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -57,7 +58,7 @@ class Files:
                 failed.append(self._failed(folder, error))
         refs, doubles = _unique(refs)
         failed += [FailedScope(ref.id, f"{ref.path}: two names differ in Unicode form only") for ref in doubles]
-        return Listing(self.name, tuple(sorted(refs, key=lambda ref: ref.path)), tuple(failed))
+        return Listing(self.name, tuple(sorted(refs, key=attrgetter("path"))), tuple(failed))
 
     def read(self, ref: DocumentRef, /) -> Document:
         """The bytes of one moment: a file that changes while it is read is read again, three times at most."""
@@ -89,13 +90,14 @@ class Files:
 
     def _in_folder(self, folder: str, folders: MutableSequence[str], now: int) -> Iterator[DocumentRef]:
         """Documents right in the folder; folders below it go on the list."""
+        takes, above = self._filter.takes, f"{folder}/" if folder else ""
         with os.scandir(self._root / folder if folder else self._root) as entries:
             for entry in entries:
-                path = f"{folder}/{entry.name}" if folder else entry.name
+                path = above + entry.name
                 if entry.is_dir(follow_symlinks=False):
                     if self._filter.enters(path):
                         folders.append(path)
-                elif self._filter.takes(path) and self._is_inside(entry):
+                elif takes(path) and self._is_inside(entry):
                     yield self._ref(path, entry.stat(), now)
 
     def _is_inside(self, entry: os.DirEntry[str]) -> bool:
@@ -162,6 +164,8 @@ class Files:
 
 def document_id(source: str, path: str) -> DocumentId:
     """Unicode NFC; bytes that are no UTF-8 become a stable escape."""
+    if path.isascii():
+        return DocumentId(f"{source}:{path}")
     readable = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return DocumentId(f"{source}:{unicodedata.normalize('NFC', readable)}")
 
@@ -180,6 +184,8 @@ def _outside(ref: DocumentRef) -> DocumentError:
 
 def _unique(refs: list[DocumentRef]) -> tuple[list[DocumentRef], list[DocumentRef]]:
     """Two files whose names only differ in Unicode form would be one document: neither is taken."""
+    if len({ref.id for ref in refs}) == len(refs):
+        return refs, []
     seen: dict[DocumentId, DocumentRef] = {}
     doubles: dict[DocumentId, DocumentRef] = {}
     for ref in refs:
