@@ -2,8 +2,6 @@
 
 import os
 import tomllib
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,9 @@ def is_healthy(url: str) -> bool:
     """Whether a server answers at `url` within 2 s."""
     if not url.startswith(("http://", "https://")):
         return False
+    import urllib.error
+    import urllib.request
+
     try:
         with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=HEALTH_SECONDS) as answer:  # noqa: S310 - checked above
             return bool(answer.status == 200)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, NewType
 
 import numpy as np
@@ -91,8 +92,14 @@ class VectorSpace:
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits; equal fingerprints may share cached vectors and a collection."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _fingerprint(self)
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(space: VectorSpace) -> str:
+    """Asked for with every document."""
+    text = json.dumps(asdict(space), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ needs a second for a window of 20,000 chunks, and 3 ms for one opaque object.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey, Payload, PointId
+from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey, Payload, PointId, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,8 @@ class Planned:
 class Embedded:
     """The window with every vector it needs in the cache; the counts are what this window paid for.
 
-    `rejected` texts have no vector: embedding key -> why.
+    `rejected` texts have no vector: embedding key -> why. `vectors` are those of the newest texts, up to a bound on
+    their size, so that writing need not read them back.
     """
 
     def __init__(self, planned: Planned) -> None:
@@ -122,6 +123,7 @@ class Embedded:
         self.cost_usd = 0.0
         self.embed_seconds = 0.0
         self.rejected: dict[EmbeddingKey, str] = {}
+        self.vectors: dict[EmbeddingKey, Vector] = {}
 
 
 class Written:

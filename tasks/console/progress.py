@@ -3,12 +3,12 @@
 import sys
 import time
 from types import TracebackType
-from typing import Self
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING, Self
 
 from tasks.sync.report import Report
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 LINE_SECONDS = 10.0
 
@@ -20,9 +20,8 @@ class TerminalProgress:
         """`label` names the pipeline."""
         self._label = label
         self._quiet = quiet
-        self._console = Console(stderr=True)
         self._bar: Progress | None = None
-        self._task = TaskID(0)
+        self._task: TaskID | None = None
         self._done = self._total = 0
         self._told = time.monotonic()
 
@@ -31,9 +30,14 @@ class TerminalProgress:
         self._total = documents
         if self._quiet or not documents:
             return
-        if self._console.is_terminal:
+        # Not at the top: it takes 50 ms, and most runs have nothing to show.
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        if console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar = Progress(*columns, console=console, transient=True)
             self._bar.start()
             self._task = self._bar.add_task(self._label, total=documents)
         else:
@@ -43,7 +47,7 @@ class TerminalProgress:
         """Move the bar, or say how far it is."""
         self._done += documents
         text = f"{report.chunks.embedded} chunks embedded, {report.chunks.reused} reused"
-        if self._bar:
+        if self._bar and self._task is not None:
             self._bar.update(self._task, completed=self._done, description=f"{self._label}: {text}")
         elif not self._quiet and time.monotonic() - self._told >= LINE_SECONDS:
             self._line(f"{self._label}: {self._done} of {self._total} documents, {text}")

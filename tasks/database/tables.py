@@ -1,27 +1,51 @@
-"""Bringing a database up to the tables that this version expects."""
+"""Tables as data, and bringing a database up to those that this version expects."""
 
-from sqlalchemy import Column, Connection, MetaData, Table, inspect
-from sqlalchemy.schema import CreateColumn
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-_CREATING = 7240321  # the advisory lock under which tables are made: PostgreSQL's IF NOT EXISTS is no protection
-
-
-def create_tables(connection: Connection, tables: MetaData, schema: str) -> None:
-    """Make what is missing: the schema, tables, and columns that an older version did not have."""
-    is_sqlite = connection.dialect.name == "sqlite"
-    if not is_sqlite:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CREATING})")
-        connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-    translated = connection.execution_options(schema_translate_map={None: None if is_sqlite else schema})
-    tables.create_all(translated)
-    inspector = inspect(connection)
-    for table in tables.sorted_tables:
-        held = {column["name"] for column in inspector.get_columns(table.name, None if is_sqlite else schema)}
-        for column in table.columns:
-            if column.name not in held:
-                connection.exec_driver_sql(_add_column(connection, table, column))
+from tasks.database.connection import Connection
 
 
-def _add_column(connection: Connection, table: Table, column: Column[object]) -> str:
-    """A new column is nullable or has a default on the server's side, so the rows that exist stay valid."""
-    return f"ALTER TABLE {table.name} ADD COLUMN {CreateColumn(column).compile(dialect=connection.dialect)}"
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`columns` and `indexes` are plain SQL that SQLite and PostgreSQL both understand, but for `BLOB`."""
+
+    name: str
+    columns: Mapping[str, str]  # "id": "VARCHAR NOT NULL"
+    key: tuple[str, ...] = ()
+    indexes: Mapping[str, str] = field(default_factory=dict[str, str])  # "by_name": "(name)"
+
+
+Tables = Sequence[Table]
+
+
+def is_current(connection: Connection, tables: Tables) -> bool:
+    """Whether every table has every column."""
+    return _expected(tables) <= connection.columns()
+
+
+def create_tables(connection: Connection, tables: Tables) -> None:
+    """Make what is missing: tables, indexes, and columns that an older version did not have."""
+    connection.prepare()
+    held = connection.columns()
+    for table in tables:
+        if not any(name == table.name for name, _ in held):
+            connection.execute(_create(connection, table), ())
+            for name, what in table.indexes.items():
+                connection.execute(f"CREATE INDEX {name} ON {table.name} {what}", ())
+            continue
+        for column, kind in table.columns.items():
+            if (table.name, column) not in held:
+                # A new column is nullable or has a default, so the rows that exist stay valid.
+                connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {column} {kind}", ())
+
+
+def _expected(tables: Tables) -> set[tuple[str, str]]:
+    return {(table.name, column) for table in tables for column in table.columns}
+
+
+def _create(connection: Connection, table: Table) -> str:
+    parts = [f"{column} {kind.replace('BLOB', connection.binary)}" for column, kind in table.columns.items()]
+    if table.key:
+        parts.append(f"PRIMARY KEY ({', '.join(table.key)})")
+    return f"CREATE TABLE {table.name} ({', '.join(parts)})"

@@ -26,4 +26,4 @@ def advisory_lock(database: Database, wait_seconds: float) -> Generator[bool, No
 
 
 def _try(session: Transaction, key: int) -> bool:
-    return bool(session.execute("SELECT pg_try_advisory_lock(?)", (key,)).scalar_one())
+    return bool(session.execute("SELECT pg_try_advisory_lock(?)", (key,)).scalar())

@@ -9,10 +9,9 @@ import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import CursorResult
-
+from tasks.database.connection import Rows
 from tasks.database.database import Database, Transaction
 from tasks.dedupe.identity import Bookkeeping
 from tasks.dedupe.quarantine import put_refusals
@@ -38,9 +37,11 @@ _SOIL_DOCUMENT = (
 _DOUBT_POINT = "UPDATE point SET state = 'PENDING' WHERE id = ? AND state = 'LIVE'"
 
 
-@dataclass(frozen=True, slots=True)
-class KnownDocument:
-    """`version` None: dirty, some of its points may be missing or too many."""
+class KnownDocument(NamedTuple):
+    """`version` None: dirty, some of its points may be missing or too many.
+
+    A tuple, for every run makes one of every document.
+    """
 
     version: str | None
     hint: str
@@ -78,7 +79,7 @@ class Ledger:
         """Everything known, in one pass."""
         with self.database.read() as transaction:
             rows = transaction.execute("SELECT id, version, hint, source, chunks FROM document")
-            return {DocumentId(row[0]): KnownDocument(*row[1:]) for row in rows}
+            return {DocumentId(row[0]): KnownDocument._make(row[1:]) for row in rows}
 
     def points(self, documents: Sequence[DocumentId]) -> dict[DocumentId, list[KnownPoint]]:
         """Points of the given documents in every state; documents without points are left out."""
@@ -183,7 +184,7 @@ class Ledger:
         with self.database.read() as transaction:
             self._check(transaction.execute(_EPOCH), "this run stops")
 
-    def _check(self, found: CursorResult[Any], consequence: str) -> None:
+    def _check(self, found: Rows, consequence: str) -> None:
         newest = found.scalar()
         if self.epoch is None or newest != self.epoch:
             raise FencedError(f"another run took the lease (epoch {newest}, ours {self.epoch}); {consequence}")

@@ -7,100 +7,74 @@ A point's state says what *may* be in the store:
     (absent) <------------------------------ proven absent after the grace time -----------------------------/
 """
 
-from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, String, Table
+from tasks.database.tables import Table
 
 PENDING, LIVE, DOOMED, GONE = "PENDING", "LIVE", "DOOMED", "GONE"
 
-LEDGER = MetaData()
-CACHE = MetaData()
+_NAME, _TEXT, _COUNT, _TIME = "VARCHAR NOT NULL", "VARCHAR", "INTEGER NOT NULL", "FLOAT"
 
-meta = Table(
-    "meta",
-    LEDGER,
-    Column("key", String, primary_key=True),
-    Column("value", String, nullable=False),
-)
+_META = Table("meta", {"key": _NAME, "value": _NAME}, ("key",))
 
 # One row. `clean` is 0 while a run holds the lease; `boot` names the boot of the machine it ran in.
-lease = Table(
+_LEASE = Table(
     "lease",
-    LEDGER,
-    Column("id", Integer, primary_key=True),
-    Column("epoch", Integer, nullable=False),
-    Column("boot", String, nullable=False),
-    Column("clean", Integer, nullable=False),
-    Column("holder", String),  # JSON: pid and host
-    Column("since", Float),
+    {
+        "id": _COUNT,
+        "epoch": _COUNT,
+        "boot": _NAME,
+        "clean": _COUNT,
+        "holder": _TEXT,  # JSON: pid and host
+        "since": _TIME,
+    },
+    ("id",),
 )
 
 # `version` NULL: dirty, neither the old nor the new version is certain.
-document = Table(
+_DOCUMENT = Table(
     "document",
-    LEDGER,
-    Column("id", String, primary_key=True),
-    Column("source", String, nullable=False),
-    Column("version", String),
-    Column("hint", String, nullable=False),
-    Column("chunks", Integer, nullable=False),
-    Column("tokens", Integer, nullable=False),
-    sqlite_with_rowid=False,
+    {"id": _NAME, "source": _NAME, "version": _TEXT, "hint": _NAME, "chunks": _COUNT, "tokens": _COUNT},
+    ("id",),
 )
 
-point = Table(
+_POINT = Table(
     "point",
-    LEDGER,
-    Column("id", String, primary_key=True),
-    Column("document", String, nullable=False),
-    Column("key", String, nullable=False),
-    Column("embedding", LargeBinary, nullable=False),
-    Column("state", String, nullable=False),
-    Column("gone_at", Float),
-    sqlite_with_rowid=False,
+    {"id": _NAME, "document": _NAME, "key": _NAME, "embedding": "BLOB NOT NULL", "state": _NAME, "gone_at": _TIME},
+    ("id",),
+    {"point_document": "(document)", "point_leaving": f"(state) WHERE state IN ('{DOOMED}', '{GONE}')"},
 )
-Index("point_document", point.c.document)
-_LEAVING = point.c.state.in_((DOOMED, GONE))
-Index("point_leaving", point.c.state, sqlite_where=_LEAVING, postgresql_where=_LEAVING)
 
-quarantine = Table(
+_QUARANTINE = Table(
     "quarantine",
-    LEDGER,
-    Column("document", String, primary_key=True),
-    Column("reason", String, nullable=False),
-    Column("message", String, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("since", Float, nullable=False),
-    Column("hint", String),  # of the document as it was refused, with the shape; empty or NULL promises nothing
-    Column("version", String),  # of the document as it was refused, where it could be read
-    Column("next_try", Float),  # NULL: not before the document or the shape changes
-    sqlite_with_rowid=False,
+    {
+        "document": _NAME,
+        "reason": _NAME,
+        "message": _NAME,
+        "attempts": _COUNT,
+        "since": f"{_TIME} NOT NULL",
+        "hint": _TEXT,  # of the document as it was refused, with the shape; empty or NULL promises nothing
+        "version": _TEXT,  # of the document as it was refused, where it could be read
+        "next_try": _TIME,  # NULL: not before the document or the shape changes
+    },
+    ("document",),
 )
 
 # Documents that left, for the guard's memory of seven days.
-departure = Table(
-    "departure",
-    LEDGER,
-    Column("at", Float, nullable=False),
-    Column("documents", Integer, nullable=False),
-)
-Index("departure_at", departure.c.at)
+_DEPARTURE = Table("departure", {"at": f"{_TIME} NOT NULL", "documents": _COUNT}, indexes={"departure_at": "(at)"})
 
-run = Table(
+_RUN = Table(
     "run",
-    LEDGER,
-    Column("id", String, primary_key=True),
-    Column("epoch", Integer, nullable=False),
-    Column("started_at", Float, nullable=False),
-    Column("finished_at", Float),
-    Column("outcome", String),
-    Column("report", String),
-    sqlite_with_rowid=False,
+    {
+        "id": _NAME,
+        "epoch": _COUNT,
+        "started_at": f"{_TIME} NOT NULL",
+        "finished_at": _TIME,
+        "outcome": _TEXT,
+        "report": _TEXT,
+    },
+    ("id",),
 )
 
-embedding = Table(
-    "embedding",
-    CACHE,
-    Column("key", LargeBinary, primary_key=True),
-    Column("vector", LargeBinary, nullable=False),  # float32, little endian
-    Column("tokens", Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
+LEDGER = (_META, _LEASE, _DOCUMENT, _POINT, _QUARANTINE, _DEPARTURE, _RUN)
+
+# The vector is float32, little endian.
+CACHE = (Table("embedding", {"key": "BLOB NOT NULL", "vector": "BLOB NOT NULL", "tokens": _COUNT}, ("key",)),)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tasks.dedupe.cache import EmbeddingCache
-from tasks.dedupe.identity import Identity, document_version, payloads
+from tasks.dedupe.identity import Identity, document_version, wanted_points
 from tasks.dedupe.ledger import KnownPoint, Ledger
 from tasks.dedupe.plan import Held, diff_points, trusted_hint
 from tasks.dedupe.tables import LIVE
@@ -18,6 +18,7 @@ class Planner:
     def __init__(self, identity: Identity, ledger: Ledger, cache: EmbeddingCache, before: Held) -> None:
         """`before` is what the ledger knew when the run began."""
         self._identity = identity
+        self._shape = identity.shape
         self._ledger = ledger
         self._cache = cache
         self._before = before
@@ -32,8 +33,9 @@ class Planner:
             for document, chunks in zip(documents, chunked.chunks, strict=True)
         ]
         plans = self._without_collapse([plan for plan in found if isinstance(plan, DocumentPlan)])
-        shape = self._identity.shape
-        failures = [replace(failure, hint=trusted_hint(shape, failure.hint)) for failure in chunked.loaded.failures]
+        failures = [
+            replace(failure, hint=trusted_hint(self._shape, failure.hint)) for failure in chunked.loaded.failures
+        ]
         failures += [failure for failure in found if isinstance(failure, Failure)]
         return Planned(chunked, plans, failures, self._unpaid(plans))
 
@@ -47,20 +49,20 @@ class Planner:
     ) -> DocumentPlan | Failure:
         """A Failure for a document that was refused as it is: nobody pays for it again."""
         ref = document.ref
-        version = document_version(self._identity.shape, document)
-        hint = trusted_hint(self._identity.shape, ref.hint)
+        version = document_version(self._shape, document)
+        hint = trusted_hint(self._shape, ref.hint)
         refusal = self._before.refusals.get(ref.id)
         if refusal is not None and refusal.version == version and not refusal.is_due:
             return Failure(ref.id, refusal.reason, refusal.message, hint, version)
-        wanted = payloads(self._identity, document, chunks)
+        wanted = wanted_points(self._identity, document, chunks)
         diff = diff_points(list(wanted), held)
         put = tuple(
             NewPoint(
                 id=point_id,
                 key=key,
-                embedding=EmbeddingKey(bytes.fromhex(wanted[key][0]["headrace"]["embedding"])),
-                tokens=wanted[key][1].tokens,
-                payload=wanted[key][0],
+                embedding=wanted[key].embedding,
+                tokens=wanted[key].chunk.tokens,
+                payload=wanted[key].payload,
             )
             for key, point_id in diff.put.items()
         )
@@ -87,6 +89,5 @@ class Planner:
             if plan.chunks and known is not None and known.version not in (None, plan.version) and known.chunks:
                 changed[plan.id] = str(known.version)
                 self._origins.setdefault(plan.version, set()).add(str(known.version))
-        return [
-            replace(plan, is_collapsed=plan.id in changed and len(self._origins[plan.version]) > 1) for plan in plans
-        ]
+        collapsed = {plan.id for plan in plans if plan.id in changed and len(self._origins[plan.version]) > 1}
+        return [replace(plan, is_collapsed=True) if plan.id in collapsed else plan for plan in plans]

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Generator, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -11,6 +12,17 @@ from tasks.records import EmbeddedBatch, Vector, Vectors, VectorSpace
 
 BATCH = 1024
 MAX_TOKENS = 8192
+MOST_WORDS = 100_000
+
+
+class _Codes(dict[str, int]):
+    """Most words of a collection are few."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= MOST_WORDS:
+            self.clear()
+        code = self[word] = zlib.crc32(word.encode())
+        return code
 
 
 class HashingEmbedder:
@@ -23,6 +35,7 @@ class HashingEmbedder:
         """The dimension is the only setting."""
         self.space = VectorSpace("hashing", "words", "1", config.dimensions, MAX_TOKENS)
         self.tokenizer = WordTokenizer(MAX_TOKENS)
+        self._codes = _Codes()
 
     def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
         """A thousand texts at a time."""
@@ -40,12 +53,13 @@ class HashingEmbedder:
 
     def _vectors(self, texts: Sequence[str]) -> Vectors:
         size = self.space.dimension
-        vectors = np.zeros((len(texts), size), dtype=np.float32)
-        for row, text in enumerate(texts):
-            words = WORD.findall(text.lower()) or [""]
-            codes = np.fromiter((zlib.crc32(word.encode()) for word in words), dtype=np.uint32, count=len(words))
-            signs = np.where(codes & 0x80000000, -1.0, 1.0)
-            vectors[row] = np.bincount(codes % size, signs, minlength=size)
+        words = [WORD.findall(text.lower()) or [""] for text in texts]
+        counts = [len(one) for one in words]
+        codes = np.fromiter(map(self._codes.__getitem__, chain.from_iterable(words)), np.uint32, sum(counts))
+        cells = np.repeat(np.arange(len(texts)) * size, counts) + codes % size
+        signs = np.where(codes & 0x80000000, -1.0, 1.0)
+        summed = np.bincount(cells, signs, minlength=len(texts) * size)
+        vectors = summed.reshape(len(texts), size).astype(np.float32)
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors[norms[:, 0] == 0, 0] = 1.0  # words that cancel each other out
         norms[norms == 0] = 1.0

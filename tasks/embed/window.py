@@ -4,10 +4,14 @@ import time
 from collections.abc import Generator
 from contextlib import closing
 
+import numpy as np
+
 from tasks.embed.base import Embedder, Fence, VectorCache
 from tasks.errors import FencedError
 from tasks.records import EmbeddedBatch
 from tasks.windows import Embedded, Planned
+
+MOST_KEPT_BYTES = 32 << 20  # of vectors in one window, for the stage that writes them
 
 Batches = Generator[EmbeddedBatch, None, None]
 
@@ -20,6 +24,7 @@ def embed_window(embedder: Embedder, cache: VectorCache, fence: Fence, planned: 
     """
     started = time.perf_counter()
     done = Embedded(planned)
+    kept_bytes = 0
     missing = cache.missing(planned.texts)
     keys = [key for key in planned.texts if key in missing]
     texts = [planned.texts[key][0] for key in keys]
@@ -27,7 +32,11 @@ def embed_window(embedder: Embedder, cache: VectorCache, fence: Fence, planned: 
     for batch in _until_overtaken(embedder.embed(texts, tokens), fence) if keys else ():
         counts = [tokens[row] for row in batch.rows]
         if batch.rows:
-            cache.put([keys[row] for row in batch.rows], batch.vectors, counts)
+            paid = [keys[row] for row in batch.rows]
+            cache.put(paid, batch.vectors, counts)
+            kept_bytes += batch.vectors.nbytes
+            if kept_bytes <= MOST_KEPT_BYTES:
+                done.vectors.update(zip(paid, batch.vectors.astype(np.float32, copy=False), strict=True))
         done.rejected.update((keys[row], why) for row, why in batch.rejected.items())
         done.texts += len(batch.rows)
         done.tokens += sum(counts)

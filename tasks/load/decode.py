@@ -52,7 +52,7 @@ def readable(name: str, text: str) -> str:
 def normalised(text: str) -> str:
     """Line feeds only, no NUL, no lone surrogate."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    return _SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def _refuse_binary(name: str, head: bytes) -> None:

@@ -6,12 +6,14 @@ import os
 import time
 import unicodedata
 from collections.abc import Iterator, MutableSequence
+from io import FileIO
+from operator import attrgetter
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from config import schema
 from tasks.errors import DocumentError, HeadraceError, ServiceError, TransientError
-from tasks.load.inside import is_relative, open_resolved
+from tasks.load.inside import is_relative, open_below, open_resolved
 from tasks.load.parse.open import parse
 from tasks.load.patterns import PathFilter
 from tasks.records import Document, DocumentId, DocumentRef, FailedScope, Listing
@@ -32,6 +34,7 @@ class Files:
         """Nothing is touched before the first listing."""
         path = config.path
         self._root = Path(unquote(urlsplit(path).path)) if path.startswith("file://") else Path(path)
+        self._folder = str(self._root)
         self._filter = PathFilter(config.include, config.exclude)
         self._max_bytes = config.max_bytes
         self._device: int | None = None
@@ -55,12 +58,12 @@ class Files:
                 failed.append(self._failed(folder, error))
         refs, doubles = _unique(refs)
         failed += [FailedScope(ref.id, f"{ref.path}: two names differ in Unicode form only") for ref in doubles]
-        return Listing(self.name, tuple(sorted(refs, key=lambda ref: ref.path)), tuple(failed))
+        return Listing(self.name, tuple(sorted(refs, key=attrgetter("path"))), tuple(failed))
 
     def read(self, ref: DocumentRef, /) -> Document:
         """The bytes of one moment: a file that changes while it is read is read again, three times at most."""
         try:
-            return parse(ref, self._bytes(self._path(ref)))
+            return parse(ref, self._bytes(ref))
         except OSError as error:
             raise self._translated(ref, error) from error
 
@@ -87,13 +90,14 @@ class Files:
 
     def _in_folder(self, folder: str, folders: MutableSequence[str], now: int) -> Iterator[DocumentRef]:
         """Documents right in the folder; folders below it go on the list."""
+        takes, above = self._filter.takes, f"{folder}/" if folder else ""
         with os.scandir(self._root / folder if folder else self._root) as entries:
             for entry in entries:
-                path = f"{folder}/{entry.name}" if folder else entry.name
+                path = above + entry.name
                 if entry.is_dir(follow_symlinks=False):
                     if self._filter.enters(path):
                         folders.append(path)
-                elif self._filter.takes(path) and self._is_inside(entry):
+                elif takes(path) and self._is_inside(entry):
                     yield self._ref(path, entry.stat(), now)
 
     def _is_inside(self, entry: os.DirEntry[str]) -> bool:
@@ -119,20 +123,30 @@ class Files:
         """Where the document is, links resolved; DocumentError for a path that leads out of the root."""
         if self._root.is_file():
             return self._root.resolve()
-        if not is_relative(ref.path):
-            raise _outside(ref)
         root = self._root.resolve()
         path = Path(os.path.realpath(root / ref.path))
         if not path.is_relative_to(root):
             raise _outside(ref)
         return path
 
-    def _bytes(self, path: Path) -> bytes:
+    def _open(self, ref: DocumentRef) -> FileIO:
+        """Most paths hold no link: they are opened as they are, and only the others are resolved first."""
+        if not is_relative(ref.path):
+            raise _outside(ref)
+        try:
+            return open_below(self._folder, ref.path)
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                raise
+        return open_resolved(self._path(ref))
+
+    def _bytes(self, ref: DocumentRef) -> bytes:
+        path = self._root / ref.path
         for _ in range(3):
-            with open_resolved(path) as file:
+            with self._open(ref) as file:
                 before = os.fstat(file.fileno())
                 self._check_size(path, before.st_size)
-                content = file.read(self._max_bytes + 1)
+                content = _content(file, before.st_size)
                 self._check_size(path, len(content))
                 after = os.fstat(file.fileno())
             stamps = {(stat.st_size, stat.st_mtime_ns) for stat in (before, after)}
@@ -150,8 +164,18 @@ class Files:
 
 def document_id(source: str, path: str) -> DocumentId:
     """Unicode NFC; bytes that are no UTF-8 become a stable escape."""
+    if path.isascii():
+        return DocumentId(f"{source}:{path}")
     readable = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return DocumentId(f"{source}:{unicodedata.normalize('NFC', readable)}")
+
+
+def _content(file: FileIO, size: int) -> bytes:
+    """To the end, but no more than one byte above the size it should have."""
+    content = file.read(size + 1) or b""
+    while len(content) < size and (more := file.read(size + 1 - len(content))):
+        content += more
+    return content
 
 
 def _outside(ref: DocumentRef) -> DocumentError:
@@ -160,6 +184,8 @@ def _outside(ref: DocumentRef) -> DocumentError:
 
 def _unique(refs: list[DocumentRef]) -> tuple[list[DocumentRef], list[DocumentRef]]:
     """Two files whose names only differ in Unicode form would be one document: neither is taken."""
+    if len({ref.id for ref in refs}) == len(refs):
+        return refs, []
     seen: dict[DocumentId, DocumentRef] = {}
     doubles: dict[DocumentId, DocumentRef] = {}
     for ref in refs:

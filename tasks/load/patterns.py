@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
+_ENDING = re.compile(r"\*\*/\*([^*?/]+)")  # most patterns are like **/*.md, and every path of a source is held to them
 SKIPPED_FOLDERS = {"node_modules", "__pycache__"}
 
 
@@ -14,7 +15,7 @@ class PathFilter:
     """
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
-        """One compiled expression for each list, however many patterns it has."""
+        """One look at the ending and one expression for each list, however many patterns it has."""
         self.includes = _matcher(include)
         self.excludes = _matcher(exclude)
         self._prunes = _matcher([pattern.removesuffix("/**") for pattern in exclude if pattern.endswith("/**")])
@@ -39,10 +40,12 @@ class PathFilter:
 
 
 def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
-    if not patterns:
-        return lambda _path: False
-    expression = re.compile("|".join(f"(?:{_expression(pattern)})" for pattern in patterns), re.DOTALL)
-    return lambda path: expression.fullmatch(path) is not None
+    endings = tuple(found.group(1) for pattern in patterns if (found := _ENDING.fullmatch(pattern)))
+    others = [pattern for pattern in patterns if not _ENDING.fullmatch(pattern)]
+    if not others:
+        return lambda path: path.endswith(endings)
+    expression = re.compile("|".join(f"(?:{_expression(pattern)})" for pattern in others), re.DOTALL)
+    return lambda path: path.endswith(endings) or expression.fullmatch(path) is not None
 
 
 def _expression(pattern: str) -> str:

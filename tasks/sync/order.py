@@ -102,6 +102,7 @@ def _windows(session: Session, stages: Stages, found: Survey) -> Iterator[Writte
 def _finished(window: Pending, pace: Pace) -> Written:
     written = window.result()
     embedded = written.embedded
-    read = embedded.planned.load_seconds + embedded.planned.chunk_seconds
-    pace.finished(embedded.planned.documents, max(read, embedded.embed_seconds, written.upsert_seconds))
+    planned = embedded.planned
+    slowest = max(planned.load_seconds + planned.chunk_seconds, embedded.embed_seconds, written.upsert_seconds)
+    pace.finished(planned.documents, slowest, embedded.texts, sum(len(plan.put) for plan in planned.plans))
     return written

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from config.schema import Pipeline
 from tasks.chunk.base import Chunker
 from tasks.chunk.open import open_chunker
-from tasks.database.engine import parse_url, sqlite_path
+from tasks.database.address import IN_MEMORY, sqlite_path
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import Identity
 from tasks.dedupe.ledger import Ledger
@@ -19,7 +19,6 @@ from tasks.load.open import open_source
 from tasks.upsert.base import VectorStore
 from tasks.upsert.open import open_store
 
-IN_MEMORY = "sqlite://"
 GRACE_SECONDS = 900.0  # longer than any request of a dead process can still be on its way to the store
 
 
@@ -68,5 +67,5 @@ def open_session(pipeline: Pipeline, *, read_only: bool = False) -> Generator[Se
 
 
 def _existing(url: str) -> str:
-    path = sqlite_path(parse_url(url))
+    path = sqlite_path(url)
     return url if path is None or path.exists() else IN_MEMORY

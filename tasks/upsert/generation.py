@@ -4,6 +4,7 @@
     <path>/<collection>/lock                           held by the process that has the collection open
     <path>/<collection>/generation-000001/shard/       the engine's files, and nothing of ours
     <path>/<collection>/generation-000001/sentinel.json
+    <path>/<collection>/generation-000001/records.json  how many records there are, while nobody has it open
 
 A later generation can be built beside the live one and switched to. The pointer is a small text file rather than a
 symbolic link, because archives, network drives and copying tools keep every file but not every link. The sentinel lies

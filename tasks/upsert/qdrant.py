@@ -19,6 +19,7 @@ from tasks.upsert.lock import FolderLock
 from tasks.upsert.qdrant_errors import is_foreign, translate
 from tasks.upsert.qdrant_filter import as_filter
 from tasks.upsert.qdrant_shard import as_engine_points, create_shard, stored_dimension
+from tasks.upsert.record_count import RecordCount
 from tasks.upsert.vectors import as_vector, checked_rows
 
 if TYPE_CHECKING:
@@ -149,10 +150,13 @@ class QdrantStore:
             self._generations.mark(sentinel)
 
     def count(self) -> int:
-        """0 where the collection is missing."""
+        """0 where the collection is missing; a collection that was closed in order is not opened for it."""
         with self._translated():
             if not self._exists():
                 return 0
+            noted = RecordCount(self._live()).read() if self._shard is None else None
+            if noted is not None:
+                return noted
             import qdrant_edge as engine
 
             return self._opened().count(engine.CountRequest())
@@ -193,6 +197,7 @@ class QdrantStore:
 
             self._lock.acquire(self._wait_seconds)
             try:
+                RecordCount(self._live()).forget()
                 self._shard = engine.EdgeShard.load(str(self._live() / "shard"))
             except BaseException:
                 self._lock.release()
@@ -206,13 +211,17 @@ class QdrantStore:
 
     def _shut(self, shard: "engine.EdgeShard") -> None:
         """Deleted vectors keep their place until they are a fifth of all; then `optimize` writes the others anew."""
+        import qdrant_edge as engine
+
         try:
             if self._is_changed:
                 if self._free_bytes() > RESERVE_BYTES + _disk_usage(self._live()):
                     shard.optimize()
                 shard.flush()  # `close` would do it too, but keeps a failure to itself
+            records = shard.count(engine.CountRequest())
         finally:
             shard.close()
+        RecordCount(self._live()).write(records)
 
     def _require_space(self, needed_bytes: int) -> None:
         """The engine writes to mapped sparse files: where the disk is full, the kernel kills the process (SIGBUS)."""

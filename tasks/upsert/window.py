@@ -1,10 +1,10 @@
 """Writes one window: intent, upsert, acknowledgement, flip."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tasks.errors import TransientError
-from tasks.records import EmbeddingKey, Point
+from tasks.records import EmbeddingKey, Point, Vector
 from tasks.upsert.base import VectorSource, VectorStore, WriteAheadLedger
 from tasks.windows import DocumentPlan, Embedded, Failure, NewPoint, Written
 
@@ -18,10 +18,25 @@ def write_window(store: VectorStore, ledger: WriteAheadLedger, cache: VectorSour
     failures = [*embedded.planned.failures, *refused]
     without = {failure.id for failure in refused}
     plans = [plan for plan in embedded.planned.plans if plan.id not in without]
-    write_plans(store, ledger, cache, [plan for plan in plans if not plan.loses_content])
+    in_hand = _InHand(embedded.vectors, cache)
+    write_plans(store, ledger, in_hand, [plan for plan in plans if not plan.loses_content])
     if failures:
         ledger.set_aside(failures)
     return Written(embedded, plans, failures, time.perf_counter() - started)
+
+
+class _InHand:
+    """Vectors that were paid for a moment ago, and the cache for all others."""
+
+    def __init__(self, fresh: Mapping[EmbeddingKey, Vector], cache: VectorSource) -> None:
+        self._fresh = fresh
+        self._cache = cache
+
+    def get(self, keys: Iterable[EmbeddingKey], /) -> dict[EmbeddingKey, Vector]:
+        wanted = list(keys)
+        found = {key: self._fresh[key] for key in wanted if key in self._fresh}
+        older = [key for key in wanted if key not in found]
+        return {**found, **self._cache.get(older)} if older else found
 
 
 def write_plans(

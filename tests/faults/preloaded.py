@@ -5,13 +5,12 @@ import pkgutil
 
 import openai.resources.embeddings
 import qdrant_edge
-import sqlalchemy.dialects.sqlite.pysqlite
 import tiktoken
 
 import flows.commands
 import tasks
 
-__all__ = ["flows", "openai", "qdrant_edge", "sqlalchemy", "tiktoken"]
+__all__ = ["flows", "openai", "qdrant_edge", "tiktoken"]
 
 for _module in pkgutil.walk_packages(tasks.__path__, "tasks."):
     if not _module.name.startswith(("tasks.load.parse.worker", "tasks.sync.artifacts", "tasks.sync.tracked")):

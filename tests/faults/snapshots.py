@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import MetaData
-
 from tasks.database.database import Database
+from tasks.database.tables import Tables
 
 
 def snapshot(database: Database) -> bytes:
@@ -14,7 +13,7 @@ def snapshot(database: Database) -> bytes:
         return content
 
 
-def restored(content: bytes, tables: MetaData) -> Database:
+def restored(content: bytes, tables: Tables) -> Database:
     """A database of its own with that content."""
     database = Database("sqlite://", tables, "restored")
     with database.read() as transaction:
@@ -23,4 +22,4 @@ def restored(content: bytes, tables: MetaData) -> Database:
 
 
 def _driver(transaction: Any) -> Any:
-    return transaction._connection.connection.driver_connection
+    return transaction.connection.driver

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.database import engine
+from tasks.database import sqlite
 from tests.conftest import CONFIG, Pipeline
 from tests.openai_server import OpenAIServer
 
@@ -68,7 +68,7 @@ def test_a_database_that_stays_busy_ends_in_a_clear_line_and_loses_nothing(
     pipeline.sync()
     before = pipeline.texts()
     pipeline.write("new.md", "# New\n")
-    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
     other = sqlite3.connect(pipeline.folder / "state/trial.db")
     other.execute("BEGIN IMMEDIATE")
     started = time.monotonic()

@@ -201,7 +201,7 @@ class Account:
         return float(found or 0.0)
 
     def _spent(self, transaction: Transaction, day: str) -> float:
-        return float(transaction.execute(_SPENT, (self._id, day) * 2).scalar_one())
+        return float(transaction.execute(_SPENT, (self._id, day) * 2).scalar())
 
     def _learn(self, transaction: Transaction, answers: Sequence[Mapping[str, str]]) -> None:
         said = [(kind, *limit_of(headers, kind)) for headers in answers for kind in KINDS]

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,36 +73,73 @@ def test_a_path_out_of_the_root_is_not_read(tmp_path: Path, path: str) -> None:
     assert caught.value.reason == "outside"
 
 
-@pytest.mark.parametrize("exchanged", ["file", "folder"])
-def test_a_link_put_in_place_after_the_listing_is_not_followed(
-    tmp_path: Path, exchanged: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also not when it happens between the look at the path and the opening."""
+def exchange(root: Path, outside: Path, exchanged: str) -> None:
+    """Put a link that leads out of the root in the place of a file, or of its folder."""
+    if (root / "sub").is_symlink() or (root / "sub/a.md").is_symlink():
+        return
+    (root / "sub/a.md").unlink()
+    if exchanged == "folder":
+        (root / "sub").rmdir()
+        (root / "sub").symlink_to(outside)
+    else:
+        (root / "sub/a.md").symlink_to(outside / "a.md")
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Path, Path]:
+    """A root, and a folder beside it with the same file."""
     root, outside = tmp_path / "root", tmp_path / "outside"
     for folder in (root / "sub", outside):
         folder.mkdir(parents=True)
         (folder / "a.md").write_text(folder.name)
-    files = source(root)
+    return root, outside
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3])
+@pytest.mark.parametrize("exchanged", ["file", "folder"])
+def test_a_link_put_in_place_while_the_path_is_opened_is_not_followed(
+    places: tuple[Path, Path], exchanged: str, moment: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the root, the folder or the file itself is opened."""
+    files = source(places[0])
     [listed] = files.list().refs
+    real, opened = os.open, 0
+
+    def late(path: Any, *arguments: Any, **options: Any) -> int:
+        nonlocal opened
+        opened += 1
+        if opened == moment:
+            exchange(*places, exchanged)
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", late)
+    with pytest.raises(DocumentError) as caught:
+        files.read(listed)
+    assert opened >= moment
+    assert caught.value.reason in ("outside", "missing", "unreadable")
+    with pytest.raises(DocumentError):
+        files.read(listed)
+
+
+@pytest.mark.parametrize("exchanged", ["file", "folder"])
+def test_a_link_put_in_place_after_a_link_was_resolved_is_not_followed(
+    places: tuple[Path, Path], exchanged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, _ = places
+    (root / "link.md").symlink_to(root / "sub/a.md")
+    files = source(root)
+    [listed] = [ref for ref in files.list().refs if ref.path == "link.md"]
     real = os.path.realpath
 
     def late(path: str, **options: bool) -> str:
         found = real(path, **options)
-        if not (root / "sub").is_symlink() and not (root / "sub/a.md").is_symlink():
-            (root / "sub/a.md").unlink()
-            if exchanged == "folder":
-                (root / "sub").rmdir()
-                (root / "sub").symlink_to(outside)
-            else:
-                (root / "sub/a.md").symlink_to(outside / "a.md")
+        exchange(*places, exchanged)
         return found
 
     monkeypatch.setattr(loading.os.path, "realpath", late)
     with pytest.raises(DocumentError) as caught:
         files.read(listed)
     assert caught.value.reason in ("outside", "missing", "unreadable")
-    with pytest.raises(DocumentError):
-        files.read(listed)
 
 
 def test_a_pipe_is_no_document_and_does_not_hang(tmp_path: Path) -> None:
@@ -151,10 +189,10 @@ def test_what_the_machine_ran_out_of_is_no_documents_fault(
 ) -> None:
     (tmp_path / "a.md").write_text("x")
 
-    def exhausted(_path: Path) -> None:
+    def exhausted(_root: str, _path: str) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(loading, "open_resolved", exhausted)
+    monkeypatch.setattr(loading, "open_below", exhausted)
     with pytest.raises(ServiceError, match="ran out of"):
         source(tmp_path).read(ref("a.md"))
 

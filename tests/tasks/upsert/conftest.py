@@ -20,7 +20,7 @@ import sys
 from tasks.upsert.qdrant import QdrantStore
 store = QdrantStore(sys.argv[1], "c")
 store.ensure(8)
-print(store.count(), flush=True)
+print(len(list(store.scan())), flush=True)
 sys.stdin.read()
 store.close()
 """

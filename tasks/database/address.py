@@ -1,0 +1,43 @@
+"""Where a database is: the URLs that can be used, and what of them may be shown."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+IN_MEMORY = "sqlite://"
+_EXPECTED = "expected sqlite:///path/to/file.db, or postgresql+psycopg://user@host/database"
+
+
+def is_sqlite(url: str) -> bool:
+    """With or without the name of a driver."""
+    return url.partition("://")[0].partition("+")[0] == "sqlite"
+
+
+def sqlite_path(url: str) -> Path | None:
+    """None for a database in memory, and for PostgreSQL."""
+    path = url.partition("://")[2].partition("?")[0].removeprefix("/")
+    return Path(path) if is_sqlite(url) and path not in ("", ":memory:") else None
+
+
+def shown(url: str) -> str:
+    """For messages: the file, or the URL without its password; ConfigError for what is no URL of a known database."""
+    return str(sqlite_path(url) or url) if is_sqlite(url) else server_url(url).render_as_string(hide_password=True)
+
+
+def server_url(url: str) -> "URL":
+    """ConfigError, without the password, for what is neither SQLite nor PostgreSQL."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(f"not a database URL; {_EXPECTED}") from error
+    if parsed.get_backend_name() != "postgresql":
+        hidden = parsed.render_as_string(hide_password=True)
+        raise ConfigError(f"{hidden!r} is not a database that can keep state; {_EXPECTED}")
+    return parsed.set(drivername="postgresql+psycopg")

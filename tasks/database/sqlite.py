@@ -1,0 +1,107 @@
+"""SQLite through Python's own driver: one file on one machine, every commit durable."""
+
+import os
+import sqlite3
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tasks.database.connection import Rows
+
+BUSY_SECONDS = 30.0
+PAGE_BYTES = 8192  # of a new file: two vectors of 768 dimensions a page, and a shallow tree of ids
+CACHE_KIB = 32_768
+LOG_PAGES = 4000  # the log is folded in at 32 MB: each folding writes and syncs every page that was touched
+_PRAGMAS = (
+    f"page_size={PAGE_BYTES}",
+    "journal_mode=WAL",
+    # FULL: with NORMAL a power cut may take back commits that the store has already acted upon.
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "temp_store=MEMORY",
+    f"cache_size=-{CACHE_KIB}",
+    f"wal_autocheckpoint={LOG_PAGES}",
+)
+
+
+class SqliteConnection:
+    """`driver` is the driver's own connection."""
+
+    begin = "BEGIN IMMEDIATE"  # takes the write lock at once: upgrading later could fail in the middle
+    binary = "BLOB"
+    for_update = ""  # writers are alone anyway
+
+    def __init__(self, driver: sqlite3.Connection) -> None:
+        """In autocommit mode."""
+        self.driver = driver
+
+    def execute(self, sql: str, values: Sequence[Any], /) -> Rows:
+        """One statement."""
+        cursor = self.driver.execute(sql, values)
+        return Rows(cursor.fetchall(), cursor.rowcount)
+
+    def many(self, sql: str, rows: Sequence[tuple[Any, ...]], /) -> None:
+        """The statement once per row of parameters."""
+        self.driver.executemany(sql, rows)
+
+    def rollback(self) -> None:
+        """Some errors, a full disk for one, end a transaction by themselves."""
+        self.driver.rollback()
+
+    def columns(self) -> set[tuple[str, str]]:
+        """(table, column) of all that there is."""
+        sql = "SELECT found.name, held.name FROM sqlite_master found JOIN pragma_table_info(found.name) held"
+        return set(self.driver.execute(f"{sql} WHERE found.type = 'table'"))
+
+    def prepare(self) -> None:
+        """Nothing: the transaction has the write lock."""
+
+
+class SqliteConnections:
+    """A connection is used by one thread at a time; a database in memory has a single one, which all share."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Create file and folder where they are missing; None is a database in memory."""
+        self._path = path
+        self._idle: list[SqliteConnection] = []
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Before SQLite makes it with the common mode: it holds paths, and vectors tell of their texts.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._shared = None if path else self._connected()
+
+    @contextmanager
+    def open(self) -> Generator[SqliteConnection, None, None]:
+        """Connections that are idle are used again."""
+        if self._shared:
+            yield self._shared
+            return
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connected()
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """SQLite's log is folded into the file by the last connection."""
+        while self._idle:
+            self._idle.pop().driver.close()
+        if self._shared:
+            self._shared.driver.close()
+
+    def _connected(self) -> SqliteConnection:
+        driver = sqlite3.connect(
+            self._path or ":memory:", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            for pragma in _PRAGMAS:
+                driver.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            driver.close()
+            raise
+        return SqliteConnection(driver)
