@@ -5,9 +5,10 @@ Atoms partition the text: each takes its trailing white space along, so nothing 
 
 import re
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
+from bisect import bisect_left
+from collections.abc import Iterable
+from itertools import chain, repeat
+from typing import NamedTuple
 
 from tasks.records import Format
 
@@ -16,13 +17,18 @@ DEFINITION, INNER_DEFINITION, PARAGRAPH, LINE, WORD, PIECE = 6, 5, 4, 3, 2, 1
 PIECE_CHARACTERS = 64
 
 _PARAGRAPH = re.compile(r"\n[ \t]*\n+(?=[^\n])")
+# A fixed set of characters first, so that most of a text is passed over quickly.
 _SENTENCE = re.compile(
-    r"(?<=[.!?\u2026])[\"'\u201d\u2019)\]]*\s+(?=[^\s.a-z])|(?<=[\u3002\uff01\uff1f])"
-    r"|\n(?=[ \t]*(?:[-*+|>]|\d+[.)])[ \t]?)"  # before the item of a list, the row of a table, a line of a quote
+    r"[.!?\u2026\u3002\uff01\uff1f\n]"
+    r"(?:(?<=[.!?\u2026])[\"'\u201d\u2019)\]]*\s+(?=[^\s.a-z])|(?<=[\u3002\uff01\uff1f])"
+    r"|(?<=\n)(?=[ \t]*(?:[-*+|>]|\d+[.)])[ \t]?))"  # the item of a list, the row of a table, a line of a quote
 )
 _LINE = re.compile(r"\n(?=[^\n])")
 _WORD = re.compile(r"\s+(?=\S)")
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_TICKS = re.compile(r"`{3}|~{3}")
+_FENCE = re.compile(  # where a line begins
+    r" {0,3}(`{3,}|~{3,})[^\n]*\n(?:[^\n]*\n)*?(?: {0,3}\1[ \t]*$|[^\n]*\Z)", re.MULTILINE
+)
 _DEFINITION = re.compile(
     r"[ \t]*(?:@\w|(?:(?:export|default|public|private|protected|internal|static|abstract|final|async|pub(?:\(\w+\))?"
     r"|inline|virtual|override|open|sealed|data|unsafe|extern)[ \t]+)*(?:def|class|func|function|fn|interface|struct"
@@ -32,8 +38,7 @@ _DEFINITION = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Atom:
+class Atom(NamedTuple):
     """Characters `start` to `end`; `rank` says how good a cut before it would be, `grain` what kind of piece it is."""
 
     start: int
@@ -44,47 +49,60 @@ class Atom:
 
 def paragraphs(text: str, start: int, end: int, form: Format) -> list[Atom]:
     """Blank lines separate; a fenced block is one atom however many blank lines it has."""
-    fences = [found.span() for found in _FENCE.finditer(text, start, end)] if form == "markdown" else []
     cuts = [found.end() for found in _PARAGRAPH.finditer(text, start, end)]
+    fences = _fences(text, start, end) if form == "markdown" else []
     if fences:
-        cuts = [cut for cut in cuts if not any(low < cut < high for low, high in fences)]
-        cuts += [low for low, _ in fences if low > start]
-    return _atoms(start, end, cuts, lambda cut: _paragraph_rank(text, cut, form))
+        lows = [low for low, _ in fences]
+        outside = [cut for cut in cuts if not (at := bisect_left(lows, cut)) or cut >= fences[at - 1][1]]
+        cuts = sorted({*outside, *lows} - {start})
+    ranks = [_definition_rank(text, cut) for cut in cuts] if form == "code" else repeat(PARAGRAPH)
+    return _atoms(start, end, cuts, chain((PARAGRAPH,), ranks), PARAGRAPH)
 
 
 def finer(text: str, atom: Atom, form: Format) -> list[Atom]:
     """The atom in pieces of the next grain; one piece where it has no such place to cut."""
-    grain = {PARAGRAPH: LINE, LINE: WORD}.get(atom.grain, PIECE)
+    start, end, rank, coarse = atom
+    grain = {PARAGRAPH: LINE, LINE: WORD}.get(coarse, PIECE)
     if grain == PIECE:
-        return _atoms(atom.start, atom.end, _pieces(text, atom), lambda _: PIECE, (atom.rank, PIECE))
-    is_code = form == "code" or _FENCE.match(text, atom.start, atom.end) is not None
-    pattern = _WORD if grain == WORD else _LINE if is_code else _SENTENCE
-    cuts = [found.end() for found in pattern.finditer(text, atom.start, atom.end)]
-    return _atoms(atom.start, atom.end, cuts, lambda _: grain, (atom.rank, grain))
+        cuts = _pieces(text, start, end)
+    else:
+        is_code = form == "code" or _FENCE.match(text, start, end) is not None
+        pattern = _WORD if grain == WORD else _LINE if is_code else _SENTENCE
+        cuts = [cut for found in pattern.finditer(text, start, end) if start < (cut := found.end()) < end]
+    return _atoms(start, end, cuts, chain((rank,), repeat(grain)), grain)
 
 
-def _pieces(text: str, atom: Atom) -> list[int]:
-    """A word without end: slices of 64 characters, then halves, never inside a grapheme."""
-    length = atom.end - atom.start
-    step = PIECE_CHARACTERS if length > PIECE_CHARACTERS else max(1, length // 2)
-    return [cut for cut in range(atom.start + step, atom.end, step) if not _splits_grapheme(text, cut)]
+def _fences(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Where fenced blocks begin and end; one that is never closed goes on to the end."""
+    found: list[tuple[int, int]] = []
+    while ticks := _TICKS.search(text, start, end):
+        line = text.rfind("\n", start, ticks.start()) + 1 or start
+        fence = _FENCE.match(text, line, end) if line == start == 0 or text[line - 1] == "\n" else None
+        if fence:
+            found.append(fence.span())
+        start = (fence or ticks).end()
+    return found
 
 
-def _atoms(
-    start: int,
-    end: int,
-    cuts: list[int],
-    rank_of: Callable[[int], int],
-    first: tuple[int, int] = (PARAGRAPH, PARAGRAPH),
-) -> list[Atom]:
-    """`first` is rank and grain: the first atom keeps the rank of what it was cut from."""
-    rank, grain = first
-    bounds = [start, *sorted({cut for cut in cuts if start < cut < end}), end]
-    return [Atom(low, high, rank if low == start else rank_of(low), grain) for low, high in pairwise(bounds)]
+def _pieces(text: str, start: int, end: int) -> list[int]:
+    """A word without end: slices of 64 characters, then halves, inside a grapheme only where it is nothing else."""
+    length = end - start
+    step = PIECE_CHARACTERS if length > PIECE_CHARACTERS else length // 2
+    while step:
+        cuts = [cut for cut in range(start + step, end, step) if not _splits_grapheme(text, cut)]
+        if cuts:
+            return cuts
+        step //= 2
+    return [start + length // 2] if length > 1 else []
 
 
-def _paragraph_rank(text: str, cut: int, form: Format) -> int:
-    if form != "code" or not _DEFINITION.match(text, cut):
+def _atoms(start: int, end: int, cuts: list[int], ranks: Iterable[int], grain: int) -> list[Atom]:
+    """`ranks` has one more than there are cuts: the first atom keeps the rank of what it was cut from."""
+    return list(map(Atom, [start, *cuts], [*cuts, end], ranks, repeat(grain)))
+
+
+def _definition_rank(text: str, cut: int) -> int:
+    if not _DEFINITION.match(text, cut):
         return PARAGRAPH
     return INNER_DEFINITION if text[cut].isspace() else DEFINITION
 

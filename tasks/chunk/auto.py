@@ -1,44 +1,20 @@
 """The chunker: structure first, exact in the embedder's own tokens, and local."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 
 from config import schema
-from tasks.chunk.atoms import PARAGRAPH, PIECE, Atom, finer, paragraphs
 from tasks.chunk.base import Tokenizer
-from tasks.chunk.cut import cut_run
+from tasks.chunk.cutting import MOST_CHARACTERS, Cutting, Run
 from tasks.chunk.outline import Section, find_sections
 from tasks.chunk.overlap import widened
 from tasks.errors import ConfigError
 from tasks.records import Chunk, Document
 
 VERSION = 1
-FINE = 3  # a section that must be cut is made of atoms of at most a third of the limit, where it has such places
+SHORT = 2.5  # characters per token of room: sections up to here most likely fit, and are counted whole
 
-MOST_CHARACTERS = 64  # per token; ordinary text has 3 to 6
-
-
-@dataclass(slots=True)
-class _Run:
-    """A stretch of one section: `sizes[i]` are the tokens of `atoms[i]`, without what is added to each text sent."""
-
-    document: Document
-    number: int
-    section: Section
-    atoms: list[Atom]
-    sizes: list[int]
-
-    def part(self, first: int, last: int) -> "_Run":
-        """Some of its atoms."""
-        return _Run(self.document, self.number, self.section, self.atoms[first:last], self.sizes[first:last])
-
-    def span(self) -> tuple[int, int]:
-        """Where its text begins and ends, white space trimmed; empty for a blank one."""
-        text = self.document.text
-        start, end = self.atoms[0].start, self.atoms[-1].end
-        stripped = text[start:end].strip()
-        start = text.index(stripped, start, end) if stripped else end
-        return start, start + len(stripped)
+Placed = tuple[int, int, Chunk]  # number of the document, where the chunk's part of it begins
 
 
 class AutoChunker:
@@ -54,127 +30,76 @@ class AutoChunker:
     def split(self, documents: Sequence[Document], /) -> list[list[Chunk]]:
         """Sections, then paragraphs, sentences, words: each document's chunks in order."""
         chunks: list[list[Chunk]] = [[] for _ in documents]
-        runs = [
-            _Run(document, number, section, paragraphs(document.text, section.start, section.end, document.format), [])
+        sections = [
+            (number, section, body)
             for number, document in enumerate(documents)
             for section in find_sections(document)
-            if document.text[section.start : section.end].strip()
+            if (body := document.text[section.start : section.end].strip())
         ]
-        if not runs:
-            return chunks
-        added = self._tokenizer.count([""])[0]
-        room = self._limit - added - self._overlap
-        if room < 1:
-            raise ConfigError(
-                f"chunking.max_tokens {self._limit} leaves no room: prefix and special tokens take {added},"
-                f" the overlap {self._overlap}"
-            )
-        cutting = _Cutting(self._tokenizer, added, room)
-        cutting.measure(runs)
-        for run, chunk in self._fitting(runs, cutting):
-            chunks[run.number].append(chunk)
+        if sections:
+            for number, _, chunk in sorted(self._placed(documents, sections)):
+                chunks[number].append(chunk)
         return chunks
 
-    def _fitting(self, runs: Sequence[_Run], cutting: "_Cutting") -> Iterator[tuple[_Run, Chunk]]:
-        """Cut, then count what is really sent: tokens of joined pieces do not always add up. Cut again what is over."""
-        waiting: list[_Run] = cutting.cut(runs)
-        fitting: dict[tuple[int, int], tuple[_Run, Chunk]] = {}
-        while waiting:
-            spans = [part.span() for part in waiting]
-            parts = [part for part, (start, end) in zip(waiting, spans, strict=True) if start < end]
-            spans = self._overlapping(parts, [span for span in spans if span[0] < span[1]])
-            texts = [part.document.text[start:end] for part, (start, end) in zip(parts, spans, strict=True)]
-            waiting = []
-            for part, text, count, (start, _) in zip(parts, texts, self._tokenizer.count(texts), spans, strict=True):
+    def _placed(self, documents: Sequence[Document], sections: list[tuple[int, Section, str]]) -> Iterator[Placed]:
+        """Most sections fit whole; the others are cut."""
+        added, room = self._added, self._room
+        longest = SHORT * room if self._tokenizer.separators else 0
+        short = [entry for entry in sections if len(entry[2]) <= longest]
+        long = [entry for entry in sections if len(entry[2]) > longest]
+        counts = self._tokenizer.count([body for _, _, body in short]) if short else []
+        for entry, count in zip(short, counts, strict=True):
+            number, (start, end, headings), body = entry
+            if count - added + (end - start) // MOST_CHARACTERS <= room:
+                text = documents[number].text
+                begin = start if text[start] == body[0] else text.index(body, start)
+                yield number, start, Chunk(body, count, begin, headings)
+            else:
+                long.append(entry)
+        cutting = Cutting(self._tokenizer, added, room)
+        parts = cutting.cut([cutting.open(documents[number], number, section) for number, section, _ in long])
+        while parts:
+            over: list[tuple[Run, int]] = []
+            for part, (start, end), count in self._counted(parts, cutting):
                 if count > self._limit:
-                    waiting += cutting.smaller(part, count)
+                    over.append((part, count))
                 else:
-                    place = part.number, part.atoms[0].start
-                    fitting[place] = part, Chunk(text, count, start, part.section.headings)
-        for place in sorted(fitting):
-            yield fitting[place]
+                    text = part.document.text[start:end]
+                    yield part.number, part.atoms[0].start, Chunk(text, count, start, part.section.headings)
+            parts = cutting.smaller(over)
 
-    def _overlapping(self, parts: Sequence[_Run], spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        if not self._overlap:
-            return list(spans)
-        found: list[tuple[int, int]] = []
-        for part, (start, end) in zip(parts, spans, strict=True):
-            begin = widened(self._tokenizer, part.document.text, (part.section.start, start), self._overlap)
-            found.append((begin, end))
-        return found
+    def _counted(self, parts: Sequence[Run], cutting: Cutting) -> Iterator[tuple[Run, tuple[int, int], int]]:
+        """What is really sent, and its tokens; where those of joined pieces need not add up, they are counted."""
+        unsure: list[tuple[Run, tuple[int, int]]] = []
+        for part in parts:
+            start, end = part.span()
+            count = None if self._overlap else cutting.tokens(part)
+            if start < end and count is not None:
+                yield part, (start, end), count
+            elif start < end:
+                unsure.append((part, (start, end)))
+        if not unsure:
+            return
+        if self._overlap:
+            bounds = [(part.document.text, part.section.start, start) for part, (start, _) in unsure]
+            starts = widened(self._tokenizer, bounds, self._overlap)
+            unsure = [(part, (start, end)) for (part, (_, end)), start in zip(unsure, starts, strict=True)]
+        counts = self._tokenizer.count([part.document.text[start:end] for part, (start, end) in unsure])
+        for (part, span), count in zip(unsure, counts, strict=True):
+            yield part, span, count
 
+    @cached_property
+    def _added(self) -> int:
+        """Tokens that are sent with every text: prefix and special tokens."""
+        return self._tokenizer.count([""])[0]
 
-class _Cutting:
-    """Runs to runs that fit."""
-
-    def __init__(self, tokenizer: Tokenizer, added: int, room: int) -> None:
-        """`added` tokens are sent with each text, `room` are left for the text itself."""
-        self._tokenizer = tokenizer
-        self._added = added
-        self._room = room
-
-    def measure(self, runs: Sequence[_Run]) -> None:
-        """Count the atoms of all runs in one call."""
-        sizes = iter(self._count([(run, atom) for run in runs for atom in run.atoms]))
-        for run in runs:
-            run.sizes = [next(sizes) for _ in run.atoms]
-
-    def cut(self, runs: Sequence[_Run]) -> list[_Run]:
-        """Parts in order, each of at most `room` tokens as far as the sizes of the atoms tell."""
-        self._refine([run for run in runs if sum(run.sizes) > self._room])
-        parts: list[_Run] = []
-        for run in runs:
-            ranges = cut_run(run.document.text, run.atoms, run.sizes, self._room)
-            parts += [run.part(first, last) for first, last in ranges]
-        return parts
-
-    def smaller(self, part: _Run, count: int) -> list[_Run]:
-        """A part of `count` tokens, over the limit after all, in parts that should fit now."""
-        while len(part.atoms) == 1:
-            part.atoms = finer(part.document.text, part.atoms[0], part.document.format)
-            if part.atoms[0].end - part.atoms[0].start == 1 and len(part.atoms) == 1:
-                raise ConfigError(f"{part.document.ref.id}: one character takes more tokens than chunking.max_tokens")
-        self.measure([part])
-        size = sum(part.sizes)
-        limit = min(size - 1, self._room * size // count)
-        ranges = cut_run(part.document.text, part.atoms, part.sizes, max(1, limit))
-        return [part.part(first, last) for first, last in ranges]
-
-    def _refine(self, runs: list[_Run]) -> None:
-        """Break up the large atoms of runs that must be cut; one counting call per level of structure."""
-        while runs:
-            broken = [(run, parts) for run in runs if (parts := self._broken(run))]
-            sizes = iter(self._count([(run, atom) for run, parts in broken for new in parts.values() for atom in new]))
-            for run, parts in broken:
-                _replace(run, parts, sizes)
-            runs = [run for run, _ in broken]
-
-    def _broken(self, run: _Run) -> dict[int, list[Atom]]:
-        """By position: the pieces of each atom that is too large.
-
-        Paragraphs become sentences or lines early, to leave a choice of cuts; these are broken only where they do not
-        fit, since a cut inside one is worse than a half-full chunk.
-        """
-        fine = max(1, self._room // FINE)
-        parts: dict[int, list[Atom]] = {}
-        for position, (atom, size) in enumerate(zip(run.atoms, run.sizes, strict=True)):
-            is_smallest = atom.grain == PIECE and atom.end - atom.start == 1
-            if not is_smallest and size > (fine if atom.grain == PARAGRAPH else self._room):
-                parts[position] = finer(run.document.text, atom, run.document.format)
-        return parts
-
-    def _count(self, atoms: Sequence[tuple[_Run, Atom]]) -> list[int]:
-        texts = [run.document.text[atom.start : atom.end] for run, atom in atoms]
-        counts = self._tokenizer.count(texts) if texts else []
-        # Some tokenizers see one unknown token in a word of ten megabytes; a chunk must stay readable all the same.
-        return [max(n - self._added, len(text) // MOST_CHARACTERS) for n, text in zip(counts, texts, strict=True)]
-
-
-def _replace(run: _Run, parts: dict[int, list[Atom]], sizes: Iterator[int]) -> None:
-    atoms: list[Atom] = []
-    counts: list[int] = []
-    for position, (atom, size) in enumerate(zip(run.atoms, run.sizes, strict=True)):
-        pieces = parts.get(position)
-        atoms += pieces or [atom]
-        counts += [next(sizes) for _ in pieces] if pieces else [size]
-    run.atoms, run.sizes = atoms, counts
+    @property
+    def _room(self) -> int:
+        """Tokens left for the text itself."""
+        room = self._limit - self._added - self._overlap
+        if room < 1:
+            raise ConfigError(
+                f"chunking.max_tokens {self._limit} leaves no room: prefix and special tokens take {self._added},"
+                f" the overlap {self._overlap}"
+            )
+        return room

@@ -19,6 +19,14 @@ class Tokenizer(Protocol):
         """What the model reads of one text, prefix and special tokens included."""
         ...
 
+    @property
+    def separators(self) -> str:
+        """White space at which counts add up: cut behind one of these, a text has the tokens of its parts.
+
+        White space at its ends then adds none. Empty where the tokenizer does not promise it.
+        """
+        ...
+
     def count(self, texts: Sequence[str], /) -> list[int]:
         """Tokens that the model reads for each text as sent: with prefix and special tokens, never truncated."""
         ...

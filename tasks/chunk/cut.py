@@ -5,8 +5,11 @@ of the text round the cut, and so on in both parts until all fit. Text inserted 
 hash here nor moves a cut, so an edit changes the chunks around it and no others.
 """
 
+import math
 import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 from tasks.chunk.atoms import Atom
 
@@ -16,10 +19,8 @@ MARGIN = 0.4  # of the limit: cuts that would leave less than this at an end com
 
 def cut_run(text: str, atoms: Sequence[Atom], sizes: Sequence[int], limit: int) -> list[tuple[int, int]]:
     """Ranges [first, last) of atoms, in order, whose sizes sum to at most `limit`; a larger atom stands alone."""
-    weights = [(atom.rank, _hash(text, atom.start)) for atom in atoms]
-    sums = [0]
-    for size in sizes:
-        sums.append(sums[-1] + size)
+    sums = list(accumulate(sizes, initial=0))
+    margin = math.ceil(MARGIN * limit)
     found: list[tuple[int, int]] = []
     waiting = [(0, len(atoms))]
     while waiting:
@@ -27,17 +28,18 @@ def cut_run(text: str, atoms: Sequence[Atom], sizes: Sequence[int], limit: int) 
         if last - first < 2 or sums[last] - sums[first] <= limit:
             found.append((first, last))
         else:
-            cut = _best_cut(first, last, weights, sums, limit)
+            lowest = bisect_left(sums, sums[first] + margin, first + 1, last)
+            highest = bisect_right(sums, sums[last] - margin, first + 1, last)
+            cut = _best_cut(text, atoms, range(lowest, highest) or range(first + 1, last))
             waiting += [(cut, last), (first, cut)]
     return found
 
 
-def _best_cut(first: int, last: int, weights: Sequence[tuple[int, int]], sums: Sequence[int], limit: int) -> int:
-    margin = MARGIN * limit
-    inner = [
-        cut for cut in range(first + 1, last) if sums[cut] - sums[first] >= margin and sums[last] - sums[cut] >= margin
-    ]
-    return max(inner or range(first + 1, last), key=weights.__getitem__)
+def _best_cut(text: str, atoms: Sequence[Atom], cuts: range) -> int:
+    ranks = [atom.rank for atom in atoms[cuts.start : cuts.stop]]
+    best = max(ranks)
+    equals = [cut for cut, rank in zip(cuts, ranks, strict=True) if rank == best]
+    return equals[0] if len(equals) == 1 else max(equals, key=lambda cut: _hash(text, atoms[cut].start))
 
 
 def _hash(text: str, cut: int) -> int:

@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tasks.records import Document
 
-ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
-SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
-FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
+# A line feed first: a pattern that begins with one fixed character is searched for at the speed of memory.
+_MARK = re.compile(r"\n {0,3}(?:(#{1,6})(?=[ \t\n]|\Z)|(`{3,}|~{3,})|(=+|-+)[ \t]*(?=\n|\Z))")
+_UNDERLINE = re.compile(r"\n(([!-/:-@\[-`{-~])\2{2,})[ \t]*(?=\n|\Z)")
+_ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
+_CLOSING = re.compile(r"[ \t]+#+[ \t]*$")
+_NO_TITLE = re.compile(r"[-*+>|#]|\d+[.)]")
+_ATX, _FENCE = 1, 2  # groups of _MARK
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """Characters `start` to `end` of the text, below the titles `headings`."""
 
     start: int
@@ -21,8 +23,7 @@ class Section:
     headings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Heading:
+class _Heading(NamedTuple):
     """`body` is where the text below the title begins."""
 
     start: int
@@ -48,76 +49,88 @@ def _between(text: str, headings: list[_Heading]) -> list[Section]:
     """A title without a body goes with the section that follows: alone it would be a chunk of three words."""
     found: list[Section] = []
     path: list[_Heading] = []
-    start = 0
+    start = body = 0
     above: tuple[str, ...] = ()
     for number, heading in enumerate(headings):
-        is_bare = number > 0 and not text[headings[number - 1].body : heading.start].strip()
+        is_bare = number > 0 and not text[body : heading.start].strip()
+        body = heading.body
         if not is_bare and text[start : heading.start].strip():
             found.append(Section(start, heading.start, above))
             start = heading.start
         while path and path[-1].level >= heading.level:
             path.pop()
         path.append(heading)
-        above = tuple(entry.title for entry in path if entry.title)
+        above = tuple([entry.title for entry in path if entry.title])
     found.append(Section(start, len(text), above))
     return found
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    start = 0
-    for line in text.split("\n"):
-        yield start, line
-        start += len(line) + 1
-
-
 def _markdown(text: str) -> Iterator[_Heading]:
     fence = ""
-    before_start, before = 0, ""
-    for start, line in _lines(text):
-        if opened := FENCE.match(line):
-            fence = _fence_after(fence, opened, line)
-        elif not fence:
-            if atx := ATX.match(line):
-                yield _Heading(start, start + len(line), len(atx.group(1)), (atx.group(2) or "").strip())
-            elif (setext := SETEXT.match(line)) and _is_paragraph_line(before):
-                yield _Heading(before_start, start + len(line), 1 if setext.group(1)[0] == "=" else 2, before.strip())
-        before_start, before = start, "" if fence else line
+    for found in _MARK.finditer("\n" + text):
+        start, after = found.start(), found.end() - 1  # in the text without the line feed put before it
+        if found.lastindex == _FENCE:
+            fence = _fence_after(fence, found[_FENCE], text[after : _end_of_line(text, after)])
+        elif fence:
+            continue
+        elif found.lastindex == _ATX:
+            end = _end_of_line(text, after)
+            yield _Heading(start, end, len(found[_ATX]), _title(text[after:end]))
+        elif start and _is_paragraph_line(above := _line_before(text, start)):
+            level = 1 if "=" in found[0] else 2
+            yield _Heading(start - 1 - len(above), after, level, above.strip())
 
 
-def _fence_after(fence: str, mark: re.Match[str], line: str) -> str:
-    """The fence that is open after a line of backticks or tildes; "" for none."""
-    given = mark.group(1)
+def _title(rest: str) -> str:
+    """Without the number signs that may close it; those alone are a title."""
+    rest = rest.strip(" \t")
+    return (_CLOSING.sub("", rest) if rest.endswith("#") else rest).strip()
+
+
+def _end_of_line(text: str, start: int) -> int:
+    end = text.find("\n", start)
+    return len(text) if end < 0 else end
+
+
+def _line_before(text: str, start: int) -> str:
+    """The line above the one that begins at `start`, which is not the first."""
+    return text[text.rfind("\n", 0, start - 1) + 1 : start - 1]
+
+
+def _fence_after(fence: str, mark: str, rest: str) -> str:
+    """The fence that is open after a line of backticks or tildes and a `rest`; "" for none."""
     if not fence:
-        return given
-    closes = given[0] == fence[0] and len(given) >= len(fence) and not line[mark.end() :].strip()
+        return mark
+    closes = mark[0] == fence[0] and len(mark) >= len(fence) and not rest.strip()
     return "" if closes else fence
 
 
 def _is_paragraph_line(line: str) -> bool:
     """What may stand above a setext underline: not a list item, a quote, a table or another heading."""
     stripped = line.strip()
-    return bool(stripped) and not re.match(r"([-*+>|#]|\d+[.)])", stripped) and not line.startswith("    ")
+    return bool(stripped) and not _NO_TITLE.match(stripped) and not line.startswith("    ")
 
 
 def _restructured(text: str) -> Iterator[_Heading]:
     """Levels follow the order in which the styles of underlines appear."""
     styles: list[str] = []
-    lines = list(_lines(text))
-    for number in range(1, len(lines)):
-        start, line = lines[number]
-        title_start, title = lines[number - 1]
-        under = ADORNMENT.match(line)
-        if not under or not _is_title(title, line):
+    for found in _UNDERLINE.finditer(text):
+        start, underline = found.start() + 1, found[1]
+        title = _line_before(text, start)
+        if not _is_title(title, underline):
             continue
-        over = number > 1 and lines[number - 2][1].rstrip() == line.rstrip()
-        style = under.group(1) + ("=" if over else "")
+        begin = start - 1 - len(title)
+        over = _line_before(text, begin) if begin else ""
+        style = found[2]
+        if over.rstrip() == underline:
+            style += "="
+            begin -= 1 + len(over)
         if style not in styles:
             styles.append(style)
-        begin = lines[number - 2][0] if over else title_start
-        yield _Heading(begin, start + len(line), styles.index(style) + 1, title.strip())
+        yield _Heading(begin, found.end(), styles.index(style) + 1, title.strip())
 
 
 def _is_title(line: str, underline: str) -> bool:
     """Text, no line of punctuation, and no longer than what underlines it."""
     text = line.rstrip()
-    return bool(text) and len(text) <= len(underline.rstrip()) and not ADORNMENT.match(text)
+    return bool(text) and len(text) <= len(underline) and not _ADORNMENT.match(text)

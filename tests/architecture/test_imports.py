@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ("config", "tasks", "flows")
 HEAVY = {
     "bs4", "fsspec", "mammoth", "markdownify", "openai", "pandas", "prefect", "pypdf", "qdrant_edge",
-    "sentence_transformers", "sqlalchemy", "tiktoken", "tokenizers", "torch", "transformers",
+    "sentence_transformers", "sqlalchemy", "tiktoken", "tokenizers", "tokie", "torch", "transformers",
 }  # fmt: skip
 
 

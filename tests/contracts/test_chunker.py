@@ -108,6 +108,7 @@ class Wide:
 
     fingerprint = "wide"
     max_tokens = 16
+    separators = ""
 
     def count(self, texts: list[str]) -> list[int]:
         return [12 + len(text.split()) for text in texts]
