@@ -55,8 +55,8 @@ class SentenceTransformersEmbedder:
         return ModelTokenizer(self._folder, self._known.document_prefix, _max_tokens(self._folder))
 
     @cached_property
-    def _weights(self) -> LocalWeights:
-        return LocalWeights(self._folder, weights_hash(self._folder), self.tokenizer, self._padding)
+    def _hash(self) -> str:
+        return weights_hash(self._folder)
 
     @cached_property
     def _space(self) -> VectorSpace:
@@ -67,7 +67,7 @@ class SentenceTransformersEmbedder:
         return VectorSpace(
             provider="sentence-transformers",
             model=str(read_json(self._folder, "config.json").get("architectures", ["unknown"])[0]),
-            revision=self._weights.hash + (f"/{RECIPE}" if self._config.precision == "int8" else ""),
+            revision=self._hash + (f"/{RECIPE}" if self._config.precision == "int8" else ""),
             dimension=wanted or own,
             max_tokens=_max_tokens(self._folder),
             document_prefix=self._known.document_prefix,
@@ -82,7 +82,8 @@ class SentenceTransformersEmbedder:
 
     @cached_property
     def _chosen(self) -> Chosen:
-        return open_runtime(self._weights, self._config, self.devices)
+        weights = LocalWeights(self._folder, self._hash, self.tokenizer, self._padding)
+        return open_runtime(weights, self._config, self.devices)
 
     @cached_property
     def _lanes(self) -> Lanes:

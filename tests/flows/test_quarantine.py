@@ -115,7 +115,7 @@ def test_what_may_pass_is_tried_again_after_a_growing_delay(tmp_path: Path) -> N
     for _ in range(12):
         with ledger.database.write() as transaction:
             put_refusals(transaction, [failure], now=1000.0)
-            row = transaction.execute("SELECT next_try, attempts FROM quarantine").one()
+            row = transaction.execute("SELECT next_try, attempts FROM quarantine").one_or_none()
         delays.append(row[0] - 1000.0)
     assert delays[:4] == [300.0, 600.0, 1200.0, 2400.0]
     assert delays[-1] == LONGEST_DELAY_SECONDS
