@@ -25,7 +25,6 @@ _SENTENCE = re.compile(
 )
 _LINE = re.compile(r"\n(?=[^\n])")
 _WORD = re.compile(r"\s+(?=\S)")
-_TICKS = re.compile(r"`{3}|~{3}")
 _FENCE = re.compile(  # where a line begins
     r" {0,3}(`{3,}|~{3,})[^\n]*\n(?:[^\n]*\n)*?(?: {0,3}\1[ \t]*$|[^\n]*\Z)", re.MULTILINE
 )
@@ -75,13 +74,20 @@ def finer(text: str, atom: Atom, form: Format) -> list[Atom]:
 def _fences(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """Where fenced blocks begin and end; one that is never closed goes on to the end."""
     found: list[tuple[int, int]] = []
-    while ticks := _TICKS.search(text, start, end):
-        line = text.rfind("\n", start, ticks.start()) + 1 or start
-        fence = _FENCE.match(text, line, end) if line == start == 0 or text[line - 1] == "\n" else None
-        if fence:
+    while (ticks := _first_of(text, start, end)) >= 0:
+        line = text.rfind("\n", 0, ticks) + 1
+        if line >= start and (fence := _FENCE.match(text, line, end)):
             found.append(fence.span())
-        start = (fence or ticks).end()
+            start = fence.end()
+        else:
+            start = ticks + 3
     return found
+
+
+def _first_of(text: str, start: int, end: int) -> int:
+    """The first three backticks or tildes; -1 for none."""
+    ticks, tildes = text.find("```", start, end), text.find("~~~", start, end)
+    return max(ticks, tildes) if ticks < 0 or tildes < 0 else min(ticks, tildes)
 
 
 def _pieces(text: str, start: int, end: int) -> list[int]:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from config import schema
 from tasks.chunk.base import Tokenizer
-from tasks.chunk.cutting import MOST_CHARACTERS, Cutting, Run
+from tasks.chunk.cutting import MOST_CHARACTERS, Cutting, Part
 from tasks.chunk.outline import Section, find_sections
 from tasks.chunk.overlap import widened
 from tasks.errors import ConfigError
@@ -59,34 +59,27 @@ class AutoChunker:
         cutting = Cutting(self._tokenizer, added, room)
         parts = cutting.cut([cutting.open(documents[number], number, section) for number, section, _ in long])
         while parts:
-            over: list[tuple[Run, int]] = []
-            for part, (start, end), count in self._counted(parts, cutting):
-                if count > self._limit:
-                    over.append((part, count))
+            over: list[tuple[Part, int]] = []
+            for part, tokens in self._counted(parts):
+                if tokens > self._limit:
+                    over.append((part, tokens))
                 else:
-                    text = part.document.text[start:end]
-                    yield part.number, part.atoms[0].start, Chunk(text, count, start, part.section.headings)
+                    run = part.run
+                    chunk = Chunk(run.document.text[part.start : part.end], tokens, part.start, run.section.headings)
+                    yield run.number, run.atoms[part.first].start, chunk
             parts = cutting.smaller(over)
 
-    def _counted(self, parts: Sequence[Run], cutting: Cutting) -> Iterator[tuple[Run, tuple[int, int], int]]:
-        """What is really sent, and its tokens; where those of joined pieces need not add up, they are counted."""
-        unsure: list[tuple[Run, tuple[int, int]]] = []
-        for part in parts:
-            start, end = part.span()
-            count = None if self._overlap else cutting.tokens(part)
-            if start < end and count is not None:
-                yield part, (start, end), count
-            elif start < end:
-                unsure.append((part, (start, end)))
-        if not unsure:
-            return
+    def _counted(self, parts: Sequence[Part]) -> Iterator[tuple[Part, int]]:
+        """With the tokens of what is really sent; where those of joined pieces need not add up, they are counted."""
+        unsure = [part for part in parts if not part.tokens or self._overlap]
         if self._overlap:
-            bounds = [(part.document.text, part.section.start, start) for part, (start, _) in unsure]
-            starts = widened(self._tokenizer, bounds, self._overlap)
-            unsure = [(part, (start, end)) for (part, (_, end)), start in zip(unsure, starts, strict=True)]
-        counts = self._tokenizer.count([part.document.text[start:end] for part, (start, end) in unsure])
-        for (part, span), count in zip(unsure, counts, strict=True):
-            yield part, span, count
+            bounds = [(part.run.document.text, part.run.section.start, part.start) for part in unsure]
+            for part, start in zip(unsure, widened(self._tokenizer, bounds, self._overlap), strict=True):
+                part.start = start
+        texts = [part.run.document.text[part.start : part.end] for part in unsure]
+        yield from zip(unsure, self._tokenizer.count(texts) if texts else [], strict=True)
+        if not self._overlap:
+            yield from ((part, part.tokens) for part in parts if part.tokens)
 
     @cached_property
     def _added(self) -> int:

@@ -22,7 +22,8 @@ Sized = tuple[list[Atom], list[int]]
 class Run:
     """A stretch of one section: `sizes[i]` are the tokens of `atoms[i]`, without what is added to each text sent.
 
-    `finer` are atoms, by position, whose pieces are known too. Sizes are `exact` unless one was raised.
+    `finer` are the pieces of some atoms, by position. Sizes are `exact` if those of neighbours add up to what the model
+    reads of them together.
     """
 
     document: Document
@@ -33,18 +34,20 @@ class Run:
     exact: bool = True
     finer: dict[int, Sized] = field(default_factory=dict[int, Sized])
 
-    def part(self, first: int, last: int) -> "Run":
-        """Some of its atoms."""
-        atoms, sizes = self.atoms[first:last], self.sizes[first:last]
-        return Run(self.document, self.number, self.section, atoms, sizes, self.exact)
 
-    def span(self) -> tuple[int, int]:
-        """Where its text begins and ends, white space trimmed; empty for a blank one."""
-        start, end = self.atoms[0].start, self.atoms[-1].end
-        text = self.document.text[start:end]
-        stripped = text.lstrip()
-        start += len(text) - len(stripped)
-        return start, start + len(stripped.rstrip())
+@dataclass(slots=True)
+class Part:
+    """Atoms `first` to `last` of a run, one chunk if they fit; characters `start` to `end`, white space trimmed.
+
+    `tokens` are what the model reads, or 0 where that must be counted.
+    """
+
+    run: Run
+    first: int
+    last: int
+    start: int
+    end: int
+    tokens: int
 
 
 class Cutting:
@@ -53,7 +56,7 @@ class Cutting:
     def __init__(self, tokenizer: Tokenizer, added: int, room: int) -> None:
         """`added` tokens are sent with each text, `room` are left for the text itself."""
         self._tokenizer = tokenizer
-        self._separators = tokenizer.separators
+        self._separators = frozenset(tokenizer.separators)
         self._added = added
         self._room = room
         self._fine = max(1, room // FINE)
@@ -62,80 +65,87 @@ class Cutting:
         """A whole section, in paragraphs that are not counted yet."""
         return Run(document, number, section, paragraphs(document.text, section.start, section.end, document.format))
 
-    def cut(self, runs: Sequence[Run]) -> list[Run]:
+    def cut(self, runs: Sequence[Run]) -> list[Part]:
         """Parts in order, each of at most `room` tokens as far as the sizes of the atoms tell."""
         self._measure(runs)
         self._refine([run for run in runs if sum(run.sizes) > self._room])
-        parts: list[Run] = []
-        for run in runs:
-            ranges = cut_run(run.document.text, run.atoms, run.sizes, self._room)
-            parts += [run.part(first, last) for first, last in ranges]
-        return parts
+        return [part for run in runs for part in self._parts(run, self._room)]
 
-    def tokens(self, part: Run) -> int | None:
-        """What the model reads for the part, where that follows from the sizes."""
-        text = part.document.text
-        if part.exact and self._separators and _all_behind(text, part.atoms, self._separators):
-            return sum(part.sizes) + self._added
-        return None
-
-    def smaller(self, over: Sequence[tuple[Run, int]]) -> list[Run]:
+    def smaller(self, over: Sequence[tuple[Part, int]]) -> list[Part]:
         """Parts that are over the limit after all, with their tokens, in parts that should fit now."""
+        runs: list[Run] = []
         for part, _ in over:
-            while len(part.atoms) == 1:
-                part.atoms = finer(part.document.text, part.atoms[0], part.document.format)
-                if part.atoms[0].end - part.atoms[0].start == 1 and len(part.atoms) == 1:
-                    name = part.document.ref.id
+            run = part.run
+            atoms = run.atoms[part.first : part.last]
+            while len(atoms) == 1:
+                atoms = finer(run.document.text, atoms[0], run.document.format)
+                if atoms[0].end - atoms[0].start == 1 and len(atoms) == 1:
+                    name = run.document.ref.id
                     raise ConfigError(f"{name}: one character takes more tokens than chunking.max_tokens")
-        self._measure([part for part, _ in over])
-        parts: list[Run] = []
-        for part, count in over:
-            size = sum(part.sizes)
-            limit = max(1, min(size - 1, self._room * size // count))
-            ranges = cut_run(part.document.text, part.atoms, part.sizes, limit)
-            parts += [part.part(first, last) for first, last in ranges]
+            runs.append(Run(run.document, run.number, run.section, atoms))
+        self._measure(runs)
+        parts: list[Part] = []
+        for run, (_, count) in zip(runs, over, strict=True):
+            size = sum(run.sizes)
+            parts += self._parts(run, max(1, min(size - 1, self._room * size // count)))
         return parts
+
+    def _parts(self, run: Run, limit: int) -> Iterator[Part]:
+        """Blank ones are left out."""
+        text, atoms, sizes = run.document.text, run.atoms, run.sizes
+        is_exact = run.exact and self._add_up(text, atoms)
+        for first, last in cut_run(text, atoms, sizes, limit):
+            start, end = atoms[first].start, atoms[last - 1].end
+            found = text[start:end]
+            stripped = found.lstrip()
+            start += len(found) - len(stripped)
+            if stripped:
+                tokens = sum(sizes[first:last]) + self._added if is_exact else 0
+                yield Part(run, first, last, start, start + len(stripped.rstrip()), tokens)
+
+    def _add_up(self, text: str, atoms: Sequence[Atom]) -> bool:
+        """Whether the tokenizer promises that the tokens of these atoms are those of their text."""
+        return bool(self._separators) and self._separators.issuperset([text[atom.start - 1] for atom in atoms[1:]])
 
     def _measure(self, runs: Sequence[Run]) -> None:
         """Long paragraphs are counted in the pieces that they will most likely be cut into, and their sum is theirs."""
-        groups = [[self._foreseen(run, atom) for atom in run.atoms] for run in runs]
-        counts = self._count(
-            [(run, atom) for run, found in zip(runs, groups, strict=True) for at in found for atom in at]
-        )
-        for run, found in zip(runs, groups, strict=True):
+        flat: list[tuple[Run, Sequence[Atom]]] = []
+        for run in runs:
+            self._foresee(run)
+            flat.append((run, [new for at, atom in enumerate(run.atoms) for new in run.finer.get(at, ((atom,),))[0]]
+                         if run.finer else run.atoms))  # fmt: skip
+        counts = self._count(flat)
+        for run in runs:
             run.sizes = []
-            for position, (atom, atoms) in enumerate(zip(run.atoms, found, strict=True)):
-                total, sizes = _sized(run, atom, atoms, counts)
-                run.sizes.append(total)
-                if atoms[0].grain != atom.grain:
-                    run.finer[position] = atoms, sizes
+            _fill(run, counts)
 
-    def _foreseen(self, run: Run, atom: Atom) -> list[Atom]:
-        text = run.document.text
-        if atom.grain == PARAGRAPH and atom.end - atom.start > USUAL_CHARACTERS * self._fine and self._separators:
-            pieces = finer(text, atom, run.document.format)
-            if _all_behind(text, pieces, self._separators):
-                return pieces
-        return [atom]
+    def _foresee(self, run: Run) -> None:
+        text, most = run.document.text, USUAL_CHARACTERS * self._fine
+        if self._separators:
+            for position, (start, end, _, grain) in enumerate(run.atoms):
+                if end - start > most and grain == PARAGRAPH:
+                    pieces = finer(text, run.atoms[position], run.document.format)
+                    if self._add_up(text, pieces):
+                        run.finer[position] = pieces, []
 
     def _refine(self, runs: list[Run]) -> None:
         """Break up the large atoms of runs that must be cut; one counting call per level of structure."""
         while runs:
             broken = [(run, parts) for run in runs if (parts := self._broken(run))]
-            unknown = [(run, atom) for run, parts in broken for at, new in parts.items() if at not in run.finer
-                       for atom in new]  # fmt: skip
-            counts = self._count(unknown)
+            counts = self._count(
+                [(run, atoms) for run, parts in broken for atoms, sizes in parts.values() if not sizes]
+            )
             for run, parts in broken:
                 _replace(run, parts, counts)
             runs = [run for run, _ in broken]
 
-    def _broken(self, run: Run) -> dict[int, list[Atom]]:
-        """By position: the pieces of each atom that is too large.
+    def _broken(self, run: Run) -> dict[int, Sized]:
+        """By position: the pieces of each atom that is too large, with their sizes where these are known.
 
         Paragraphs become sentences or lines early, to leave a choice of cuts; these are broken only where they do not
         fit, since a cut inside one is worse than a half-full chunk.
         """
-        parts: dict[int, list[Atom]] = {}
+        parts: dict[int, Sized] = {}
         for position, size in enumerate(run.sizes):
             if size <= self._fine:
                 continue
@@ -143,40 +153,56 @@ class Cutting:
             is_smallest = atom.grain == PIECE and atom.end - atom.start == 1
             if not is_smallest and (size > self._room or atom.grain == PARAGRAPH):
                 known = run.finer.get(position)
-                parts[position] = known[0] if known else finer(run.document.text, atom, run.document.format)
+                parts[position] = known or (finer(run.document.text, atom, run.document.format), [])
         return parts
 
-    def _count(self, atoms: Sequence[tuple[Run, Atom]]) -> Iterator[int]:
-        texts = [run.document.text[atom.start : atom.end] for run, atom in atoms]
+    def _count(self, runs: Sequence[tuple[Run, Sequence[Atom]]]) -> Iterator[int]:
+        texts: list[str] = []
+        for run, atoms in runs:
+            text = run.document.text
+            texts += [text[start:end] for start, end, _, _ in atoms]
         return iter([count - self._added for count in self._tokenizer.count(texts)] if texts else [])
 
 
-def _sized(run: Run, whole: Atom, atoms: list[Atom], counts: Iterator[int]) -> tuple[int, list[int]]:
-    """The sizes of the atoms, and that of the whole that they make.
+def _fill(run: Run, counts: Iterator[int]) -> None:
+    """Take the sizes of a run's atoms from the counts; an atom whose pieces were counted has their sum."""
+    if not run.finer:
+        run.sizes = _sized(run, run.atoms, list(islice(counts, len(run.atoms))))
+        return
+    found: list[int] = []
+    for position in range(len(run.atoms)):
+        if known := run.finer.get(position):
+            pieces, sizes = known
+            each = list(islice(counts, len(pieces)))
+            sizes += _sized(run, pieces, each)
+            found.append(sum(each))
+        else:
+            found.append(next(counts))
+    run.sizes = _sized(run, run.atoms, found)
 
-    Some tokenizers see one unknown token in a word of ten megabytes; a chunk must stay readable all the same.
+
+def _sized(run: Run, atoms: Sequence[Atom], counts: list[int]) -> list[int]:
+    """The counts, but for texts that would be too long to read.
+
+    Some tokenizers see one unknown token in a word of ten megabytes.
     """
-    found = list(islice(counts, len(atoms)))
-    sizes = [max(n, (atom.end - atom.start) // MOST_CHARACTERS) for n, atom in zip(found, atoms, strict=True)]
-    total = max(sum(found), (whole.end - whole.start) // MOST_CHARACTERS)
-    run.exact = run.exact and sizes == found and total == sum(found)
-    return total, sizes
+    sizes = [
+        count if count * MOST_CHARACTERS > end - start else max(count, (end - start) // MOST_CHARACTERS)
+        for count, (start, end, _, _) in zip(counts, atoms, strict=True)
+    ]
+    run.exact = run.exact and sizes == counts
+    return sizes
 
 
-def _replace(run: Run, parts: dict[int, list[Atom]], counts: Iterator[int]) -> None:
+def _replace(run: Run, parts: dict[int, Sized], counts: Iterator[int]) -> None:
     atoms: list[Atom] = []
     sizes: list[int] = []
     for position, (atom, size) in enumerate(zip(run.atoms, run.sizes, strict=True)):
-        pieces = parts.get(position)
-        if pieces is None:
+        if position in parts:
+            pieces, known = parts[position]
+            atoms += pieces
+            sizes += known or _sized(run, pieces, list(islice(counts, len(pieces))))
+        else:
             atoms.append(atom)
             sizes.append(size)
-        else:
-            known = run.finer.get(position)
-            atoms += pieces
-            sizes += known[1] if known else _sized(run, atom, pieces, counts)[1]
     run.atoms, run.sizes, run.finer = atoms, sizes, {}
-
-
-def _all_behind(text: str, atoms: Sequence[Atom], separators: str) -> bool:
-    return all(text[atom.start - 1] in separators for atom in atoms[1:])

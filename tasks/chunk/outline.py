@@ -7,12 +7,15 @@ from typing import NamedTuple
 from tasks.records import Document
 
 # A line feed first: a pattern that begins with one fixed character is searched for at the speed of memory.
-_MARK = re.compile(r"\n {0,3}(?:(#{1,6})(?=[ \t\n]|\Z)|(`{3,}|~{3,})|(=+|-+)[ \t]*(?=\n|\Z))")
+_MARK = re.compile(
+    r"\n {0,3}(?:(#{1,6})(?:[ \t]+([^\n]*))?(?=\n|\Z)"  # a number sign, its title
+    r"|(`{3,}|~{3,})([^\n]*)"  # a fence, what follows it
+    r"|(=+|-+)[ \t]*(?=\n|\Z))"  # a line under a title
+)
 _UNDERLINE = re.compile(r"\n(([!-/:-@\[-`{-~])\2{2,})[ \t]*(?=\n|\Z)")
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
-_CLOSING = re.compile(r"[ \t]+#+[ \t]*$")
+_CLOSING = re.compile(r"[ \t]+#+$")
 _NO_TITLE = re.compile(r"[-*+>|#]|\d+[.)]")
-_ATX, _FENCE = 1, 2  # groups of _MARK
 
 
 class Section(NamedTuple):
@@ -51,12 +54,12 @@ def _between(text: str, headings: list[_Heading]) -> list[Section]:
     path: list[_Heading] = []
     start = body = 0
     above: tuple[str, ...] = ()
-    for number, heading in enumerate(headings):
-        is_bare = number > 0 and not text[body : heading.start].strip()
+    for heading in headings:
+        begin = heading.start
+        if body < begin and not text[body:begin].isspace():
+            found.append(Section(start, begin, above))
+            start = begin
         body = heading.body
-        if not is_bare and text[start : heading.start].strip():
-            found.append(Section(start, heading.start, above))
-            start = heading.start
         while path and path[-1].level >= heading.level:
             path.pop()
         path.append(heading)
@@ -68,28 +71,22 @@ def _between(text: str, headings: list[_Heading]) -> list[Section]:
 def _markdown(text: str) -> Iterator[_Heading]:
     fence = ""
     for found in _MARK.finditer("\n" + text):
-        start, after = found.start(), found.end() - 1  # in the text without the line feed put before it
-        if found.lastindex == _FENCE:
-            fence = _fence_after(fence, found[_FENCE], text[after : _end_of_line(text, after)])
+        signs, title, mark, rest, underline = found.groups("")
+        start, end = found.start(), found.end() - 1  # in the text without the line feed put before it
+        if mark:
+            fence = _fence_after(fence, mark, rest)
         elif fence:
             continue
-        elif found.lastindex == _ATX:
-            end = _end_of_line(text, after)
-            yield _Heading(start, end, len(found[_ATX]), _title(text[after:end]))
+        elif signs:
+            yield _Heading(start, end, len(signs), _without_signs(title))
         elif start and _is_paragraph_line(above := _line_before(text, start)):
-            level = 1 if "=" in found[0] else 2
-            yield _Heading(start - 1 - len(above), after, level, above.strip())
+            yield _Heading(start - 1 - len(above), end, 1 if underline[0] == "=" else 2, above.strip())
 
 
-def _title(rest: str) -> str:
-    """Without the number signs that may close it; those alone are a title."""
-    rest = rest.strip(" \t")
-    return (_CLOSING.sub("", rest) if rest.endswith("#") else rest).strip()
-
-
-def _end_of_line(text: str, start: int) -> int:
-    end = text.find("\n", start)
-    return len(text) if end < 0 else end
+def _without_signs(title: str) -> str:
+    """Number signs may close a title; alone they are one."""
+    title = title.strip(" \t")
+    return (_CLOSING.sub("", title) if title.endswith("#") else title).strip()
 
 
 def _line_before(text: str, start: int) -> str:
