@@ -9,7 +9,7 @@ import sys
 
 from tests.benchmarks.harness import HEADER, machine, say
 
-PARTS = ("embedding", "syncing")
+PARTS = ("chunking", "embedding", "syncing")
 
 
 def main(names: list[str]) -> None:
