@@ -23,7 +23,7 @@ def cut_run(text: str, atoms: Sequence[Atom], sizes: Sequence[int], limit: int) 
     if sums[-1] <= limit:
         return [(0, len(atoms))]
     ranks = [rank for _, _, rank, _ in atoms]
-    hashes = _hashes(text, atoms)
+    hashes: dict[int, int] = {}
     margin = math.ceil(MARGIN * limit)
     found: list[tuple[int, int]] = []
     waiting = [(0, len(atoms))]
@@ -36,22 +36,16 @@ def cut_run(text: str, atoms: Sequence[Atom], sizes: Sequence[int], limit: int) 
             highest = bisect_right(sums, sums[last] - margin, first + 1, last)
             cuts = range(lowest, highest) or range(first + 1, last)
             best = max(ranks[cuts.start : cuts.stop])
-            cut = max([cut for cut in cuts if ranks[cut] == best], key=hashes.__getitem__)
+            equals = [cut for cut in cuts if ranks[cut] == best]
+            if len(equals) > 1:
+                hashes.update((cut, _hash(text, atoms[cut][0])) for cut in equals if cut not in hashes)
+                equals = [max(equals, key=hashes.__getitem__)]
+            cut = equals[0]
             waiting += [(cut, last), (first, cut)]
     return found
 
 
-def _hashes(text: str, atoms: Sequence[Atom]) -> list[int]:
-    """Of the text on both sides of each cut, so that a line that stands many times does not tie."""
-    begin, end = max(0, atoms[0][0] - CONTEXT_CHARACTERS), atoms[-1][1] + CONTEXT_CHARACTERS
-    near = text[begin:end]
-    starts = [start - begin for start, _, _, _ in atoms]
-    if near.isascii():
-        data = near.encode()
-        return [zlib.crc32(data[max(0, start - CONTEXT_CHARACTERS) : start + CONTEXT_CHARACTERS]) for start in starts]
-    return [
-        zlib.crc32(
-            near[max(0, start - CONTEXT_CHARACTERS) : start + CONTEXT_CHARACTERS].encode("utf-8", "surrogatepass")
-        )
-        for start in starts
-    ]
+def _hash(text: str, cut: int) -> int:
+    """Of the text on both sides, so that a line that stands many times does not tie."""
+    near = text[max(0, cut - CONTEXT_CHARACTERS) : cut + CONTEXT_CHARACTERS]
+    return zlib.crc32(near.encode() if near.isascii() else near.encode("utf-8", "surrogatepass"))

@@ -87,6 +87,8 @@ class Cutting:
         self._measure(runs)
         parts: list[Part] = []
         for run, (_, count) in zip(runs, over, strict=True):
+            if sum(run.sizes) <= 1:  # the prefix and the first word may make one token: then sizes say nothing
+                run.sizes, run.exact = [1] * len(run.atoms), False
             size = sum(run.sizes)
             parts += self._parts(run, max(1, min(size - 1, self._room * size // count)))
         return parts
