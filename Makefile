@@ -37,7 +37,7 @@ bench: install ## the table of what must be fast, as ratios in one run; minutes
 	$(BIN)/python -m tests.benchmarks
 
 bench-full: install ## the same, and other systems beside ours in their own environments; an hour
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks --long
 	$(BIN)/python -m tests.benchmarks.peers
 
 histories: install ## 100,000 random histories of faults; half an hour

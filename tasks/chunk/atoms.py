@@ -8,7 +8,6 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import chain, repeat
-from typing import NamedTuple
 
 from tasks.records import Format
 
@@ -17,11 +16,11 @@ DEFINITION, INNER_DEFINITION, PARAGRAPH, LINE, WORD, PIECE = 6, 5, 4, 3, 2, 1
 PIECE_CHARACTERS = 64
 
 _PARAGRAPH = re.compile(r"\n[ \t]*\n+(?=[^\n])")
-# A fixed set of characters first, so that most of a text is passed over quickly.
+_AFTER = r"[\"'\u201d\u2019)\]]*\s+(?=[^\s.a-z])"
+_ITEM = r"\n(?=[ \t]*(?:[-*+|>]|\d+[.)])[ \t]?)"  # before the item of a list, the row of a table, a line of a quote
+# Each branch begins with a fixed character: so the search passes over most of a text quickly.
 _SENTENCE = re.compile(
-    r"[.!?\u2026\u3002\uff01\uff1f\n]"
-    r"(?:(?<=[.!?\u2026])[\"'\u201d\u2019)\]]*\s+(?=[^\s.a-z])|(?<=[\u3002\uff01\uff1f])"
-    r"|(?<=\n)(?=[ \t]*(?:[-*+|>]|\d+[.)])[ \t]?))"  # the item of a list, the row of a table, a line of a quote
+    "|".join([*(mark + _AFTER for mark in (r"\.", "!", r"\?", "\u2026")), "\u3002|\uff01|\uff1f", _ITEM])
 )
 _LINE = re.compile(r"\n(?=[^\n])")
 _WORD = re.compile(r"\s+(?=\S)")
@@ -37,13 +36,9 @@ _DEFINITION = re.compile(
 )
 
 
-class Atom(NamedTuple):
-    """Characters `start` to `end`; `rank` says how good a cut before it would be, `grain` what kind of piece it is."""
-
-    start: int
-    end: int
-    rank: int
-    grain: int
+# First character, the one after the last, how good a cut before it would be, what kind of piece it is. There are ten
+# thousand in a megabyte: as plain tuples they are made in a third of the time.
+Atom = tuple[int, int, int, int]
 
 
 def paragraphs(text: str, start: int, end: int, form: Format) -> list[Atom]:
@@ -104,7 +99,7 @@ def _pieces(text: str, start: int, end: int) -> list[int]:
 
 def _atoms(start: int, end: int, cuts: list[int], ranks: Iterable[int], grain: int) -> list[Atom]:
     """`ranks` has one more than there are cuts: the first atom keeps the rank of what it was cut from."""
-    return list(map(Atom, [start, *cuts], [*cuts, end], ranks, repeat(grain)))
+    return list(zip([start, *cuts], [*cuts, end], ranks, repeat(grain), strict=False))
 
 
 def _definition_rank(text: str, cut: int) -> int:

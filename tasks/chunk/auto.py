@@ -66,7 +66,7 @@ class AutoChunker:
                 else:
                     run = part.run
                     chunk = Chunk(run.document.text[part.start : part.end], tokens, part.start, run.section.headings)
-                    yield run.number, run.atoms[part.first].start, chunk
+                    yield run.number, run.atoms[part.first][0], chunk
             parts = cutting.smaller(over)
 
     def _counted(self, parts: Sequence[Part]) -> Iterator[tuple[Part, int]]:

@@ -20,6 +20,10 @@ MARGIN = 0.4  # of the limit: cuts that would leave less than this at an end com
 def cut_run(text: str, atoms: Sequence[Atom], sizes: Sequence[int], limit: int) -> list[tuple[int, int]]:
     """Ranges [first, last) of atoms, in order, whose sizes sum to at most `limit`; a larger atom stands alone."""
     sums = list(accumulate(sizes, initial=0))
+    if sums[-1] <= limit:
+        return [(0, len(atoms))]
+    ranks = [rank for _, _, rank, _ in atoms]
+    hashes: dict[int, int] = {}
     margin = math.ceil(MARGIN * limit)
     found: list[tuple[int, int]] = []
     waiting = [(0, len(atoms))]
@@ -30,19 +34,18 @@ def cut_run(text: str, atoms: Sequence[Atom], sizes: Sequence[int], limit: int) 
         else:
             lowest = bisect_left(sums, sums[first] + margin, first + 1, last)
             highest = bisect_right(sums, sums[last] - margin, first + 1, last)
-            cut = _best_cut(text, atoms, range(lowest, highest) or range(first + 1, last))
+            cuts = range(lowest, highest) or range(first + 1, last)
+            best = max(ranks[cuts.start : cuts.stop])
+            equals = [cut for cut in cuts if ranks[cut] == best]
+            if len(equals) > 1:
+                hashes.update((cut, _hash(text, atoms[cut][0])) for cut in equals if cut not in hashes)
+                equals = [max(equals, key=hashes.__getitem__)]
+            cut = equals[0]
             waiting += [(cut, last), (first, cut)]
     return found
-
-
-def _best_cut(text: str, atoms: Sequence[Atom], cuts: range) -> int:
-    ranks = [atom.rank for atom in atoms[cuts.start : cuts.stop]]
-    best = max(ranks)
-    equals = [cut for cut, rank in zip(cuts, ranks, strict=True) if rank == best]
-    return equals[0] if len(equals) == 1 else max(equals, key=lambda cut: _hash(text, atoms[cut].start))
 
 
 def _hash(text: str, cut: int) -> int:
     """Of the text on both sides, so that a line that stands many times does not tie."""
     near = text[max(0, cut - CONTEXT_CHARACTERS) : cut + CONTEXT_CHARACTERS]
-    return zlib.crc32(near.encode("utf-8", "surrogatepass"))
+    return zlib.crc32(near.encode() if near.isascii() else near.encode("utf-8", "surrogatepass"))

@@ -79,13 +79,16 @@ class Cutting:
             atoms = run.atoms[part.first : part.last]
             while len(atoms) == 1:
                 atoms = finer(run.document.text, atoms[0], run.document.format)
-                if atoms[0].end - atoms[0].start == 1 and len(atoms) == 1:
+                start, end, _, _ = atoms[0]
+                if end - start == 1 and len(atoms) == 1:
                     name = run.document.ref.id
                     raise ConfigError(f"{name}: one character takes more tokens than chunking.max_tokens")
             runs.append(Run(run.document, run.number, run.section, atoms))
         self._measure(runs)
         parts: list[Part] = []
         for run, (_, count) in zip(runs, over, strict=True):
+            if sum(run.sizes) <= 1:  # the prefix and the first word may make one token: then sizes say nothing
+                run.sizes, run.exact = [1] * len(run.atoms), False
             size = sum(run.sizes)
             parts += self._parts(run, max(1, min(size - 1, self._room * size // count)))
         return parts
@@ -95,7 +98,7 @@ class Cutting:
         text, atoms, sizes = run.document.text, run.atoms, run.sizes
         is_exact = run.exact and self._add_up(text, atoms)
         for first, last in cut_run(text, atoms, sizes, limit):
-            start, end = atoms[first].start, atoms[last - 1].end
+            start, end = atoms[first][0], atoms[last - 1][1]
             found = text[start:end]
             stripped = found.lstrip()
             start += len(found) - len(stripped)
@@ -105,7 +108,7 @@ class Cutting:
 
     def _add_up(self, text: str, atoms: Sequence[Atom]) -> bool:
         """Whether the tokenizer promises that the tokens of these atoms are those of their text."""
-        return bool(self._separators) and self._separators.issuperset([text[atom.start - 1] for atom in atoms[1:]])
+        return bool(self._separators) and self._separators.issuperset([text[start - 1] for start, _, _, _ in atoms[1:]])
 
     def _measure(self, runs: Sequence[Run]) -> None:
         """Long paragraphs are counted in the pieces that they will most likely be cut into, and their sum is theirs."""
@@ -149,9 +152,9 @@ class Cutting:
         for position, size in enumerate(run.sizes):
             if size <= self._fine:
                 continue
-            atom = run.atoms[position]
-            is_smallest = atom.grain == PIECE and atom.end - atom.start == 1
-            if not is_smallest and (size > self._room or atom.grain == PARAGRAPH):
+            start, end, _, grain = atom = run.atoms[position]
+            is_smallest = grain == PIECE and end - start == 1
+            if not is_smallest and (size > self._room or grain == PARAGRAPH):
                 known = run.finer.get(position)
                 parts[position] = known or (finer(run.document.text, atom, run.document.format), [])
         return parts

@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 from tasks.records import Document
 
-# A line feed first: a pattern that begins with one fixed character is searched for at the speed of memory.
+# A line feed first: a pattern that begins with one fixed character is searched for at the speed of memory. Then a look
+# at what follows, which turns most lines away before a group is opened.
 _MARK = re.compile(
-    r"\n {0,3}(?:(#{1,6})(?:[ \t]+([^\n]*))?(?=\n|\Z)"  # a number sign, its title
+    r"\n(?= {0,3}[#`~=-]) {0,3}(?:(#{1,6})([ \t][^\n]*|(?=\n|\Z))"  # a number sign, its title
     r"|(`{3,}|~{3,})([^\n]*)"  # a fence, what follows it
     r"|(=+|-+)[ \t]*(?=\n|\Z))"  # a line under a title
 )
+_TITLE, _FENCE, _UNDER = 2, 4, 5  # groups of it
 _UNDERLINE = re.compile(r"\n(([!-/:-@\[-`{-~])\2{2,})[ \t]*(?=\n|\Z)")
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
 _CLOSING = re.compile(r"[ \t]+#+$")
@@ -26,13 +28,8 @@ class Section(NamedTuple):
     headings: tuple[str, ...]
 
 
-class _Heading(NamedTuple):
-    """`body` is where the text below the title begins."""
-
-    start: int
-    body: int
-    level: int
-    title: str
+# Where it begins, where the text below it begins, its level and its title.
+_Heading = tuple[int, int, int, str]
 
 
 def find_sections(document: Document) -> list[Section]:
@@ -40,7 +37,7 @@ def find_sections(document: Document) -> list[Section]:
     text = document.text
     match document.format:
         case "markdown" | "html":
-            headings = list(_markdown(text))
+            headings = _markdown(text)
         case "rst":
             headings = list(_restructured(text))
         case _:
@@ -51,36 +48,41 @@ def find_sections(document: Document) -> list[Section]:
 def _between(text: str, headings: list[_Heading]) -> list[Section]:
     """A title without a body goes with the section that follows: alone it would be a chunk of three words."""
     found: list[Section] = []
-    path: list[_Heading] = []
+    levels: list[int] = []
+    titles: list[str] = []
     start = body = 0
     above: tuple[str, ...] = ()
-    for heading in headings:
-        begin = heading.start
+    for begin, end, level, title in headings:
         if body < begin and not text[body:begin].isspace():
             found.append(Section(start, begin, above))
             start = begin
-        body = heading.body
-        while path and path[-1].level >= heading.level:
-            path.pop()
-        path.append(heading)
-        above = tuple([entry.title for entry in path if entry.title])
+        body = end
+        while levels and levels[-1] >= level:
+            del levels[-1], titles[-1]
+        levels.append(level)
+        titles.append(title)
+        above = tuple(filter(None, titles))
     found.append(Section(start, len(text), above))
     return found
 
 
-def _markdown(text: str) -> Iterator[_Heading]:
+def _markdown(text: str) -> list[_Heading]:
+    found: list[_Heading] = []
     fence = ""
-    for found in _MARK.finditer("\n" + text):
-        signs, title, mark, rest, underline = found.groups("")
-        start, end = found.start(), found.end() - 1  # in the text without the line feed put before it
-        if mark:
-            fence = _fence_after(fence, mark, rest)
+    for match in _MARK.finditer("\n" + text):
+        start, end = match.span()
+        end -= 1  # in the text without the line feed put before it
+        kind = match.lastindex or 0
+        if kind == _FENCE:
+            fence = _fence_after(fence, match[_FENCE - 1], match[_FENCE])
         elif fence:
             continue
-        elif signs:
-            yield _Heading(start, end, len(signs), _without_signs(title))
+        elif kind <= _TITLE:
+            found.append((start, end, len(match[1]), _without_signs(match[_TITLE])))
         elif start and _is_paragraph_line(above := _line_before(text, start)):
-            yield _Heading(start - 1 - len(above), end, 1 if underline[0] == "=" else 2, above.strip())
+            level = 1 if match[_UNDER][0] == "=" else 2
+            found.append((start - 1 - len(above), end, level, above.strip()))
+    return found
 
 
 def _without_signs(title: str) -> str:
@@ -124,7 +126,7 @@ def _restructured(text: str) -> Iterator[_Heading]:
             begin -= 1 + len(over)
         if style not in styles:
             styles.append(style)
-        yield _Heading(begin, found.end(), styles.index(style) + 1, title.strip())
+        yield begin, found.end(), styles.index(style) + 1, title.strip()
 
 
 def _is_title(line: str, underline: str) -> bool:

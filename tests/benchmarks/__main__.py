@@ -1,5 +1,7 @@
 """`make bench` prints the table; `python -m tests.benchmarks NAME…` only these parts. Nothing here is asserted.
 
+`--long` adds what takes many minutes.
+
 Each part is a module with a function `measure` that yields its rows as soon as they are known.
 """
 
@@ -9,14 +11,17 @@ import sys
 
 from tests.benchmarks.harness import HEADER, machine, say
 
-PARTS = ("embedding", "api", "syncing")
+PARTS = ("chunking", "embedding", "api", "syncing", "overhead", "state", "whole", "tracked")
+LONG_PARTS = ("memory",)
 
 
 def main(names: list[str]) -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["PREFECT_API_URL"] = ""
     sys.stdout.write(f"{machine()}\n\n{HEADER}\n")
-    for name in names or PARTS:
+    is_long = "--long" in names
+    wanted = [name for name in names if name != "--long"] or [*PARTS, *(LONG_PARTS if is_long else ())]
+    for name in wanted:
         for measurement in importlib.import_module(f"tests.benchmarks.{name}").measure():
             say(measurement)
 

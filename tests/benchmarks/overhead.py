@@ -1,0 +1,101 @@
+"""What a chunk costs besides the model and the store.
+
+The stages run as they do in a sync, one after the other in one thread, so that processor time is theirs alone. The
+model hashes and the store is in memory; the time inside both is measured at their doors and taken off. What is left is
+listing, reading, chunking, planning, and every write to the ledger and the cache.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from config.read import read_pipeline
+from config.schema import SyncOptions
+from tasks.records import EmbeddedBatch
+from tasks.sync.order import synchronise
+from tasks.sync.report import Report
+from tasks.sync.session import Session, open_session
+from tasks.sync.stages import InlineStages
+from tests.benchmarks.harness import Gate, Measurement
+from tests.benchmarks.syncing import CONFIG, write_sections
+
+FILES = 2000
+MICROSECONDS = 1e6
+
+
+class Silence:
+    def begin(self, documents: int) -> None:
+        """Nobody watches."""
+
+    def advance(self, documents: int, report: Report) -> None:
+        """Nobody watches."""
+
+
+class Meter:
+    """Processor time inside some calls."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def watch(self, owner: Any, name: str) -> None:
+        real: Callable[..., Any] = getattr(owner, name)
+
+        def watched(*arguments: Any) -> Any:
+            started = time.process_time()
+            try:
+                return real(*arguments)
+            finally:
+                self.seconds += time.process_time() - started
+
+        setattr(owner, name, watched)
+
+
+def measure() -> Iterator[Measurement]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_sections(folder / "docs", FILES)
+        (folder / "bench.yaml").write_text(CONFIG.replace("{kind: qdrant, path: ./db}", "{kind: memory}"))
+        with open_session(read_pipeline(folder / "bench.yaml")) as session:
+            yield _measured(session)
+
+
+def _measured(session: Session) -> Measurement:
+    model, store = Meter(), Meter()
+    _watch_model(session.embedder, model)
+    for name in ("upsert", "count", "delete", "present"):
+        store.watch(session.store, name)
+    started, walked = time.process_time(), time.perf_counter()
+    report = synchronise(session, SyncOptions(), InlineStages(), Silence())
+    ours = time.process_time() - started - model.seconds - store.seconds
+    walked = time.perf_counter() - walked - model.seconds - store.seconds
+    chunks = report.chunks.total
+    parts = {
+        "load": report.seconds.load,
+        "chunk": report.seconds.chunk,
+        "all else": walked - report.seconds.load - report.seconds.chunk,
+    }
+    split = ", ".join(f"{name} {seconds / chunks * MICROSECONDS:.0f}" for name, seconds in parts.items())
+    detail = f"{chunks:,} chunks; wall: {split}; taken off: model {_each(model, chunks)}, store {_each(store, chunks)}"
+    return Measurement("overhead, one chunk", ours / chunks * MICROSECONDS, "us", Gate(200, 100, True), detail)
+
+
+def _watch_model(embedder: Any, meter: Meter) -> None:
+    real: Callable[..., Generator[EmbeddedBatch, None, None]] = embedder.embed
+
+    def watched(texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
+        batches = real(texts, tokens)
+        while True:
+            started = time.process_time()
+            batch = next(batches, None)
+            meter.seconds += time.process_time() - started
+            if batch is None:
+                return
+            yield batch
+
+    embedder.embed = watched
+
+
+def _each(meter: Meter, chunks: int) -> str:
+    return f"{meter.seconds / chunks * MICROSECONDS:.0f}"
