@@ -60,7 +60,7 @@ def _row(step: str, title: str, result: Result, ours: Result | None) -> str:
     per_chunk = f"{1000 * result.seconds / result.chunks:.2f}" if step == "first sync" and result.chunks else ""
     cells = (
         step, title, f"{result.seconds:.1f}", ratio, f"{result.cpu_seconds:.1f}", per_chunk, _count(result.embedded),
-        _count(result.chunks), result.peak_rss_mb, f"exit {result.exit_code}" if result.exit_code else "",
+        _count(result.chunks), result.peak_rss_mb, _end(result.exit_code),
     )  # fmt: skip
     return f"| {' | '.join(map(str, cells))} |"
 
@@ -76,6 +76,10 @@ def _steps(kept: Kept) -> dict[str, Result]:
 def _median(results: Sequence[Result]) -> Result:
     middle = statistics.median_low(result.seconds for result in results)
     return next(result for result in results if result.seconds == middle)
+
+
+def _end(exit_code: int) -> str:
+    return "" if not exit_code else f"exit {exit_code}" if exit_code > 0 else "killed, was not done"
 
 
 def _count(value: int | None) -> str:
