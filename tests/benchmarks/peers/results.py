@@ -11,7 +11,7 @@ from tests.benchmarks.peers.scenario import Result
 from tests.benchmarks.peers.setup import HOME
 from tests.benchmarks.peers.systems import HEADRACE, SYSTEMS
 
-HEADER = "| | system | wall s | of Headrace's | CPU s | ms a chunk | embedded | chunks then | peak MB | |"
+HEADER = "| | system | wall s | CPU s | of Headrace's, wall and CPU | ms a chunk | embedded | chunks then | peak MB | |"
 RULE = "|---|---|---|---|---|---|---|---|---|---|"
 
 
@@ -56,11 +56,13 @@ def _rows(group: dict[str, Kept]) -> Iterator[str]:
 
 
 def _row(step: str, title: str, result: Result, ours: Result | None) -> str:
-    ratio = f"{result.seconds / ours.seconds:.1f}x" if ours else ""
+    # No comparison with one that did something else: gave up, or left the store empty.
+    is_alike = ours is not None and result.exit_code == ours.exit_code and bool(result.chunks)
+    ratio = _ratio(result, ours) if ours and is_alike else ""
     per_chunk = f"{1000 * result.seconds / result.chunks:.2f}" if step == "first sync" and result.chunks else ""
     cells = (
-        step, title, f"{result.seconds:.1f}", ratio, f"{result.cpu_seconds:.1f}", per_chunk, _count(result.embedded),
-        _count(result.chunks), result.peak_rss_mb, f"exit {result.exit_code}" if result.exit_code else "",
+        step, title, f"{result.seconds:.1f}", f"{result.cpu_seconds:.1f}", ratio, per_chunk, _count(result.embedded),
+        _count(result.chunks), result.peak_rss_mb, _end(result.exit_code),
     )  # fmt: skip
     return f"| {' | '.join(map(str, cells))} |"
 
@@ -76,6 +78,14 @@ def _steps(kept: Kept) -> dict[str, Result]:
 def _median(results: Sequence[Result]) -> Result:
     middle = statistics.median_low(result.seconds for result in results)
     return next(result for result in results if result.seconds == middle)
+
+
+def _ratio(result: Result, ours: Result) -> str:
+    return f"{result.seconds / ours.seconds:.1f}x, {result.cpu_seconds / ours.cpu_seconds:.1f}x"
+
+
+def _end(exit_code: int) -> str:
+    return "" if not exit_code else f"exit {exit_code}" if exit_code > 0 else "killed, was not done"
 
 
 def _count(value: int | None) -> str:

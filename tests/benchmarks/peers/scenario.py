@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +19,7 @@ from tests.benchmarks.peers.systems import System
 
 SETTLE_SECONDS = 2.0  # a file that changes within the clock's tick of a sync would have to be read again
 NO_CHANGES = 3
+LIMIT_SECONDS = 600.0  # then it is killed, and the table says so
 QUIET = {
     "ANONYMIZED_TELEMETRY": "False",
     "COCOINDEX_DISABLE_USAGE_TRACKING": "1",
@@ -62,7 +65,10 @@ class Place:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             started = time.perf_counter()
             process = subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **QUIET})
+            limit = threading.Timer(LIMIT_SECONDS, os.kill, (process.pid, signal.SIGKILL))
+            limit.start()
             _, status, use = os.wait4(process.pid, 0)
+            limit.cancel()
             seconds = time.perf_counter() - started
             process.returncode = os.waitstatus_to_exitcode(status)
             out.seek(0), err.seek(0)
