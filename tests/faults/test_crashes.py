@@ -76,7 +76,7 @@ def test_faults_over_a_ledger_on_postgresql_are_healed(postgres_url: str) -> Non
 
     def emptied() -> Database:
         with database.write() as transaction:
-            names = ", ".join(table.name for table in LEDGER.sorted_tables)
+            names = ", ".join(table.name for table in LEDGER)
             transaction.execute(f"TRUNCATE {names}")
         return database
 
