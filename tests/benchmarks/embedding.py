@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from config.schema import Chunking, SentenceTransformersEmbedder
+from config.schema import Chunking
 from tasks.chunk.open import open_chunker
 from tasks.embed.batching import by_padded_tokens
 from tasks.embed.local.batch_size import CPU_TOKENS
@@ -17,6 +17,7 @@ from tasks.embed.weights import find_folder
 from tasks.records import Chunk, Document, DocumentId, DocumentRef, Vectors
 from tests.benchmarks.corpus import pages
 from tests.benchmarks.harness import Gate, Measurement, paired, ratio, spread
+from tests.tasks.embed.local_model import local
 
 TEXTS = 192
 WINDOW = 1024
@@ -38,7 +39,7 @@ def measure() -> Iterator[Measurement]:
 
     gates = {"bfloat16": Gate(4, 5.5), "float32": Gate(2.5, 3.5)}
     for precision in gates if cpu_has_bfloat16() else ("float32",):
-        ours = Run(local(precision), texts)
+        ours = Run(local(precision=precision), texts)
         slow, fast = paired([run_naive, ours])
         detail = f"least cosine {least_cosine(theirs[0], ours.vectors):.6f}; {rounds(slow, fast)}"
         yield Measurement(
@@ -61,11 +62,6 @@ class Run:
     def __call__(self) -> None:
         for batch in self._embedder.embed(self._texts, self.tokens):
             self.vectors[list(batch.rows)] = batch.vectors
-
-
-def local(precision: str = "auto") -> LocalModel:
-    settings = {"kind": "sentence-transformers", "device": "cpu", "precision": precision}
-    return LocalModel(SentenceTransformersEmbedder.model_validate(settings))
 
 
 @cache

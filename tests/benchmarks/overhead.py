@@ -15,22 +15,14 @@ from config.read import read_pipeline
 from config.schema import SyncOptions
 from tasks.records import EmbeddedBatch
 from tasks.sync.order import synchronise
-from tasks.sync.report import Report
 from tasks.sync.session import Session, open_session
 from tasks.sync.stages import InlineStages
 from tests.benchmarks.harness import Gate, Measurement
 from tests.benchmarks.syncing import CONFIG, write_sections
+from tests.faults.world import Silence
 
 FILES = 2000
 MICROSECONDS = 1e6
-
-
-class Silence:
-    def begin(self, documents: int) -> None:
-        """Nobody watches."""
-
-    def advance(self, documents: int, report: Report) -> None:
-        """Nobody watches."""
 
 
 class Meter:

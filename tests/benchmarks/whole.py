@@ -15,8 +15,9 @@ from tasks.sync.report import Report
 from tasks.sync.session import open_session
 from tasks.sync.stages import DirectStages
 from tests.benchmarks.corpus import write_pages
-from tests.benchmarks.embedding import local
 from tests.benchmarks.harness import Gate, Measurement, paired, ratio, spread
+from tests.faults.world import Silence
+from tests.tasks.embed.local_model import local
 
 FILES = 60
 ROUNDS = 4
@@ -80,14 +81,6 @@ class Recording:
 
     def close(self) -> None:
         """Shared by all rounds."""
-
-
-class Silence:
-    """Shows nothing."""
-
-    def begin(self, documents: int) -> None: ...
-
-    def advance(self, documents: int, report: Report) -> None: ...
 
 
 def first_sync(folder: Path, number: int, embedder: Recording) -> Report:

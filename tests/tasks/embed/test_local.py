@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.schema import SentenceTransformersEmbedder as Config
 from tasks.embed.batching import by_padded_tokens, by_sum
 from tasks.embed.local.choice import Chosen
 from tasks.embed.local.runtime import Features
@@ -18,22 +16,10 @@ from tasks.embed.sentence_transformers import SentenceTransformersEmbedder
 from tasks.embed.weights import find_folder
 from tasks.errors import ConfigError, ServiceError
 from tasks.records import Vectors
+from tests.tasks.embed.local_model import embed, local
 
 GOLDEN = Path(__file__).parents[2] / "data/golden/all-MiniLM-L6-v2.json"
 TOKENS = st.lists(st.integers(1, 300), max_size=200)
-
-
-def local(**settings: object) -> SentenceTransformersEmbedder:
-    return SentenceTransformersEmbedder(
-        Config.model_validate({"kind": "sentence-transformers", "device": "cpu", **settings})
-    )
-
-
-def embed(embedder: SentenceTransformersEmbedder, texts: Sequence[str]) -> np.ndarray:
-    found = np.zeros((len(texts), embedder.space.dimension), dtype=np.float32)
-    for batch in embedder.embed(texts, embedder.tokenizer.count(texts)):
-        found[list(batch.rows)] = batch.vectors
-    return found
 
 
 @given(TOKENS, st.integers(1, 5000))

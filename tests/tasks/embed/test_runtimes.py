@@ -11,30 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from config.schema import SentenceTransformersEmbedder as Config
 from tasks.embed.local.kept import Kept
 from tasks.embed.local.probes import TESTED, probes
 from tasks.embed.local.processes import DeviceProcesses
 from tasks.embed.local.runtime import padded, unit_rows
-from tasks.embed.sentence_transformers import SentenceTransformersEmbedder
 from tasks.embed.weights import find_folder
 from tasks.errors import ConfigError, MissingExtraError, ServiceError
 from tasks.records import Vectors
+from tests.tasks.embed.local_model import embed, local
 
 REPOSITORY = Path(__file__).parents[3]
-
-
-def local(**settings: object) -> SentenceTransformersEmbedder:
-    return SentenceTransformersEmbedder(
-        Config.model_validate({"kind": "sentence-transformers", "device": "cpu", **settings})
-    )
-
-
-def embed(embedder: SentenceTransformersEmbedder, texts: list[str]) -> Vectors:
-    found = np.zeros((len(texts), embedder.space.dimension), dtype=np.float32)
-    for batch in embedder.embed(texts, embedder.tokenizer.count(texts)):
-        found[list(batch.rows)] = batch.vectors
-    return found
 
 
 def short_probes(count: int) -> list[str]:
