@@ -66,6 +66,10 @@ class DocumentError(HeadraceError):
         super().__init__(message)
         self.reason = reason
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Both travel where the error comes from another process."""
+        return type(self), (self.reason, str(self)), self.__dict__
+
 
 class ServiceError(HeadraceError):
     """Retrying was tried or is pointless, and no single document is to blame."""

@@ -36,6 +36,11 @@ class ProcessLock:
                 os.close(file)
         return None
 
+    @property
+    def file(self) -> int | None:
+        """Descriptor of the file while the lock is held; a child that inherits it shares the lock until its end."""
+        return self._file
+
     def release(self) -> None:
         """Idle where the lock is not held."""
         file, self._file = self._file, None

@@ -14,6 +14,11 @@ class FolderLock:
         self._folder = folder
         self._lock = ProcessLock(folder / "lock")
 
+    @property
+    def file(self) -> int | None:
+        """Its descriptor, while the lock is held."""
+        return self._lock.file
+
     def acquire(self, wait_seconds: float) -> None:
         """LeaseHeldError names the holder where it still has the lock after `wait_seconds`; a second call is idle."""
         holder = self._lock.acquire(wait_seconds)

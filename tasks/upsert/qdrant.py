@@ -10,23 +10,19 @@ import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Hit, Payload, Point, PointId, Sentinel, Vector
 from tasks.upsert.generation import FIRST, Generations
 from tasks.upsert.lock import FolderLock
+from tasks.upsert.qdrant_engine import Engine, EngineProcess, OwnEngine
 from tasks.upsert.qdrant_errors import is_foreign, translate
 from tasks.upsert.qdrant_filter import as_filter
-from tasks.upsert.qdrant_shard import as_engine_points, create_shard, stored_dimension
+from tasks.upsert.qdrant_shard import create_shard, stored_dimension
 from tasks.upsert.record_count import RecordCount
-from tasks.upsert.vectors import as_vector, checked_rows
+from tasks.upsert.vectors import checked_rows
 
-if TYPE_CHECKING:
-    import qdrant_edge as engine
-
-BATCH = 500  # points an update; larger ones are no faster, and no other thread runs during one
-PAGE = 200  # records a page; larger ones are slower and hold more of the texts in memory
+MANY = 500  # points in a call: a process of its own takes a quarter of a second to start, and they take a tenth
 WAIT_SECONDS = 3.0  # a search has the collection open for a moment, and a sync should not fail over it
 RESERVE_BYTES = 64 << 20
 INDEXED_FIELDS = ("headrace.document", "metadata.source", "metadata.document")
@@ -44,7 +40,7 @@ class QdrantStore:
         self._folder = self._generations.folder
         self._lock = FolderLock(self._folder)
         self._wait_seconds = wait_seconds
-        self._shard: engine.EdgeShard | None = None
+        self._engine: Engine | None = None
         self._dimension: int | None = None
         self._is_changed = False
         self._is_closed = False
@@ -73,71 +69,49 @@ class QdrantStore:
         """Returns when the points are in the engine's log."""
         if not points:
             return
-        import qdrant_edge as engine
-
         with self._translated():
             dimension = self._held_dimension()
-        made = as_engine_points(points, checked_rows(points, dimension))
-        with self._translated():
+            rows = checked_rows(points, dimension)
             self._require_space(_written_bytes(points, dimension))
             self._is_changed = True
-            for start in range(0, len(made), BATCH):
-                part = made[start : start + BATCH]
-                self._opened().update(engine.UpdateOperation.upsert_points(part))
+            engine = self._opened(writes=len(points))
+            engine.upsert([point.id for point in points], rows, [point.payload for point in points])
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Missing ids are no error."""
         with self._translated():
             if ids and self._exists():
-                import qdrant_edge as engine
-
                 self._require_space(0)
                 self._is_changed = True
-                self._opened().update(engine.UpdateOperation.delete_points(list(ids)))
+                self._opened().delete(ids)
 
     def present(self, ids: Sequence[PointId], /) -> set[PointId]:
         """Those of `ids` that the collection holds."""
         with self._translated():
-            if not (ids and self._exists()):
-                return set()
-            return {PointId(str(record.id)) for record in self._opened().retrieve(list(ids), False, False)}
+            return self._opened().present(ids) if ids and self._exists() else set()
 
     def scan(self) -> Iterator[tuple[PointId, Payload]]:
         """In the order of the ids; other calls may come between two pages."""
-        import qdrant_edge as engine
-
-        offset: engine.PointId | None = None
+        start = None
         while True:
             with self._translated():
                 if not self._exists():
                     return
-                request = engine.ScrollRequest(offset=offset, limit=PAGE, with_payload=True, with_vector=False)
-                records, offset = self._opened().scroll(request)
-            for record in records:
-                yield PointId(str(record.id)), record.payload or {}
-            if offset is None:
+                records, start = self._opened().page(start)
+            yield from records
+            if start is None:
                 return
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
         """As the engine keeps them: of unit length."""
         with self._translated():
-            if not (ids and self._exists()):
-                return {}
-            records = self._opened().retrieve(list(ids), False, True)
-            return {PointId(str(record.id)): as_vector(record.vector) for record in records}
+            return self._opened().vectors(ids) if ids and self._exists() else {}
 
     def search(self, vector: Vector, limit: int, filters: Mapping[str, str], /) -> list[Hit]:
         """Exact cosine similarity over every record that passes the filters."""
-        import qdrant_edge as engine
-
         with self._translated():
-            wanted = as_filter(filters)
-            if not self._exists():
-                return []
-            query = engine.Query.Nearest(vector.tolist())
-            request = engine.SearchRequest(query, limit, filter=wanted, with_payload=True)
-            found = self._opened().search(request)
-            return [Hit(PointId(str(hit.id)), float(hit.score), hit.payload or {}) for hit in found]
+            as_filter(filters)  # refuses what it cannot name, whether there are records or not
+            return self._opened().search(vector, limit, filters) if self._exists() else []
 
     def sentinel(self) -> Sentinel | None:
         """Read without opening the collection, so it is also answered while another process has it open."""
@@ -154,26 +128,22 @@ class QdrantStore:
         with self._translated():
             if not self._exists():
                 return 0
-            noted = RecordCount(self._live()).read() if self._shard is None else None
-            if noted is not None:
-                return noted
-            import qdrant_edge as engine
-
-            return self._opened().count(engine.CountRequest())
+            noted = RecordCount(self._live()).read() if self._engine is None else None
+            return self._opened().count() if noted is None else noted
 
     def close(self) -> None:
         """Put everything on disk and let others in; further calls but this one fail."""
         with self._translated():
             self._is_closed = True
-            shard, self._shard = self._shard, None
+            engine, self._engine = self._engine, None
             try:
-                if shard is not None:
-                    self._shut(shard)
+                if engine is not None:
+                    self._shut(engine)
             finally:
                 self._lock.release()
 
     def _exists(self) -> bool:
-        return self._shard is not None or self._generations.live() is not None
+        return self._engine is not None or self._generations.live() is not None
 
     def _live(self) -> Path:
         live = self._generations.live()
@@ -189,38 +159,39 @@ class QdrantStore:
             with self._generations.building(FIRST) as folder:
                 create_shard(folder / "shard", dimension, INDEXED_FIELDS)
 
-    def _opened(self) -> "engine.EdgeShard":
+    def _opened(self, writes: int = 0) -> Engine:
+        """The first call decides: who writes much at once gets the engine in a process of its own."""
         if self._is_closed:
             raise ServiceError(f"the collection in {self._folder} was used after it had been closed")
-        if self._shard is None:
-            import qdrant_edge as engine
-
+        if self._engine is None:
             self._lock.acquire(self._wait_seconds)
             try:
-                RecordCount(self._live()).forget()
-                self._shard = engine.EdgeShard.load(str(self._live() / "shard"))
+                live = self._live()
+                RecordCount(live).forget()
+                if writes >= MANY and self._lock.file is not None:
+                    self._engine = EngineProcess(live / "shard", self._folder, self._lock.file)
+                else:
+                    self._engine = OwnEngine(live / "shard", self._folder)
             except BaseException:
                 self._lock.release()
                 raise
-        return self._shard
+        return self._engine
 
     def _held_dimension(self) -> int:
         if self._dimension is None:
             self._dimension = stored_dimension(self._live() / "shard")
         return self._dimension
 
-    def _shut(self, shard: "engine.EdgeShard") -> None:
+    def _shut(self, engine: Engine) -> None:
         """Deleted vectors keep their place until they are a fifth of all; then `optimize` writes the others anew."""
-        import qdrant_edge as engine
-
         try:
             if self._is_changed:
                 if self._free_bytes() > RESERVE_BYTES + _disk_usage(self._live()):
-                    shard.optimize()
-                shard.flush()  # `close` would do it too, but keeps a failure to itself
-            records = shard.count(engine.CountRequest())
+                    engine.optimize()
+                engine.flush()
+            records = engine.count()
         finally:
-            shard.close()
+            engine.close()
         RecordCount(self._live()).write(records)
 
     def _require_space(self, needed_bytes: int) -> None:

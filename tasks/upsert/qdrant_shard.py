@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from tasks.errors import CollectionError, DocumentError, ServiceError
-from tasks.records import Point, Vectors
+from tasks.records import Payload, PointId, Vectors
 from tasks.upsert.vectors import document_name
 
 if TYPE_CHECKING:
@@ -47,19 +47,19 @@ def stored_dimension(folder: Path) -> int:
     return dimension
 
 
-def as_engine_points(points: Sequence[Point], rows: Vectors) -> "list[engine.Point]":
+def as_engine_points(ids: Sequence[PointId], rows: Vectors, payloads: Sequence[Payload]) -> "list[engine.Point]":
     """`rows` are the vectors, one a row; DocumentError names the document whose payload is not plain JSON."""
     import qdrant_edge as engine
 
     made: list[engine.Point] = []
-    for point, row in zip(points, rows, strict=True):
+    for point, row, payload in zip(ids, rows, payloads, strict=True):
         try:
             # The engine reads any buffer of floats, though its stubs say list: three times as fast as a list.
-            made.append(engine.Point(point.id, cast("list[float]", row.data), point.payload))
+            made.append(engine.Point(point, cast("list[float]", row.data), payload))
         except (TypeError, ValueError, OverflowError) as error:
             raise DocumentError(
                 "bad-payload",
-                f"{document_name(point.payload)}: point {point.id} cannot be stored: {_first_line(error)}; expected a"
+                f"{document_name(payload)}: point {point} cannot be stored: {_first_line(error)}; expected a"
                 " UUID and plain JSON values",
             ) from error
     return made

@@ -15,7 +15,7 @@ import qdrant_edge
 from tasks.errors import CollectionError, FencedError, HeadraceError, LeaseHeldError, ServiceError
 from tasks.records import Point
 from tasks.upsert import qdrant
-from tasks.upsert.qdrant import QdrantStore
+from tasks.upsert.qdrant import MANY, QdrantStore
 from tasks.upsert.qdrant_errors import is_foreign, translate
 
 MakePoints = Callable[[int], list[Point]]
@@ -140,18 +140,25 @@ import numpy as np
 from tasks.records import Point
 from tasks.upsert.qdrant import QdrantStore
 store = QdrantStore(sys.argv[1], "c")
-store.upsert([Point(str(uuid.uuid4()), np.ones(8, dtype="f4"), {"text": "x"}) for _ in range(500)])
-resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+store.upsert([Point(str(uuid.uuid4()), np.ones(8, dtype="f4"), {"text": "x"}) for _ in range(int(sys.argv[2]))])
+engine = getattr(store._engine, "pid", 0)  # 0 is this process
+resource.prlimit(engine, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+print("own" if engine == 0 else "child", flush=True)
 store.close()
 """
 
 
-def test_a_close_that_cannot_put_everything_on_disk_says_so_and_loses_nothing(folder: Path) -> None:
-    answer = subprocess.run([sys.executable, "-c", FLUSHED, folder], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(("points", "process"), [(MANY - 1, "own"), (MANY, "child")])
+def test_a_close_that_cannot_put_everything_on_disk_says_so_and_loses_nothing(
+    folder: Path, points: int, process: str
+) -> None:
+    command = [sys.executable, "-c", FLUSHED, folder, str(points)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.stdout.strip() == process
     assert "ServiceError" in answer.stderr
     assert "Failed to flush" in answer.stderr
     with QdrantStore(str(folder), "c", wait_seconds=0) as store:
-        assert store.count() == 500
+        assert store.count() == points
 
 
 def raised_by(act: Callable[[], object]) -> BaseException:

@@ -1,13 +1,19 @@
 """A process that is killed while it writes, deletes or compacts."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from tasks.errors import ServiceError
 from tasks.records import Point, PointId
-from tasks.upsert.qdrant import QdrantStore
+from tasks.upsert.qdrant import MANY, QdrantStore
+from tasks.upsert.qdrant_engine import EngineProcess
 
 MakePoints = Callable[[int], list[Point]]
 
@@ -46,6 +52,23 @@ def test_a_killed_process_loses_no_acknowledged_batch_and_leaves_no_half_record(
         assert set(records) <= begun
         assert all(payload == {"headrace": {"document": "s:a"}} for payload in records.values())
         assert store.vectors(list(records)).keys() == records.keys()
+
+
+def test_a_store_whose_engine_is_killed_says_so_and_keeps_what_it_acknowledged(
+    tmp_path: Path, make_points: MakePoints
+) -> None:
+    points = make_points(2 * MANY)
+    store = QdrantStore(str(tmp_path), "c")
+    store.ensure(8)
+    store.upsert(points[:MANY])
+    assert isinstance(store._engine, EngineProcess)
+    os.kill(store._engine.pid, signal.SIGBUS)
+    with pytest.raises(ServiceError, match=rf"{tmp_path}/c: .* ended by SIGBUS; most likely the disk is full: .*again"):
+        store.upsert(points[MANY:])
+    with pytest.raises(ServiceError, match="SIGBUS"):
+        store.close()
+    with QdrantStore(str(tmp_path), "c", wait_seconds=0) as other:
+        assert other.present([one.id for one in points]) == {one.id for one in points[:MANY]}
 
 
 DELETER = """

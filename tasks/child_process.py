@@ -1,0 +1,155 @@
+"""An object in a process of its own: Python runs one thread at a time, and one process cannot use several cores.
+
+`python -m tasks.child_process FILE` serves one connection: first what makes the object, then one method call after the
+other. The process ends with its parent, even where that is killed: the kernel then closes the other end.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from copy import copy
+from multiprocessing.connection import Connection
+from socket import socketpair
+from typing import Any
+
+END_SECONDS = 10.0
+_PARENT_ONLY = (signal.SIGINT, signal.SIGTERM)  # a terminal and a supervisor send them to both; the parent decides
+
+
+class ChildDiedError(Exception):
+    """The process ended before it had answered; the message says how."""
+
+
+class ChildProcess:
+    """Calls come back in the order in which they were made; several threads may call."""
+
+    def __init__(self, make: Callable[..., object], *arguments: object, inherit: Sequence[int] = ()) -> None:
+        """`make(*arguments)` runs there, so both must be picklable; the files `inherit` stay open with it."""
+        ours, theirs = socketpair()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module, with a number
+                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
+                pass_fds=(theirs.fileno(), *inherit),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # what a library prints there is no part of the answer to the user
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self._connection = Connection(ours.detach())
+        self._lock = threading.Lock()
+        self._waiting: deque[Future[Any]] = deque()
+        self._has_ended = False
+        threading.Thread(target=self._receive, name="child answers", daemon=True).start()
+        self._made = self._ask((make, arguments))
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def call(self, method: str, *arguments: object) -> Any:
+        """What the method returns or raises there; ChildDiedError when the process ends instead."""
+        answer = self._ask((method, arguments))
+        self._made.result()
+        return answer.result()
+
+    def close(self) -> None:
+        """End the process once it has answered what it was asked; idle where it has ended."""
+        self._ask(None)
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _ask(self, request: object) -> "Future[Any]":
+        answer: Future[Any] = Future()
+        with self._lock:
+            if self._has_ended:
+                answer.set_exception(ChildDiedError(self._death()))
+                return answer
+            self._waiting.append(answer)
+            try:
+                self._connection.send(request)
+            except OSError:
+                pass  # it has ended: the thread that receives hears of it too, and tells everyone who waits
+            except BaseException:
+                self._waiting.remove(answer)  # not picklable: nothing was sent
+                raise
+        return answer
+
+    def _receive(self) -> None:
+        while True:
+            try:
+                is_result, value = self._connection.recv()
+            except (EOFError, OSError):
+                break
+            answer = self._waiting.popleft()
+            if is_result:
+                answer.set_result(value)
+            else:
+                answer.set_exception(value)
+        self._process.wait()
+        with self._lock:
+            self._has_ended = True
+            self._connection.close()
+            while self._waiting:
+                self._waiting.popleft().set_exception(ChildDiedError(self._death()))
+
+    def _death(self) -> str:
+        code = self._process.returncode
+        if code is not None and code < 0:
+            return f"process {self.pid} was ended by {signal.Signals(-code).name}"
+        return f"process {self.pid} ended with {code}"
+
+
+def serve(connection: Connection) -> None:
+    """Answer until the parent asks for the end, or is gone."""
+    made: object = None
+    while True:
+        try:
+            request = connection.recv()
+        except (EOFError, OSError):
+            return
+        if request is None:
+            return
+        asked, arguments = request
+        try:
+            if isinstance(asked, str):
+                answer = (True, getattr(made, asked)(*arguments))
+            else:
+                made = asked(*arguments)
+                answer = (True, None)
+        except BaseException as error:
+            answer = (False, _picklable(error))
+        connection.send(answer)
+
+
+def _picklable(error: BaseException) -> BaseException:
+    """Some foreign errors cannot be made from their own arguments: they would fail in the parent."""
+    error.add_note("".join(traceback.format_exception(error)))
+    try:
+        return copy(error)
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def main() -> None:
+    """Serve the connection whose file is the first argument."""
+    for number in _PARENT_ONLY:
+        signal.signal(number, signal.SIG_IGN)
+    serve(Connection(int(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()
