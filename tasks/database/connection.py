@@ -45,6 +45,11 @@ class Connection(Protocol):
         """The type of a column of bytes."""
         ...
 
+    @property
+    def by_key(self) -> str:
+        """What at the end of CREATE TABLE keeps the rows themselves in the order of the key."""
+        ...
+
     def execute(self, sql: str, values: Sequence[Any], /) -> Rows:
         """One statement."""
         ...

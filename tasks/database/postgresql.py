@@ -29,6 +29,7 @@ class ServerConnection:
 
     begin = "BEGIN"
     binary = "BYTEA"
+    by_key = ""
     for_update = " FOR UPDATE"
 
     def __init__(self, pooled: PooledConnection, schema: str) -> None:

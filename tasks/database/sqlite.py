@@ -1,9 +1,11 @@
 """SQLite through Python's own driver: one file on one machine, every commit durable."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ BUSY_SECONDS = 30.0
 PAGE_BYTES = 8192  # of a new file: two vectors of 768 dimensions a page, and a shallow tree of ids
 CACHE_KIB = 32_768
 LOG_PAGES = 4000  # the log is folded in at 32 MB: each folding writes and syncs every page that was touched
+MOST_PARAMETERS = 900  # of one statement; the oldest limit is 999
+_VALUES = re.compile(r"VALUES (\([^()]*\))(?=[^?]*$)")
 _PRAGMAS = (
     f"page_size={PAGE_BYTES}",
     "journal_mode=WAL",
@@ -30,6 +34,7 @@ class SqliteConnection:
 
     begin = "BEGIN IMMEDIATE"  # takes the write lock at once: upgrading later could fail in the middle
     binary = "BLOB"
+    by_key = " WITHOUT ROWID"
     for_update = ""  # writers are alone anyway
 
     def __init__(self, driver: sqlite3.Connection) -> None:
@@ -42,8 +47,19 @@ class SqliteConnection:
         return Rows(cursor.fetchall(), cursor.rowcount)
 
     def many(self, sql: str, rows: Sequence[tuple[Any, ...]], /) -> None:
-        """The statement once per row of parameters."""
-        self.driver.executemany(sql, rows)
+        """The statement once per row of parameters; many rows a statement where it is an INSERT.
+
+        Python's one running thread is given away with every statement, and beside busy threads it is long in coming
+        back.
+        """
+        values = _VALUES.search(sql)
+        size = MOST_PARAMETERS // len(rows[0]) if values and rows else 1
+        whole = len(rows) - len(rows) % size
+        if values and whole:
+            large = f"{sql[: values.end()]}{f', {values[1]}' * (size - 1)}{sql[values.end() :]}"
+            parts = (rows[start : start + size] for start in range(0, whole, size))
+            self.driver.executemany(large, (list(chain.from_iterable(part)) for part in parts))
+        self.driver.executemany(sql, rows[whole if values else 0 :])
 
     def rollback(self) -> None:
         """Some errors, a full disk for one, end a transaction by themselves."""

@@ -14,6 +14,7 @@ class Table:
     columns: Mapping[str, str]  # "id": "VARCHAR NOT NULL"
     key: tuple[str, ...] = ()
     indexes: Mapping[str, str] = field(default_factory=dict[str, str])  # "by_name": "(name)"
+    is_ordered: bool = False  # rows arrive in the order of the key: SQLite then keeps one tree instead of two
 
 
 Tables = Sequence[Table]
@@ -48,4 +49,5 @@ def _create(connection: Connection, table: Table) -> str:
     parts = [f"{column} {kind.replace('BLOB', connection.binary)}" for column, kind in table.columns.items()]
     if table.key:
         parts.append(f"PRIMARY KEY ({', '.join(table.key)})")
-    return f"CREATE TABLE {table.name} ({', '.join(parts)})"
+    ending = connection.by_key if table.is_ordered else ""
+    return f"CREATE TABLE {table.name} ({', '.join(parts)}){ending}"

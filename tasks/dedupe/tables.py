@@ -34,6 +34,7 @@ _DOCUMENT = Table(
     "document",
     {"id": _NAME, "source": _NAME, "version": _TEXT, "hint": _NAME, "chunks": _COUNT, "tokens": _COUNT},
     ("id",),
+    is_ordered=True,
 )
 
 _POINT = Table(

@@ -13,13 +13,16 @@ FIRST_BYTES = 1_000_000
 MOST_BYTES = 8_000_000
 # Texts are batched by length within their window: with 1,024 of them padding costs 3 %, with 256 it costs 9 %.
 LEAST_TEXTS = 1024
-MOST_CHUNKS = 8192
+MOST_CHUNKS = 2048  # larger windows leave the other stages idle at the start and the end of a run
+MOST_CHUNKS_TRACKED = 8192  # where each window costs a workflow engine five task runs
 
 
 class Pace:
     """Aims at 10 s of work a window: at any speed the cost of a workflow engine's task runs then stays small."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_chunks: int = MOST_CHUNKS) -> None:
+        """`most_chunks` bounds a window from above."""
+        self._most_chunks = most_chunks
         self._documents = FIRST_DOCUMENTS
         self._is_informed = False
 
@@ -42,7 +45,7 @@ class Pace:
         self._is_informed = True
         fitting = int(documents * AIM_SECONDS / max(seconds, 0.001))
         least = math.ceil(LEAST_TEXTS * documents / texts) if texts else 1
-        most = MOST_CHUNKS * documents // chunks if chunks else MOST_DOCUMENTS
+        most = self._most_chunks * documents // chunks if chunks else MOST_DOCUMENTS
         wanted = max(least, min(fitting, self._documents * 4))
         self._documents = max(1, min(wanted, most, MOST_DOCUMENTS))
 

@@ -10,6 +10,7 @@ from tasks.dedupe.window import Planner
 from tasks.embed.window import embed_window
 from tasks.load.window import load_window
 from tasks.retry import with_retries
+from tasks.sync.pace import MOST_CHUNKS
 from tasks.sync.session import Session
 from tasks.upsert.window import write_window
 from tasks.windows import Chunked, Embedded, Planned, Refs, Written
@@ -28,6 +29,11 @@ class Pending(Protocol):
 class Stages(Protocol):
     """load -> chunk -> dedupe -> embed -> upsert, for one window after the other."""
 
+    @property
+    def most_chunks(self) -> int:
+        """In one window."""
+        ...
+
     def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
         """Begin with the window and return at once, or when it is done."""
         ...
@@ -43,6 +49,8 @@ class DirectStages:
     While one window is embedded, the next is read and the one before is written. Dedupe shares the lane of embed, so
     it sees what the window before has just paid for.
     """
+
+    most_chunks = MOST_CHUNKS
 
     def __init__(self) -> None:
         self._read, self._embed, self._write = (ThreadPoolExecutor(1, name) for name in ("read", "embed", "write"))
@@ -72,6 +80,8 @@ class DirectStages:
 
 class InlineStages:
     """Everything in the caller's thread, one window after the other."""
+
+    most_chunks = MOST_CHUNKS
 
     def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
         """Return when the window is written."""

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks.database.database import Database
+from tasks.database.tables import Table
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.lease import holder, leased
 from tasks.dedupe.ledger import Ledger
@@ -152,3 +154,26 @@ def test_a_damaged_database_is_reported_with_its_path(tmp_path: Path) -> None:
     path.write_bytes(b"this is no database" * 100)
     with pytest.raises(ServiceError, match=str(path)):
         Ledger(f"sqlite:///{path}", "trial")
+
+
+def test_many_rows_are_written_alike_whatever_their_number(tmp_path: Path) -> None:
+    tables = (Table("t", {"id": "INTEGER NOT NULL", "what": "VARCHAR", "times": "INTEGER NOT NULL"}, ("id",)),)
+    database = Database(f"sqlite:///{tmp_path}/many.db", tables, "many")
+    sql = (
+        "INSERT INTO t (id, what, times) VALUES (?, ?, 1)"
+        " ON CONFLICT (id) DO UPDATE SET what = excluded.what, times = times + excluded.times"
+    )
+    for count in (1, 449, 450, 451, 900, 1300):
+        rows = [(number % 700, f"{count}-{number}") for number in range(count)]
+        with database.write() as transaction:
+            transaction.execute("DELETE FROM t")
+            transaction.many(sql, rows)
+            found = list(transaction.execute("SELECT id, what, times FROM t ORDER BY id"))
+        assert found == [
+            (number, f"{count}-{number + 700 if number + 700 < count else number}", 2 if number + 700 < count else 1)
+            for number in range(min(count, 700))
+        ]
+    with database.write() as transaction:
+        transaction.many("DELETE FROM t WHERE id = ?", [(number,) for number in range(699)])
+        assert list(transaction.execute("SELECT id FROM t")) == [(699,)]
+    database.close()
