@@ -71,10 +71,17 @@ class Refs:
 
 
 class Loaded:
-    """The window's documents that could be read, and those that could not."""
+    """The window's documents that could be read, and those that could not; `touched` say the same as before."""
 
-    def __init__(self, documents: Sequence[Document], failures: Sequence[Failure], seconds: float) -> None:
+    def __init__(
+        self,
+        documents: Sequence[Document],
+        touched: Sequence[DocumentRef],
+        failures: Sequence[Failure],
+        seconds: float,
+    ) -> None:
         self.documents = documents
+        self.touched = touched
         self.failures = failures
         self.load_seconds = seconds
 
@@ -101,8 +108,9 @@ class Planned:
         failures: Sequence[Failure],
         texts: dict[EmbeddingKey, tuple[str, int]],
     ) -> None:
-        self.documents = len(chunked.loaded.documents) + len(chunked.loaded.failures)
-        self.load_seconds = chunked.loaded.load_seconds
+        loaded = chunked.loaded
+        self.documents = len(loaded.documents) + len(loaded.touched) + len(loaded.failures)
+        self.load_seconds = loaded.load_seconds
         self.chunk_seconds = chunked.chunk_seconds
         self.plans = plans
         self.failures = failures

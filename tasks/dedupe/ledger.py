@@ -47,6 +47,7 @@ class KnownDocument(NamedTuple):
     hint: str
     source: str
     chunks: int
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Ledger:
     def documents(self) -> dict[DocumentId, KnownDocument]:
         """Everything known, in one pass."""
         with self.database.read() as transaction:
-            rows = transaction.execute("SELECT id, version, hint, source, chunks FROM document")
+            rows = transaction.execute("SELECT id, version, hint, source, chunks, tokens FROM document")
             return {DocumentId(row[0]): KnownDocument._make(row[1:]) for row in rows}
 
     def points(self, documents: Sequence[DocumentId]) -> dict[DocumentId, list[KnownPoint]]:

@@ -8,7 +8,7 @@ from tasks.dedupe.identity import Identity, document_version, wanted_points
 from tasks.dedupe.ledger import KnownPoint, Ledger
 from tasks.dedupe.plan import Held, diff_points, trusted_hint
 from tasks.dedupe.tables import LIVE
-from tasks.records import Chunk, Document, EmbeddingKey
+from tasks.records import Chunk, Document, DocumentRef, EmbeddingKey
 from tasks.windows import Chunked, DocumentPlan, Failure, NewPoint, Planned
 
 
@@ -24,8 +24,17 @@ class Planner:
         self._before = before
         self._origins: dict[str, set[str]] = {}
 
+    def is_current(self, document: Document, /) -> bool:
+        """Whether the collection has just this: a ledger that vouches for a version vouches for all of its points."""
+        before = self._before.documents.get(document.ref.id)
+        return (
+            before is not None
+            and before.version is not None
+            and before.version == document_version(self._shape, document)
+        )
+
     def plan_window(self, chunked: Chunked) -> Planned:
-        """One plan or failure per document, in order, and each unpaid text once."""
+        """One plan or failure per document, and each unpaid text once."""
         documents = chunked.loaded.documents
         held = self._ledger.points([document.ref.id for document in documents])
         found = [
@@ -33,11 +42,29 @@ class Planner:
             for document, chunks in zip(documents, chunked.chunks, strict=True)
         ]
         plans = self._without_collapse([plan for plan in found if isinstance(plan, DocumentPlan)])
+        plans += [self._plan_touched(ref) for ref in chunked.loaded.touched]
         failures = [
             replace(failure, hint=trusted_hint(self._shape, failure.hint)) for failure in chunked.loaded.failures
         ]
         failures += [failure for failure in found if isinstance(failure, Failure)]
         return Planned(chunked, plans, failures, self._unpaid(plans))
+
+    def _plan_touched(self, ref: DocumentRef) -> DocumentPlan:
+        """Only what the listing said of it is new."""
+        before = self._before.documents[ref.id]
+        return DocumentPlan(
+            id=ref.id,
+            source=ref.source,
+            version=str(before.version),
+            hint=trusted_hint(self._shape, ref.hint),
+            put=(),
+            doom=(),
+            chunks=before.chunks,
+            tokens=before.tokens,
+            is_new=False,
+            is_emptied=False,
+            is_unchanged=True,
+        )
 
     def _unpaid(self, plans: Iterable[DocumentPlan]) -> dict[EmbeddingKey, tuple[str, int]]:
         texts = {new.embedding: (str(new.payload["text"]), new.tokens) for plan in plans for new in plan.put}

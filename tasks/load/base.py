@@ -20,3 +20,11 @@ class Source(Protocol):
     def read(self, ref: DocumentRef, /) -> Document:
         """Raise DocumentError for a bad document, TransientError where another try may help."""
         ...
+
+
+class Known(Protocol):
+    """What an earlier run left."""
+
+    def is_current(self, document: Document, /) -> bool:
+        """Whether nothing in the document has changed since."""
+        ...

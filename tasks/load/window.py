@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from tasks.errors import DocumentError, ServiceError, TransientError
-from tasks.load.base import Source
+from tasks.load.base import Known, Source
 from tasks.records import Document, DocumentRef
 from tasks.windows import Failure, Loaded, Refs
 
@@ -13,18 +13,21 @@ ATTEMPTS = 3
 OUTAGE = 5  # documents in a row that cannot be fetched: no longer their own fault
 
 
-def load_window(sources: Mapping[str, Source], window: Refs) -> Loaded:
+def load_window(sources: Mapping[str, Source], known: Known, window: Refs) -> Loaded:
     """Every document is read or set aside; one bad document never costs the others.
+
+    Those that were touched but say the same as before go no further than here.
 
     ServiceError where a source fails for OUTAGE documents in a row: the rest of it would be set aside as well.
     """
     started = time.perf_counter()
     documents: list[Document] = []
+    touched: list[DocumentRef] = []
     failures: list[Failure] = []
     in_a_row: Counter[str] = Counter()
     for ref in window.refs:
         try:
-            documents.append(_read(sources[ref.source], ref))
+            document = _read(sources[ref.source], ref)
         except DocumentError as error:
             failures.append(Failure(ref.id, error.reason, str(error), ref.hint))
         except TransientError as error:
@@ -33,8 +36,13 @@ def load_window(sources: Mapping[str, Source], window: Refs) -> Loaded:
             if in_a_row[ref.source] >= OUTAGE:
                 raise _outage(ref.source, error) from error
             continue
+        else:
+            if known.is_current(document):
+                touched.append(ref)
+            else:
+                documents.append(document)
         in_a_row[ref.source] = 0
-    return Loaded(documents, failures, time.perf_counter() - started)
+    return Loaded(documents, touched, failures, time.perf_counter() - started)
 
 
 def _outage(source: str, error: TransientError) -> ServiceError:

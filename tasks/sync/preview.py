@@ -45,7 +45,7 @@ def preview(session: Session, options: SyncOptions, progress: Progress) -> Previ
     promised: set[EmbeddingKey] = set()  # a text that an earlier window would pay for is free in a later one
     losing: list[DocumentPlan] = []
     for window in Pace().windows(found.changes.to_read):
-        planned = planner.plan_window(read_window(session, window))
+        planned = planner.plan_window(read_window(session, planner, window))
         texts = {key: text for key, text in planned.texts.items() if key not in promised}
         promised.update(texts)
         tokens = sum(count for _, count in texts.values())

@@ -58,7 +58,7 @@ class DirectStages:
 
     def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
         """Queue the window on all three lanes."""
-        read = self._read.submit(_read, session, window)
+        read = self._read.submit(_read, session, planner, window)
         paid = self._embed.submit(self._pay, session, planner, read)
         return self._write.submit(_write, session, paid)
 
@@ -86,7 +86,7 @@ class InlineStages:
     def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
         """Return when the window is written."""
         done: Future[Written] = Future()
-        planned = planner.plan_window(_read(session, window))
+        planned = planner.plan_window(_read(session, planner, window))
         embedded = embed_window(session.embedder, session.cache, session.ledger, planned)
         done.set_result(write_window(session.store, session.ledger, session.cache, embedded))
         return done
@@ -95,13 +95,13 @@ class InlineStages:
         """Nothing is running."""
 
 
-def read_window(session: Session, window: Refs) -> Chunked:
+def read_window(session: Session, planner: Planner, window: Refs) -> Chunked:
     """Load and chunk, without retries: for a run that writes nothing."""
-    return chunk_window(session.chunker, load_window(session.sources, window))
+    return chunk_window(session.chunker, load_window(session.sources, planner, window))
 
 
-def _read(session: Session, window: Refs) -> Chunked:
-    return _retried(read_window, session, window)
+def _read(session: Session, planner: Planner, window: Refs) -> Chunked:
+    return _retried(read_window, session, planner, window)
 
 
 def _pay(session: Session, planner: Planner, read: "Future[Chunked]") -> Embedded:

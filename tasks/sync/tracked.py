@@ -47,7 +47,7 @@ class TrackedStages:
         before = self._last.futures if self._last else ()
         read_before, paid_before, written_before = before[1:2], before[3:4], before[4:5]
         loaded = load.with_options(task_run_name=f"load {number}").submit(
-            session.sources, window, wait_for=read_before, return_state=False
+            session.sources, planner, window, wait_for=read_before, return_state=False
         )
         chunked = chunk.with_options(task_run_name=f"chunk {number}").submit(
             session.chunker, loaded, return_state=False

@@ -42,7 +42,9 @@ def count(owner, name, label, weigh=None):
 
 from tasks.database.sqlite import SqliteConnection
 from tasks.embed.hashing import HashingEmbedder
+from tasks.chunk.auto import AutoChunker
 from tasks.upsert.qdrant import QdrantStore
+count(AutoChunker, "split", "windows chunked", "documents chunked")
 count(SqliteConnection, "execute", "statements")
 count(SqliteConnection, "many", "statements", "rows")
 count(HashingEmbedder, "embed", "embed calls", "texts embedded")
@@ -116,6 +118,18 @@ def test_a_run_with_changes_does_as_much_as_there_are_changes(pipeline: Pipeline
     assert few == many
     assert (many["embed calls"], many["texts embedded"]) == (1, 2)
     assert (many["documents opened"], many["store writes"], many["points written"]) == (3, 1, 3)
+
+
+def test_documents_that_were_touched_are_read_once_and_not_chunked(pipeline: Pipeline) -> None:
+    collection(pipeline, 30)
+    then = time.time() - 30
+    for number in range(20):
+        os.utime(pipeline.folder / f"docs/{number % 10}/{number}.md", (then, then))
+    did = watched(pipeline)
+    assert did["documents opened"] == 20
+    assert did.get("documents chunked", 0) == 0
+    assert not {"embed calls", "store writes", "other store requests"} & did.keys()
+    assert "documents opened" not in watched(pipeline)
 
 
 @pytest.mark.parametrize("embedder", ["{kind: hashing, dimensions: 64}", "{kind: sentence-transformers, device: cpu}"])

@@ -81,7 +81,7 @@ def ref(name: str, hint: str = "h") -> DocumentRef:
 
 
 def known(version: str | None = "v", hint: str = "h") -> KnownDocument:
-    return KnownDocument(version, trusted_hint("shape", hint), "s", 1)
+    return KnownDocument(version, trusted_hint("shape", hint), "s", 1, 10)
 
 
 def test_documents_are_sorted_as_the_table_says() -> None:

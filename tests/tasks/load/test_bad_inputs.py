@@ -34,6 +34,13 @@ def _one_parser() -> Iterator[None]:
     child.SHARED.close()
 
 
+class Nothing:
+    """Nothing is known."""
+
+    def is_current(self, document: Document, /) -> bool:
+        return False
+
+
 @pytest.mark.parametrize("bad", INPUTS, ids=lambda bad: f"{bad.number}-{bad.name}")
 def test_each_input_ends_in_its_class(tmp_path: Path, bad: BadInput) -> None:
     root = tmp_path / "deep" / "root"
@@ -215,9 +222,9 @@ def test_an_outage_stops_the_run_instead_of_setting_every_document_aside() -> No
     down = Down()
     sources: dict[str, Source] = {"s": down}
     with pytest.raises(ServiceError, match=r"5 documents in a row.*no route to host"):
-        load_window(sources, Refs([ref(f"{number}.md") for number in range(100)]))
+        load_window(sources, Nothing(), Refs([ref(f"{number}.md") for number in range(100)]))
     assert down.reads == OUTAGE * 3
-    assert len(load_window(sources, Refs([ref("1.md"), ref("2.md")])).failures) == 2
+    assert len(load_window(sources, Nothing(), Refs([ref("1.md"), ref("2.md")])).failures) == 2
 
 
 def loops(name: str, content: bytes) -> None:
