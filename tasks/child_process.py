@@ -50,7 +50,7 @@ class ChildProcess:
         self._waiting: deque[Future[Any]] = deque()
         self._has_ended = False
         threading.Thread(target=self._receive, name="child answers", daemon=True).start()
-        self._made = self._ask((make, arguments))
+        self._ask((make, arguments))
 
     @property
     def pid(self) -> int:
@@ -59,9 +59,11 @@ class ChildProcess:
 
     def call(self, method: str, *arguments: object) -> Any:
         """What the method returns or raises there; ChildDiedError when the process ends instead."""
-        answer = self._ask((method, arguments))
-        self._made.result()
-        return answer.result()
+        return self.ask(method, *arguments).result()
+
+    def ask(self, method: str, *arguments: object) -> "Future[Any]":
+        """The same without waiting for it. Where the object could not be made, every call raises why."""
+        return self._ask((method, arguments))
 
     def close(self) -> None:
         """End the process once it has answered what it was asked; idle where it has ended."""
@@ -115,24 +117,22 @@ class ChildProcess:
 
 def serve(connection: Connection) -> None:
     """Answer until the parent asks for the end, or is gone."""
-    made: object = None
-    while True:
-        try:
-            request = connection.recv()
-        except (EOFError, OSError):
-            return
-        if request is None:
-            return
-        asked, arguments = request
-        try:
-            if isinstance(asked, str):
-                answer = (True, getattr(made, asked)(*arguments))
-            else:
-                made = asked(*arguments)
-                answer = (True, None)
-        except BaseException as error:
-            answer = (False, _picklable(error))
-        connection.send(answer)
+    try:
+        make, arguments = connection.recv()
+        is_made, made = _answer(make, arguments)
+        connection.send((is_made, None if is_made else made))
+        while request := connection.recv():
+            method, arguments = request
+            connection.send(_answer(getattr(made, method), arguments) if is_made else (False, made))
+    except (EOFError, OSError):
+        return
+
+
+def _answer(call: Callable[..., object], arguments: Sequence[object]) -> tuple[bool, object]:
+    try:
+        return True, call(*arguments)
+    except BaseException as error:
+        return False, _picklable(error)
 
 
 def _picklable(error: BaseException) -> BaseException:

@@ -43,3 +43,7 @@ class Chunker(Protocol):
     def split(self, documents: Sequence[Document], /) -> list[list[Chunk]]:
         """One list per document, in order; no chunk is longer than the limit in tokens, no text is lost."""
         ...
+
+    def close(self) -> None:
+        """Further calls may fail."""
+        ...

@@ -1,10 +1,10 @@
 """The one place that knows the kinds of chunkers."""
 
 from config import schema
-from tasks.chunk.auto import AutoChunker
 from tasks.chunk.base import Chunker, Tokenizer
+from tasks.chunk.processes import ChunkerProcesses
 
 
 def open_chunker(config: schema.Chunking, tokenizer: Tokenizer) -> Chunker:
     """There is one kind so far: `auto` looks at each document's format."""
-    return AutoChunker(config, tokenizer)
+    return ChunkerProcesses(config, tokenizer)

