@@ -19,6 +19,7 @@ _KINDS = bytes(
     b"w"[0] if WORD.fullmatch(chr(n) * 2) else b"."[0] if WORD.match(chr(n)) else b" "[0] for n in range(128)
 )
 _TABLE = _KINDS + bytes(128)
+FEW_CHARACTERS = 200_000  # counted by `tokenizers` in the time that it takes to try out the fast way
 
 
 class ModelTokenizer:
@@ -29,6 +30,7 @@ class ModelTokenizer:
         self._path = folder / "tokenizer.json"
         self._prefix = prefix
         self.max_tokens = max_tokens
+        self._characters = 0  # counted so far
 
     def __reduce__(self) -> tuple[object, ...]:
         """Another process loads the file anew."""
@@ -71,9 +73,11 @@ class ModelTokenizer:
         return open_fast_counter(self._path, self.loaded)
 
     def count(self, texts: Sequence[str], /) -> list[int]:
-        """As sent: with prefix and special tokens."""
+        """As sent: with prefix and special tokens. The fast way has to be tried out first, so it begins with many."""
         sent = [self._prefix + text for text in texts] if self._prefix else texts
-        return self._fast.count(sent) if self._fast else exact_counts(self.loaded, sent)
+        self._characters += sum(map(len, sent))
+        fast = self._fast if self._characters > FEW_CHARACTERS else None
+        return fast.count(sent) if fast else exact_counts(self.loaded, sent)
 
 
 class TiktokenTokenizer:

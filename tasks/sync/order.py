@@ -85,7 +85,7 @@ def _work(session: Session, options: SyncOptions, stages: Stages, told: tuple[Re
 
 def _windows(session: Session, stages: Stages, found: Survey) -> Iterator[Written]:
     """Keep a few windows going, so memory stays flat however large the source is."""
-    pace = Pace(stages.most_chunks)
+    pace = Pace(stages.most_at_first)
     planner = Planner(session.identity, session.ledger, session.cache, found.held)
     going: deque[Pending] = deque()
     try:

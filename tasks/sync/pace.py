@@ -13,16 +13,18 @@ FIRST_BYTES = 1_000_000
 MOST_BYTES = 8_000_000
 # Texts are batched by length within their window: with 1,024 of them padding costs 3 %, with 256 it costs 9 %.
 LEAST_TEXTS = 1024
-MOST_CHUNKS = 2048  # larger windows leave the other stages idle at the start and the end of a run
-MOST_CHUNKS_TRACKED = 8192  # where each window costs a workflow engine five task runs
+MOST_CHUNKS = 8192  # large commits suit a large ledger, and a workflow engine that is paid by the window
+MOST_AT_FIRST = 2048  # in a short run the other stages would be idle while the first and the last window are on the way
+PART = 8  # a window may hold this part of all that is done
 
 
 class Pace:
     """Aims at 10 s of work a window: at any speed the cost of a workflow engine's task runs then stays small."""
 
-    def __init__(self, most_chunks: int = MOST_CHUNKS) -> None:
-        """`most_chunks` bounds a window from above."""
-        self._most_chunks = most_chunks
+    def __init__(self, most_at_first: int = MOST_AT_FIRST) -> None:
+        """`most_at_first` bounds the chunks of a window from above until many are done."""
+        self._most_at_first = most_at_first
+        self._done = 0
         self._documents = FIRST_DOCUMENTS
         self._is_informed = False
 
@@ -43,9 +45,11 @@ class Pace:
         The size grows at most fourfold at a time.
         """
         self._is_informed = True
+        self._done += chunks
         fitting = int(documents * AIM_SECONDS / max(seconds, 0.001))
         least = math.ceil(LEAST_TEXTS * documents / texts) if texts else 1
-        most = self._most_chunks * documents // chunks if chunks else MOST_DOCUMENTS
+        room = max(self._most_at_first, min(self._done // PART, MOST_CHUNKS))
+        most = room * documents // chunks if chunks else MOST_DOCUMENTS
         wanted = max(least, min(fitting, self._documents * 4))
         self._documents = max(1, min(wanted, most, MOST_DOCUMENTS))
 

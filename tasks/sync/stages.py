@@ -10,7 +10,7 @@ from tasks.dedupe.window import Planner
 from tasks.embed.window import embed_window
 from tasks.load.window import load_window
 from tasks.retry import with_retries
-from tasks.sync.pace import MOST_CHUNKS
+from tasks.sync.pace import MOST_AT_FIRST
 from tasks.sync.session import Session
 from tasks.upsert.window import write_window
 from tasks.windows import Chunked, Embedded, Planned, Refs, Written
@@ -30,8 +30,8 @@ class Stages(Protocol):
     """load -> chunk -> dedupe -> embed -> upsert, for one window after the other."""
 
     @property
-    def most_chunks(self) -> int:
-        """In one window."""
+    def most_at_first(self) -> int:
+        """Chunks in one window, until many are done."""
         ...
 
     def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
@@ -50,7 +50,7 @@ class DirectStages:
     it sees what the window before has just paid for.
     """
 
-    most_chunks = MOST_CHUNKS
+    most_at_first = MOST_AT_FIRST
 
     def __init__(self) -> None:
         self._read, self._embed, self._write = (ThreadPoolExecutor(1, name) for name in ("read", "embed", "write"))
@@ -81,7 +81,7 @@ class DirectStages:
 class InlineStages:
     """Everything in the caller's thread, one window after the other."""
 
-    most_chunks = MOST_CHUNKS
+    most_at_first = MOST_AT_FIRST
 
     def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
         """Return when the window is written."""

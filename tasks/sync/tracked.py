@@ -10,7 +10,7 @@ from tasks.dedupe.stage import dedupe
 from tasks.dedupe.window import Planner
 from tasks.embed.stage import embed
 from tasks.load.stage import load
-from tasks.sync.pace import MOST_CHUNKS_TRACKED
+from tasks.sync.pace import MOST_CHUNKS
 from tasks.sync.session import Session
 from tasks.sync.stages import Pending
 from tasks.upsert.stage import upsert
@@ -33,7 +33,7 @@ class TrackedWindow:
 class TrackedStages:
     """Submits to the flow's task runner; each lane waits for the window before, as in DirectStages."""
 
-    most_chunks = MOST_CHUNKS_TRACKED
+    most_at_first = MOST_CHUNKS
 
     def __init__(self) -> None:
         """Call inside a flow run."""

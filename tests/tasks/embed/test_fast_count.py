@@ -50,6 +50,11 @@ MODEL = ModelTokenizer(MINILM, "", 256)
 EXACT = MODEL.loaded
 
 
+@pytest.fixture(autouse=True)
+def _from_the_first_character_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.embed.tokenizers.FEW_CHARACTERS", -1)
+
+
 def write_tokenizer(folder: Path, **normalizer: Any) -> Path:
     """A small real tokenizer with BERT's rules, these changed."""
     made = json.loads((MINILM / "tokenizer.json").read_text())
@@ -128,6 +133,18 @@ def test_without_tokie_the_chunks_are_the_same(monkeypatch: pytest.MonkeyPatch) 
     slow = ModelTokenizer(MINILM, "", 256)
     assert open_chunker(Chunking(max_tokens=64), slow).split(documents) == expected
     assert slow._fast is None
+
+
+def test_the_fast_way_is_tried_out_once_there_is_much_to_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.embed.tokenizers.FEW_CHARACTERS", 100)
+    tokenizer = ModelTokenizer(MINILM, "", 256)
+    texts = ["nine words that are fifty characters long, or so, !", ""]
+    counts = [tokenizer.count(texts) for _ in range(2)]
+    assert "_fast" in tokenizer.__dict__
+    assert counts == [exact_counts(EXACT, texts)] * 2
+    few = ModelTokenizer(MINILM, "", 256)
+    few.count(texts)
+    assert "_fast" not in few.__dict__
 
 
 def test_nothing_is_loaded_where_nothing_is_chunked() -> None:

@@ -8,9 +8,11 @@ from tasks.sync.pace import (
     FIRST_BYTES,
     FIRST_DOCUMENTS,
     LEAST_TEXTS,
+    MOST_AT_FIRST,
     MOST_BYTES,
     MOST_CHUNKS,
     MOST_DOCUMENTS,
+    PART,
     Pace,
 )
 
@@ -61,7 +63,14 @@ def test_a_slow_model_still_gets_enough_texts_to_sort_by_length() -> None:
 
 def test_no_window_is_expected_to_hold_more_chunks_than_fit() -> None:
     pace = Pace()
-    windows = pace.windows(refs([0] * 5000))
+    windows = pace.windows(refs([0] * 50_000))
     first = next(windows)
     pace.finished(len(first.refs), 0.1, 1, 64 * len(first.refs))
-    assert len(next(windows).refs) * 64 == MOST_CHUNKS
+    assert len(next(windows).refs) * 64 == MOST_AT_FIRST
+    done, largest = 64 * len(first.refs), MOST_AT_FIRST
+    for window in windows:
+        chunks = 64 * len(window.refs)
+        assert chunks <= max(MOST_AT_FIRST, done / PART)
+        done, largest = done + chunks, max(chunks, largest)
+        pace.finished(len(window.refs), 0.1, 1, chunks)
+    assert largest == MOST_CHUNKS
