@@ -12,7 +12,7 @@ from operator import not_
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.embed.probes import probes
+from tasks.embed.counting_probes import probes
 
 if TYPE_CHECKING:
     import tokie

@@ -63,9 +63,7 @@ def open_runtime(weights: LocalWeights, config: schema.SentenceTransformersEmbed
     found = candidates(weights, config, devices, kept)
     for candidate in found:
         try:
-            runtime = candidate.open()
-            if candidate.must_prove:
-                _prove(runtime, candidate, weights, kept)
+            runtime = _proven(candidate, weights, kept)
         except MemoryError:
             raise
         except Exception as error:
@@ -154,6 +152,18 @@ def _torch(folder: Path, devices: Sequence[str], precision: str, attention: str)
     return TorchRuntime(folder, devices[0], precision, attention)
 
 
+def _proven(candidate: Candidate, weights: LocalWeights, kept: Kept) -> Runtime:
+    """Open, and closed again where it fails: it may hold a device's memory."""
+    runtime = candidate.open()
+    if candidate.must_prove:
+        try:
+            _prove(runtime, candidate, weights, kept)
+        except BaseException:
+            runtime.close()
+            raise
+    return runtime
+
+
 def _prove(runtime: Runtime, candidate: Candidate, weights: LocalWeights, kept: Kept) -> None:
     """Raise ConfigError for vectors that are not the model's. Passed once, it holds for this hardware."""
     proof = hashlib.sha256(f"{runtime.name} {runtime.hardware}".encode()).hexdigest()[:16]
@@ -164,7 +174,6 @@ def _prove(runtime: Runtime, candidate: Candidate, weights: LocalWeights, kept: 
     least, mean = float(cosines.min()), float(cosines.mean())
     is_int8 = candidate.precision == "int8"
     if least < (LEAST_COSINE_INT8 if is_int8 else LEAST_COSINE) or (is_int8 and mean < LEAST_MEAN_INT8):
-        runtime.close()
         raise ConfigError(f"its vectors are not the model's: cosine {least:.5f} at least, {mean:.5f} on average")
     kept.get(f"proof-{proof}", lambda _: None)
 

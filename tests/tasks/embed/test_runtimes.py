@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from tasks.embed.local.kept import Kept
+from tasks.embed.local.openvino_runtime import OpenVinoRuntime
 from tasks.embed.local.probes import TESTED, probes
 from tasks.embed.local.processes import DeviceProcesses
-from tasks.embed.local.runtime import padded, unit_rows
+from tasks.embed.local.runtime import Features, padded, unit_rows
 from tasks.embed.weights import find_folder
 from tasks.errors import ConfigError, MissingExtraError, ServiceError
 from tasks.records import Vectors
@@ -118,6 +119,27 @@ def test_a_runtime_that_makes_other_vectors_is_passed_over(tmp_path: Path, monke
     assert embedder.runtime.startswith("torch, float32, cpu; not openvino, float32, cpu: its vectors are not the model")
     with pytest.raises(ConfigError, match="vectors are not the model's"):
         embed(local(model=model, runtime="openvino", precision="float32"), ["a text"])
+
+
+@pytest.mark.model
+def test_a_runtime_that_fails_its_proof_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    closed: list[OpenVinoRuntime] = []
+    calls: list[OpenVinoRuntime] = []
+    forward = OpenVinoRuntime.forward
+
+    def fail_once_open(runtime: OpenVinoRuntime, features: Features) -> Vectors:
+        calls.append(runtime)
+        if len(calls) > 1:
+            raise RuntimeError("no more")
+        return forward(runtime, features)
+
+    monkeypatch.setattr(OpenVinoRuntime, "forward", fail_once_open)
+    monkeypatch.setattr(OpenVinoRuntime, "close", lambda runtime: closed.append(runtime))
+    embedder = local(model=str(tiny_model(tmp_path, "Bert", "cls")), precision="float32")
+    embed(embedder, ["a text"])
+    assert embedder.runtime == "torch, float32, cpu; not openvino, float32, cpu: no more"
+    assert closed == calls[:1]
 
 
 @pytest.mark.model
