@@ -14,8 +14,8 @@ from tokenizers import Tokenizer
 
 from config.schema import Chunking
 from tasks.chunk.open import open_chunker
-from tasks.embed.fast_count import FastCounter, exact_counts, is_proven, open_fast_counter
 from tasks.embed.counting_probes import probes
+from tasks.embed.fast_count import FastCounter, exact_counts, is_proven, open_fast_counter
 from tasks.embed.tokenizers import WORD, ModelTokenizer, WordTokenizer
 from tasks.embed.weights import find_folder
 from tasks.records import Document, DocumentId, DocumentRef
