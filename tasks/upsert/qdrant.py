@@ -25,7 +25,7 @@ from tasks.upsert.vectors import checked_rows
 MANY = 500  # points in a call: a process of its own takes a quarter of a second to start, and they take a tenth
 WAIT_SECONDS = 3.0  # a search has the collection open for a moment, and a sync should not fail over it
 RESERVE_BYTES = 64 << 20
-INDEXED_FIELDS = ("headrace.document", "metadata.source", "metadata.document")
+INDEXED_FIELDS = ("metadata.source", "metadata.document")  # what searches filter by; 0.15 kB of memory a record each
 
 
 class QdrantStore:

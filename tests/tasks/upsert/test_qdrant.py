@@ -113,7 +113,7 @@ def test_the_fields_that_filters_need_are_indexed(tmp_path: Path) -> None:
     engine = qdrant_edge.EdgeShard.load(str(shard(tmp_path)))
     schema = engine.info().payload_schema
     engine.close()
-    assert set(schema) == set(INDEXED_FIELDS) >= {"headrace.document", "metadata.source"}
+    assert set(schema) == set(INDEXED_FIELDS) >= {"metadata.document", "metadata.source"}
     assert {field.data_type for field in schema.values()} == {qdrant_edge.PayloadSchemaType.Keyword}
 
 
