@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+PARAMETERS_PER_QUERY = 900  # SQLite's oldest limit is 999 bound parameters
+
 
 class Rows:
     """The answer to one statement, read to its end: no cursor stays open behind it."""

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tasks.database.address import is_sqlite, server_url, shown, sqlite_path
-from tasks.database.connection import Connection, Connections, Rows
+from tasks.database.connection import PARAMETERS_PER_QUERY, Connection, Connections, Rows
 from tasks.database.errors import translated
 from tasks.database.sqlite import SqliteConnections
 from tasks.database.tables import Tables, create_tables, is_current
-
-PARAMETERS_PER_QUERY = 900  # SQLite's oldest limit is 999 bound parameters
 
 
 class Transaction:

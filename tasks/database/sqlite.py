@@ -9,13 +9,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from tasks.database.connection import Rows
+from tasks.database.connection import PARAMETERS_PER_QUERY, Rows
 
 BUSY_SECONDS = 30.0
 PAGE_BYTES = 8192  # of a new file: two vectors of 768 dimensions a page, and a shallow tree of ids
 CACHE_KIB = 32_768
 LOG_PAGES = 4000  # the log is folded in at 32 MB: each folding writes and syncs every page that was touched
-MOST_PARAMETERS = 900  # of one statement; the oldest limit is 999
 _VALUES = re.compile(r"VALUES (\([^()]*\))(?=[^?]*$)")
 _PRAGMAS = (
     f"page_size={PAGE_BYTES}",
@@ -53,13 +52,14 @@ class SqliteConnection:
         back.
         """
         values = _VALUES.search(sql)
-        size = MOST_PARAMETERS // len(rows[0]) if values and rows else 1
-        whole = len(rows) - len(rows) % size
-        if values and whole:
+        if values:
+            size = PARAMETERS_PER_QUERY // len(rows[0])
+            whole = len(rows) - len(rows) % size
             large = f"{sql[: values.end()]}{f', {values[1]}' * (size - 1)}{sql[values.end() :]}"
             parts = (rows[start : start + size] for start in range(0, whole, size))
             self.driver.executemany(large, (list(chain.from_iterable(part)) for part in parts))
-        self.driver.executemany(sql, rows[whole if values else 0 :])
+            rows = rows[whole:]
+        self.driver.executemany(sql, rows)
 
     def rollback(self) -> None:
         """Some errors, a full disk for one, end a transaction by themselves."""

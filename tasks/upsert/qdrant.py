@@ -16,7 +16,7 @@ from tasks.records import Hit, Payload, Point, PointId, Sentinel, Vector
 from tasks.upsert.generation import FIRST, Generations
 from tasks.upsert.lock import FolderLock
 from tasks.upsert.qdrant_engine import Engine, EngineProcess, OwnEngine
-from tasks.upsert.qdrant_errors import is_foreign, translate
+from tasks.upsert.qdrant_errors import translated
 from tasks.upsert.qdrant_filter import as_filter
 from tasks.upsert.qdrant_shard import create_shard, stored_dimension
 from tasks.upsert.record_count import RecordCount
@@ -209,13 +209,8 @@ class QdrantStore:
     @contextmanager
     def _translated(self) -> Generator[None]:
         """One call at a time; foreign errors become ours."""
-        with self._turn:
-            try:
-                yield
-            except BaseException as error:
-                if is_foreign(error):
-                    raise translate(error, self._folder) from error
-                raise
+        with self._turn, translated(self._folder):
+            yield
 
 
 def _disk_usage(folder: Path) -> int:

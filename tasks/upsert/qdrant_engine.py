@@ -4,16 +4,14 @@ The engine keeps Python's one running thread to itself, and turning payloads int
 beside a fast model that is most of a run. So a run that writes much has the engine in a child process.
 """
 
-import signal
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.child_process import ChildDiedError, ChildProcess
 from tasks.errors import ServiceError
 from tasks.records import Hit, Payload, PointId, Vector, Vectors
-from tasks.upsert.qdrant_errors import is_foreign, translate
+from tasks.upsert.qdrant_errors import translated
 from tasks.upsert.qdrant_filter import as_filter
 from tasks.upsert.qdrant_shard import as_engine_points
 from tasks.upsert.vectors import as_vector
@@ -79,7 +77,7 @@ class OwnEngine:
         self._folder = folder
         import qdrant_edge as engine
 
-        with self._translated():
+        with translated(self._folder):
             self._shard = engine.EdgeShard.load(str(shard))
 
     def upsert(self, ids: Sequence[PointId], rows: Vectors, payloads: Sequence[Payload], /) -> None:
@@ -87,7 +85,7 @@ class OwnEngine:
         import qdrant_edge as engine
 
         made = as_engine_points(ids, rows, payloads)
-        with self._translated():
+        with translated(self._folder):
             for start in range(0, len(made), BATCH):
                 self._shard.update(engine.UpdateOperation.upsert_points(made[start : start + BATCH]))
 
@@ -95,26 +93,26 @@ class OwnEngine:
         """One update."""
         import qdrant_edge as engine
 
-        with self._translated():
+        with translated(self._folder):
             self._shard.update(engine.UpdateOperation.delete_points(list(ids)))
 
     def present(self, ids: Sequence[PointId], /) -> set[PointId]:
         """Without payloads and vectors."""
-        with self._translated():
+        with translated(self._folder):
             return {PointId(str(record.id)) for record in self._shard.retrieve(list(ids), False, False)}
 
     def page(self, start: "engine.PointId | None", /) -> Page:
         """A scroll of the engine."""
         import qdrant_edge as engine
 
-        with self._translated():
+        with translated(self._folder):
             request = engine.ScrollRequest(offset=start, limit=PAGE, with_payload=True, with_vector=False)
             records, after = self._shard.scroll(request)
         return [(PointId(str(record.id)), record.payload or {}) for record in records], after
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
         """Without payloads."""
-        with self._translated():
+        with translated(self._folder):
             records = self._shard.retrieve(list(ids), False, True)
         return {PointId(str(record.id)): as_vector(record.vector) for record in records}
 
@@ -122,7 +120,7 @@ class OwnEngine:
         """Over every record that passes the filters."""
         import qdrant_edge as engine
 
-        with self._translated():
+        with translated(self._folder):
             query = engine.Query.Nearest(vector.tolist())
             request = engine.SearchRequest(query, limit, filter=as_filter(filters), with_payload=True)
             found = self._shard.search(request)
@@ -132,32 +130,23 @@ class OwnEngine:
         """Asked of the engine."""
         import qdrant_edge as engine
 
-        with self._translated():
+        with translated(self._folder):
             return self._shard.count(engine.CountRequest())
 
     def optimize(self) -> None:
         """Blocks until it is done."""
-        with self._translated():
+        with translated(self._folder):
             self._shard.optimize()
 
     def flush(self) -> None:
         """Raise what `close`, which does it too, would keep to itself."""
-        with self._translated():
+        with translated(self._folder):
             self._shard.flush()
 
     def close(self) -> None:
         """Let others open it."""
-        with self._translated():
+        with translated(self._folder):
             self._shard.close()
-
-    @contextmanager
-    def _translated(self) -> Generator[None]:
-        try:
-            yield
-        except BaseException as error:
-            if is_foreign(error):
-                raise translate(error, self._folder) from error
-            raise
 
 
 class EngineProcess:
@@ -230,5 +219,5 @@ class EngineProcess:
             return self._child.call(method, *arguments)
         except ChildDiedError as error:
             what = f"the collection in {self._folder}: the engine's {error}"
-            cause = "the disk is full" if signal.Signals.SIGBUS.name in str(error) else "the machine is short of memory"
+            cause = "the disk is full" if "SIGBUS" in str(error) else "the machine is short of memory"
             raise ServiceError(f"{what}; most likely {cause}: free some and run again, nothing is lost") from error

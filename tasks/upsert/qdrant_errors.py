@@ -4,6 +4,8 @@ Nearly all of the engine's errors are of the one class `Exception`, so its words
 arrives as a `PanicException`, which is no `Exception` at all.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.errors import CollectionError, HeadraceError, LeaseHeldError, ServiceError
@@ -35,6 +37,17 @@ def is_foreign(error: BaseException) -> bool:
     """True for what engine and file system raise; False for our own errors, our own bugs and the wish to stop."""
     known = tuple(kind for kind, _ in _BY_CLASS)
     return type(error) is Exception or isinstance(error, known) or type(error).__name__ == "PanicException"
+
+
+@contextmanager
+def translated(folder: Path) -> Generator[None]:
+    """Foreign errors that leave the block are ours."""
+    try:
+        yield
+    except BaseException as error:
+        if is_foreign(error):
+            raise translate(error, folder) from error
+        raise
 
 
 def translate(error: BaseException, folder: Path) -> HeadraceError:

@@ -142,8 +142,7 @@ def _stages(report: dict[str, Any]) -> str:
 
 def write_sections(folder: Path, count: int) -> int:
     """`count` Markdown files of about 5 kB, no two alike, with sections that fill one chunk or more; bytes written."""
-    parts = [_UNDERLINE.sub("", section) for page in pages() for section in page.split("\n## ")[1:]]
-    random.Random(7).shuffle(parts)
+    parts = _sections()
     written = position = 0
     for number in range(count):
         text = f"# Page {number}\n\nThe page number {number} of the collection.\n"
@@ -158,12 +157,17 @@ def write_sections(folder: Path, count: int) -> int:
 
 def write_short(folder: Path, count: int) -> None:
     """`count` Markdown files of one short section, no two alike."""
-    parts = [_UNDERLINE.sub("", section) for page in pages() for section in page.split("\n## ")[1:]]
-    random.Random(7).shuffle(parts)
+    parts = _sections()
     for number in range(count):
         path = folder / f"{number // 100}" / f"{number}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"# Page {number}\n\n{parts[number % len(parts)][:SHORT_BYTES]}\n")
+
+
+def _sections() -> list[str]:
+    parts = [_UNDERLINE.sub("", section) for page in pages() for section in page.split("\n## ")[1:]]
+    random.Random(7).shuffle(parts)
+    return parts
 
 
 def _section(parts: Sequence[str], position: int) -> tuple[str, int]:
