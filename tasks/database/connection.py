@@ -64,8 +64,8 @@ class Connection(Protocol):
         """Idle where the database has done it by itself."""
         ...
 
-    def columns(self) -> set[tuple[str, str]]:
-        """(table, column) of all that there is."""
+    def columns(self) -> set[tuple[str, str, bool]]:
+        """(table, column, whether it belongs to the table's key) of all that there is."""
         ...
 
     def prepare(self) -> None:

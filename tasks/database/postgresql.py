@@ -50,10 +50,14 @@ class ServerConnection:
         """End the transaction."""
         self._pooled.exec_driver_sql("ROLLBACK")
 
-    def columns(self) -> set[tuple[str, str]]:
-        """(table, column) of all that there is in the schema."""
-        sql = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = ?"
-        return {(table, column) for table, column in self.execute(sql, (self._schema,))}
+    def columns(self) -> set[tuple[str, str, bool]]:
+        """(table, column, whether it belongs to the key) of all that there is in the schema."""
+        sql = (
+            "SELECT c.table_name, c.column_name, k.column_name IS NOT NULL FROM information_schema.columns c"
+            " LEFT JOIN information_schema.key_column_usage k USING (table_schema, table_name, column_name)"
+            " WHERE table_schema = ?"
+        )
+        return {(table, column, in_key) for table, column, in_key in self.execute(sql, (self._schema,))}
 
     def prepare(self) -> None:
         """One process at a time makes tables, and the schema is there."""

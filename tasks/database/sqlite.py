@@ -65,10 +65,11 @@ class SqliteConnection:
         """Some errors, a full disk for one, end a transaction by themselves."""
         self.driver.rollback()
 
-    def columns(self) -> set[tuple[str, str]]:
-        """(table, column) of all that there is."""
-        sql = "SELECT found.name, held.name FROM sqlite_master found JOIN pragma_table_info(found.name) held"
-        return set(self.driver.execute(f"{sql} WHERE found.type = 'table'"))
+    def columns(self) -> set[tuple[str, str, bool]]:
+        """(table, column, whether it belongs to the key) of all that there is."""
+        sql = "SELECT found.name, held.name, held.pk > 0 FROM sqlite_master found"
+        rows = self.driver.execute(f"{sql} JOIN pragma_table_info(found.name) held WHERE found.type = 'table'")
+        return {(table, column, bool(in_key)) for table, column, in_key in rows}
 
     def prepare(self) -> None:
         """Nothing: the transaction has the write lock."""

@@ -22,8 +22,8 @@ from tasks.windows import DocumentPlan, Failure
 
 _EPOCH = "SELECT epoch FROM lease"
 _PUT_POINT = (
-    "INSERT INTO point (id, document, key, embedding, state) VALUES (?, ?, ?, ?, ?)"
-    " ON CONFLICT (id) DO UPDATE SET state = excluded.state, gone_at = NULL"
+    "INSERT INTO point (document, id, key, embedding, state) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (document, id) DO UPDATE SET state = excluded.state, gone_at = NULL"
 )
 _PUT_DOCUMENT = (
     "INSERT INTO document (id, source, version, hint, chunks, tokens) VALUES (?, ?, ?, ?, ?, ?)"
@@ -34,7 +34,13 @@ _SOIL_DOCUMENT = (
     "INSERT INTO document (id, source, version, hint, chunks, tokens) VALUES (?, ?, NULL, '', 0, 0)"
     " ON CONFLICT (id) DO UPDATE SET version = NULL, hint = ''"
 )
-_DOUBT_POINT = "UPDATE point SET state = 'PENDING' WHERE id = ? AND state = 'LIVE'"
+_DOUBT_POINT = "UPDATE point SET state = 'PENDING' WHERE document = ? AND id = ? AND state = 'LIVE'"
+_DOOM_POINT = "UPDATE point SET state = 'DOOMED' WHERE document = ? AND id = ?"
+_LOSE_POINT = "UPDATE point SET state = 'GONE', gone_at = ? WHERE document = ? AND id = ?"
+_DELAY_POINT = "UPDATE point SET gone_at = ? WHERE document = ? AND id = ?"
+_FORGET_POINT = "DELETE FROM point WHERE document = ? AND id = ? AND state = 'GONE'"
+
+Owned = tuple[DocumentId, PointId]  # a point and the document it belongs to
 
 
 class KnownDocument(NamedTuple):
@@ -63,6 +69,7 @@ class KnownPoint:
 class Row:
     """A point as the ledger knows it."""
 
+    document: DocumentId
     state: str
     key: str
     embedding: EmbeddingKey
@@ -91,21 +98,22 @@ class Ledger:
                 found.setdefault(owner, []).append(KnownPoint(*rest))
         return found
 
-    def leaving(self, state: str, before: float | None = None) -> list[PointId]:
-        """Ids of DOOMED or GONE points, those gone before the given time if one is given."""
-        sql = "SELECT id FROM point WHERE state = ?"
+    def leaving(self, state: str, before: float | None = None) -> list[Owned]:
+        """DOOMED or GONE points, those gone before the given time if one is given."""
+        sql = "SELECT document, id FROM point WHERE state = ?"
         values: list[str | float] = [state]
         if before is not None:
             sql += " AND gone_at < ?"
             values.append(before)
         with self.database.read() as transaction:
-            return [row[0] for row in transaction.execute(sql, values)]
+            return [(document, point) for document, point in transaction.execute(sql, values)]
 
     def rows(self) -> dict[PointId, Row]:
         """Every point there is, in one pass; for verification only."""
+        names: dict[str, DocumentId] = {}  # each once: the driver makes a new text for every row
         with self.database.read() as transaction:
-            rows = transaction.execute("SELECT id, state, key, embedding FROM point")
-            return {PointId(row[0]): Row(*row[1:]) for row in rows}
+            rows = transaction.execute("SELECT id, document, state, key, embedding FROM point")
+            return {PointId(row[0]): Row(names.setdefault(row[1], row[1]), *row[2:]) for row in rows}
 
     def intend(self, plans: Sequence[DocumentPlan]) -> None:
         """Before the store is touched: the documents are dirty, their new points PENDING.
@@ -120,7 +128,8 @@ class Ledger:
         """After the acknowledgement, at one stroke: new points LIVE, old ones DOOMED, documents at their version."""
         with self.fenced("flip") as transaction:
             transaction.many(_PUT_POINT, list(_point_rows(plans, LIVE)))
-            transaction.many("UPDATE point SET state = 'DOOMED' WHERE id = ?", [(i,) for p in plans for i in p.doom])
+            doomed = [(plan.id, point) for plan in plans for point in plan.doom]
+            transaction.many(_DOOM_POINT, doomed)
             transaction.many(
                 _PUT_DOCUMENT,
                 [(p.id, p.source, p.version, p.hint, p.chunks, p.tokens) for p in plans],
@@ -135,10 +144,10 @@ class Ledger:
             transaction.many("DELETE FROM document WHERE id = ?", ids)
             transaction.many("DELETE FROM quarantine WHERE document = ?", ids)
 
-    def mark_gone(self, ids: Sequence[PointId], now: float) -> None:
+    def mark_gone(self, points: Sequence[Owned], now: float) -> None:
         """The store acknowledged their deletion; the grace time starts."""
         with self.fenced("gone") as transaction:
-            transaction.many("UPDATE point SET state = 'GONE', gone_at = ? WHERE id = ?", [(now, i) for i in ids])
+            transaction.many(_LOSE_POINT, [(now, *point) for point in points])
 
     def correct(self, now: float) -> None:
         """The clock was set back: what is gone since a time that has not come yet is gone since now."""
@@ -149,23 +158,23 @@ class Ledger:
         with self.fenced("correct") as transaction:
             transaction.execute("UPDATE point SET gone_at = ? WHERE state = 'GONE' AND gone_at > ?", (now, now))
 
-    def settle(self, absent: Sequence[PointId], back: Sequence[PointId], now: float) -> None:
+    def settle(self, absent: Sequence[Owned], back: Sequence[Owned], now: float) -> None:
         """After the grace time: forget what is proven absent; what came back starts its grace time again."""
         with self.fenced("settle") as transaction:
-            transaction.many("DELETE FROM point WHERE id = ? AND state = 'GONE'", [(i,) for i in absent])
-            transaction.many("UPDATE point SET gone_at = ? WHERE id = ?", [(now, i) for i in back])
+            transaction.many(_FORGET_POINT, absent)
+            transaction.many(_DELAY_POINT, [(now, *point) for point in back])
 
-    def suspect(self, wrong: Sequence[PointId], strays: Sequence[tuple[PointId, Bookkeeping]]) -> None:
+    def suspect(self, wrong: Sequence[Owned], strays: Sequence[tuple[PointId, Bookkeeping]]) -> None:
         """Repair: points that the store lost or holds wrongly are PENDING again, strays are adopted.
 
         Their documents become dirty, so the next windows write what is wanted and doom the rest.
         """
         with self.fenced("suspect") as transaction:
-            rows = transaction.select_in("SELECT DISTINCT document, '' FROM point WHERE id IN ({})", wrong)
-            soiled = [tuple(row) for row in rows] + [(book.document, book.source) for _, book in strays]
-            transaction.many(_SOIL_DOCUMENT, soiled)
-            transaction.many(_DOUBT_POINT, [(i,) for i in wrong])
-            transaction.many(_PUT_POINT, [(i, book.document, book.key, book.embedding, PENDING) for i, book in strays])
+            soiled = dict.fromkeys((document, "") for document, _ in wrong)
+            soiled.update(dict.fromkeys((book.document, book.source) for _, book in strays))
+            transaction.many(_SOIL_DOCUMENT, list(soiled))
+            transaction.many(_DOUBT_POINT, wrong)
+            transaction.many(_PUT_POINT, [(book.document, i, book.key, book.embedding, PENDING) for i, book in strays])
 
     def set_aside(self, failures: Sequence[Failure]) -> None:
         """Quarantine: the last good version of these documents stays as it is."""
@@ -204,7 +213,7 @@ def _schema(pipeline: str) -> str:
 def _point_rows(plans: Sequence[DocumentPlan], state: str) -> Iterator[tuple[Any, ...]]:
     for plan in plans:
         for new in plan.put:
-            yield new.id, plan.id, new.key, new.embedding, state
+            yield plan.id, new.id, new.key, new.embedding, state
 
 
 __all__ = ["DOOMED", "GONE", "LIVE", "PENDING", "KnownDocument", "KnownPoint", "Ledger"]

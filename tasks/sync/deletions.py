@@ -98,12 +98,13 @@ def reap(session: Session) -> None:
     doomed = session.ledger.leaving(DOOMED)
     for start in range(0, len(doomed), BATCH):
         part = doomed[start : start + BATCH]
-        session.store.delete(part)
+        session.store.delete([point for _, point in part])
         session.ledger.mark_gone(part, now)
     if not earlier:
         return
-    back = session.store.present(earlier)
+    back = session.store.present([point for _, point in earlier])
     if back:
         session.store.delete(list(back))
-    ripe = [point for point in session.ledger.leaving(GONE, before=now - session.grace_seconds) if point not in back]
-    session.ledger.settle(ripe, list(back), now)
+    ripe = session.ledger.leaving(GONE, before=now - session.grace_seconds)
+    absent = [owned for owned in ripe if owned[1] not in back]
+    session.ledger.settle(absent, [owned for owned in earlier if owned[1] in back], now)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tasks.dedupe.identity import Bookkeeping, bookkeeping
-from tasks.dedupe.ledger import Row
+from tasks.dedupe.ledger import Owned, Row
 from tasks.dedupe.tables import GONE, LIVE
 from tasks.records import PointId, Vector
 from tasks.sync.session import Session
@@ -21,14 +21,14 @@ Item = TypeVar("Item")
 
 @dataclass
 class Findings:
-    """Ids by what is wrong with them; `foreign` records are not this pipeline's, and `owners` names whose they are."""
+    """By what is wrong with them; `foreign` records are not this pipeline's, and `owners` names whose they are."""
 
-    missing: list[PointId] = field(default_factory=list[PointId])
+    missing: list[Owned] = field(default_factory=list[Owned])
     orphaned: list[tuple[PointId, Bookkeeping]] = field(default_factory=list[tuple[PointId, Bookkeeping]])
-    stale: list[PointId] = field(default_factory=list[PointId])
-    duplicate: list[PointId] = field(default_factory=list[PointId])
-    wrong_space: list[PointId] = field(default_factory=list[PointId])
-    wrong_vector: list[PointId] = field(default_factory=list[PointId])
+    stale: list[Owned] = field(default_factory=list[Owned])
+    duplicate: list[Owned] = field(default_factory=list[Owned])
+    wrong_space: list[Owned] = field(default_factory=list[Owned])
+    wrong_vector: list[Owned] = field(default_factory=list[Owned])
     foreign: list[PointId] = field(default_factory=list[PointId])
     owners: set[str] = field(default_factory=set[str])
     records: int = 0
@@ -74,8 +74,8 @@ def compare(session: Session, sample: int) -> Findings:
         _judge(found, session, (point, book), row)
         place = (book.document, book.position)
         if row is not None and row.state == LIVE and places.setdefault(place, point) != point:
-            found.duplicate.append(point)
-    found.missing = [point for point, row in rows.items() if row.state == LIVE and point not in held]
+            found.duplicate.append((row.document, point))
+    found.missing = [(row.document, point) for point, row in rows.items() if row.state == LIVE and point not in held]
     _check_vectors(found, session, rows, _sample([point for point in held if point in rows], sample))
     return found
 
@@ -85,9 +85,9 @@ def _judge(found: Findings, session: Session, record: tuple[PointId, Bookkeeping
     if row is None or row.state == GONE:
         found.orphaned.append((point, book))
     elif book.space != session.embedder.space.fingerprint:
-        found.wrong_space.append(point)
+        found.wrong_space.append((row.document, point))
     elif not book.is_intact or book.key != row.key:
-        found.stale.append(point)
+        found.stale.append((row.document, point))
 
 
 def _sample(points: Sequence[PointId], size: int) -> Sequence[PointId]:
@@ -102,7 +102,7 @@ def _check_vectors(found: Findings, session: Session, rows: Mapping[PointId, Row
         found.sampled += len(stored)
         for point, vector in stored.items():
             if not _agrees(vector, paid.get(rows[point].embedding)):
-                found.wrong_vector.append(point)
+                found.wrong_vector.append((rows[point].document, point))
 
 
 def _agrees(stored: Vector, paid: Vector | None) -> bool:

@@ -67,7 +67,9 @@ def split_flip(patch: pytest.MonkeyPatch) -> None:
         with self.fenced("doom") as connection:
             for plan in plans:
                 for point in plan.doom:
-                    connection.execute("UPDATE point SET state = 'DOOMED' WHERE id = ?", (point,))
+                    connection.execute(
+                        "UPDATE point SET state = 'DOOMED' WHERE document = ? AND id = ?", (plan.id, point)
+                    )
 
     patch.setattr(Ledger, "flip", wrong)
 
@@ -80,7 +82,7 @@ def forget_before_delete(patch: pytest.MonkeyPatch) -> None:
         if doomed:
             session.ledger.mark_gone(doomed, -1e9)
             session.ledger.settle(doomed, [], 0.0)
-            session.store.delete(doomed)
+            session.store.delete([point for _, point in doomed])
 
     patch.setattr(order, "reap", wrong)
 
@@ -91,7 +93,7 @@ def no_grace(patch: pytest.MonkeyPatch) -> None:
     def wrong(session: Any) -> None:
         doomed = session.ledger.leaving(DOOMED)
         if doomed:
-            session.store.delete(doomed)
+            session.store.delete([point for _, point in doomed])
             session.ledger.mark_gone(doomed, session.clock())
             session.ledger.settle(doomed, [], session.clock())
 

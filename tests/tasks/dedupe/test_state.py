@@ -177,3 +177,26 @@ def test_many_rows_are_written_alike_whatever_their_number(tmp_path: Path) -> No
         transaction.many("DELETE FROM t WHERE id = ?", [(number,) for number in range(699)])
         assert list(transaction.execute("SELECT id FROM t")) == [(699,)]
     database.close()
+
+
+def test_a_table_of_an_older_version_gets_its_new_key_and_keeps_its_rows(url: str) -> None:
+    columns = {"id": "VARCHAR NOT NULL", "owner": "VARCHAR NOT NULL", "state": "VARCHAR NOT NULL"}
+    older = Table("thing", columns, ("id",), {"thing_owner": "(owner)", "thing_state": "(state)"})
+    newer = Table("thing", columns | {"at": "FLOAT"}, ("owner", "id"), {"thing_state": "(state)"}, is_ordered=True)
+    rows = [("1", "a", "LIVE"), ("2", "a", "DOOMED"), ("1", "b", "LIVE")]
+
+    first = Database(url, (older,), "things")
+    with first.write() as transaction:
+        transaction.many("INSERT INTO thing (id, owner, state) VALUES (?, ?, ?)", rows[:2])
+    first.close()
+    for _ in range(2):
+        again = Database(url, (newer,), "things")
+        with again.write() as transaction:
+            transaction.many(
+                "INSERT INTO thing (id, owner, state) VALUES (?, ?, ?)"
+                " ON CONFLICT (owner, id) DO UPDATE SET state = excluded.state",
+                rows,
+            )
+            found = transaction.execute("SELECT id, owner, state FROM thing ORDER BY owner, id")
+            assert [tuple(row) for row in found] == rows
+        again.close()
