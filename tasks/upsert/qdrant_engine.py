@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import qdrant_edge as engine
 
 BATCH = 500  # points an update; larger ones are no faster, and no other thread runs during one
+FLUSH = 50_000  # changes; until a flush the engine keeps 0.4 kB of memory for each, besides what it keeps for good
 PAGE = 200  # records a page; larger ones are slower and hold more of the texts in memory
 
 Page = tuple[list[tuple[PointId, Payload]], Any]  # records, and where the next page begins: None after the last
@@ -79,6 +80,7 @@ class OwnEngine:
 
         with translated(self._folder):
             self._shard = engine.EdgeShard.load(str(shard))
+        self._changes = 0
 
     def upsert(self, ids: Sequence[PointId], rows: Vectors, payloads: Sequence[Payload], /) -> None:
         """In updates of a size that lets other threads run in between."""
@@ -87,14 +89,15 @@ class OwnEngine:
         made = as_engine_points(ids, rows, payloads)
         with translated(self._folder):
             for start in range(0, len(made), BATCH):
-                self._shard.update(engine.UpdateOperation.upsert_points(made[start : start + BATCH]))
+                part = made[start : start + BATCH]
+                self._update(engine.UpdateOperation.upsert_points(part), len(part))
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """One update."""
         import qdrant_edge as engine
 
         with translated(self._folder):
-            self._shard.update(engine.UpdateOperation.delete_points(list(ids)))
+            self._update(engine.UpdateOperation.delete_points(list(ids)), len(ids))
 
     def present(self, ids: Sequence[PointId], /) -> set[PointId]:
         """Without payloads and vectors."""
@@ -142,11 +145,18 @@ class OwnEngine:
         """Raise what `close`, which does it too, would keep to itself."""
         with translated(self._folder):
             self._shard.flush()
+        self._changes = 0
 
     def close(self) -> None:
         """Let others open it."""
         with translated(self._folder):
             self._shard.close()
+
+    def _update(self, operation: "engine.UpdateOperation", changes: int) -> None:
+        self._shard.update(operation)
+        self._changes += changes
+        if self._changes >= FLUSH:
+            self.flush()
 
 
 class EngineProcess:

@@ -12,7 +12,10 @@ import qdrant_edge
 
 from tasks.errors import CollectionError, ConfigError, DocumentError, ServiceError
 from tasks.records import Point, PointId, Sentinel
+from tasks.upsert import qdrant_engine
 from tasks.upsert.qdrant import INDEXED_FIELDS, QdrantStore
+from tasks.upsert.qdrant_engine import OwnEngine
+from tasks.upsert.qdrant_shard import create_shard
 
 MakePoints = Callable[[int], list[Point]]
 
@@ -185,3 +188,29 @@ def test_a_run_that_changes_nothing_does_not_load_the_engine(tmp_path: Path) -> 
     answer = subprocess.run([sys.executable, "-c", IDLE_RUN, tmp_path], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
     assert QdrantStore(str(tmp_path), "c").sentinel() == Sentinel("line", 4, "space")
+
+
+def test_what_the_engine_holds_until_a_flush_is_bounded(
+    tmp_path: Path, make_points: MakePoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Counting(OwnEngine):
+        flushes = 0
+
+        def flush(self) -> None:
+            self.flushes += 1
+            super().flush()
+
+    monkeypatch.setattr(qdrant_engine, "FLUSH", 1000)
+    create_shard(tmp_path / "shard", 8, ())
+    engine = Counting(tmp_path / "shard", tmp_path)
+    points = make_points(1400)
+    ids, rows, payloads = [one.id for one in points], np.stack([one.vector for one in points]), [{}] * len(points)
+    engine.upsert(ids[:900], rows[:900], payloads[:900])
+    assert engine.flushes == 0
+    engine.upsert(ids[900:], rows[900:], payloads[900:])
+    assert engine.flushes == 1
+    engine.delete(ids[:700])
+    assert engine.flushes == 1
+    engine.delete(ids[700:1000])
+    assert (engine.flushes, engine.count()) == (2, 400)
+    engine.close()
