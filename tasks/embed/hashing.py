@@ -7,21 +7,25 @@ from itertools import chain
 import numpy as np
 
 from config import schema
-from tasks.embed.tokenizers import WORD, WordTokenizer
+from tasks.embed.tokenizers import KINDS, WORD, WordTokenizer
 from tasks.records import EmbeddedBatch, Vector, Vectors, VectorSpace
 
 BATCH = 1024
 MAX_TOKENS = 8192
 MOST_WORDS = 100_000
+# ASCII: everything but the words becomes white space, or everything but the marks is deleted.
+_WORDS = bytes(chr(n).lower().encode()[0] if kind == b"w"[0] else b" "[0] for n, kind in enumerate(KINDS)) + bytes(128)
+_NO_MARKS = bytes(n for n, kind in enumerate(KINDS) if kind != b"."[0])
+_MARK_CODES = np.array([zlib.crc32(bytes([n])) for n in range(128)], np.uint32)
 
 
-class _Codes(dict[str, int]):
+class _Codes(dict[bytes, int]):
     """Most words of a collection are few."""
 
-    def __missing__(self, word: str) -> int:
+    def __missing__(self, word: bytes) -> int:
         if len(self) >= MOST_WORDS:
             self.clear()
-        code = self[word] = zlib.crc32(word.encode())
+        code = self[word] = zlib.crc32(word)
         return code
 
 
@@ -53,10 +57,13 @@ class HashingEmbedder:
 
     def _vectors(self, texts: Sequence[str]) -> Vectors:
         size = self.space.dimension
-        words = [WORD.findall(text.lower()) or [""] for text in texts]
-        counts = [len(one) for one in words]
-        codes = np.fromiter(map(self._codes.__getitem__, chain.from_iterable(words)), np.uint32, sum(counts))
-        cells = np.repeat(np.arange(len(texts)) * size, counts) + codes % size
+        split = [_split(text) for text in texts]
+        words, marks = [len(one) for one, _ in split], [len(one) for _, one in split]
+        of_words = map(self._codes.__getitem__, chain.from_iterable(one for one, _ in split))
+        of_marks = _MARK_CODES[np.frombuffer(b"".join(one for _, one in split), np.uint8)]
+        codes = np.concatenate([np.fromiter(of_words, np.uint32, sum(words)), of_marks])
+        starts = np.arange(len(texts)) * size
+        cells = np.concatenate([np.repeat(starts, words), np.repeat(starts, marks)]) + codes % size
         signs = np.where(codes & 0x80000000, -1.0, 1.0)
         summed = np.bincount(cells, signs, minlength=len(texts) * size)
         vectors = summed.reshape(len(texts), size).astype(np.float32)
@@ -65,3 +72,12 @@ class HashingEmbedder:
         norms[norms == 0] = 1.0
         unit: Vectors = vectors / norms
         return unit
+
+
+def _split(text: str) -> tuple[list[bytes], bytes]:
+    """The words and the marks of a text, as the pattern finds them in its lower case, but in no order."""
+    if not text.isascii():
+        return [word.encode() for word in WORD.findall(text.lower())] or [b""], b""
+    raw = text.encode()
+    words, marks = raw.translate(_WORDS).split(), raw.translate(None, _NO_MARKS)
+    return (words, marks) if words or marks else ([b""], b"")

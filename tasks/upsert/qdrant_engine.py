@@ -13,7 +13,7 @@ from tasks.errors import ServiceError
 from tasks.records import Hit, Payload, PointId, Vector, Vectors
 from tasks.upsert.qdrant_errors import translated
 from tasks.upsert.qdrant_filter import as_filter
-from tasks.upsert.qdrant_shard import as_engine_points
+from tasks.upsert.qdrant_shard import as_engine_points, as_payload
 from tasks.upsert.vectors import as_vector
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class OwnEngine:
         with translated(self._folder):
             request = engine.ScrollRequest(offset=start, limit=PAGE, with_payload=True, with_vector=False)
             records, after = self._shard.scroll(request)
-        return [(PointId(str(record.id)), record.payload or {}) for record in records], after
+        return [(PointId(str(record.id)), as_payload(record.payload)) for record in records], after
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
         """Without payloads."""
@@ -127,7 +127,7 @@ class OwnEngine:
             query = engine.Query.Nearest(vector.tolist())
             request = engine.SearchRequest(query, limit, filter=as_filter(filters), with_payload=True)
             found = self._shard.search(request)
-        return [Hit(PointId(str(hit.id)), float(hit.score), hit.payload or {}) for hit in found]
+        return [Hit(PointId(str(hit.id)), float(hit.score), as_payload(hit.payload)) for hit in found]
 
     def count(self) -> int:
         """Asked of the engine."""
