@@ -1,0 +1,35 @@
+"""The command's process leaves without taking everything apart, and says all that it had to say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ENDING = """
+import atexit, sys
+from flows import cli
+
+def said() -> int:
+    atexit.register(sys.stdout.write, "handled")
+    sys.stdout.write("said ")
+    return int(sys.argv[1])
+
+class Left:
+    def __del__(self):
+        sys.stderr.write("taken apart")
+
+left = Left()
+cli.main = said
+sys.exit(cli.run())
+"""
+
+
+def test_what_was_said_and_what_was_to_be_done_at_exit_is_not_lost() -> None:
+    done = subprocess.run([sys.executable, "-c", ENDING, "7"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "said handled", "")
+
+
+def test_an_answer_that_nobody_can_read_is_no_success() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", ENDING, "0"], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode != 0
+    assert b"No space left" in done.stderr
