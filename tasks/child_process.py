@@ -14,9 +14,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from copy import copy
-from multiprocessing.connection import Connection
 from socket import socketpair
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 END_SECONDS = 10.0
 _PARENT_ONLY = (signal.SIGINT, signal.SIGTERM)  # a terminal and a supervisor send them to both; the parent decides
@@ -31,6 +33,8 @@ class ChildProcess:
 
     def __init__(self, make: Callable[..., object], *arguments: object, inherit: Sequence[int] = ()) -> None:
         """`make(*arguments)` runs there, so both must be picklable; the files `inherit` stay open with it."""
+        from multiprocessing.connection import Connection  # every run imports this module, and few need a child
+
         ours, theirs = socketpair()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module, with a number
@@ -115,7 +119,7 @@ class ChildProcess:
         return f"process {self.pid} ended with {code}"
 
 
-def serve(connection: Connection) -> None:
+def serve(connection: "Connection") -> None:
     """Answer until the parent asks for the end, or is gone."""
     try:
         make, arguments = connection.recv()
@@ -146,6 +150,8 @@ def _picklable(error: BaseException) -> BaseException:
 
 def main() -> None:
     """Serve the connection whose file is the first argument."""
+    from multiprocessing.connection import Connection
+
     for number in _PARENT_ONLY:
         signal.signal(number, signal.SIG_IGN)
     serve(Connection(int(sys.argv[1])))

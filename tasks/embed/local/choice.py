@@ -83,8 +83,8 @@ def candidates(
     weights: LocalWeights, config: schema.SentenceTransformersEmbedder, devices: Sequence[str], kept: Kept
 ) -> list[Candidate]:
     """Fastest first, as far as runtime and precision leave a choice."""
-    offered = _on_cpu(weights, kept) if devices == ("cpu",) else _on_gpu(weights, devices)
     library, precision = config.runtime, config.precision
+    offered = _on_cpu(weights, kept, library) if devices == ("cpu",) else _on_gpu(weights, devices)
     return [
         one
         for one in offered
@@ -97,9 +97,9 @@ def _by_itself(candidate: Candidate, precision: str) -> bool:
     return precision == "auto" and candidate.precision != "int8" and candidate.name != "torch, bfloat16, cpu"
 
 
-def _on_cpu(weights: LocalWeights, kept: Kept) -> list[Candidate]:
+def _on_cpu(weights: LocalWeights, kept: Kept, library: str) -> list[Candidate]:
     precisions = ["float32", "int8"]
-    if cpu_has_bfloat16():
+    if library != "torch" and cpu_has_bfloat16():  # OpenVINO knows, and is not loaded for nothing
         precisions.insert(0, "bfloat16")
     found = [Candidate(f"openvino, {one}, cpu", partial(_openvino, weights, kept, one), one) for one in precisions]
     for precision in ("float32", "bfloat16"):
