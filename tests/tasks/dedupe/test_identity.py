@@ -6,7 +6,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.dedupe.identity import NAMESPACE, Identity, bookkeeping, payload_key, point_id, wanted_points
+from tasks.dedupe.identity import (
+    NAMESPACE,
+    Identity,
+    bookkeeping,
+    document_version,
+    payload_key,
+    point_id,
+    wanted_points,
+)
 from tasks.records import Chunk, Document, DocumentId, DocumentRef, VectorSpace
 
 SPACE = VectorSpace("test", "letters", "1", 4, 100)
@@ -44,3 +52,20 @@ def test_keys_and_ids_of_stored_collections_stay_as_they_are() -> None:
     assert book is not None
     assert book.is_intact
     assert book.embedding == wanted.embedding
+
+
+CONTENTS = st.tuples(
+    TEXT | st.sampled_from(["\n", '"]\n', "{}]\n"]),
+    st.sampled_from(["text", "code"]),
+    TEXT,
+    st.dictionaries(TEXT, TEXT | st.just("\n"), max_size=2),
+)
+
+
+@given(CONTENTS, CONTENTS)
+def test_versions_differ_where_anything_differs(one: tuple[Any, ...], other: tuple[Any, ...]) -> None:
+    versions = [
+        document_version("shape", Document(DocumentRef(DocumentId("s:a"), "s", "a"), *contents))
+        for contents in (one, other)
+    ]
+    assert (versions[0] == versions[1]) == (one == other)
