@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 120
+END_SECONDS = 20
 
 
 @contextmanager
@@ -39,7 +40,16 @@ def prefect_server(home: Path) -> Iterator[Mapping[str, str]]:
             _wait(environment["PREFECT_API_URL"])
             yield environment
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """With its process group; a worker that is about to start a run may take no notice of the first signal."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _wait(url: str) -> None:

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 WORD = re.compile(r"\w+|[^\w\s]")
 # Each ASCII character as the pattern above sees it: part of a word, a mark of its own, or white space.
-KINDS = bytes(
-    b"w"[0] if WORD.fullmatch(chr(n) * 2) else b"."[0] if WORD.match(chr(n)) else b" "[0] for n in range(128)
-)
+KINDS = bytes(b"w"[0] if WORD.fullmatch(chr(n) * 2) else b"."[0] if WORD.match(chr(n)) else b" "[0] for n in range(128))
 _TABLE = KINDS + bytes(128)
 FEW_CHARACTERS = 200_000  # counted by `tokenizers` in the time that it takes to try out the fast way
 

@@ -1,9 +1,7 @@
 """The same run on a real Prefect server: tracked from the command, from a deployment, and on a schedule."""
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -16,7 +14,7 @@ import pytest
 
 from tests.conftest import CONFIG, Pipeline
 from tests.openai_server import Fault, OpenAIServer
-from tests.prefect_server import prefect_server
+from tests.prefect_server import end, prefect_server
 
 pytestmark = pytest.mark.prefect
 
@@ -49,7 +47,7 @@ def worker(server: Mapping[str, str]) -> Iterator[None]:
         command, env=dict(server), cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ) as process:
         yield
-        os.killpg(process.pid, signal.SIGTERM)
+        end(process)
 
 
 def prefect(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
