@@ -28,8 +28,9 @@ def is_current(connection: Connection, tables: Tables) -> bool:
 def create_tables(connection: Connection, tables: Tables) -> None:
     """Make what is missing: tables, columns that an older version did not have, and keys that it had otherwise."""
     connection.prepare()
+    found = connection.columns()
     for table in tables:
-        held = {column: in_key for name, column, in_key in connection.columns() if name == table.name}
+        held = {column: in_key for name, column, in_key in found if name == table.name}
         if not held:
             _create(connection, table)
             _index(connection, table)

@@ -1,6 +1,6 @@
 """One open shard of the engine behind plain data, so that it can run in a process of its own.
 
-The engine keeps Python's one running thread to itself, and turning payloads into its own form takes 0.1 ms a point:
+The engine keeps Python's one running thread to itself, and turning payloads into its own form takes 0.06 ms a point:
 beside a fast model that is most of a run. So a run that writes much has the engine in a child process.
 """
 
