@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 partial, 2 usage or configuration, 3 locked, 4 budget, 5 r
 
 import argparse
 import atexit
-import gc
 import json
 import os
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 
 from flows import commands
 from tasks.console.answer import Answer
+from tasks.garbage import look_rarely
 
 COMMANDS = {
     "init": "write a commented configuration for a folder",
@@ -51,7 +51,7 @@ def _end(codes: Sequence[int]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code."""
     options = _parser().parse_args(arguments)
-    gc.set_threshold(100_000, 20, 20)  # a run makes many small objects and next to no cycles
+    look_rarely()
     try:
         answer: Answer = getattr(commands, options.command)(options)
     except KeyboardInterrupt:

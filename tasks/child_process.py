@@ -17,6 +17,8 @@ from copy import copy
 from socket import socketpair
 from typing import TYPE_CHECKING, Any
 
+from tasks.garbage import look_rarely
+
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
@@ -152,6 +154,7 @@ def main() -> None:
     """Serve the connection whose file is the first argument."""
     from multiprocessing.connection import Connection
 
+    look_rarely()
     for number in _PARENT_ONLY:
         signal.signal(number, signal.SIG_IGN)
     serve(Connection(int(sys.argv[1])))
