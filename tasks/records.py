@@ -1,11 +1,11 @@
-"""The nouns that travel between the stages."""
+"""The nouns that travel between the stages; what a run makes one of for every document or chunk is a tuple."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import Any, Literal, NewType
+from typing import Any, Literal, NamedTuple, NewType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,7 @@ Format = Literal["markdown", "text", "html", "rst", "code"]
 Payload = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentRef:
+class DocumentRef(NamedTuple):
     """A document as a listing names it, without its text.
 
     `hint` changes whenever the source cannot promise that the content is the same; an empty hint promises nothing.
@@ -62,8 +61,7 @@ class Document:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """`text` is what is embedded and stored; `tokens` what the model reads for it, prefix and special tokens included.
 
     `start` is the character offset in the document's text. `headings` is the path of titles above the chunk.
@@ -117,8 +115,7 @@ class EmbeddedBatch:
     rejected: Mapping[int, str] = field(default_factory=dict[int, str])
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """One record for the store; immutable: another payload is another id."""
 
     id: PointId

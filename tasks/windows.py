@@ -6,6 +6,7 @@ needs a second for a window of 20,000 chunks, and 3 ms for one opaque object.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey, Payload, PointId, Vector
 
@@ -24,8 +25,7 @@ class Failure:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NewPoint:
+class NewPoint(NamedTuple):
     """A point to be written; `key` is the hash of its payload, `embedding` finds its vector in the cache."""
 
     id: PointId

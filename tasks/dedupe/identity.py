@@ -9,6 +9,7 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tasks.database.database import encode_json
 from tasks.dedupe.payload_keys import PayloadKeys, hashed
@@ -47,8 +48,7 @@ class Identity:
         return _digest(self.pipeline, self.space.fingerprint, self.chunking, PAYLOAD_VERSION)[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """One chunk as it should be in the store."""
 
     payload: Payload

@@ -56,8 +56,7 @@ class KnownDocument(NamedTuple):
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class KnownPoint:
+class KnownPoint(NamedTuple):
     """`state` is one of PENDING, LIVE, DOOMED and GONE."""
 
     id: PointId
