@@ -1,7 +1,8 @@
 """How the five stages are run: here as plain calls in three threads, in `flows.sync` as Prefect tasks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -47,7 +48,8 @@ class DirectStages:
     """Three lanes, each one window at a time: read and chunk; dedupe and embed; write.
 
     While one window is embedded, the next is read and the one before is written. Dedupe shares the lane of embed, so
-    it sees what the window before has just paid for.
+    it sees what the window before has just paid for. Once it has found something to write, the store is opened, while
+    the model is still busy.
     """
 
     most_at_first = MOST_AT_FIRST
@@ -59,15 +61,25 @@ class DirectStages:
     def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
         """Queue the window on all three lanes."""
         read = self._read.submit(_read, session, planner, window)
-        paid = self._embed.submit(self._pay, session, planner, read)
-        return self._write.submit(_write, session, paid)
+        planned = self._embed.submit(self._plan, planner, read)
+        paid = self._embed.submit(self._pay, session, planned)
+        return self._write.submit(_write, session, planned, paid)
 
-    def _pay(self, session: Session, planner: Planner, read: "Future[Chunked]") -> Embedded:
+    def _plan(self, planner: Planner, read: "Future[Chunked]") -> Planned:
+        with self._unbroken():
+            return _retried(planner.plan_window, read.result())
+
+    def _pay(self, session: Session, planned: "Future[Planned]") -> Embedded:
+        with self._unbroken():
+            return _retried(embed_window, session.embedder, session.cache, session.ledger, planned.result())
+
+    @contextmanager
+    def _unbroken(self) -> Generator[None]:
         """Nothing more is paid after a failure: what cannot be kept would be paid again."""
         if self._is_broken:
             raise CancelledError
         try:
-            return _pay(session, planner, read)
+            yield
         except BaseException:
             self._is_broken = True
             raise
@@ -104,12 +116,10 @@ def _read(session: Session, planner: Planner, window: Refs) -> Chunked:
     return _retried(read_window, session, planner, window)
 
 
-def _pay(session: Session, planner: Planner, read: "Future[Chunked]") -> Embedded:
-    planned: Planned = _retried(planner.plan_window, read.result())
-    return _retried(embed_window, session.embedder, session.cache, session.ledger, planned)
-
-
-def _write(session: Session, paid: "Future[Embedded]") -> Written:
+def _write(session: Session, planned: "Future[Planned]", paid: "Future[Embedded]") -> Written:
+    points = sum(len(plan.put) for plan in planned.result().plans)
+    if points:
+        _retried(session.store.prepare, points)
     return _retried(write_window, session.store, session.ledger, session.cache, paid.result())
 
 

@@ -14,6 +14,10 @@ class VectorStore(Protocol):
         """Create the collection where it is missing; CollectionError when it holds vectors of another dimension."""
         ...
 
+    def prepare(self, points: int, /) -> None:
+        """So many will be written soon: a store that takes long to open begins with it. Not needed before a write."""
+        ...
+
     def upsert(self, points: Sequence[Point], /) -> None:
         """Idempotent by id; returns when the store has acknowledged all of them.
 

@@ -30,6 +30,9 @@ class MemoryStore:
             )
         self._dimension = dimension
 
+    def prepare(self, points: int, /) -> None:
+        """Nothing to open."""
+
     def upsert(self, points: Sequence[Point], /) -> None:
         """All or nothing."""
         if self._dimension is None:

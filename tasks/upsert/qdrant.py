@@ -65,6 +65,11 @@ class QdrantStore:
                     " go back to the model it was built with, or name a new `collection` under `store`"
                 )
 
+    def prepare(self, points: int, /) -> None:
+        """The engine is opened."""
+        with self._translated():
+            self._opened(writes=points)
+
     def upsert(self, points: Sequence[Point], /) -> None:
         """Returns when the points are in the engine's log."""
         if not points:

@@ -65,6 +65,15 @@ def found(store: VectorStore, **filters: str) -> set[str]:
     return {hit.payload["headrace"]["document"] for hit in hits}
 
 
+def test_a_store_may_be_told_what_is_coming_and_need_not_be(new_store: VectorStore) -> None:
+    new_store.ensure(8)
+    new_store.prepare(2)
+    new_store.prepare(1000)
+    one = point()
+    new_store.upsert([one])
+    assert new_store.present([one.id]) == {one.id}
+
+
 def test_an_upsert_is_idempotent(store: VectorStore) -> None:
     points = [point(f"s:{number}") for number in range(5)]
     store.upsert(points)

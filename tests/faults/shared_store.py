@@ -29,6 +29,9 @@ class SharedStore:
         self._connection.executemany("INSERT OR REPLACE INTO point VALUES (?, ?, ?)", rows)
         self._connection.execute("COMMIT")
 
+    def prepare(self, points: int, /) -> None:
+        """Nothing to open."""
+
     def delete(self, ids: Sequence[PointId], /) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         self._connection.executemany("DELETE FROM point WHERE id = ?", [(point,) for point in ids])

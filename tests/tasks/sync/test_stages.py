@@ -1,0 +1,88 @@
+"""The three lanes of a run without Prefect."""
+
+import threading
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from config import schema
+from config.read import read_pipeline
+from config.schema import SyncOptions
+from tasks.embed.hashing import HashingEmbedder
+from tasks.errors import TransientError
+from tasks.records import EmbeddedBatch
+from tasks.sync.order import synchronise
+from tasks.sync.report import Report
+from tasks.sync.session import open_session
+from tasks.sync.stages import DirectStages
+from tasks.upsert.qdrant import QdrantStore
+from tests.faults.world import Silence
+
+CONFIG = """\
+name: lanes
+sources: [{kind: files, path: ./docs}]
+embedder: {kind: hashing}
+store: {kind: qdrant, path: ./db}
+state: sqlite:///state.db
+cache: sqlite:///cache.db
+"""
+SECONDS = 20.0  # no test waits so long unless it fails
+
+
+class Watched(QdrantStore):
+    """Notes when it is told that there will be something to write."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder / "db"), "lanes")
+        self.told: list[int] = []
+        self.is_open = threading.Event()
+
+    def prepare(self, points: int, /) -> None:
+        super().prepare(points)
+        self.told.append(points)
+        self.is_open.set()
+
+
+class Patient(HashingEmbedder):
+    """Has no vector before the store is open."""
+
+    def __init__(self, config: schema.HashingEmbedder, store: Watched) -> None:
+        super().__init__(config)
+        self.store = store
+
+    def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
+        if not self.store.is_open.wait(SECONDS):
+            raise TransientError("the store was not opened while the model was busy")
+        yield from super().embed(texts, tokens)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/a.md").write_text("# One\n\nThe first.\n\n# Two\n\nThe second.\n")
+    (tmp_path / "lanes.yaml").write_text(CONFIG)
+    return tmp_path
+
+
+def synced(folder: Path) -> tuple[Report, list[int]]:
+    pipeline = read_pipeline(folder / "lanes.yaml")
+    store = Watched(folder)
+    assert isinstance(pipeline.embedder, schema.HashingEmbedder)
+    embedder = Patient(pipeline.embedder, store)
+    with open_session(pipeline) as session, store:
+        watched = replace(session, store=store, embedder=embedder)
+        return synchronise(watched, SyncOptions(), DirectStages(), Silence()), store.told
+
+
+def test_the_store_is_opened_while_the_model_is_busy(folder: Path) -> None:
+    report, told = synced(folder)
+    assert (report.outcome, report.chunks.total, told) == ("done", 2, [2])
+
+
+def test_the_store_is_not_opened_for_a_document_that_says_the_same(folder: Path) -> None:
+    synced(folder)
+    (folder / "docs/a.md").touch()
+    report, told = synced(folder)
+    assert (report.outcome, report.chunks.total, told) == ("done", 2, [])
