@@ -158,6 +158,7 @@ def main() -> None:
     for number in _PARENT_ONLY:
         signal.signal(number, signal.SIG_IGN)
     serve(Connection(int(sys.argv[1])))
+    os._exit(0)  # nothing is left to write, and to take everything apart would keep the parent waiting
 
 
 if __name__ == "__main__":

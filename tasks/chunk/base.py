@@ -40,6 +40,10 @@ class Chunker(Protocol):
         """Changes when the same text may be cut elsewhere."""
         ...
 
+    def prepare(self, characters: int, /) -> None:
+        """A run may have so many to cut; not needed before `split`."""
+        ...
+
     def split(self, documents: Sequence[Document], /) -> list[list[Chunk]]:
         """One list per document, in order; no chunk is longer than the limit in tokens, no text is lost."""
         ...

@@ -16,25 +16,30 @@ MOST_PROCESSES = 4  # more than one other thread of Python can feed, and use the
 
 
 class ChunkerProcesses:
-    """Cuts here until a run proves to be large, then in child processes; the chunks are the same."""
+    """Cuts here until a run is known to be large, then in child processes; the chunks are the same."""
 
     def __init__(self, config: schema.Chunking, tokenizer: Tokenizer, worth_characters: int = WORTH_CHARACTERS) -> None:
-        """`tokenizer` must be picklable; the processes start after so many characters."""
+        """`tokenizer` must be picklable; so many characters are worth processes."""
         self._own = AutoChunker(config, tokenizer)
         self._made_of = (config, tokenizer)
         self._left = worth_characters
+        self._is_large = False
         self._children: list[ChildProcess] = []
         self.fingerprint = self._own.fingerprint
+
+    def prepare(self, characters: int, /) -> None:
+        """The processes start with the first document that is really cut: others may prove to be unchanged."""
+        self._is_large = characters >= self._left
 
     def split(self, documents: Sequence[Document], /) -> list[list[Chunk]]:
         """Each process gets a part of about the same size. What a process that died was asked is cut here."""
         sizes = [len(document.text) for document in documents]
         self._left -= sum(sizes)
-        if self._left > 0:
-            return self._own.split(documents)
         if not self._children:
-            count = max(1, min(MOST_PROCESSES, (os.cpu_count() or 1) // 2))
-            self._children = [ChildProcess(AutoChunker, *self._made_of) for _ in range(count)]
+            if documents and (self._is_large or self._left <= 0):
+                count = max(1, min(MOST_PROCESSES, (os.cpu_count() or 1) // 2))
+                self._children = [ChildProcess(AutoChunker, *self._made_of) for _ in range(count)]
+            return self._own.split(documents)  # they take a moment to start
         parts = _parts(documents, sizes, len(self._children))
         answers = [child.ask("split", part) for child, part in zip(self._children, parts, strict=False)]
         return [chunks for part, answer in zip(parts, answers, strict=True) for chunks in self._cut(part, answer)]

@@ -87,6 +87,7 @@ def _windows(session: Session, stages: Stages, found: Survey) -> Iterator[Writte
     """Keep a few windows going, so memory stays flat however large the source is."""
     pace = Pace(stages.most_at_first)
     planner = Planner(session.identity, session.ledger, session.cache, found.held)
+    session.chunker.prepare(sum(ref.size_bytes for ref in found.changes.to_read))
     going: deque[Pending] = deque()
     try:
         for window in pace.windows(found.changes.to_read):

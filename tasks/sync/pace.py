@@ -16,6 +16,7 @@ LEAST_TEXTS = 1024
 MOST_CHUNKS = 8192  # large commits suit a large ledger, and a workflow engine that is paid by the window
 MOST_AT_FIRST = 2048  # in a short run the other stages would be idle while the first and the last window are on the way
 PART = 8  # a window may hold this part of all that is done
+LEFT = 4  # or this part of what is left: the last windows are short, for little else runs while they are written
 
 
 class Pace:
@@ -26,6 +27,7 @@ class Pace:
         self._most_at_first = most_at_first
         self._done = 0
         self._documents = FIRST_DOCUMENTS
+        self._least = FIRST_DOCUMENTS
         self._is_informed = False
 
     def windows(self, refs: Sequence[DocumentRef]) -> Iterator[Refs]:
@@ -33,7 +35,8 @@ class Pace:
         start = 0
         while start < len(refs):
             end, size = start, 0
-            while end < len(refs) and self._has_room(end - start, size):
+            most = min(self._documents, max(self._least, (len(refs) - start) // LEFT))
+            while end < len(refs) and self._has_room(end - start, size, most):
                 size += refs[end].size_bytes
                 end += 1
             yield Refs(refs[start:end])
@@ -52,11 +55,12 @@ class Pace:
         most = room * documents // chunks if chunks else MOST_DOCUMENTS
         wanted = max(least, min(fitting, self._documents * 4))
         self._documents = max(1, min(wanted, most, MOST_DOCUMENTS))
+        self._least = max(least, FIRST_DOCUMENTS)
 
-    def _has_room(self, documents: int, size: int) -> bool:
+    def _has_room(self, documents: int, size: int, most: int) -> bool:
         if not documents:
             return True
         if size >= MOST_BYTES or documents >= MOST_DOCUMENTS:
             return False
         # Before anything is known, a window of small files gets as many as are likely to make enough chunks.
-        return documents < self._documents or (not self._is_informed and 0 < size < FIRST_BYTES)
+        return documents < most or (not self._is_informed and 0 < size < FIRST_BYTES)

@@ -208,6 +208,9 @@ class Lines:
 class LineChunker:
     fingerprint = "lines"
 
+    def prepare(self, characters: int) -> None:
+        """There is nothing to start."""
+
     def split(self, documents: Sequence[Document]) -> list[list[Chunk]]:
         return [
             [Chunk(line, len(line) + 2, 0) for line in document.text.split("\n") if line.strip()]

@@ -52,6 +52,18 @@ def test_the_chunks_are_the_same_wherever_they_are_cut(chunker: ChunkerProcesses
     assert chunker.split([]) == []
 
 
+def test_a_run_that_is_known_to_be_large_starts_them_at_once(chunker: ChunkerProcesses) -> None:
+    chunker.prepare(999)
+    chunker.split(documents(2))
+    assert chunker._children == []
+    chunker.prepare(1000)
+    assert (chunker.split([]), chunker._children) == ([], [])  # what was touched and says the same is not cut
+    here = AutoChunker(CONFIG, WordTokenizer(100))
+    for _ in range(2):
+        assert chunker.split(documents(2)) == here.split(documents(2))
+        assert len(chunker._children) == 2
+
+
 def test_a_process_that_dies_costs_no_document(chunker: ChunkerProcesses) -> None:
     large = documents(90)
     expected = chunker.split(large)

@@ -8,6 +8,7 @@ from tasks.sync.pace import (
     FIRST_BYTES,
     FIRST_DOCUMENTS,
     LEAST_TEXTS,
+    LEFT,
     MOST_AT_FIRST,
     MOST_BYTES,
     MOST_CHUNKS,
@@ -59,6 +60,19 @@ def test_a_slow_model_still_gets_enough_texts_to_sort_by_length() -> None:
     first = next(windows)
     pace.finished(len(first.refs), 60.0, 2 * len(first.refs), 2 * len(first.refs))
     assert len(next(windows).refs) * 2 == LEAST_TEXTS
+
+
+def test_the_last_windows_are_short_but_hold_enough_texts_to_sort() -> None:
+    pace, left = Pace(), 40_000
+    sizes: list[int] = []
+    for window in pace.windows(refs([0] * left)):
+        documents = len(window.refs)
+        sizes.append(documents)
+        assert not pace._is_informed or documents <= max(left / LEFT, LEAST_TEXTS)
+        left -= documents
+        pace.finished(documents, 0.1, documents, documents)
+    assert max(sizes) > LEAST_TEXTS
+    assert sizes[-3] == sizes[-2] == LEAST_TEXTS >= sizes[-1]
 
 
 def test_no_window_is_expected_to_hold_more_chunks_than_fit() -> None:
