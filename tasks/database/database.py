@@ -1,6 +1,5 @@
 """A SQLite or PostgreSQL database: durable commits, one writer at a time, plain errors."""
 
-import json
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -102,11 +101,3 @@ class Database:
         from tasks.database.postgresql import ServerConnections
 
         return ServerConnections(server_url(url), self.schema, self.name)
-
-
-_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def encode_json(value: Any) -> str:
-    """Canonical: equal values give equal texts."""
-    return _CANONICAL.encode(value)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tasks.database.database import encode_json
-from tasks.dedupe.payload_keys import PayloadKeys, hashed
+from tasks.dedupe.canonical import encode_json, hashed
+from tasks.dedupe.payload_keys import PayloadKeys
 from tasks.records import Chunk, Document, DocumentId, EmbeddingKey, Payload, PointId, VectorSpace
 
 NAMESPACE = uuid.UUID("a07f2b6e-5b0c-5f0e-9a56-6d1c0d1c1a4e")

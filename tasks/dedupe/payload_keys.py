@@ -4,11 +4,10 @@ A payload of a chunk differs from that of the next one in four places. Encoding 
 planning; the result is the same to the byte, and `payload_key` says what it has to be.
 """
 
-import hashlib
 from collections.abc import Mapping
 from json.encoder import encode_basestring  # the one that keeps what is not ASCII
 
-from tasks.database.database import encode_json
+from tasks.dedupe.canonical import encode_json, hashed
 
 
 class PayloadKeys:
@@ -32,11 +31,6 @@ class PayloadKeys:
             before, between, after = self._headed
             metadata = f"{before}{_quoted(heading)}{between}{position}{after}"
         return hashed(f'{self._opening}{embedding}{self._middle}{metadata}}},"text":{_quoted(text)}}}]')
-
-
-def hashed(canonical: str) -> str:
-    """32 hexadecimal digits."""
-    return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 
 
 def _around(shared: Mapping[str, str], *slots: str) -> tuple[str, ...]:
