@@ -51,9 +51,8 @@ class SqliteConnection:
         Python's one running thread is given away with every statement, and beside busy threads it is long in coming
         back.
         """
-        values = _VALUES.search(sql)
-        if values:
-            size = PARAMETERS_PER_QUERY // len(rows[0])
+        size = PARAMETERS_PER_QUERY // len(rows[0])
+        if len(rows) >= size and (values := _VALUES.search(sql)):
             whole = len(rows) - len(rows) % size
             large = f"{sql[: values.end()]}{f', {values[1]}' * (size - 1)}{sql[values.end() :]}"
             parts = (rows[start : start + size] for start in range(0, whole, size))

@@ -20,11 +20,11 @@ from tests.faults.mutants import MUTANTS
 
 SINGLE = 60  # faults of a scenario, at least
 SEEDS = range(12)
-DOUBLE = 560  # pairs of faults for a seed
+DOUBLE = 590  # pairs of faults for a seed
 LATE_SEEDS = range(4)
 LATE = 300
-ON_POSTGRESQL = 400
-ON_QDRANT = 200
+ON_POSTGRESQL = 150
+ON_QDRANT = 100
 
 # A case that notices the mutant late in the enumeration is tried first; the enumeration finds the others in seconds.
 TELLING = {
