@@ -61,9 +61,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.debug:
             raise
         return _fail(options, error)
-    text = json.dumps(answer.shape, ensure_ascii=False, indent=2) if options.json else answer.text
-    sys.stdout.write(text + "\n")
-    return answer.exit_code
+    return _say(_as_text(answer.shape) if options.json else answer.text, answer.exit_code)
+
+
+def _as_text(shape: Any) -> str:
+    return json.dumps(shape, ensure_ascii=False, indent=2)
+
+
+def _say(text: str, code: int) -> int:
+    """The exit code: what cannot be written is a failure, but a reader may leave who has seen enough."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer has nowhere to go either, and Python would complain of it at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"headrace: the answer cannot be written: {error.strerror}; run again\n")
+            return 70
+    return code
 
 
 def _fail(options: argparse.Namespace, error: Exception) -> int:
@@ -74,7 +90,7 @@ def _fail(options: argparse.Namespace, error: Exception) -> int:
     if options.json:
         outcome = "locked" if code == 3 else "failed"
         shape: dict[str, Any] = {"command": options.command, "outcome": outcome, "exit_code": code, "error": message}
-        sys.stdout.write(json.dumps(shape, ensure_ascii=False, indent=2) + "\n")
+        code = _say(_as_text(shape), code)
     sys.stderr.write(f"headrace {options.command}: {message}\n")
     if code == 70:
         sys.stderr.write("run again with --debug to see where it happened\n")

@@ -1,5 +1,6 @@
 """The command's process leaves without taking everything apart, and says all that it had to say."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,3 +34,21 @@ def test_an_answer_that_nobody_can_read_is_no_success() -> None:
         done = subprocess.run([sys.executable, "-c", ENDING, "0"], stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode != 0
     assert b"No space left" in done.stderr
+
+
+SCHEMA = [sys.executable, "-m", "flows.cli", "schema"]  # more than a pipe holds
+
+
+def test_an_answer_that_cannot_be_written_is_a_failure_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(SCHEMA, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 70
+    assert done.stderr == "headrace: the answer cannot be written: No space left on device; run again\n"
+
+
+def test_a_reader_who_has_seen_enough_may_leave() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(SCHEMA, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
