@@ -3,6 +3,7 @@
 import logging
 import warnings
 from pathlib import Path
+from statistics import mode
 from typing import TYPE_CHECKING, Any
 
 from tasks.embed.local.kept import Kept
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 # Weights and activations as int8 integers, outliers smoothed into the weights first.
-SMOOTHING = 0.95
-RECIPE = "int8-1"  # names the vector space: raised when the same model would be made into other integers
+SMOOTHING = 0.8
+RECIPE = "int8-2"  # names the vector space: raised when the same model would be made into other integers
 
 
 def converted(kept: Kept, folder: Path) -> Path:
@@ -90,7 +91,24 @@ def _quantised(model: Any, calibration: list[Features]) -> Any:
         nncf.Dataset(batches),
         model_type=nncf.ModelType.TRANSFORMER,
         subset_size=len(batches),
+        ignored_scope=nncf.IgnoredScope(names=_wide_readers(model)),
         advanced_parameters=nncf.AdvancedQuantizationParameters(
             smooth_quant_alphas=advanced.AdvancedSmoothQuantParameters(matmul=SMOOTHING),
         ),
     )
+
+
+def _wide_readers(model: Any) -> list[str]:
+    """The layers that read more numbers than the model is wide: the second half of each feed-forward block.
+
+    What they read has outliers: in int8 they alone cost a third of the neighbours that int8 loses.
+    """
+    reads: dict[str, int] = {}
+    for operation in model.get_ordered_ops():
+        if operation.get_type_name() == "MatMul":
+            weights = operation.input(1).get_partial_shape()
+            if weights.is_static and len(weights) == 2:
+                axis = 1 if operation.get_attributes()["transpose_b"] else 0
+                reads[operation.get_friendly_name()] = weights[axis].get_length()
+    width = mode(reads.values()) if reads else 0
+    return [name for name, read in reads.items() if read > width]

@@ -14,9 +14,8 @@ from tasks.records import Vectors
 if TYPE_CHECKING:
     import openvino
 
-# int8 weights and activations are in the model itself; the rest of it is computed in float32.
 INT8_UNITS = {"avx_vnni", "avx512_vnni", "amx_int8", "i8mm"}
-HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
 
 class OpenVinoRuntime:
@@ -25,9 +24,10 @@ class OpenVinoRuntime:
     def __init__(self, model: Path, precision: str) -> None:
         """`model` is the folder that a conversion left."""
         core = import_openvino().Core()
+        rest = rest_of(precision)
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "THROUGHPUT",
-            "INFERENCE_PRECISION_HINT": HINTS[precision],
+            "INFERENCE_PRECISION_HINT": HINTS[rest],
             "CACHE_DIR": str(model / "compiled"),
         }
         if precision == "int8" and not cpu_has_int8():
@@ -39,7 +39,7 @@ class OpenVinoRuntime:
         for _ in range(self.lanes):
             self._free.put(compiled.create_infer_request())
         self.hardware = str(core.get_property("CPU", "FULL_DEVICE_NAME"))
-        self.name = f"openvino, {precision}, cpu"
+        self.name = f"openvino, {precision if rest == precision else f'{precision} and {rest}'}, cpu"
         # Its Python binding sets itself up in the first call, and two first calls at once wait for each other for ever.
         self.forward({name: np.ones((1, 1), np.int64) for name in self._inputs})
 
@@ -65,6 +65,13 @@ def import_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+def rest_of(precision: str) -> str:
+    """What is computed besides the int8 integers, which are in the model itself; the precision where there are none."""
+    if precision != "int8":
+        return precision
+    return "bfloat16" if cpu_has_bfloat16() else "float32"
 
 
 def cpu_has_bfloat16() -> bool:

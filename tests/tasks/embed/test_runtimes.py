@@ -1,19 +1,23 @@
 """Which runtime a local model gets, and that each one makes the model's own vectors."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tasks.embed.local import openvino_runtime
+from tasks.embed.local.conversion import quantised
 from tasks.embed.local.kept import Kept
-from tasks.embed.local.openvino_runtime import OpenVinoRuntime
-from tasks.embed.local.probes import TESTED, probes
+from tasks.embed.local.openvino_runtime import OpenVinoRuntime, import_openvino, rest_of
+from tasks.embed.local.probes import TESTED, calibrating, probes
 from tasks.embed.local.processes import DeviceProcesses
 from tasks.embed.local.runtime import Features, padded, unit_rows
 from tasks.embed.weights import find_folder
@@ -188,7 +192,37 @@ def test_int8_is_a_vector_space_of_its_own_and_nothing_else_is() -> None:
 def test_int8_is_near_the_model() -> None:
     texts = short_probes(TESTED)
     cosines = np.einsum("ij,ij->i", embed(local(precision="int8"), texts), embed(local(), texts))
-    assert 0.97 < cosines.min() < 0.9999
+    assert 0.99 < cosines.min() < 0.9999
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("architecture", "second_half"),
+    [("Bert", r"\d\.output\.dense"), ("DistilBert", r"ffn\.lin2"), ("Qwen3", r"mlp\.down_proj")],
+)
+def test_the_second_half_of_a_feed_forward_block_stays_as_it_is(
+    architecture: str, second_half: str, tmp_path: Path
+) -> None:
+    model = tiny_model(tmp_path, architecture, "mean")
+    calibration = calibrating(local(model=str(model)).tokenizer, 0)
+    layers = dict(products(quantised(Kept(f"tiny-{architecture}"), model, calibration) / "model.xml"))
+    as_they_are = [name for name, is_int8 in layers.items() if not is_int8]
+    assert len(as_they_are) == 2
+    assert all(re.search(second_half, name) for name in as_they_are)
+    assert len(layers) >= 13
+
+
+def products(path: Path) -> Iterator[tuple[str, bool]]:
+    """The products with weights in a converted model, and whether their input is made of integers."""
+    for operation in import_openvino().Core().read_model(path).get_ordered_ops():
+        if operation.get_type_name() == "MatMul" and operation.input(1).get_partial_shape().is_static:
+            yield operation.get_friendly_name(), operation.input_value(0).get_node().get_type_name() == "FakeQuantize"
+
+
+def test_besides_integers_int8_uses_the_fastest_that_the_processor_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    for has_bfloat16, rest in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(openvino_runtime, "cpu_has_bfloat16", lambda has=has_bfloat16: has)
+        assert (rest_of("int8"), rest_of("float32"), rest_of("bfloat16")) == (rest, "float32", "bfloat16")
 
 
 @pytest.mark.model
