@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tasks.embed.digests import sha256_of
 from tasks.embed.models import local_model
 from tasks.errors import ConfigError
 
 HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
-BLOCK_BYTES = 1 << 22
 
 
 def find_folder(model: str, revision: str | None) -> Path:
@@ -28,7 +28,7 @@ def find_folder(model: str, revision: str | None) -> Path:
 def weights_hash(folder: Path) -> str:
     """16 hexadecimal digits over all weights, so equal weights share a vector space wherever they were found."""
     files = _weights(folder)
-    return hashlib.sha256("".join(_sha256(file) for file in files).encode()).hexdigest()[:16]
+    return hashlib.sha256("".join(sha256_of(file) for file in files).encode()).hexdigest()[:16]
 
 
 def _weights(folder: Path) -> list[Path]:
@@ -53,20 +53,12 @@ def _packaged(package: str) -> Path | None:
 
 
 def _verify(folder: Path, sha256: str) -> None:
-    found = _sha256(folder / "model.safetensors")
+    found = sha256_of(folder / "model.safetensors")
     if found != sha256:
         raise ConfigError(
             f"{folder / 'model.safetensors'} has the SHA-256 {found}, expected {sha256}: not the published weights;"
             " install the package again"
         )
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _from_hub(model: str, revision: str | None) -> Path:

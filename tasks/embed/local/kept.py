@@ -1,12 +1,13 @@
 """What is made once for a model and kept: its converted forms, and what a self-test compares with."""
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from tasks.embed.digests import user_cache
 
 FORM = 1  # raised when what is kept is made in another way
 MAKERS = ("openvino", "torch", "transformers", "sentence-transformers", "nncf")
@@ -18,8 +19,7 @@ class Kept:
     def __init__(self, weights: str) -> None:
         """`weights` is the hash of the weights."""
         made_with = hashlib.sha256(f"{FORM} {[_version(name) for name in MAKERS]}".encode()).hexdigest()[:12]
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        self.folder = base / "headrace" / "models" / f"{weights}-{made_with}"
+        self.folder = user_cache() / "models" / f"{weights}-{made_with}"
 
     def get(self, name: str, make: Callable[[Path], None]) -> Path:
         """The folder `name`; `make` fills it the first time. Of two processes that make it at once, one wins.
