@@ -1,18 +1,21 @@
 """What a chunk costs besides the model and the store.
 
-The stages run as they do in a sync, one after the other in one thread, so that processor time is theirs alone. The
-model hashes and the store is in memory; the time inside both is measured at their doors and taken off. What is left is
-listing, reading, chunking, planning, and every write to the ledger and the cache.
+The stages run as they do in a sync, one after the other in one thread of one process, so that its processor time is
+theirs alone. The model hashes and the store is in memory; the time inside both is measured at their doors and taken off.
+What is left is listing, reading, chunking, planning, and every write to the ledger and the cache.
 """
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from config.read import read_pipeline
 from config.schema import SyncOptions
+from tasks.chunk.processes import ChunkerProcesses
 from tasks.records import EmbeddedBatch
 from tasks.sync.order import synchronise
 from tasks.sync.session import Session, open_session
@@ -50,7 +53,8 @@ def measure() -> Iterator[Measurement]:
         write_sections(folder / "docs", FILES)
         (folder / "bench.yaml").write_text((CONFIG % HASHED).replace("{kind: qdrant, path: ./db}", "{kind: memory}"))
         with open_session(read_pipeline(folder / "bench.yaml")) as session:
-            yield _measured(session)
+            chunker = ChunkerProcesses(session.pipeline.chunking, session.embedder.tokenizer, sys.maxsize)
+            yield _measured(replace(session, chunker=chunker))
 
 
 def _measured(session: Session) -> Measurement:
