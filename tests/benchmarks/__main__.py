@@ -13,7 +13,7 @@ from tasks.garbage import look_rarely
 from tests.benchmarks.harness import HEADER, machine, say
 
 PARTS = ("chunking", "embedding", "api", "syncing", "overhead", "state", "whole", "tracked")
-LONG_PARTS = ("memory",)
+LONG_PARTS = ("memory", "int8")
 
 
 def main(names: list[str]) -> None:

@@ -11,7 +11,7 @@ from config.schema import Chunking
 from tasks.chunk.open import open_chunker
 from tasks.embed.batching import by_padded_tokens
 from tasks.embed.local.batch_size import CPU_TOKENS
-from tasks.embed.local.openvino_runtime import cpu_has_bfloat16, import_openvino
+from tasks.embed.local.openvino_runtime import cpu_has_bfloat16, cpu_has_int8, import_openvino
 from tasks.embed.sentence_transformers import SentenceTransformersEmbedder as LocalModel
 from tasks.embed.weights import find_folder
 from tasks.records import Chunk, Document, DocumentId, DocumentRef, Vectors
@@ -37,14 +37,17 @@ def measure() -> Iterator[Measurement]:
     def run_naive() -> None:
         theirs[:] = [np.asarray(naive.encode(texts, batch_size=32, normalize_embeddings=True))]
 
-    gates = {"bfloat16": Gate(4, 5.5), "float32": Gate(2.5, 3.5)}
-    for precision in gates if cpu_has_bfloat16() else ("float32",):
+    gates = {"bfloat16": Gate(4, 5.5), "float32": Gate(2.5, 3.5), "int8": Gate(6, 8)}
+    has = {"bfloat16": cpu_has_bfloat16(), "float32": True, "int8": cpu_has_int8()}
+    for precision in (one for one in gates if has[one]):
         ours = Run(local(precision=precision), texts)
         slow, fast = paired([run_naive, ours])
         detail = f"least cosine {least_cosine(theirs[0], ours.vectors):.6f}; {rounds(slow, fast)}"
         yield Measurement(
             f"embedding, {precision}, against encode(32)", ratio(slow, fast), "x", gates[precision], detail
         )
+        if precision == "int8":
+            continue
         share = work(ours.tokens) / min(fast) / peak(precision)
         what = f"of the processor's peak, {precision}, useful work only"
         yield Measurement(what, share, "", Gate(0.55, 0.7), f"{len(texts) / min(fast):.0f} chunks a second")

@@ -1,8 +1,8 @@
 """What a chunk costs besides the model and the store.
 
 The stages run as they do in a sync, one after the other in one thread of one process, so that its processor time is
-theirs alone. The model hashes and the store is in memory; the time inside both is measured at their doors and taken off.
-What is left is listing, reading, chunking, planning, and every write to the ledger and the cache.
+theirs alone. The model hashes and the store is in memory; the time inside both is measured at their doors and taken
+off. What is left is listing, reading, chunking, planning, and every write to the ledger and the cache.
 """
 
 import sys

@@ -2,6 +2,8 @@
 
 import logging
 import warnings
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from statistics import mode
 from typing import TYPE_CHECKING, Any
@@ -78,6 +80,12 @@ def _positional(model: "SentenceTransformer", names: list[str]) -> Any:
 
 
 def _quantised(model: Any, calibration: list[Features]) -> Any:
+    """In silence: the library writes its progress to stdout, where the answer to the user belongs."""
+    with redirect_stdout(StringIO()):
+        return _made_of_integers(model, calibration)
+
+
+def _made_of_integers(model: Any, calibration: list[Features]) -> Any:
     import_openvino()
     try:
         import nncf

@@ -201,7 +201,7 @@ def test_int8_is_near_the_model() -> None:
     [("Bert", r"\d\.output\.dense"), ("DistilBert", r"ffn\.lin2"), ("Qwen3", r"mlp\.down_proj")],
 )
 def test_the_second_half_of_a_feed_forward_block_stays_as_it_is(
-    architecture: str, second_half: str, tmp_path: Path
+    architecture: str, second_half: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = tiny_model(tmp_path, architecture, "mean")
     calibration = calibrating(local(model=str(model)).tokenizer, 0)
@@ -210,6 +210,7 @@ def test_the_second_half_of_a_feed_forward_block_stays_as_it_is(
     assert len(as_they_are) == 2
     assert all(re.search(second_half, name) for name in as_they_are)
     assert len(layers) >= 13
+    assert capsys.readouterr().out == ""
 
 
 def products(path: Path) -> Iterator[tuple[str, bool]]:
