@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -91,7 +91,7 @@ def test_a_document_is_read_as_normalised_text_with_its_title(place: Place) -> N
 
 
 def test_a_document_that_is_gone_is_a_document_error(place: Place) -> None:
-    ref = replace(place.source.list().refs[0], id=DocumentId("s:never.md"), path="never.md")
+    ref = place.source.list().refs[0]._replace(id=DocumentId("s:never.md"), path="never.md")
     if place.names == ["a.md"]:
         pytest.skip("a single file has no other name")
     with pytest.raises(DocumentError, match=r"never\.md"):
