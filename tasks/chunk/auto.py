@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from config import schema
 from tasks.chunk.base import Tokenizer
 from tasks.chunk.cutting import MOST_CHARACTERS, Cutting, Part
 from tasks.chunk.outline import Section, find_sections
@@ -18,13 +17,16 @@ Placed = tuple[int, int, Chunk]  # number of the document, where the chunk's par
 
 
 class AutoChunker:
-    """All documents of a call share the tokenizer's batches; their chunks do not depend on one another."""
+    """All documents of a call share the tokenizer's batches; their chunks do not depend on one another.
 
-    def __init__(self, config: schema.Chunking, tokenizer: Tokenizer) -> None:
+    It is made in processes of its own too, which start in half of the time without the configuration's classes.
+    """
+
+    def __init__(self, max_tokens: int, overlap_tokens: int, tokenizer: Tokenizer) -> None:
         """The smaller of the configured limit and the model's own counts."""
         self._tokenizer = tokenizer
-        self._limit = min(config.max_tokens, tokenizer.max_tokens)
-        self._overlap = config.overlap_tokens
+        self._limit = min(max_tokens, tokenizer.max_tokens)
+        self._overlap = overlap_tokens
         self.fingerprint = f"auto-{VERSION}/{self._limit}/{self._overlap}/{tokenizer.fingerprint}"
 
     def split(self, documents: Sequence[Document], /) -> list[list[Chunk]]:

@@ -20,8 +20,8 @@ class ChunkerProcesses:
 
     def __init__(self, config: schema.Chunking, tokenizer: Tokenizer, worth_characters: int = WORTH_CHARACTERS) -> None:
         """`tokenizer` must be picklable; so many characters are worth processes."""
-        self._own = AutoChunker(config, tokenizer)
-        self._made_of = (config, tokenizer)
+        self._made_of = (config.max_tokens, config.overlap_tokens, tokenizer)
+        self._own = AutoChunker(*self._made_of)
         self._left = worth_characters
         self._is_large = False
         self._children: list[ChildProcess] = []

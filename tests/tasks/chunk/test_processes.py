@@ -41,7 +41,7 @@ def chunker(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChunkerProcesses]:
 
 
 def test_the_chunks_are_the_same_wherever_they_are_cut(chunker: ChunkerProcesses) -> None:
-    here = AutoChunker(CONFIG, WordTokenizer(100))
+    here = AutoChunker(CONFIG.max_tokens, CONFIG.overlap_tokens, WordTokenizer(100))
     assert chunker.fingerprint == here.fingerprint
     small, large = documents(2), documents(90)
     assert chunker.split(small) == here.split(small)
@@ -58,7 +58,7 @@ def test_a_run_that_is_known_to_be_large_starts_them_at_once(chunker: ChunkerPro
     assert chunker._children == []
     chunker.prepare(1000)
     assert (chunker.split([]), chunker._children) == ([], [])  # what was touched and says the same is not cut
-    here = AutoChunker(CONFIG, WordTokenizer(100))
+    here = AutoChunker(CONFIG.max_tokens, CONFIG.overlap_tokens, WordTokenizer(100))
     for _ in range(2):
         assert chunker.split(documents(2)) == here.split(documents(2))
         assert len(chunker._children) == 2
