@@ -6,13 +6,13 @@ Exit codes: 0 done, 1 partial, 2 usage or configuration, 3 locked, 4 budget, 5 r
 
 import argparse
 import atexit
+import errno
 import json
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from flows import commands
 from tasks.console.answer import Answer
 from tasks.garbage import look_rarely
 
@@ -40,8 +40,8 @@ def run() -> int:
 
 def _end(codes: Sequence[int]) -> None:
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
     except OSError:
         return  # nobody reads any more: Python says so, with a code of its own
     if codes:
@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     look_rarely()
     try:
+        from flows import commands  # half a second, in which somebody may press Ctrl-C
+
         answer: Answer = getattr(commands, options.command)(options)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the next run goes on from here\n")
@@ -71,11 +73,14 @@ def _as_text(shape: Any) -> str:
 def _say(text: str, code: int) -> int:
     """The exit code: what cannot be written is a failure, but a reader may leave who has seen enough."""
     try:
+        if not sys.stdout:
+            raise OSError(errno.EBADF, "stdout is closed")
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
     except OSError as error:
         # What is left in the buffer has nowhere to go either, and Python would complain of it at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if sys.stdout:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             sys.stderr.write(f"headrace: the answer cannot be written: {error.strerror}; run again\n")
             return 70

@@ -92,7 +92,7 @@ def search(options: argparse.Namespace) -> Answer:
     filters = parse_filters(options.filter)
     with open_session(read_pipeline(Path(options.config)), read_only=True) as session:
         hits = search_collection(session, options.query, options.limit, filters)
-    return Answer(hits, hits_text(hits))
+    return Answer({"query": options.query, "hits": hits}, hits_text(hits))
 
 
 def status(options: argparse.Namespace) -> Answer:

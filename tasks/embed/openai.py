@@ -149,7 +149,7 @@ class OpenAIEmbedder:
         except openai.OpenAIError as error:
             raise ConfigError(
                 "no key for OpenAI: embedder.api_key is not set, nor the environment variable OPENAI_API_KEY;"
-                " export OPENAI_API_KEY=… or write api_key: ${OPENAI_API_KEY}"
+                " export OPENAI_API_KEY=… or write api_key: '${OPENAI_API_KEY}'"
             ) from error
 
     def _call(self, texts: list[str]) -> Answer:

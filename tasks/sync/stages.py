@@ -4,11 +4,14 @@ from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from threading import Event
 from typing import Protocol, TypeVar
 
 from tasks.chunk.window import chunk_window
 from tasks.dedupe.window import Planner
+from tasks.embed.base import Fence
 from tasks.embed.window import embed_window
+from tasks.errors import FencedError
 from tasks.load.window import load_window
 from tasks.retry import with_retries
 from tasks.sync.pace import MOST_AT_FIRST
@@ -56,7 +59,7 @@ class DirectStages:
 
     def __init__(self) -> None:
         self._read, self._embed, self._write = (ThreadPoolExecutor(1, name) for name in ("read", "embed", "write"))
-        self._is_broken = False
+        self._broken = Event()
 
     def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
         """Queue the window on all three lanes."""
@@ -71,23 +74,39 @@ class DirectStages:
 
     def _pay(self, session: Session, planned: "Future[Planned]") -> Embedded:
         with self._unbroken():
-            return _retried(embed_window, session.embedder, session.cache, session.ledger, planned.result())
+            fence = _Fence(session.ledger, self._broken)
+            return _retried(embed_window, session.embedder, session.cache, fence, planned.result())
 
     @contextmanager
     def _unbroken(self) -> Generator[None]:
         """Nothing more is paid after a failure: what cannot be kept would be paid again."""
-        if self._is_broken:
+        if self._broken.is_set():
             raise CancelledError
         try:
             yield
         except BaseException:
-            self._is_broken = True
+            self._broken.set()
             raise
 
     def close(self) -> None:
-        """Wait for what is running; drop the rest."""
+        """Wait for what is running, the model up to its next batch; drop the rest."""
+        self._broken.set()
         for lane in (self._read, self._embed, self._write):
             lane.shutdown(wait=True, cancel_futures=True)
+
+
+class _Fence:
+    """For a model that is busy for minutes: whoever interrupts a run need not wait for the window."""
+
+    def __init__(self, ledger: Fence, broken: Event) -> None:
+        self._ledger = ledger
+        self._broken = broken
+
+    def check(self) -> None:
+        """What is paid by then is kept, and what is left is for the next run."""
+        if self._broken.is_set():
+            raise FencedError("the run ends early, nothing more is paid")
+        self._ledger.check()
 
 
 class InlineStages:

@@ -52,3 +52,28 @@ def test_a_reader_who_has_seen_enough_may_leave() -> None:
     done = subprocess.run(SCHEMA, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_closed_stdout_is_a_failure_in_one_line() -> None:
+    command = [*SCHEMA[:3], "schema"]
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *command], stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 70
+    assert done.stderr == "headrace: the answer cannot be written: stdout is closed; run again\n"
+
+
+def test_whoever_interrupts_the_first_moments_gets_one_line_too() -> None:
+    code = """
+import builtins, signal, sys
+real = builtins.__import__
+def interrupted(name, *rest):
+    if name == "pydantic":
+        signal.raise_signal(signal.SIGINT)
+    return real(name, *rest)
+builtins.__import__ = interrupted
+from flows import cli
+sys.argv = ["headrace", "schema"]
+sys.exit(cli.run())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted; the next run goes on from here\n"

@@ -234,11 +234,13 @@ def test_a_second_run_at_once_says_who_is_at_work(pipeline: Pipeline) -> None:
 
 def test_a_search_finds_the_nearest_chunk(pipeline: Pipeline) -> None:
     pipeline.sync()
-    hits = pipeline.run("search", str(pipeline.config), "run the thing", "--json").json
+    found = pipeline.run("search", str(pipeline.config), "run the thing", "--json").json
+    hits = found["hits"]
+    assert found["query"] == "run the thing"
     assert hits[0]["document"] == "docs:a.md"
     assert hits[0]["metadata"]["heading"] == "Alpha > Install"
     only = pipeline.run("search", str(pipeline.config), "run the thing", "--filter", "document=b.md", "--json").json
-    assert [hit["document"] for hit in only] == ["docs:b.md"]
+    assert [hit["document"] for hit in only["hits"]] == ["docs:b.md"]
 
 
 def test_a_search_before_the_first_sync_says_what_to_do(pipeline: Pipeline) -> None:

@@ -1,6 +1,8 @@
 """The three lanes of a run without Prefect."""
 
+import signal
 import threading
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -79,6 +81,38 @@ def synced(folder: Path) -> tuple[Report, list[int]]:
 def test_the_store_is_opened_while_the_model_is_busy(folder: Path) -> None:
     report, told = synced(folder)
     assert (report.outcome, report.chunks.total, told) == ("done", 2, [2])
+
+
+class Interrupted(HashingEmbedder):
+    """One text a batch; somebody presses Ctrl-C during the third."""
+
+    def __init__(self, config: schema.HashingEmbedder) -> None:
+        super().__init__(config)
+        self.batches = 0
+
+    def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
+        for row, text in enumerate(texts):
+            self.batches += 1
+            if self.batches == 3:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            time.sleep(0.01)
+            yield EmbeddedBatch((row,), self._vectors([text]))
+
+
+def test_a_run_that_is_interrupted_ends_after_the_batch_in_flight(folder: Path) -> None:
+    (folder / "docs/a.md").write_text("".join(f"# Title {n}\n\nSection {n}.\n\n" for n in range(1000)))
+    pipeline = read_pipeline(folder / "lanes.yaml")
+    assert isinstance(pipeline.embedder, schema.HashingEmbedder)
+    embedder = Interrupted(pipeline.embedder)
+    with open_session(pipeline) as session:
+        interrupted = replace(session, embedder=embedder)
+        with pytest.raises(KeyboardInterrupt):
+            synchronise(interrupted, SyncOptions(), DirectStages(), Silence())
+        assert 3 <= embedder.batches < 100
+    with open_session(pipeline) as session:
+        report = synchronise(session, SyncOptions(), DirectStages(), Silence())
+    assert (report.outcome, report.chunks.total) == ("done", 1000)
+    assert report.chunks.embedded == 1000 - embedder.batches
 
 
 def test_the_store_is_not_opened_for_a_document_that_says_the_same(folder: Path) -> None:
