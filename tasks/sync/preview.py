@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.schema import SyncOptions
-from tasks.dedupe.history import counts, last_runs
+from tasks.dedupe.history import counts, epoch_marked, last_runs
 from tasks.dedupe.window import Planner
 from tasks.records import EmbeddingKey
 from tasks.sync.deletions import Leavers, count_deletions, weigh
@@ -38,7 +38,11 @@ class Preview:
 def preview(session: Session, options: SyncOptions, progress: Progress) -> Preview:
     """Reads and chunks what a sync would read, and asks ledger and cache; `outcome` says what the guard would do."""
     report = Report(pipeline=session.pipeline.name)
-    check_space(session, session.store.sentinel())
+    sentinel = session.store.sentinel()
+    check_space(session, sentinel)
+    if sentinel is None and epoch_marked(session.ledger):
+        lost = counts(session.ledger)["live"]
+        report.notes.append(f"the collection is gone; the next sync writes its {lost} chunks again, from the cache")
     found = survey(session, report, options)
     progress.begin(len(found.changes.to_read))
     planner = Planner(session.identity, session.ledger, session.cache, found.held)

@@ -177,7 +177,9 @@ def test_a_plan_writes_nothing(pipeline: Pipeline) -> None:
 def test_a_wiped_store_is_written_again_from_the_cache(pipeline: Pipeline) -> None:
     pipeline.sync()
     before = pipeline.texts()
+    assert pipeline.plan()["notes"] == []
     shutil.rmtree(pipeline.folder / "db")
+    assert "the next sync writes its 4 chunks again" in pipeline.plan()["notes"][0]
     report = pipeline.sync()
     assert (report["chunks"]["embedded"], report["chunks"]["written"]) == (0, 4)
     assert "the collection is gone or new" in report["notes"][0]
