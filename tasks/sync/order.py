@@ -51,6 +51,10 @@ def synchronise(session: Session, options: SyncOptions, stages: Stages, progress
         except BudgetError as error:
             report.outcome = "budget"
             report.notes.append(f"{error}; what was paid for is kept, the next run goes on from here")
+        except KeyboardInterrupt:
+            report.outcome = "interrupted"
+            finish_run(session.ledger, report.run, report.outcome, report.as_json())
+            raise
         except HeadraceError as error:
             report.outcome = "failed"
             report.notes.append(str(error))

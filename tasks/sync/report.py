@@ -8,8 +8,10 @@ from typing import Any, Literal
 from tasks.errors import HeadraceError
 from tasks.windows import DocumentPlan, Planned, Written
 
-Outcome = Literal["done", "partial", "withheld", "budget", "locked", "failed"]
-EXIT_CODES: dict[Outcome, int] = {"done": 0, "partial": 1, "locked": 3, "budget": 4, "withheld": 25, "failed": 70}
+Outcome = Literal["done", "partial", "withheld", "budget", "locked", "failed", "interrupted"]
+EXIT_CODES: dict[Outcome, int] = {
+    "done": 0, "partial": 1, "locked": 3, "budget": 4, "withheld": 25, "failed": 70, "interrupted": 130,
+}  # fmt: skip
 
 
 @dataclass

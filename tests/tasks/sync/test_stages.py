@@ -12,6 +12,7 @@ import pytest
 from config import schema
 from config.read import read_pipeline
 from config.schema import SyncOptions
+from tasks.dedupe.history import last_runs
 from tasks.embed.hashing import HashingEmbedder
 from tasks.errors import TransientError
 from tasks.records import EmbeddedBatch
@@ -109,6 +110,7 @@ def test_a_run_that_is_interrupted_ends_after_the_batch_in_flight(folder: Path) 
         with pytest.raises(KeyboardInterrupt):
             synchronise(interrupted, SyncOptions(), DirectStages(), Silence())
         assert 3 <= embedder.batches < 100
+        assert last_runs(session.ledger, 1)[0]["outcome"] == "interrupted"
     with open_session(pipeline) as session:
         report = synchronise(session, SyncOptions(), DirectStages(), Silence())
     assert (report.outcome, report.chunks.total) == ("done", 1000)
