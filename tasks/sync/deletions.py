@@ -1,6 +1,7 @@
 """The end of a run: what left the source, or lost its content there, leaves the store, if the guard agrees."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from config.schema import SyncOptions
@@ -19,17 +20,15 @@ BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Leavers:
-    """`missing` documents are not listed any more; `emptied` and `collapsed` ones are, but their content is lost."""
+    """`missing` documents are not listed any more; `emptied` and `collapsed` ones are, but their content is lost.
+
+    `moved` counts missing ones whose content is listed under another name.
+    """
 
     missing: Sequence[DocumentId]
     emptied: Sequence[DocumentPlan]
     collapsed: Sequence[DocumentPlan]
-
-    @classmethod
-    def of(cls, found: Survey, losing: Sequence[DocumentPlan]) -> "Leavers":
-        """`losing` are the plans that no window has carried out."""
-        emptied = [plan for plan in losing if plan.is_emptied]
-        return cls(found.changes.missing, emptied, [plan for plan in losing if not plan.is_emptied])
+    moved: int
 
     @property
     def listed(self) -> Sequence[DocumentPlan]:
@@ -40,6 +39,33 @@ class Leavers:
     def documents(self) -> list[DocumentId]:
         """All of them."""
         return [*self.missing, *(plan.id for plan in self.listed)]
+
+
+class Losses:
+    """Gathers, window by window, what the end of the run has to decide about."""
+
+    def __init__(self, found: Survey) -> None:
+        """Before the first window."""
+        held, self._missing = found.held.documents, found.changes.missing
+        self._versions = Counter(held[document].version for document in self._missing)
+        self._elsewhere: set[str | None] = set()
+        self._plans: list[DocumentPlan] = []
+        if self._missing:
+            self._elsewhere = {held[ref.id].version for ref in found.changes.unchanged} & self._versions.keys()
+
+    def see(self, plans: Iterable[DocumentPlan]) -> None:
+        """Those of one window."""
+        for plan in plans:
+            if plan.loses_content:
+                self._plans.append(plan)
+            elif plan.version in self._versions:
+                self._elsewhere.add(plan.version)
+
+    def leavers(self) -> Leavers:
+        """After the last window."""
+        emptied = [plan for plan in self._plans if plan.is_emptied]
+        collapsed = [plan for plan in self._plans if not plan.is_emptied]
+        return Leavers(self._missing, emptied, collapsed, sum(self._versions[version] for version in self._elsewhere))
 
 
 def weigh(session: Session, leavers: Leavers, found: Survey, options: SyncOptions) -> Verdict:
@@ -70,7 +96,9 @@ def count_deletions(session: Session, leavers: Leavers, verdict: Verdict, report
 
 def _kinds(leavers: Leavers) -> str:
     """Where a loss is not plain absence, the person should know what to look at."""
-    kinds = [f"{len(leavers.emptied)} became empty"] if leavers.emptied else []
+    kinds = [f"{leavers.moved} moved: the same content is listed under another name"] if leavers.moved else []
+    if leavers.emptied:
+        kinds.append(f"{len(leavers.emptied)} became empty")
     if leavers.collapsed:
         one = leavers.collapsed[0].id
         kinds.append(f"{len(leavers.collapsed)} that used to differ now have the same content, see {one}")

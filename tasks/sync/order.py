@@ -10,14 +10,14 @@ from tasks.dedupe.history import counts, finish_run, forget_refusals, start_run
 from tasks.dedupe.lease import leased
 from tasks.dedupe.window import Planner
 from tasks.errors import BudgetError, HeadraceError
-from tasks.sync.deletions import Leavers, carry_out, count_deletions, reap, weigh
+from tasks.sync.deletions import Losses, carry_out, count_deletions, reap, weigh
 from tasks.sync.incarnation import check_incarnation
 from tasks.sync.listing import Survey, served, survey
 from tasks.sync.pace import Pace
 from tasks.sync.report import Report
 from tasks.sync.session import Session
 from tasks.sync.stages import Pending, Stages
-from tasks.windows import DocumentPlan, Written
+from tasks.windows import Written
 
 WINDOWS_IN_FLIGHT = 3  # one is read, one embedded, one written
 
@@ -71,14 +71,14 @@ def _work(session: Session, options: SyncOptions, stages: Stages, told: tuple[Re
     report, progress = told
     found = survey(session, report, options)
     progress.begin(len(found.changes.to_read))
-    losing: list[DocumentPlan] = []
+    losses = Losses(found)
     for written in _windows(session, stages, found):
         report.count_written(written)
         report.documents.served_old += served([failure.id for failure in written.failures], found.held)
-        losing += [plan for plan in written.plans if plan.loses_content]
+        losses.see(written.plans)
         progress.advance(written.embedded.planned.documents, report)
     report.tell_aside()
-    leavers = Leavers.of(found, losing)
+    leavers = losses.leavers()
     verdict = weigh(session, leavers, found, options)
     count_deletions(session, leavers, verdict, report)
     if verdict.allowed:

@@ -7,7 +7,7 @@ from config.schema import SyncOptions
 from tasks.dedupe.history import counts, epoch_marked, last_runs
 from tasks.dedupe.window import Planner
 from tasks.records import EmbeddingKey
-from tasks.sync.deletions import Leavers, count_deletions, weigh
+from tasks.sync.deletions import Losses, count_deletions, weigh
 from tasks.sync.incarnation import check_space
 from tasks.sync.listing import served, survey
 from tasks.sync.order import Progress
@@ -15,7 +15,6 @@ from tasks.sync.pace import Pace
 from tasks.sync.report import Report
 from tasks.sync.session import Session
 from tasks.sync.stages import read_window
-from tasks.windows import DocumentPlan
 
 RUNS_CONSIDERED = 10
 
@@ -47,7 +46,7 @@ def preview(session: Session, options: SyncOptions, progress: Progress) -> Previ
     progress.begin(len(found.changes.to_read))
     planner = Planner(session.identity, session.ledger, session.cache, found.held)
     promised: set[EmbeddingKey] = set()  # a text that an earlier window would pay for is free in a later one
-    losing: list[DocumentPlan] = []
+    losses = Losses(found)
     for window in Pace().windows(found.changes.to_read):
         planned = planner.plan_window(read_window(session, planner, window))
         texts = {key: text for key, text in planned.texts.items() if key not in promised}
@@ -58,10 +57,10 @@ def preview(session: Session, options: SyncOptions, progress: Progress) -> Previ
         report.documents.served_old += served([failure.id for failure in planned.failures], found.held)
         report.count_plans(plan for plan in planned.plans if not plan.loses_content)
         report.count_texts(len(texts), tokens, tokens * session.embedder.usd_per_million_tokens / 1e6)
-        losing += [plan for plan in planned.plans if plan.loses_content]
+        losses.see(planned.plans)
         progress.advance(len(window.refs), report)
     report.tell_aside()
-    leavers = Leavers.of(found, losing)
+    leavers = losses.leavers()
     count_deletions(session, leavers, weigh(session, leavers, found, options), report)
     report.chunks.total = _total_after(session, report)
     return Preview(report, _eta_seconds(session, report.tokens.embedded))

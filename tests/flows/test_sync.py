@@ -120,6 +120,19 @@ def test_many_deletions_are_withheld_until_they_are_confirmed(pipeline: Pipeline
     assert len(pipeline.texts()) == 3
 
 
+def test_many_moved_documents_are_withheld_with_a_word_of_where_they_are(pipeline: Pipeline) -> None:
+    for number in range(30):
+        pipeline.write(f"many/{number}.txt", f"page number {number % 29}")
+    pipeline.sync()
+    (pipeline.folder / "docs/many").rename(pipeline.folder / "docs/more")
+    (pipeline.folder / "docs/more/7.txt").unlink()
+    report = pipeline.sync()
+    assert (report["code"], report["documents"]["withheld"], report["chunks"]["embedded"]) == (25, 30, 0)
+    told = "29 moved: the same content is listed under another name"
+    assert told in report["notes"][0]
+    assert told in pipeline.plan()["notes"][0]
+
+
 def test_an_empty_folder_deletes_nothing(pipeline: Pipeline) -> None:
     pipeline.sync()
     before = pipeline.texts()
