@@ -41,7 +41,7 @@ class TerminalProgress:
             self._bar.start()
             self._task = self._bar.add_task(self._label, total=documents)
         else:
-            self._line(f"{self._label}: {documents} documents to read")
+            self._line(f"{self._label}: {documents} {'document' if documents == 1 else 'documents'} to read")
 
     def advance(self, documents: int, report: Report) -> None:
         """Move the bar, or say how far it is."""

@@ -120,6 +120,13 @@ def test_many_deletions_are_withheld_until_they_are_confirmed(pipeline: Pipeline
     assert len(pipeline.texts()) == 3
 
 
+def test_the_status_names_the_model_as_the_configuration_does(pipeline: Pipeline) -> None:
+    assert pipeline.run("status", str(pipeline.config), "--json").json["model"] == "words"
+    embedder = "{kind: sentence-transformers, model: all-MiniLM-L6-v2}"
+    pipeline.config.write_text(pipeline.config.read_text().replace("{kind: hashing, dimensions: 64}", embedder))
+    assert pipeline.run("status", str(pipeline.config), "--json").json["model"] == "all-MiniLM-L6-v2"
+
+
 def test_many_moved_documents_are_withheld_with_a_word_of_where_they_are(pipeline: Pipeline) -> None:
     for number in range(30):
         pipeline.write(f"many/{number}.txt", f"page number {number % 29}")
