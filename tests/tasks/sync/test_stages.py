@@ -100,6 +100,15 @@ class Interrupted(HashingEmbedder):
             yield EmbeddedBatch((row,), self._vectors([text]))
 
 
+@pytest.fixture
+def ctrl_c() -> Generator[None, None, None]:
+    """It interrupts, even where whoever started the tests has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_run_that_is_interrupted_ends_after_the_batch_in_flight(folder: Path) -> None:
     (folder / "docs/a.md").write_text("".join(f"# Title {n}\n\nSection {n}.\n\n" for n in range(1000)))
     pipeline = read_pipeline(folder / "lanes.yaml")
