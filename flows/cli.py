@@ -1,7 +1,7 @@
 """The `headrace` command: reads the arguments, runs one command, says how it went.
 
 Exit codes: 0 done, 1 partial, 2 usage or configuration, 3 locked, 4 budget, 5 refused, 25 deletions withheld,
-70 anything unforeseen. With --json one JSON object, and nothing else, is on stdout.
+70 anything unforeseen, 130 interrupted. With --json one JSON object, and nothing else, is on stdout.
 """
 
 import argparse
