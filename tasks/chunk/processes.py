@@ -23,20 +23,20 @@ class ChunkerProcesses:
         self._made_of = (config.max_tokens, config.overlap_tokens, tokenizer)
         self._own = AutoChunker(*self._made_of)
         self._left = worth_characters
-        self._is_large = False
         self._children: list[ChildProcess] = []
         self.fingerprint = self._own.fingerprint
 
     def prepare(self, characters: int, /) -> None:
         """The processes start with the first document that is really cut: others may prove to be unchanged."""
-        self._is_large = characters >= self._left
+        if characters >= self._left:
+            self._left = 0
 
     def split(self, documents: Sequence[Document], /) -> list[list[Chunk]]:
         """Each process gets a part of about the same size. What a process that died was asked is cut here."""
         sizes = [len(document.text) for document in documents]
         self._left -= sum(sizes)
         if not self._children:
-            if documents and (self._is_large or self._left <= 0):
+            if documents and self._left <= 0:
                 count = max(1, min(MOST_PROCESSES, (os.cpu_count() or 1) // 2))
                 self._children = [ChildProcess(AutoChunker, *self._made_of) for _ in range(count)]
             return self._own.split(documents)  # they take a moment to start

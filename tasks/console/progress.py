@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from tasks.sync.report import Report
+from tasks.sync.report import Report, to_read
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -41,7 +41,7 @@ class TerminalProgress:
             self._bar.start()
             self._task = self._bar.add_task(self._label, total=documents)
         else:
-            self._line(f"{self._label}: {documents} {'document' if documents == 1 else 'documents'} to read")
+            self._line(f"{self._label}: {to_read(documents)}")
 
     def advance(self, documents: int, report: Report) -> None:
         """Move the bar, or say how far it is."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 
-from tasks.sync.report import Report
+from tasks.sync.report import Report, to_read
 
 UPDATE_SECONDS = 3.0
 
@@ -29,7 +29,7 @@ class ArtifactProgress:
             self._id = create_progress_artifact(
                 progress=0.0 if documents else 100.0,
                 key=f"{self._key}-progress",
-                description=f"{documents} documents to read",
+                description=to_read(documents),
             )
 
     def advance(self, documents: int, report: Report) -> None:

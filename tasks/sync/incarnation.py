@@ -48,11 +48,15 @@ def check_space(session: Session, sentinel: Sentinel | None) -> None:
         )
 
 
+def is_gone(session: Session, sentinel: Sentinel | None) -> bool:
+    """Whether the ledger remembers a mark that the store does not have."""
+    return sentinel is None and epoch_marked(session.ledger) > 0
+
+
 def _doubt(session: Session, sentinel: Sentinel | None, lease: Lease) -> str:
-    marked = epoch_marked(session.ledger)
+    if is_gone(session, sentinel):
+        return "the collection is gone or new"
     if sentinel is None:
-        if marked:
-            return "the collection is gone or new"
         if session.store.count():
             raise CollectionError(
                 f"the collection of {session.pipeline.name!r} holds {session.store.count()} records that Headrace did"
@@ -61,6 +65,7 @@ def _doubt(session: Session, sentinel: Sentinel | None, lease: Lease) -> str:
         return ""
     if sentinel.lineage != lineage(session.ledger):
         return "the ledger is not the one that wrote the collection"
+    marked = epoch_marked(session.ledger)
     if sentinel.epoch != marked:
         return "the collection is older than the ledger" if sentinel.epoch < marked else "the ledger is an older copy"
     lost = counts(session.ledger)["live"] - session.store.count()

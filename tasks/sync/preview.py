@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.schema import SyncOptions
-from tasks.dedupe.history import counts, epoch_marked, last_runs
+from tasks.dedupe.history import counts, last_runs
 from tasks.dedupe.window import Planner
 from tasks.records import EmbeddingKey
 from tasks.sync.deletions import Losses, count_deletions, weigh
-from tasks.sync.incarnation import check_space
+from tasks.sync.incarnation import check_space, is_gone
 from tasks.sync.listing import served, survey
 from tasks.sync.order import Progress
 from tasks.sync.pace import Pace
@@ -39,7 +39,7 @@ def preview(session: Session, options: SyncOptions, progress: Progress) -> Previ
     report = Report(pipeline=session.pipeline.name)
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
-    if sentinel is None and epoch_marked(session.ledger):
+    if is_gone(session, sentinel):
         lost = counts(session.ledger)["live"]
         report.notes.append(f"the collection is gone; the next sync writes its {lost} chunks again, from the cache")
     found = survey(session, report, options)

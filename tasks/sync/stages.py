@@ -136,7 +136,7 @@ def _read(session: Session, planner: Planner, window: Refs) -> Chunked:
 
 
 def _write(session: Session, planned: "Future[Planned]", paid: "Future[Embedded]") -> Written:
-    points = sum(len(plan.put) for plan in planned.result().plans)
+    points = sum(len(plan.put) for plan in planned.result().plans if not plan.loses_content)
     if points:
         _retried(session.store.prepare, points)
     return _retried(write_window, session.store, session.ledger, session.cache, paid.result())
