@@ -2,7 +2,7 @@
 
     python -m flows.sync config/examples/quickstart.yaml
 
-The chain, for one window of documents after the other, three of them on their way at a time:
+The chain, for one window of documents after the other, four of them on their way at a time:
 
     list -> diff -> ( load -> chunk -> dedupe -> embed -> upsert ) -> guarded deletions -> report
 

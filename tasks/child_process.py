@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 END_SECONDS = 10.0
+_NO_THREADS = {"OPENBLAS_NUM_THREADS": "1"}  # numpy's spin for a while when it is loaded, and no child multiplies
 _PARENT_ONLY = (signal.SIGINT, signal.SIGTERM)  # a terminal and a supervisor send them to both; the parent decides
 
 
@@ -44,7 +45,7 @@ class ChildProcess:
                 pass_fds=(theirs.fileno(), *inherit),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # what a library prints there is no part of the answer to the user
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **_NO_THREADS},
             )
         except BaseException:
             ours.close()

@@ -3,6 +3,7 @@
 import os
 import re
 import sqlite3
+import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -86,12 +87,14 @@ class SqliteConnections:
             # Before SQLite makes it with the common mode: it holds paths, and vectors tell of their texts.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._shared = None if path else self._connected()
+        self._turn = threading.RLock()  # of the shared one: it has one transaction at a time
 
     @contextmanager
     def open(self) -> Generator[SqliteConnection, None, None]:
         """Connections that are idle are used again."""
         if self._shared:
-            yield self._shared
+            with self._turn:
+                yield self._shared
             return
         try:
             connection = self._idle.pop()

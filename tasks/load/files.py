@@ -141,24 +141,24 @@ class Files:
         return open_resolved(self._path(ref))
 
     def _bytes(self, ref: DocumentRef) -> bytes:
-        path = self._root / ref.path
         for _ in range(3):
             with self._open(ref) as file:
                 before = os.fstat(file.fileno())
-                self._check_size(path, before.st_size)
+                self._check_size(ref, before.st_size)
                 content = _content(file, before.st_size)
-                self._check_size(path, len(content))
+                self._check_size(ref, len(content))
                 after = os.fstat(file.fileno())
             stamps = {(stat.st_size, stat.st_mtime_ns) for stat in (before, after)}
             if stamps == {(len(content), after.st_mtime_ns)}:
                 return content
-        raise TransientError(f"{path} changes while it is read")
+        raise TransientError(f"{self._root / ref.path} changes while it is read")
 
-    def _check_size(self, path: Path, size: int) -> None:
+    def _check_size(self, ref: DocumentRef, size: int) -> None:
         if size > self._max_bytes:
             raise DocumentError(
                 "too-large",
-                f"{path} has {size:,} bytes, the limit is {self._max_bytes:,}; raise max_bytes or exclude it",
+                f"{self._root / ref.path} has {size:,} bytes, the limit is {self._max_bytes:,};"
+                " raise max_bytes or exclude it",
             )
 
 

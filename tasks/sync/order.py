@@ -19,7 +19,7 @@ from tasks.sync.session import Session
 from tasks.sync.stages import Pending, Stages
 from tasks.windows import Written
 
-WINDOWS_IN_FLIGHT = 3  # one is read, one embedded, one written
+WINDOWS_IN_FLIGHT = 4  # one is read, one embedded, two are written
 
 
 class Progress(Protocol):

@@ -1,4 +1,4 @@
-"""How the five stages are run: here as plain calls in three threads, in `flows.sync` as Prefect tasks."""
+"""How the five stages are run: here as plain calls in a few threads, in `flows.sync` as Prefect tasks."""
 
 from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -48,17 +48,18 @@ class Stages(Protocol):
 
 
 class DirectStages:
-    """Three lanes, each one window at a time: read and chunk; dedupe and embed; write.
+    """Three lanes: read and chunk; dedupe and embed; write. The last takes two windows at a time, the others one.
 
-    While one window is embedded, the next is read and the one before is written. Dedupe shares the lane of embed, so
-    it sees what the window before has just paid for. Once it has found something to write, the store is opened, while
-    the model is still busy.
+    While one window is embedded, the next is read and those before are written: one of them is recorded in the ledger
+    while the store takes the other. Dedupe shares the lane of embed, so it sees what the window before has just paid
+    for. Once it has found something to write, the store is opened, while the model is still busy.
     """
 
     most_at_first = MOST_AT_FIRST
 
     def __init__(self) -> None:
-        self._read, self._embed, self._write = (ThreadPoolExecutor(1, name) for name in ("read", "embed", "write"))
+        self._read, self._embed = ThreadPoolExecutor(1, "read"), ThreadPoolExecutor(1, "embed")
+        self._write = ThreadPoolExecutor(2, "write")
         self._broken = Event()
 
     def start(self, session: Session, planner: Planner, window: Refs) -> Pending:

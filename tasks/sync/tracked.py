@@ -1,5 +1,6 @@
 """The five stages as Prefect tasks: one task run per window and stage."""
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,21 +32,25 @@ class TrackedWindow:
 
 
 class TrackedStages:
-    """Submits to the flow's task runner; each lane waits for the window before, as in DirectStages."""
+    """Submits to the flow's task runner.
+
+    Each lane waits for the window before, that of upsert for the one before it, as in DirectStages.
+    """
 
     most_at_first = MOST_CHUNKS
 
     def __init__(self) -> None:
         """Call inside a flow run."""
         self._number = 0
-        self._last: TrackedWindow | None = None
+        self._newest: deque[TrackedWindow] = deque(maxlen=2)
 
     def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
         """Submit all five stages; a stage begins when the one before it is done."""
         self._number += 1
         number = self._number
-        before = self._last.futures if self._last else ()
-        read_before, paid_before, written_before = before[1:2], before[3:4], before[4:5]
+        before = self._newest[-1].futures if self._newest else ()
+        read_before, paid_before = before[1:2], before[3:4]
+        written_before = self._newest[0].futures[4:] if len(self._newest) == 2 else ()
         loaded = load.with_options(task_run_name=f"load {number}").submit(
             session.sources, planner, window, wait_for=read_before, return_state=False
         )
@@ -61,11 +66,12 @@ class TrackedStages:
         written = upsert.with_options(task_run_name=f"upsert {number}").submit(
             session.store, session.ledger, session.cache, paid, wait_for=written_before, return_state=False
         )
-        self._last = TrackedWindow((loaded, chunked, planned, paid, written))
-        return self._last
+        started = TrackedWindow((loaded, chunked, planned, paid, written))
+        self._newest.append(started)
+        return started
 
     def close(self) -> None:
-        """Wait for the newest window; the ones before it are done or failed by then."""
-        if self._last:
-            for future in self._last.futures:
+        """Wait for the newest windows; the ones before them are done or failed by then."""
+        for window in self._newest:
+            for future in window.futures:
                 future.wait()

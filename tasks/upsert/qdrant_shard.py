@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import qdrant_edge as engine
 
 BOOKKEEPING = "headrace"
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # made once: `dumps` makes an encoder for every call
 
 
 def create_shard(folder: Path, dimension: int, indexed_fields: Sequence[str]) -> None:
@@ -84,7 +85,7 @@ def as_payload(held: Mapping[str, Any] | None) -> Payload:
 
 def _packed(payload: Payload) -> Payload:
     book = payload.get(BOOKKEEPING)
-    return {**payload, BOOKKEEPING: json.dumps(book, ensure_ascii=False)} if isinstance(book, dict) else payload
+    return {**payload, BOOKKEEPING: _encode(book)} if isinstance(book, dict) else payload
 
 
 def _first_line(error: Exception) -> str:

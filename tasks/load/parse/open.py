@@ -36,16 +36,20 @@ def parse(ref: DocumentRef, content: bytes) -> Document:
         check_signature(ref.path, suffix, content)
     if suffix in _BINARIES:
         form, parser = _BINARIES[suffix]
-        return _document(ref, form, child.SHARED.parse(parser, ref.path, content) if check else Parsed(""))
+        return _foreign(ref, form, child.SHARED.parse(parser, ref.path, content) if check else Parsed(""))
     text = decode(ref.path, content)
     if suffix in _PAGES:
-        return _document(ref, "markdown", child.SHARED.parse(_PAGES[suffix], ref.path, text.encode()))
+        return _foreign(ref, "markdown", child.SHARED.parse(_PAGES[suffix], ref.path, text.encode()))
     if suffix not in _PARSERS:
         return Document(ref, text, "code", suffix.removeprefix("."))
     form, text_parser = _PARSERS[suffix]
     return _document(ref, form, text_parser(text))
 
 
+def _foreign(ref: DocumentRef, form: Format, parsed: Parsed) -> Document:
+    """What a library made of a file may hold anything."""
+    return _document(ref, form, Parsed(readable(ref.path, parsed.text), normalised(parsed.title)))
+
+
 def _document(ref: DocumentRef, form: Format, parsed: Parsed) -> Document:
-    text, title = readable(ref.path, parsed.text), normalised(parsed.title)
-    return Document(ref, text, form, metadata={"title": title} if title else {})
+    return Document(ref, parsed.text, form, metadata={"title": parsed.title} if parsed.title else {})

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -200,3 +201,19 @@ def test_a_table_of_an_older_version_gets_its_new_key_and_keeps_its_rows(url: st
             found = transaction.execute("SELECT id, owner, state FROM thing ORDER BY owner, id")
             assert [tuple(row) for row in found] == rows
         again.close()
+
+
+def test_threads_take_turns_in_a_database_in_memory() -> None:
+    database = Database("sqlite://", (Table("note", {"id": "INTEGER NOT NULL"}, ("id",)),), "any")
+
+    def write(numbers: range) -> None:
+        for number in numbers:
+            with database.write() as transaction:
+                transaction.execute("INSERT INTO note (id) VALUES (?)", (number,))
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(write, range(500)), pool.submit(write, range(500, 1000))]:
+            done.result()
+    with database.read() as transaction:
+        assert transaction.execute("SELECT count(*) FROM note").scalar() == 1000
+    database.close()

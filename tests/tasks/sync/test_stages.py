@@ -13,14 +13,19 @@ from config import schema
 from config.read import read_pipeline
 from config.schema import SyncOptions
 from tasks.dedupe.history import last_runs
+from tasks.dedupe.lease import leased
+from tasks.dedupe.ledger import Ledger
+from tasks.dedupe.plan import Held
+from tasks.dedupe.window import Planner
 from tasks.embed.hashing import HashingEmbedder
 from tasks.errors import TransientError
-from tasks.records import EmbeddedBatch
+from tasks.records import DocumentId, EmbeddedBatch, Point
 from tasks.sync.order import synchronise
 from tasks.sync.report import Report
 from tasks.sync.session import open_session
 from tasks.sync.stages import DirectStages
 from tasks.upsert.qdrant import QdrantStore
+from tasks.windows import Refs
 from tests.faults.world import Silence
 
 CONFIG = """\
@@ -31,6 +36,7 @@ store: {kind: qdrant, path: ./db}
 state: sqlite:///state.db
 cache: sqlite:///cache.db
 """
+B = DocumentId("docs:b.md")
 SECONDS = 20.0  # no test waits so long unless it fails
 
 
@@ -131,3 +137,36 @@ def test_the_store_is_not_opened_for_a_document_that_says_the_same(folder: Path)
     (folder / "docs/a.md").touch()
     report, told = synced(folder)
     assert (report.outcome, report.chunks.total, told) == ("done", 2, [])
+
+
+class Taking(QdrantStore):
+    """Is not done with the first document before the ledger knows of the second."""
+
+    def __init__(self, folder: Path, ledger: Ledger) -> None:
+        super().__init__(str(folder / "db"), "lanes")
+        self.ledger = ledger
+        self.seen: list[str] = []
+
+    def upsert(self, points: Sequence[Point], /) -> None:
+        super().upsert(points)
+        if points[0].payload["metadata"]["document"] == "a.md":
+            deadline = time.monotonic() + SECONDS
+            while time.monotonic() < deadline and not self.seen:
+                self.seen = [point.state for point in self.ledger.points([B]).get(B, [])]
+
+
+def test_a_window_is_recorded_while_the_store_takes_the_one_before(folder: Path) -> None:
+    (folder / "docs/b.md").write_text("The other.\n")
+    with open_session(read_pipeline(folder / "lanes.yaml")) as session, leased(session.ledger, wait=False):
+        store = Taking(folder, session.ledger)
+        store.ensure(session.embedder.space.dimension)
+        watched = replace(session, store=store)
+        held = Held(session.ledger.documents())
+        planner = Planner(session.identity, session.ledger, session.cache, held)
+        refs = session.sources["docs"].list().refs
+        stages = DirectStages()
+        going = [stages.start(watched, planner, Refs([ref])) for ref in refs]
+        assert [window.result().plans[0].id for window in going] == ["docs:a.md", B]
+        stages.close()
+        store.close()
+    assert store.seen == ["PENDING"]
