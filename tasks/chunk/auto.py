@@ -11,7 +11,7 @@ from tasks.errors import ConfigError
 from tasks.records import Chunk, Document
 
 VERSION = 1
-SHORT = 2.5  # characters per token of room: sections up to here most likely fit, and are counted whole
+SHORT = 4.0  # characters per token of room: sections up to here most likely fit, and are counted whole
 
 Placed = tuple[int, int, Chunk]  # number of the document, where the chunk's part of it begins
 

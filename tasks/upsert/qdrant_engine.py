@@ -15,6 +15,7 @@ from tasks.upsert.qdrant_errors import translated
 from tasks.upsert.qdrant_filter import as_filter
 from tasks.upsert.qdrant_shard import as_engine_points, as_payload
 from tasks.upsert.vectors import as_vector
+from tasks.upsert.writeback import Writeback
 
 if TYPE_CHECKING:
     import qdrant_edge as engine
@@ -80,6 +81,7 @@ class OwnEngine:
 
         with translated(self._folder):
             self._shard = engine.EdgeShard.load(str(shard))
+        self._writeback = Writeback(shard)
         self._changes = 0
 
     def upsert(self, ids: Sequence[PointId], rows: Vectors, payloads: Sequence[Payload], /) -> None:
@@ -154,6 +156,7 @@ class OwnEngine:
 
     def _update(self, operation: "engine.UpdateOperation", changes: int) -> None:
         self._shard.update(operation)
+        self._writeback.changed(changes)
         self._changes += changes
         if self._changes >= FLUSH:
             self.flush()
