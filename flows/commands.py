@@ -28,7 +28,7 @@ def schema(_options: argparse.Namespace) -> Answer:
 
 
 def plan(options: argparse.Namespace) -> Answer:
-    """Say what a sync would do; exit 25 where the guard would withhold deletions."""
+    """Say what a sync would do; the exit code is that of the sync, as far as reading tells."""
     from config.read import read_pipeline
     from tasks.console.progress import TerminalProgress
     from tasks.console.text import report_text
@@ -40,8 +40,8 @@ def plan(options: argparse.Namespace) -> Answer:
         open_session(pipeline, read_only=True) as session,
         TerminalProgress(pipeline.name, quiet=options.json) as progress,
     ):
-        shape = preview(session, SyncOptions(paranoid=options.paranoid), progress).as_json()
-    return Answer(shape, report_text(shape))
+        seen = preview(session, SyncOptions(paranoid=options.paranoid), progress)
+    return Answer(seen.as_json(), report_text(seen.as_json()), seen.report.exit_code)
 
 
 def sync(options: argparse.Namespace) -> Answer:

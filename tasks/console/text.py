@@ -24,7 +24,7 @@ def report_text(report: Mapping[str, Any]) -> str:
         lines.append(f"  seconds    about {report['eta_seconds']:.0f} of embedding")
     if report.get("runtime"):
         lines.append(f"  model      {report['runtime']}")
-    if "eta_seconds" in report:
+    if "eta_seconds" in report and (documents["deleted"] or documents["withheld"]):
         lines.append(f"  plan hash  {report['plan_hash']}")
     return "\n".join([*lines, *(f"  ! {note}" for note in report["notes"])])
 
@@ -98,9 +98,14 @@ def _run_text(run: Mapping[str, Any]) -> str:
     documents, chunks = report["documents"], report["chunks"]
     return (
         f"{when}  {run['outcome']}: {documents['listed']:,} listed, {documents['added']:,} added,"
-        f" {documents['changed']:,} changed, {documents['deleted']:,} deleted; {chunks['embedded']:,} chunks embedded,"
+        f" {documents['changed']:,} changed, {_deleted(documents)}; {chunks['embedded']:,} chunks embedded,"
         f" {report['seconds']['total']:.1f} s"
     )
+
+
+def _deleted(documents: Mapping[str, int]) -> str:
+    withheld = documents["withheld"]
+    return f"{withheld:,} not deleted yet" if withheld else f"{documents['deleted']:,} deleted"
 
 
 def _hit_text(hit: Mapping[str, Any]) -> str:

@@ -20,11 +20,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """`known` documents in the ledger, `listed` by the sources now, `recent` ones lost in the last seven days."""
+    """`known` documents in the ledger, `listed` by the sources now, `recent` ones lost in the last seven days.
+
+    `moved` of those that would go leave nothing behind: their source lists the same content under another name.
+    """
 
     known: int
     listed: int
     recent: int = 0
+    moved: int = 0
 
 
 def judge(doomed: Iterable[DocumentId], now: Circumstances, limits: Deletions, confirmed: str | None) -> Verdict:
@@ -37,7 +41,7 @@ def judge(doomed: Iterable[DocumentId], now: Circumstances, limits: Deletions, c
     plan_hash = hashlib.sha256("\0".join(ids).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     if not ids or confirmed == plan_hash:
         return Verdict(allowed=True, plan_hash=plan_hash, reason="", is_confirmed=bool(ids))
-    reason = _objection(len(ids), now, limits)
+    reason = _objection(len(ids) - now.moved, now, limits)
     return Verdict(allowed=not reason, plan_hash=plan_hash, reason=reason)
 
 

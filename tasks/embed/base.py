@@ -36,6 +36,10 @@ class Embedder(Protocol):
         """Use the query side's prefix or input type."""
         ...
 
+    def check(self) -> None:
+        """Raise the ConfigError that the first text would meet, a missing key for one; sends and loads nothing."""
+        ...
+
     def close(self) -> None:
         """Free the device and the connections; the embedder may be used again afterwards."""
         ...

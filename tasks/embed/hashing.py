@@ -48,6 +48,9 @@ class HashingEmbedder:
         vector: Vector = self._vectors([text])[0]
         return vector
 
+    def check(self) -> None:
+        """Nothing is needed."""
+
     def close(self) -> None:
         """Nothing is open."""
 

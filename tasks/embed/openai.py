@@ -103,6 +103,10 @@ class OpenAIEmbedder:
                 return vector
         raise ServiceError(f"the query cannot be embedded: {found[0].rejected[0]}")
 
+    def check(self) -> None:
+        """The SDK decides where a key may come from."""
+        _ = self._client
+
     def close(self) -> None:
         """Close the connections."""
         for name in ("_lanes", "_client", "_account"):
@@ -112,7 +116,7 @@ class OpenAIEmbedder:
 
     @cached_property
     def _dispatcher(self) -> Dispatcher:
-        _ = self._client  # a missing key is told before anything is counted
+        self.check()  # a missing key is told before anything is counted
         judge = Judge("OpenAI", self.space.dimension, self._clock)
         return Dispatcher(self._account, self._lanes, judge, self._clock, self._config.concurrency)
 

@@ -123,6 +123,9 @@ class SentenceTransformersEmbedder:
         vector: Vector = unit_rows(vectors, self.space.dimension)[0]
         return vector
 
+    def check(self) -> None:
+        """The files were found when it was opened."""
+
     def close(self) -> None:
         """Drop the weights; the next text loads them again."""
         if "_chosen" in self.__dict__:

@@ -22,7 +22,7 @@ BATCH = 1000
 class Leavers:
     """`missing` documents are not listed any more; `emptied` and `collapsed` ones are, but their content is lost.
 
-    `moved` counts missing ones whose content is listed under another name.
+    `moved` counts missing ones whose source lists the same content under another name, one such name for each.
     """
 
     missing: Sequence[DocumentId]
@@ -47,31 +47,33 @@ class Losses:
     def __init__(self, found: Survey) -> None:
         """Before the first window."""
         held, self._missing = found.held.documents, found.changes.missing
-        self._versions = Counter(held[document].version for document in self._missing)
-        self._elsewhere: set[str | None] = set()
+        contents = [(held[document].source, held[document].version) for document in self._missing]
+        self._gone: Counter[tuple[str, str]] = Counter((source, version) for source, version in contents if version)
+        self._there: Counter[tuple[str, str]] = Counter()
         self._plans: list[DocumentPlan] = []
-        if self._missing:
-            self._elsewhere = {held[ref.id].version for ref in found.changes.unchanged} & self._versions.keys()
+        if self._gone:
+            self._there.update((ref.source, str(held[ref.id].version)) for ref in found.changes.unchanged)
 
     def see(self, plans: Iterable[DocumentPlan]) -> None:
         """Those of one window."""
         for plan in plans:
             if plan.loses_content:
                 self._plans.append(plan)
-            elif plan.version in self._versions:
-                self._elsewhere.add(plan.version)
+            elif self._gone:
+                self._there[plan.source, plan.version] += 1
 
     def leavers(self) -> Leavers:
         """After the last window."""
         emptied = [plan for plan in self._plans if plan.is_emptied]
         collapsed = [plan for plan in self._plans if not plan.is_emptied]
-        return Leavers(self._missing, emptied, collapsed, sum(self._versions[version] for version in self._elsewhere))
+        return Leavers(self._missing, emptied, collapsed, (self._gone & self._there).total())
 
 
 def weigh(session: Session, leavers: Leavers, found: Survey, options: SyncOptions) -> Verdict:
     """Ask the guard about all kinds of loss together."""
     listed = len(found.changes.unchanged) + len(found.changes.to_read) + len(found.changes.refused)
-    now = Circumstances(len(found.held.documents), listed, departed(session.ledger, session.clock()))
+    lost = departed(session.ledger, session.clock())
+    now = Circumstances(len(found.held.documents), listed, lost, leavers.moved)
     return judge(leavers.documents, now, session.pipeline.deletions, options.confirm_deletes)
 
 
@@ -96,7 +98,7 @@ def count_deletions(session: Session, leavers: Leavers, verdict: Verdict, report
 
 def _kinds(leavers: Leavers) -> str:
     """Where a loss is not plain absence, the person should know what to look at."""
-    kinds = [f"{leavers.moved} moved: the same content is listed under another name"] if leavers.moved else []
+    kinds = [f"{leavers.moved} more have moved: the same content is listed under another name"] if leavers.moved else []
     if leavers.emptied:
         kinds.append(f"{len(leavers.emptied)} became empty")
     if leavers.collapsed:
@@ -107,8 +109,9 @@ def _kinds(leavers: Leavers) -> str:
 
 def carry_out(session: Session, leavers: Leavers, verdict: Verdict) -> None:
     """Doom what the guard let through; what nobody confirmed is remembered for the next days."""
-    if leavers.documents and not verdict.is_confirmed:
-        remember_departure(session.ledger, len(leavers.documents), session.clock())
+    lost = len(leavers.documents) - leavers.moved
+    if lost and not verdict.is_confirmed:
+        remember_departure(session.ledger, lost, session.clock())
     if leavers.missing:
         session.ledger.drop(leavers.missing)
     if leavers.listed:

@@ -6,6 +6,7 @@ from typing import Any
 from config.schema import SyncOptions
 from tasks.dedupe.history import counts, last_runs
 from tasks.dedupe.window import Planner
+from tasks.errors import ConfigError
 from tasks.records import EmbeddingKey
 from tasks.sync.deletions import Losses, count_deletions, weigh
 from tasks.sync.incarnation import check_space, is_gone
@@ -60,10 +61,20 @@ def preview(session: Session, options: SyncOptions, progress: Progress) -> Previ
         losses.see(planned.plans)
         progress.advance(len(window.refs), report)
     report.tell_aside()
+    _check_embedder(session, report)
     leavers = losses.leavers()
     count_deletions(session, leavers, weigh(session, leavers, found, options), report)
     report.chunks.total = _total_after(session, report)
     return Preview(report, _eta_seconds(session, report.tokens.embedded))
+
+
+def _check_embedder(session: Session, report: Report) -> None:
+    """A plan needs no key; the sync that follows would stop at the first text."""
+    if report.chunks.embedded:
+        try:
+            session.embedder.check()
+        except ConfigError as error:
+            report.notes.append(str(error))
 
 
 def _total_after(session: Session, report: Report) -> int:

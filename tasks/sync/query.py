@@ -22,6 +22,8 @@ def parse_filters(pairs: Sequence[str]) -> dict[str, str]:
 
 def search_collection(session: Session, query: str, limit: int, filters: Mapping[str, str]) -> list[dict[str, Any]]:
     """Embed the query with the query side's prefix and ask the store; refuses a collection of another space."""
+    if not query.strip():
+        raise ConfigError("the query is empty; expected words to look for")
     sentinel = session.store.sentinel()
     if sentinel is None:
         raise ConfigError(f"{session.pipeline.name!r} has no collection yet; run `headrace sync` first")

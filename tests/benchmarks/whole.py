@@ -79,6 +79,9 @@ class Recording:
     def embed_query(self, text: str, /) -> Vector:
         return self.real.embed_query(text)
 
+    def check(self) -> None:
+        """Nothing is needed."""
+
     def close(self) -> None:
         """Shared by all rounds."""
 

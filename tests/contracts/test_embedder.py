@@ -57,6 +57,10 @@ def test_a_vector_does_not_depend_on_the_company(embedder: CountingEmbedder) -> 
     np.testing.assert_allclose(together, backwards, atol=2e-5)
 
 
+def test_nothing_is_missing(embedder: CountingEmbedder) -> None:
+    embedder.check()
+
+
 def test_no_text_is_no_work(embedder: CountingEmbedder) -> None:
     assert list(embedder.embed([], [])) == []
 

@@ -245,6 +245,9 @@ class Letters:
     def embed_query(self, text: str) -> Vector:
         return vector_of(text)
 
+    def check(self) -> None:
+        """Nothing is needed."""
+
     def close(self) -> None:
         """Nothing is open."""
 

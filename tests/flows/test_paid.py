@@ -22,6 +22,21 @@ def test_a_plan_prices_without_a_request(paid: Pipeline, openai_server: OpenAISe
     assert (plan["chunks"], plan["tokens"]) == (report["chunks"], report["tokens"])
 
 
+def test_a_plan_says_that_the_key_is_missing_where_something_is_to_be_paid(
+    paid: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = paid.config.read_text()
+    paid.config.write_text(settings.replace("api_key: '${OPENAI_KEY}', ", ""))
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    plan = paid.plan()
+    assert (plan["chunks"]["embedded"], ["export OPENAI_API_KEY" in note for note in plan["notes"]]) == (4, [True])
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    assert paid.plan()["notes"] == []
+    assert paid.sync()["code"] == 0
+    monkeypatch.delenv("OPENAI_API_KEY")
+    assert paid.plan()["notes"] == []
+
+
 def test_each_text_is_paid_once_in_all_runs_and_pipelines(paid: Pipeline, openai_server: OpenAIServer) -> None:
     paid.write("same.md", "# Beta\n\nSecond page.\n")
     report = paid.sync()

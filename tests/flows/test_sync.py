@@ -113,11 +113,35 @@ def test_many_deletions_are_withheld_until_they_are_confirmed(pipeline: Pipeline
     assert (report["code"], report["outcome"], report["documents"]["withheld"]) == (25, "withheld", 30)
     assert pipeline.texts() == before
     assert pipeline.plan()["plan_hash"] == report["plan_hash"]
+    assert "30 not deleted yet" in pipeline.run("status", str(pipeline.config)).out
     wrong = pipeline.sync("--confirm-deletes", "0123456789abcdef")
     assert (wrong["code"], pipeline.texts()) == (25, before)
     confirmed = pipeline.sync("--confirm-deletes", report["plan_hash"])
     assert (confirmed["code"], confirmed["documents"]["deleted"]) == (0, 30)
     assert len(pipeline.texts()) == 3
+
+
+def test_a_plan_exits_as_its_sync_would(pipeline: Pipeline) -> None:
+    path = str(pipeline.config)
+    for number in range(30):
+        pipeline.write(f"many/{number}.txt", f"page number {number}")
+    fresh = pipeline.run("plan", path)
+    assert fresh.code == 0
+    assert "plan hash" not in fresh.out
+    pipeline.sync()
+    pipeline.write("bad.pdf", "no PDF")
+    assert (pipeline.run("plan", path).code, pipeline.sync()["code"]) == (1, 1)
+    shutil.rmtree(pipeline.folder / "docs/many")
+    withheld = pipeline.run("plan", path)
+    assert withheld.code == 25
+    assert f"plan hash  {pipeline.sync()['plan_hash']}" in withheld.out
+
+
+def test_nothing_is_searched_for_an_empty_query(pipeline: Pipeline) -> None:
+    pipeline.sync()
+    outcome = pipeline.run("search", str(pipeline.config), " ")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "the query is empty" in outcome.err
 
 
 def test_the_status_names_the_model_as_the_configuration_does(pipeline: Pipeline) -> None:
@@ -127,17 +151,43 @@ def test_the_status_names_the_model_as_the_configuration_does(pipeline: Pipeline
     assert pipeline.run("status", str(pipeline.config), "--json").json["model"] == "all-MiniLM-L6-v2"
 
 
-def test_many_moved_documents_are_withheld_with_a_word_of_where_they_are(pipeline: Pipeline) -> None:
+def test_a_folder_that_is_renamed_needs_no_confirmation(pipeline: Pipeline) -> None:
     for number in range(30):
         pipeline.write(f"many/{number}.txt", f"page number {number % 29}")
     pipeline.sync()
     (pipeline.folder / "docs/many").rename(pipeline.folder / "docs/more")
-    (pipeline.folder / "docs/more/7.txt").unlink()
+    for number in range(5):
+        (pipeline.folder / f"docs/more/{number}.txt").unlink()
     report = pipeline.sync()
-    assert (report["code"], report["documents"]["withheld"], report["chunks"]["embedded"]) == (25, 30, 0)
-    told = "29 moved: the same content is listed under another name"
+    assert (report["code"], report["documents"]["deleted"], report["chunks"]["embedded"]) == (0, 30, 0)
+    assert len(pipeline.texts()) == 3 + 25
+
+
+def test_moved_documents_are_withheld_with_many_that_are_gone(pipeline: Pipeline) -> None:
+    for number in range(40):
+        pipeline.write(f"many/{number}.txt", f"page number {number % 39}")
+    pipeline.sync()
+    (pipeline.folder / "docs/many").rename(pipeline.folder / "docs/more")
+    for number in range(11):
+        (pipeline.folder / f"docs/more/{number}.txt").unlink()
+    report = pipeline.sync()
+    assert (report["code"], report["documents"]["withheld"], report["chunks"]["embedded"]) == (25, 40, 0)
+    told = "29 more have moved: the same content is listed under another name"
     assert told in report["notes"][0]
     assert told in pipeline.plan()["notes"][0]
+
+
+def test_the_same_content_in_another_source_is_no_move(pipeline: Pipeline) -> None:
+    mirror = "{kind: files, name: mirror, path: ./mirror}"
+    pipeline.config.write_text(pipeline.config.read_text().replace("path: ./docs}", f"path: ./docs}}, {mirror}"))
+    for number in range(30):
+        for folder in ("many", "../mirror"):
+            pipeline.write(f"{folder}/{number}.txt", f"page number {number}")
+    pipeline.sync()
+    shutil.rmtree(pipeline.folder / "docs/many")
+    report = pipeline.sync()
+    assert (report["code"], report["documents"]["withheld"]) == (25, 30)
+    assert "moved" not in report["notes"][0]
 
 
 def test_an_empty_folder_deletes_nothing(pipeline: Pipeline) -> None:

@@ -33,6 +33,12 @@ def test_a_confirmation_holds_for_exactly_these_documents() -> None:
     assert not judge(ids(21), Circumstances(21, 1), LIMITS, plan_hash).allowed
 
 
+def test_what_has_only_moved_is_no_loss() -> None:
+    assert judge(ids(40), Circumstances(50, 40, moved=30), LIMITS, None).allowed
+    assert not judge(ids(40), Circumstances(50, 40, moved=29), LIMITS, None).allowed
+    assert not judge(ids(40), Circumstances(40, 0, moved=40), LIMITS, None).allowed
+
+
 def test_losses_that_add_up_within_a_week_are_withheld() -> None:
     """200 of 1,000 documents may go in seven days; ten a day are fine, and so is the first hundred at once."""
     assert judge(ids(100), Circumstances(1000, 900), LIMITS, None).allowed

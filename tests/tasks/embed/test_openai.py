@@ -301,6 +301,8 @@ def test_a_missing_key_names_what_to_set(make: Callable[..., OpenAIEmbedder], mo
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     embedder = make(api_key=None)
     assert embedder.tokenizer.count(["a plan needs no key"]) == [5]
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
+        embedder.check()
     with pytest.raises(ConfigError, match="export OPENAI_API_KEY"):
         embed(embedder, ["a"])
 
