@@ -10,7 +10,7 @@ from tasks.chunk.overlap import widened
 from tasks.errors import ConfigError
 from tasks.records import Chunk, Document
 
-VERSION = 1
+VERSION = 2
 SHORT = 4.0  # characters per token of room: sections up to here most likely fit, and are counted whole
 
 Placed = tuple[int, int, Chunk]  # number of the document, where the chunk's part of it begins

@@ -3,6 +3,9 @@
 A run of atoms that is too large is cut before the atom with the best rank, among equals the one with the highest hash
 of the text round the cut, and so on in both parts until all fit. Text inserted or removed elsewhere neither changes a
 hash here nor moves a cut, so an edit changes the chunks around it and no others.
+
+In text that repeats itself many have the same hash: then the middle one, for each cut looks at all that is left, and
+halves are soon small.
 """
 
 import math
@@ -39,8 +42,9 @@ def cut_run(text: str, atoms: Sequence[Atom], sizes: Sequence[int], limit: int) 
             equals = [cut for cut in cuts if ranks[cut] == best]
             if len(equals) > 1:
                 hashes.update((cut, _hash(text, atoms[cut][0])) for cut in equals if cut not in hashes)
-                equals = [max(equals, key=hashes.__getitem__)]
-            cut = equals[0]
+                highest_hash = max(map(hashes.__getitem__, equals))
+                equals = [cut for cut in equals if hashes[cut] == highest_hash]
+            cut = equals[len(equals) // 2]
             waiting += [(cut, last), (first, cut)]
     return found
 

@@ -12,15 +12,11 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+from tasks.file_system import RACY_NANOSECONDS, user_cache
+
 BLOCK_BYTES = 1 << 22
-RACY_NANOSECONDS = 2_000_000_000  # a file may change again within the same time stamp
 
 Stamp = tuple[int, ...]
-
-
-def user_cache() -> Path:
-    """What may be deleted at no cost but time; it need not exist, and it may not be writable."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headrace"
 
 
 def sha256_of(path: Path) -> str:

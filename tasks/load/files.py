@@ -13,12 +13,12 @@ from urllib.parse import unquote, urlsplit
 
 from config import schema
 from tasks.errors import DocumentError, HeadraceError, ServiceError, TransientError
+from tasks.file_system import RACY_NANOSECONDS
 from tasks.load.inside import is_relative, open_below, open_resolved
 from tasks.load.parse.open import parse
 from tasks.load.patterns import PathFilter
 from tasks.records import Document, DocumentId, DocumentRef, FailedScope, Listing
 
-RACY_NANOSECONDS = 2_000_000_000
 EXHAUSTED = {errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # no document is to blame
 
 

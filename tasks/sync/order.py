@@ -51,13 +51,9 @@ def synchronise(session: Session, options: SyncOptions, stages: Stages, progress
         except BudgetError as error:
             report.outcome = "budget"
             report.notes.append(f"{error}; what was paid for is kept, the next run goes on from here")
-        except KeyboardInterrupt:
-            report.outcome = "interrupted"
-            finish_run(session.ledger, report.run, report.outcome, report.as_json())
-            raise
-        except HeadraceError as error:
-            report.outcome = "failed"
-            report.notes.append(str(error))
+        except (KeyboardInterrupt, HeadraceError) as error:
+            report.outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            report.notes += filter(None, [str(error)])
             finish_run(session.ledger, report.run, report.outcome, report.as_json())
             raise
         report.runtime = session.embedder.runtime

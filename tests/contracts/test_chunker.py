@@ -162,3 +162,11 @@ def test_edits_change_two_chunks_on_average() -> None:
 def test_long_prose_fills_its_chunks() -> None:
     found = chunks(open_chunker(Chunking(max_tokens=128), TOKENIZERS["word pieces"]), "\n\n".join(PARAGRAPHS))
     assert sum(chunk.tokens for chunk in found) / len(found) >= 0.55 * 128
+
+
+@pytest.mark.parametrize("unit", ["word ", "0,0,0,0\n", "It is so. ", "The same.\n\n"])
+def test_text_that_repeats_itself_is_cut_in_halves(tokenizer: Tokenizer, unit: str) -> None:
+    """Every place to cut looks the same: to take the first each time would look at all that is left, chunk by chunk."""
+    found = chunks(open_chunker(Chunking(max_tokens=64), tokenizer), unit * 1024)
+    assert_whole(unit * 1024, found)
+    assert min(chunk.tokens for chunk in found[:-1]) >= 0.5 * 64 - 4

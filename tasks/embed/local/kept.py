@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from tasks.embed.digests import user_cache
+from tasks.file_system import user_cache
 
 FORM = 1  # raised when what is kept is made in another way
 MAKERS = ("openvino", "torch", "transformers", "sentence-transformers", "nncf")

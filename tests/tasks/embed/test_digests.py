@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tasks.embed import digests
-from tasks.embed.digests import RACY_NANOSECONDS, sha256_of
+from tasks.embed.digests import sha256_of
+from tasks.file_system import RACY_NANOSECONDS
 
 LATER = 2 * RACY_NANOSECONDS
 
