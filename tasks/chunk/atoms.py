@@ -15,15 +15,17 @@ from tasks.records import Format
 DEFINITION, INNER_DEFINITION, PARAGRAPH, LINE, WORD, PIECE = 6, 5, 4, 3, 2, 1
 PIECE_CHARACTERS = 64
 
-_PARAGRAPH = re.compile(r"\n[ \t]*\n+(?=[^\n])")
-_AFTER = r"[\"'\u201d\u2019)\]]*\s+(?=[^\s.a-z])"
+# Written so that none looks at a stretch of white space more than twice: somebody's file has a megabyte of it.
+_PARAGRAPH = re.compile(r"(?<!\n)\n[ \t]*+\n++(?=[^\n])")
+_AFTER = r"[\"'\u201d\u2019)\]]*+\s++(?=[^\s.a-z])"
 _ITEM = r"\n(?=[ \t]*(?:[-*+|>]|\d+[.)])[ \t]?)"  # before the item of a list, the row of a table, a line of a quote
 # Each branch begins with a fixed character: so the search passes over most of a text quickly.
 _SENTENCE = re.compile(
     "|".join([*(mark + _AFTER for mark in (r"\.", "!", r"\?", "\u2026")), "\u3002|\uff01|\uff1f", _ITEM])
 )
 _LINE = re.compile(r"\n(?=[^\n])")
-_WORD = re.compile(r"\s+(?=\S)")
+_WORD = re.compile(r"\S+")
+_TICKS = re.compile("```|~~~")
 _FENCE = re.compile(  # where a line begins
     r" {0,3}(`{3,}|~{3,})[^\n]*\n(?:[^\n]*\n)*?(?: {0,3}\1[ \t]*$|[^\n]*\Z)", re.MULTILINE
 )
@@ -61,28 +63,29 @@ def finer(text: str, atom: Atom, form: Format) -> list[Atom]:
         cuts = _pieces(text, start, end)
     else:
         is_code = form == "code" or _FENCE.match(text, start, end) is not None
-        pattern = _WORD if grain == WORD else _LINE if is_code else _SENTENCE
-        cuts = [cut for found in pattern.finditer(text, start, end) if start < (cut := found.end()) < end]
+        if grain == WORD:
+            found = [word.start() for word in _WORD.finditer(text, start, end)]
+        else:
+            found = [cut.end() for cut in (_LINE if is_code else _SENTENCE).finditer(text, start, end)]
+        cuts = [cut for cut in found if start < cut < end]
     return _atoms(start, end, cuts, chain((rank,), repeat(grain)), grain)
 
 
 def _fences(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """Where fenced blocks begin and end; one that is never closed goes on to the end."""
     found: list[tuple[int, int]] = []
-    while (ticks := _first_of(text, start, end)) >= 0:
-        line = text.rfind("\n", 0, ticks) + 1
+    if text.find("```", start, end) < 0 and text.find("~~~", start, end) < 0:
+        return found  # most sections, and a search for fixed text is the quickest there is
+    for ticks in _TICKS.finditer(text, start, end):
+        if ticks.start() < start:
+            continue  # inside the block before
+        line = text.rfind("\n", max(0, start - 1), ticks.start()) + 1
         if line >= start and (fence := _FENCE.match(text, line, end)):
             found.append(fence.span())
             start = fence.end()
         else:
-            start = ticks + 3
+            start = ticks.end()
     return found
-
-
-def _first_of(text: str, start: int, end: int) -> int:
-    """The first three backticks or tildes; -1 for none."""
-    ticks, tildes = text.find("```", start, end), text.find("~~~", start, end)
-    return max(ticks, tildes) if ticks < 0 or tildes < 0 else min(ticks, tildes)
 
 
 def _pieces(text: str, start: int, end: int) -> list[int]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tasks.markdown import heading_text
 from tasks.records import Document
 
 # A line feed first: a pattern that begins with one fixed character is searched for at the speed of memory. Then a look
@@ -16,7 +17,6 @@ _MARK = re.compile(
 _TITLE, _FENCE, _UNDER = 2, 4, 5  # groups of it
 _UNDERLINE = re.compile(r"\n(([!-/:-@\[-`{-~])\2{2,})[ \t]*(?=\n|\Z)")
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
-_CLOSING = re.compile(r"[ \t]+#+$")
 _NO_TITLE = re.compile(r"[-*+>|#]|\d+[.)]")
 
 
@@ -78,17 +78,11 @@ def _markdown(text: str) -> list[_Heading]:
         elif fence:
             continue
         elif kind <= _TITLE:
-            found.append((start, end, len(match[1]), _without_signs(match[_TITLE])))
+            found.append((start, end, len(match[1]), heading_text(match[_TITLE])))
         elif start and _is_paragraph_line(above := _line_before(text, start)):
             level = 1 if match[_UNDER][0] == "=" else 2
             found.append((start - 1 - len(above), end, level, above.strip()))
     return found
-
-
-def _without_signs(title: str) -> str:
-    """Number signs may close a title; alone they are one."""
-    title = title.strip(" \t")
-    return (_CLOSING.sub("", title) if title.endswith("#") else title).strip()
 
 
 def _line_before(text: str, start: int) -> str:

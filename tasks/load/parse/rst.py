@@ -4,11 +4,11 @@ import re
 
 from tasks.load.parse.text import Parsed
 
-_TITLE = re.compile(r"^(\S[^\n]*?)[ \t]*\n([!-/:-@\[-`{-~])\2{2,}[ \t]*$", re.MULTILINE)
+_TITLE = re.compile(r"^(\S[^\n]*+)\n([!-/:-@\[-`{-~])\2{2,}+[ \t]*+$", re.MULTILINE)
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}$")
 
 
 def parse_rst(text: str) -> Parsed:
     """The title is the first line that is underlined."""
-    titles = (found.group(1) for found in _TITLE.finditer(text))
+    titles = (found.group(1).rstrip(" \t") for found in _TITLE.finditer(text))
     return Parsed(text, next((title for title in titles if not _ADORNMENT.match(title)), ""))

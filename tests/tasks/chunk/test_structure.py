@@ -82,3 +82,26 @@ def test_sentences_are_cut_before_words() -> None:
     found = cut(text, "text")
     assert len(found) > 5
     assert all(chunk.text.startswith("This") and chunk.text.endswith(".") for chunk in found)
+
+
+LONG = 100_000  # what looks at a stretch of so many again and again takes minutes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "word" + " " * LONG + "\n\nword",
+        "word" + "\n" * LONG + "word",
+        "# A\n\n" + "word " * 100 + "\n" * LONG + "# B\n\nword",
+        "word " * 100 + "\u00a0" * LONG + "x",
+        "word\n" + " " * LONG + "\n" + "word " * 100,
+        "# a" + " " * LONG + "b #\n\nword",
+        "```\ncode\n```\n" * (LONG // 2),
+        "a ```b " * LONG,
+    ],
+    ids=range(8),
+)
+@pytest.mark.parametrize("form", ["markdown", "rst"])
+def test_the_time_grows_with_the_length_of_the_text_alone(text: str, form: Format) -> None:
+    found = cut(text, form)
+    assert "".join("".join(chunk.text.split()) for chunk in found) == "".join(text.split())

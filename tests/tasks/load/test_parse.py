@@ -21,9 +21,30 @@ def read(name: str, text: str) -> Document:
         ("a.html", "<title> The  page </title><h1>H</h1>", "The page"),
         ("a.html", "<h1>Only <b>heading</b></h1><p>x</p>", "Only heading"),
         ("a.txt", "Title\n=====\n", ""),
+        ("a.md", "---\ntitle:  \n---\n#  \n\n## C# ##\n", "C#"),
+        ("a.md", "## ##\n", "##"),
     ],
 )
 def test_the_title_is_found(name: str, text: str, title: str) -> None:
+    assert read(name, text).metadata.get("title", "") == title
+
+
+BLANKS = " " * 200_000  # a pattern that tries a stretch of them in parts takes the square of its length: minutes
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "title"),
+    [
+        ("a.md", f"# a{BLANKS}b #\n", f"a{BLANKS}b"),
+        ("a.md", f"{BLANKS}x{BLANKS}\n===\n", "x"),
+        ("a.md", f"{BLANKS}x\n\n# a\n", "a"),
+        ("a.md", f"---\ntitle: a{BLANKS}b\n---\n", f"a{BLANKS}b"),
+        ("a.rst", f"a{BLANKS}b{BLANKS}\n===\n", f"a{BLANKS}b"),
+        ("a.rst", f"a{BLANKS}b\n\nTitle\n===\n", "Title"),
+    ],
+    ids=range(6),
+)
+def test_a_stretch_of_white_space_is_passed_over_at_once(name: str, text: str, title: str) -> None:
     assert read(name, text).metadata.get("title", "") == title
 
 
