@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +21,8 @@ TEXT_PATTERNS = (
     "**/*.swift **/*.kt **/*.scala **/*.sh **/*.sql"
 )
 
+MOST_DIMENSIONS = 65_536  # no vector database here takes more
+
 
 def _beside_file(location: str, info: ValidationInfo) -> str:
     """Make a local path absolute, relative to the configuration file's folder; leave URLs alone."""
@@ -35,12 +38,21 @@ def _database_url(url: str, info: ValidationInfo) -> str:
     return "sqlite:///" + _beside_file(url.removeprefix("sqlite:///"), info)
 
 
+def _web_address(url: str) -> str:
+    """Without a scheme the provider's library tries for a minute, and then blames the network."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
+        raise ValueError(f"{url!r} is no web address; expected one such as https://host:8080/v1")
+    return url
+
+
 def _folder(info: ValidationInfo) -> Path:
     context: dict[str, Any] = info.context or {}
     return Path(context.get("folder", "."))
 
 
 Location = Annotated[str, AfterValidator(_beside_file)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
@@ -125,8 +137,10 @@ class OpenAIEmbedder(_Section):
     kind: Literal["openai"] = Field(description="The OpenAI embeddings API.")
     model: str = Field(default="text-embedding-3-small", description="The provider's name of the model.")
     api_key: SecretStr | None = Field(default=None, description="Default: the environment variable OPENAI_API_KEY.")
-    base_url: str | None = Field(default=None, description="Another server with the same protocol.")
-    dimensions: int | None = Field(default=None, gt=0, description="Ask the provider for shorter vectors.")
+    base_url: WebAddress | None = Field(default=None, description="Another server with the same protocol.")
+    dimensions: int | None = Field(
+        default=None, gt=0, le=MOST_DIMENSIONS, description="Ask the provider for shorter vectors."
+    )
     requests_per_minute: int | None = Field(default=None, gt=0, description="Never send more requests than this.")
     tokens_per_minute: int | None = Field(default=None, gt=0, description="Never send more tokens than this.")
     concurrency: int = Field(default=8, gt=0, le=256, description="Requests on their way at once, at most.")
@@ -148,7 +162,7 @@ class HashingEmbedder(_Section):
     """Feature hashing of words: no model, no meaning, but real vectors; for trials and tests."""
 
     kind: Literal["hashing"] = Field(description="Words hashed into a vector.")
-    dimensions: int = Field(default=256, ge=8, description="Length of the vectors.")
+    dimensions: int = Field(default=256, ge=8, le=MOST_DIMENSIONS, description="Length of the vectors.")
 
 
 class QdrantStore(_Section):

@@ -16,6 +16,7 @@ from typing import Any
 from tasks.console.answer import Answer
 from tasks.garbage import look_rarely
 
+MOST = 1_000_000  # results, or vectors to compare
 COMMANDS = {
     "init": "write a commented configuration for a folder",
     "plan": "say what a sync would do and cost: no embedding call, no write",
@@ -57,8 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         answer: Answer = getattr(commands, options.command)(options)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; the next run goes on from here\n")
-        return 130
+        return _failed(options, "interrupted", 130, "interrupted; the next run goes on from here")
     except Exception as error:
         if options.debug:
             raise
@@ -92,13 +92,18 @@ def _fail(options: argparse.Namespace, error: Exception) -> int:
 
     code = error.exit_code if isinstance(error, HeadraceError) else 70
     message = str(error) if isinstance(error, HeadraceError) else f"unforeseen {type(error).__name__}: {error}"
-    if options.json:
-        outcome = "locked" if code == 3 else "failed"
-        shape: dict[str, Any] = {"command": options.command, "outcome": outcome, "exit_code": code, "error": message}
-        code = _say(_as_text(shape), code)
-    sys.stderr.write(f"headrace {options.command}: {message}\n")
+    code = _failed(options, "locked" if code == 3 else "failed", code, f"headrace {options.command}: {message}")
     if code == 70:
         sys.stderr.write("run again with --debug to see where it happened\n")
+    return code
+
+
+def _failed(options: argparse.Namespace, outcome: str, code: int, message: str) -> int:
+    if options.json:
+        error = message.removeprefix(f"headrace {options.command}: ")
+        shape = {"command": options.command, "outcome": outcome, "exit_code": code, "error": error}
+        code = _say(_as_text(shape), code)
+    sys.stderr.write(message + "\n")
     return code
 
 
@@ -153,9 +158,12 @@ def _count(text: str) -> int:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST:,}")
     return number
 
 

@@ -86,13 +86,14 @@ def search(options: argparse.Namespace) -> Answer:
     """Nearest chunks, best first."""
     from config.read import read_pipeline
     from tasks.console.text import hits_text
+    from tasks.file_system import readable
     from tasks.sync.query import parse_filters, search_collection
     from tasks.sync.session import open_session
 
     filters = parse_filters(options.filter)
     with open_session(read_pipeline(Path(options.config)), read_only=True) as session:
         hits = search_collection(session, options.query, options.limit, filters)
-    return Answer({"query": options.query, "hits": hits}, hits_text(hits))
+    return Answer({"query": readable(options.query), "hits": hits}, hits_text(hits))
 
 
 def status(options: argparse.Namespace) -> Answer:

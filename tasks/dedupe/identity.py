@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from tasks.dedupe.canonical import encode_json, hashed
 from tasks.dedupe.payload_keys import PayloadKeys
+from tasks.file_system import readable
 from tasks.records import Chunk, Document, DocumentId, EmbeddingKey, Payload, PointId, VectorSpace
 
 NAMESPACE = uuid.UUID("a07f2b6e-5b0c-5f0e-9a56-6d1c0d1c1a4e")
@@ -83,7 +84,7 @@ def wanted_points(identity: Identity, document: Document, chunks: Sequence[Chunk
     """By payload key, in order. The `headrace` part lets a lost ledger be rebuilt from the store."""
     space = identity.space.fingerprint
     source, owner = document.ref.source, document.ref.id
-    shared: dict[str, str] = {**document.metadata, "source": source, "document": document.ref.path}
+    shared: dict[str, str] = {**document.metadata, "source": source, "document": readable(document.ref.path)}
     keys = PayloadKeys(identity.pipeline, owner, space, shared)
     found: dict[str, Wanted] = {}
     for position, chunk in enumerate(chunks):

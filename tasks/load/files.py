@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from config import schema
 from tasks.errors import DocumentError, HeadraceError, ServiceError, TransientError
-from tasks.file_system import RACY_NANOSECONDS
+from tasks.file_system import RACY_NANOSECONDS, readable
 from tasks.load.inside import is_relative, open_below, open_resolved
 from tasks.load.parse.open import parse
 from tasks.load.patterns import PathFilter
@@ -57,7 +57,9 @@ class Files:
             except OSError as error:
                 failed.append(self._failed(folder, error))
         refs, doubles = _unique(refs)
-        failed += [FailedScope(ref.id, f"{ref.path}: two names differ in Unicode form only") for ref in doubles]
+        failed += [
+            FailedScope(ref.id, f"{readable(ref.path)}: two names differ in Unicode form only") for ref in doubles
+        ]
         return Listing(self.name, tuple(sorted(refs, key=attrgetter("path"))), tuple(failed))
 
     def read(self, ref: DocumentRef, /) -> Document:
@@ -117,7 +119,7 @@ class Files:
         if not folder and error.errno == errno.ENOENT:
             return FailedScope(f"{self.name}:", f"{where} does not exist; check `path` of source {self.name!r}")
         scope = document_id(self.name, f"{folder}/" if folder else "")
-        return FailedScope(scope, f"{where} cannot be listed: {error.strerror}")
+        return FailedScope(scope, readable(f"{where} cannot be listed: {error.strerror}"))
 
     def _path(self, ref: DocumentRef) -> Path:
         """Where the document is, links resolved; DocumentError for a path that leads out of the root."""
@@ -166,8 +168,7 @@ def document_id(source: str, path: str) -> DocumentId:
     """Unicode NFC; bytes that are no UTF-8 become a stable escape."""
     if path.isascii():
         return DocumentId(f"{source}:{path}")
-    readable = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return DocumentId(f"{source}:{unicodedata.normalize('NFC', readable)}")
+    return DocumentId(f"{source}:{unicodedata.normalize('NFC', readable(path))}")
 
 
 def _content(file: FileIO, size: int) -> bytes:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from tasks.errors import DocumentError, ServiceError, TransientError
+from tasks.file_system import readable
 from tasks.load.base import Known, Source
 from tasks.records import Document, DocumentRef
 from tasks.windows import Failure, Loaded, Refs
@@ -29,9 +30,9 @@ def load_window(sources: Mapping[str, Source], known: Known, window: Refs) -> Lo
         try:
             document = _read(sources[ref.source], ref)
         except DocumentError as error:
-            failures.append(Failure(ref.id, error.reason, str(error), ref.hint))
+            failures.append(Failure(ref.id, error.reason, readable(str(error)), ref.hint))
         except TransientError as error:
-            failures.append(Failure(ref.id, "unavailable", str(error), ref.hint))
+            failures.append(Failure(ref.id, "unavailable", readable(str(error)), ref.hint))
             in_a_row[ref.source] += 1
             if in_a_row[ref.source] >= OUTAGE:
                 raise _outage(ref.source, error) from error

@@ -22,7 +22,8 @@ BATCH = 1000
 class Leavers:
     """`missing` documents are not listed any more; `emptied` and `collapsed` ones are, but their content is lost.
 
-    `moved` counts missing ones whose source lists the same content under another name, one such name for each.
+    `moved` counts missing ones whose content is listed under another name, one such name for each: in their source,
+    or as a document that this run has found in another.
     """
 
     missing: Sequence[DocumentId]
@@ -50,6 +51,7 @@ class Losses:
         contents = [(held[document].source, held[document].version) for document in self._missing]
         self._gone: Counter[tuple[str, str]] = Counter((source, version) for source, version in contents if version)
         self._there: Counter[tuple[str, str]] = Counter()
+        self._new: Counter[tuple[str, str]] = Counter()
         self._plans: list[DocumentPlan] = []
         if self._gone:
             self._there.update((ref.source, str(held[ref.id].version)) for ref in found.changes.unchanged)
@@ -61,12 +63,26 @@ class Losses:
                 self._plans.append(plan)
             elif self._gone:
                 self._there[plan.source, plan.version] += 1
+                self._new[plan.source, plan.version] += plan.is_new
 
     def leavers(self) -> Leavers:
         """After the last window."""
         emptied = [plan for plan in self._plans if plan.is_emptied]
         collapsed = [plan for plan in self._plans if not plan.is_emptied]
-        return Leavers(self._missing, emptied, collapsed, (self._gone & self._there).total())
+        return Leavers(self._missing, emptied, collapsed, self._moved())
+
+    def _moved(self) -> int:
+        """A copy that another source has had for long is no proof of a move."""
+        within = self._gone & self._there
+        left, arrived = _by_content(self._gone - within), _by_content(self._new - within)
+        return within.total() + (left & arrived).total()
+
+
+def _by_content(documents: Counter[tuple[str, str]]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for (_, version), count in documents.items():
+        found[version] += count
+    return found
 
 
 def weigh(session: Session, leavers: Leavers, found: Survey, options: SyncOptions) -> Verdict:

@@ -9,7 +9,8 @@ from config.schema import SyncOptions
 from tasks.dedupe.history import counts, finish_run, forget_refusals, start_run
 from tasks.dedupe.lease import leased
 from tasks.dedupe.window import Planner
-from tasks.errors import BudgetError, HeadraceError
+from tasks.errors import BudgetError
+from tasks.file_system import readable
 from tasks.sync.deletions import Losses, carry_out, count_deletions, reap, weigh
 from tasks.sync.incarnation import check_incarnation
 from tasks.sync.listing import Survey, served, survey
@@ -51,9 +52,9 @@ def synchronise(session: Session, options: SyncOptions, stages: Stages, progress
         except BudgetError as error:
             report.outcome = "budget"
             report.notes.append(f"{error}; what was paid for is kept, the next run goes on from here")
-        except (KeyboardInterrupt, HeadraceError) as error:
+        except (KeyboardInterrupt, Exception) as error:
             report.outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            report.notes += filter(None, [str(error)])
+            report.notes += filter(None, [readable(str(error))])
             finish_run(session.ledger, report.run, report.outcome, report.as_json())
             raise
         report.runtime = session.embedder.runtime

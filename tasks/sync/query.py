@@ -6,6 +6,7 @@ from typing import Any
 from tasks.dedupe.history import counts, last_runs, quarantined
 from tasks.dedupe.lease import holder
 from tasks.errors import ConfigError
+from tasks.file_system import readable
 from tasks.sync.incarnation import check_space
 from tasks.sync.session import Session
 
@@ -17,7 +18,12 @@ def parse_filters(pairs: Sequence[str]) -> dict[str, str]:
     wrong = [pair for pair in pairs if "=" not in pair]
     if wrong:
         raise ConfigError(f"--filter {wrong[0]!r}: expected KEY=VALUE, for example --filter source=docs")
-    return {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
+    split = [readable(pair).partition("=") for pair in pairs]
+    filters = {key: value for key, _, value in split}
+    twice = next((key for key, _, value in split if filters[key] != value), None)
+    if twice is not None:
+        raise ConfigError(f"--filter {twice}: two values for one field, and no record has both; name one")
+    return filters
 
 
 def search_collection(session: Session, query: str, limit: int, filters: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -28,7 +34,7 @@ def search_collection(session: Session, query: str, limit: int, filters: Mapping
     if sentinel is None:
         raise ConfigError(f"{session.pipeline.name!r} has no collection yet; run `headrace sync` first")
     check_space(session, sentinel)
-    hits = session.store.search(session.embedder.embed_query(query), limit, filters)
+    hits = session.store.search(session.embedder.embed_query(readable(query)), limit, filters)
     return [
         {
             "score": round(hit.score, 4),

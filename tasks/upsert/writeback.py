@@ -32,9 +32,10 @@ class Writeback:
 
     def _write_out(self) -> None:
         """The flush that follows reports what goes wrong; a file may be gone by now."""
-        for path in self._folder.rglob("*"):
-            with suppress(OSError):
-                _sync_file(path)
+        for folder, _, files in os.walk(self._folder):  # passes over folders that the engine has removed meanwhile
+            for name in files:
+                with suppress(OSError):
+                    _sync_file(Path(folder, name))
 
 
 def _sync_file(path: Path) -> None:

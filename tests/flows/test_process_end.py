@@ -1,5 +1,6 @@
 """The command's process leaves without taking everything apart, and says all that it had to say."""
 
+import json
 import os
 import subprocess
 import sys
@@ -71,9 +72,12 @@ def interrupted(name, *rest):
     return real(name, *rest)
 builtins.__import__ = interrupted
 from flows import cli
-sys.argv = ["headrace", "schema"]
+sys.argv = ["headrace", "schema", *sys.argv[1:]]
 sys.exit(cli.run())
 """
+    told = "interrupted; the next run goes on from here"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr == "interrupted; the next run goes on from here\n"
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", f"{told}\n")
+    done = subprocess.run([sys.executable, "-c", code, "--json"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, f"{told}\n")
+    assert json.loads(done.stdout) == {"command": "schema", "outcome": "interrupted", "exit_code": 130, "error": told}

@@ -137,6 +137,37 @@ def test_a_plan_exits_as_its_sync_would(pipeline: Pipeline) -> None:
     assert f"plan hash  {pipeline.sync()['plan_hash']}" in withheld.out
 
 
+def test_a_name_that_is_no_unicode_is_an_escape_everywhere(pipeline: Pipeline) -> None:
+    for name, content in (("d\udcff/x.md", "# Deep\n"), ("i\udcff.txt", "flat\n"), ("bad\udcff.pdf", "no PDF")):
+        pipeline.write(name, content)
+    report = pipeline.sync()
+    assert (report["code"], report["documents"]["added"], report["aside"]) == (1, 5, {"wrong-type": 1})
+    assert {"d\\xff/x.md", "i\\xff.txt"} <= pipeline.texts().keys()
+    assert "docs:bad\\xff.pdf" in pipeline.run("status", str(pipeline.config)).out
+    found = pipeline.run("search", str(pipeline.config), "flat \udcff", "--filter", "document=i\udcff.txt", "--json")
+    assert [hit["document"] for hit in found.json["hits"]] == ["docs:i\\xff.txt"]
+    assert pipeline.plan()["documents"]["unchanged"] == 5
+
+
+def test_a_run_that_fails_unforeseen_says_so_in_the_status(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("tasks.sync.order.survey", fail)
+    assert pipeline.run("sync", str(pipeline.config)).code == 70
+    [run] = pipeline.run("status", str(pipeline.config), "--json").json["runs"]
+    assert (run["outcome"], run["report"]["notes"]) == ("failed", ["by zero"])
+
+
+def test_two_values_for_one_filter_are_refused(pipeline: Pipeline) -> None:
+    pipeline.sync()
+    search = ("search", str(pipeline.config), "thing", "--filter", "document=a.md", "--filter")
+    outcome = pipeline.run(*search, "document=b.md")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--filter document: two values" in outcome.err
+    assert pipeline.run(*search, "document=a.md").code == 0
+
+
 def test_nothing_is_searched_for_an_empty_query(pipeline: Pipeline) -> None:
     pipeline.sync()
     outcome = pipeline.run("search", str(pipeline.config), " ")
@@ -177,13 +208,18 @@ def test_moved_documents_are_withheld_with_many_that_are_gone(pipeline: Pipeline
     assert told in pipeline.plan()["notes"][0]
 
 
-def test_the_same_content_in_another_source_is_no_move(pipeline: Pipeline) -> None:
-    mirror = "{kind: files, name: mirror, path: ./mirror}"
-    pipeline.config.write_text(pipeline.config.read_text().replace("path: ./docs}", f"path: ./docs}}, {mirror}"))
+def test_documents_move_from_source_to_source_but_an_old_copy_is_no_move(pipeline: Pipeline) -> None:
+    two = "path: ./docs\n  - {kind: files, name: mirror, path: ./mirror}"
+    pipeline.config.write_text(pipeline.config.read_text().replace("path: ./docs", two))
     for number in range(30):
         for folder in ("many", "../mirror"):
             pipeline.write(f"{folder}/{number}.txt", f"page number {number}")
     pipeline.sync()
+    (pipeline.folder / "docs/many").rename(pipeline.folder / "mirror/more")
+    report = pipeline.sync()
+    assert (report["code"], report["documents"]["deleted"], report["chunks"]["embedded"]) == (0, 30, 0)
+    (pipeline.folder / "mirror/more").rename(pipeline.folder / "docs/many")
+    assert pipeline.sync()["code"] == 0
     shutil.rmtree(pipeline.folder / "docs/many")
     report = pipeline.sync()
     assert (report["code"], report["documents"]["withheld"]) == (25, 30)
