@@ -19,6 +19,9 @@ _SHOWN = ("document", "reason", "message", "attempts", "since", "next_try")
 
 def lineage(ledger: Ledger) -> str:
     """Names this ledger: a restored copy has the same one, a new ledger another."""
+    with ledger.database.read() as transaction:
+        if known := _meta(transaction, "lineage"):
+            return known
     with ledger.database.write() as transaction:
         transaction.execute(
             "INSERT INTO meta (key, value) VALUES ('lineage', ?) ON CONFLICT DO NOTHING", (uuid.uuid4().hex,)

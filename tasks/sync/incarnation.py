@@ -28,7 +28,9 @@ def check_incarnation(session: Session, lease: Lease) -> str:
     """Repair where the table says so, then mark ledger and store; returns what was found, "" when all is well."""
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
-    doubt = _doubt(session, sentinel, lease)
+    doubt = find_doubt(session, sentinel)
+    if not doubt and sentinel is not None and not lease.was_clean:
+        doubt = "the machine went down during a run"
     session.store.ensure(session.embedder.space.dimension)
     if doubt:
         doubt = f"{doubt}: {_repaired(session)}"
@@ -53,7 +55,8 @@ def is_gone(session: Session, sentinel: Sentinel | None) -> bool:
     return sentinel is None and epoch_marked(session.ledger) > 0
 
 
-def _doubt(session: Session, sentinel: Sentinel | None, lease: Lease) -> str:
+def find_doubt(session: Session, sentinel: Sentinel | None) -> str:
+    """What the table says of store and ledger, "" when all is well; CollectionError for somebody else's collection."""
     if is_gone(session, sentinel):
         return "the collection is gone or new"
     if sentinel is None:
@@ -69,9 +72,7 @@ def _doubt(session: Session, sentinel: Sentinel | None, lease: Lease) -> str:
     if sentinel.epoch != marked:
         return "the collection is older than the ledger" if sentinel.epoch < marked else "the ledger is an older copy"
     lost = counts(session.ledger)["live"] - session.store.count()
-    if lost > 0:
-        return f"the collection has lost {lost} records"
-    return "" if lease.was_clean else "the machine went down during a run"
+    return f"the collection has lost {lost} records" if lost > 0 else ""
 
 
 def _repaired(session: Session) -> str:

@@ -5,11 +5,12 @@ from typing import Any
 
 from config.schema import SyncOptions
 from tasks.dedupe.history import counts, last_runs
+from tasks.dedupe.lease import holder
 from tasks.dedupe.window import Planner
 from tasks.errors import ConfigError
-from tasks.records import EmbeddingKey
+from tasks.records import EmbeddingKey, Sentinel
 from tasks.sync.deletions import Losses, count_deletions, weigh
-from tasks.sync.incarnation import check_space, is_gone
+from tasks.sync.incarnation import check_space, find_doubt, is_gone
 from tasks.sync.listing import served, survey
 from tasks.sync.order import Progress
 from tasks.sync.pace import Pace
@@ -40,9 +41,7 @@ def preview(session: Session, options: SyncOptions, progress: Progress) -> Previ
     report = Report(pipeline=session.pipeline.name)
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
-    if is_gone(session, sentinel):
-        lost = counts(session.ledger)["live"]
-        report.notes.append(f"the collection is gone; the next sync writes its {lost} chunks again, from the cache")
+    _tell_doubt(session, sentinel, report)
     found = survey(session, report, options)
     progress.begin(len(found.changes.to_read))
     planner = Planner(session.identity, session.ledger, session.cache, found.held)
@@ -66,6 +65,17 @@ def preview(session: Session, options: SyncOptions, progress: Progress) -> Previ
     count_deletions(session, leavers, weigh(session, leavers, found, options), report)
     report.chunks.total = _total_after(session, report)
     return Preview(report, _eta_seconds(session, report.tokens.embedded))
+
+
+def _tell_doubt(session: Session, sentinel: Sentinel | None, report: Report) -> None:
+    """A plan mends nothing, so what it counts is what the ledger believes. A run that is going on is no doubt."""
+    if is_gone(session, sentinel):
+        lost = counts(session.ledger)["live"]
+        report.notes.append(f"the collection is gone; the next sync writes its {lost} chunks again, from the cache")
+    elif holder(session.ledger) is None and (doubt := find_doubt(session, sentinel)):
+        report.notes.append(
+            f"{doubt}: the next sync mends that first, so it may write, delete and pay for other documents than these"
+        )
 
 
 def _check_embedder(session: Session, report: Report) -> None:

@@ -280,6 +280,24 @@ def test_a_plan_writes_nothing(pipeline: Pipeline) -> None:
     assert {path.name for path in pipeline.folder.iterdir()} == {"docs", "trial.yaml"}
 
 
+def test_a_plan_says_that_store_and_ledger_do_not_match(pipeline: Pipeline) -> None:
+    pipeline.sync()
+    state, copy = pipeline.folder / "state/trial.db", pipeline.folder / "copy.db"
+    shutil.copy(state, copy)
+    pipeline.write("new.md", "# New\n")
+    pipeline.sync()
+    assert pipeline.plan()["notes"] == []
+    shutil.copy(copy, state)
+    [note] = pipeline.plan()["notes"]
+    assert note.startswith("the ledger is an older copy: the next sync mends that first")
+    state.unlink()
+    [note] = pipeline.plan()["notes"]
+    assert note.startswith("the ledger is not the one that wrote the collection")
+    assert not state.exists()
+    assert pipeline.sync()["chunks"]["embedded"] == 0
+    assert pipeline.plan()["notes"] == []
+
+
 def test_a_wiped_store_is_written_again_from_the_cache(pipeline: Pipeline) -> None:
     pipeline.sync()
     before = pipeline.texts()
