@@ -58,7 +58,11 @@ class Files:
                 failed.append(self._failed(folder, error))
         refs, doubles = _unique(refs)
         failed += [
-            FailedScope(ref.id, f"{readable(ref.path)}: two names differ in Unicode form only") for ref in doubles
+            FailedScope(
+                ref.id,
+                f"{readable(ref.path)}: two names in source {self.name!r} differ in Unicode form only; rename one",
+            )
+            for ref in doubles
         ]
         return Listing(self.name, tuple(sorted(refs, key=attrgetter("path"))), tuple(failed))
 

@@ -48,6 +48,11 @@ def survey(session: Session, report: Report, options: SyncOptions) -> Survey:
     for scope in failed:
         report.outcome = "partial"
         report.notes.append(f"not listed, so nothing below it was deleted: {scope.reason}")
+    report.notes += [
+        f"source {listing.source!r} lists no documents; check its path, and include and exclude, which heed the case"
+        for listing in listings
+        if not listing.refs and not listing.failed
+    ]
     return Survey(held, changes, tuple(document for document in absent if document not in hidden))
 
 

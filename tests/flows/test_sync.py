@@ -280,6 +280,14 @@ def test_a_plan_writes_nothing(pipeline: Pipeline) -> None:
     assert {path.name for path in pipeline.folder.iterdir()} == {"docs", "trial.yaml"}
 
 
+def test_a_source_that_lists_nothing_is_named(pipeline: Pipeline) -> None:
+    settings = pipeline.config.read_text()
+    pipeline.config.write_text(settings.replace("path: ./docs", "path: ./docs\n    include: ['*.TXT']"))
+    for report in (pipeline.plan(), pipeline.sync()):
+        assert report["documents"]["listed"] == 0
+        assert "source 'docs' lists no documents; check its path" in report["notes"][0]
+
+
 def test_a_plan_says_that_store_and_ledger_do_not_match(pipeline: Pipeline) -> None:
     pipeline.sync()
     state, copy = pipeline.folder / "state/trial.db", pipeline.folder / "copy.db"
