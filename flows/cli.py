@@ -90,10 +90,11 @@ def _say(text: str, code: int) -> int:
 def _fail(options: argparse.Namespace, error: Exception) -> int:
     from tasks.errors import HeadraceError
 
+    is_ours = isinstance(error, HeadraceError)
     code = error.exit_code if isinstance(error, HeadraceError) else 70
-    message = str(error) if isinstance(error, HeadraceError) else f"unforeseen {type(error).__name__}: {error}"
+    message = str(error) if is_ours else f"unforeseen {type(error).__name__}: {error}"
     code = _failed(options, "locked" if code == 3 else "failed", code, f"headrace {options.command}: {message}")
-    if code == 70:
+    if not is_ours:
         sys.stderr.write("run again with --debug to see where it happened\n")
     return code
 

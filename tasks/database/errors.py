@@ -35,6 +35,8 @@ def meaning(name: str, words: str, *, is_cut: bool = False) -> HeadraceError:
     text = " ".join(words.split())
     if is_cut or any(words in text for words in _TRANSIENT):
         return TransientError(f"{name}: {text}; another process may be using it: run again")
+    if "disk I/O error" in text:
+        return ServiceError(f"{name}: {text}; most likely the disk is full: free some space, or check its health")
     if "disk is full" in text or "No space left" in text:
         return ServiceError(f"{name}: {text}; free some space and run again: nothing that was committed is lost")
     return ServiceError(f"{name}: {text}; check the address, disk space, permissions and the database's health")
