@@ -124,7 +124,9 @@ class SentenceTransformersEmbedder:
         return vector
 
     def check(self) -> None:
-        """The files were found when it was opened."""
+        """The files were found when it was opened; a device that is named may be missing."""
+        if self._config.device not in ("auto", "cpu"):
+            _ = self.devices
 
     def close(self) -> None:
         """Drop the weights; the next text loads them again."""

@@ -141,6 +141,8 @@ def test_pickled_weights_are_not_accepted(tmp_path: Path) -> None:
 def test_a_device_that_is_not_there_is_named() -> None:
     with pytest.raises(ConfigError, match="'cuda:7'"):
         _ = local(device="cuda:7").devices
+    with pytest.raises(ConfigError, match="cuda:7"):
+        local(device="cuda:7").check()
 
 
 def test_more_dimensions_than_the_model_has_are_refused() -> None:
