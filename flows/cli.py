@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         answer: Answer = getattr(commands, options.command)(options)
     except KeyboardInterrupt:
-        return _failed(options, "interrupted", 130, "interrupted; the next run goes on from here")
+        return _failed(options, "interrupted", 130, ("", "interrupted; the next run goes on from here"))
     except Exception as error:
         if options.debug:
             raise
@@ -90,21 +90,22 @@ def _say(text: str, code: int) -> int:
 def _fail(options: argparse.Namespace, error: Exception) -> int:
     from tasks.errors import HeadraceError
 
-    is_ours = isinstance(error, HeadraceError)
-    code = error.exit_code if isinstance(error, HeadraceError) else 70
-    message = str(error) if is_ours else f"unforeseen {type(error).__name__}: {error}"
-    code = _failed(options, "locked" if code == 3 else "failed", code, f"headrace {options.command}: {message}")
-    if not is_ours:
-        sys.stderr.write("run again with --debug to see where it happened\n")
+    speaker = f"headrace {options.command}: "
+    if isinstance(error, HeadraceError):
+        outcome = "locked" if error.exit_code == 3 else "failed"
+        return _failed(options, outcome, error.exit_code, (speaker, str(error)))
+    code = _failed(options, "failed", 70, (speaker, f"unforeseen {type(error).__name__}: {error}"))
+    sys.stderr.write("run again with --debug to see where it happened\n")
     return code
 
 
-def _failed(options: argparse.Namespace, outcome: str, code: int, message: str) -> int:
+def _failed(options: argparse.Namespace, outcome: str, code: int, told: tuple[str, str]) -> int:
+    """`told` is who speaks, for the terminal alone, and what there is to say."""
+    speaker, message = told
     if options.json:
-        error = message.removeprefix(f"headrace {options.command}: ")
-        shape = {"command": options.command, "outcome": outcome, "exit_code": code, "error": error}
+        shape = {"command": options.command, "outcome": outcome, "exit_code": code, "error": message}
         code = _say(_as_text(shape), code)
-    sys.stderr.write(message + "\n")
+    sys.stderr.write(f"{speaker}{message}\n")
     return code
 
 

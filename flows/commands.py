@@ -41,7 +41,8 @@ def plan(options: argparse.Namespace) -> Answer:
         TerminalProgress(pipeline.name, quiet=options.json) as progress,
     ):
         seen = preview(session, SyncOptions(paranoid=options.paranoid), progress)
-    return Answer(seen.as_json(), report_text(seen.as_json()), seen.report.exit_code)
+    shape = seen.as_json()
+    return Answer(shape, report_text(shape), seen.report.exit_code)
 
 
 def sync(options: argparse.Namespace) -> Answer:
@@ -90,10 +91,10 @@ def search(options: argparse.Namespace) -> Answer:
     from tasks.sync.query import parse_filters, search_collection
     from tasks.sync.session import open_session
 
-    filters = parse_filters(options.filter)
+    query, filters = readable(options.query), parse_filters(options.filter)
     with open_session(read_pipeline(Path(options.config)), read_only=True) as session:
-        hits = search_collection(session, options.query, options.limit, filters)
-    return Answer({"query": readable(options.query), "hits": hits}, hits_text(hits))
+        hits = search_collection(session, query, options.limit, filters)
+    return Answer({"query": query, "hits": hits}, hits_text(hits))
 
 
 def status(options: argparse.Namespace) -> Answer:

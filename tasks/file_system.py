@@ -1,4 +1,4 @@
-"""What holds for files wherever they are used: how far time stamps can be trusted, and where a user's cache is."""
+"""What holds for files wherever they are used: time stamps, names that are no text, a user's cache."""
 
 import os
 from pathlib import Path

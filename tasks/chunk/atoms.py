@@ -61,13 +61,12 @@ def finer(text: str, atom: Atom, form: Format) -> list[Atom]:
     grain = {PARAGRAPH: LINE, LINE: WORD}.get(coarse, PIECE)
     if grain == PIECE:
         cuts = _pieces(text, start, end)
+    elif grain == WORD:
+        cuts = [cut for word in _WORD.finditer(text, start, end) if start < (cut := word.start())]
     else:
         is_code = form == "code" or _FENCE.match(text, start, end) is not None
-        if grain == WORD:
-            found = [word.start() for word in _WORD.finditer(text, start, end)]
-        else:
-            found = [cut.end() for cut in (_LINE if is_code else _SENTENCE).finditer(text, start, end)]
-        cuts = [cut for cut in found if start < cut < end]
+        places = (_LINE if is_code else _SENTENCE).finditer(text, start, end)
+        cuts = [cut for place in places if start < (cut := place.end()) < end]
     return _atoms(start, end, cuts, chain((rank,), repeat(grain)), grain)
 
 

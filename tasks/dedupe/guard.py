@@ -22,7 +22,7 @@ class Verdict:
 class Circumstances:
     """`known` documents in the ledger, `listed` by the sources now, `recent` ones lost in the last seven days.
 
-    `moved` of those that would go leave nothing behind: their source lists the same content under another name.
+    `moved` of those that would go leave nothing behind: the same content is listed under another name.
     """
 
     known: int

@@ -50,18 +50,19 @@ class Losses:
         held, self._missing = found.held.documents, found.changes.missing
         contents = [(held[document].source, held[document].version) for document in self._missing]
         self._gone: Counter[tuple[str, str]] = Counter((source, version) for source, version in contents if version)
-        self._there: Counter[tuple[str, str]] = Counter()
+        self._contents = {version for _, version in self._gone}
         self._new: Counter[tuple[str, str]] = Counter()
         self._plans: list[DocumentPlan] = []
-        if self._gone:
-            self._there.update((ref.source, str(held[ref.id].version)) for ref in found.changes.unchanged)
+        unchanged = found.changes.unchanged if self._gone else ()
+        listed = ((ref.source, held[ref.id].version) for ref in unchanged)
+        self._there = Counter((source, version) for source, version in listed if version in self._contents)
 
     def see(self, plans: Iterable[DocumentPlan]) -> None:
         """Those of one window."""
         for plan in plans:
             if plan.loses_content:
                 self._plans.append(plan)
-            elif self._gone:
+            elif plan.version in self._contents:
                 self._there[plan.source, plan.version] += 1
                 self._new[plan.source, plan.version] += plan.is_new
 

@@ -34,7 +34,7 @@ def search_collection(session: Session, query: str, limit: int, filters: Mapping
     if sentinel is None:
         raise ConfigError(f"{session.pipeline.name!r} has no collection yet; run `headrace sync` first")
     check_space(session, sentinel)
-    hits = session.store.search(session.embedder.embed_query(readable(query)), limit, filters)
+    hits = session.store.search(session.embedder.embed_query(query), limit, filters)
     return [
         {
             "score": round(hit.score, 4),

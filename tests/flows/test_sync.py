@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -182,26 +183,25 @@ def test_the_status_names_the_model_as_the_configuration_does(pipeline: Pipeline
     assert pipeline.run("status", str(pipeline.config), "--json").json["model"] == "all-MiniLM-L6-v2"
 
 
-def test_a_folder_that_is_renamed_needs_no_confirmation(pipeline: Pipeline) -> None:
-    for number in range(30):
-        pipeline.write(f"many/{number}.txt", f"page number {number % 29}")
+def renamed(pipeline: Pipeline, pages: int, without: int) -> Any:
+    """The sync after a folder of so many pages, the first and the last alike, was renamed and lost the first few."""
+    for number in range(pages):
+        pipeline.write(f"many/{number}.txt", f"page number {number % (pages - 1)}")
     pipeline.sync()
     (pipeline.folder / "docs/many").rename(pipeline.folder / "docs/more")
-    for number in range(5):
+    for number in range(without):
         (pipeline.folder / f"docs/more/{number}.txt").unlink()
-    report = pipeline.sync()
+    return pipeline.sync()
+
+
+def test_a_folder_that_is_renamed_needs_no_confirmation(pipeline: Pipeline) -> None:
+    report = renamed(pipeline, pages=30, without=5)
     assert (report["code"], report["documents"]["deleted"], report["chunks"]["embedded"]) == (0, 30, 0)
     assert len(pipeline.texts()) == 3 + 25
 
 
 def test_moved_documents_are_withheld_with_many_that_are_gone(pipeline: Pipeline) -> None:
-    for number in range(40):
-        pipeline.write(f"many/{number}.txt", f"page number {number % 39}")
-    pipeline.sync()
-    (pipeline.folder / "docs/many").rename(pipeline.folder / "docs/more")
-    for number in range(11):
-        (pipeline.folder / f"docs/more/{number}.txt").unlink()
-    report = pipeline.sync()
+    report = renamed(pipeline, pages=40, without=11)
     assert (report["code"], report["documents"]["withheld"], report["chunks"]["embedded"]) == (25, 40, 0)
     told = "29 more have moved: the same content is listed under another name"
     assert told in report["notes"][0]
