@@ -18,7 +18,7 @@ from tasks.records import Chunk, Document, DocumentId, EmbeddingKey, Payload, Po
 
 NAMESPACE = uuid.UUID("a07f2b6e-5b0c-5f0e-9a56-6d1c0d1c1a4e")
 _NAMESPACE_BYTES = NAMESPACE.bytes
-PAYLOAD_VERSION = 1
+PAYLOAD_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,13 @@ def wanted_points(identity: Identity, document: Document, chunks: Sequence[Chunk
         if heading is not None:
             metadata["heading"] = heading
         embedding = embedding_key(space, chunk.text)
-        key = keys.key(chunk.text, position, heading, embedding.hex())
+        digits = embedding.hex()
+        key = keys.key(position, heading, digits)
         bookkeeping: Payload = {
             "pipeline": identity.pipeline,
             "document": owner,
             "space": space,
-            "embedding": embedding.hex(),
+            "embedding": digits,
             "key": key,
         }
         payload: Payload = {"text": chunk.text, "metadata": metadata, "headrace": bookkeeping}
@@ -107,9 +108,10 @@ def wanted_points(identity: Identity, document: Document, chunks: Sequence[Chunk
 
 
 def payload_key(payload: Payload) -> str:
-    """32 hexadecimal digits over the whole payload, without the key itself."""
+    """32 hexadecimal digits over the whole payload but the key itself; the embedding key stands for the text."""
+    rest = {name: value for name, value in payload.items() if name != "text"}
     bookkeeping = {name: value for name, value in payload["headrace"].items() if name != "key"}
-    return _digest({**payload, "headrace": bookkeeping})
+    return _digest({**rest, "headrace": bookkeeping})
 
 
 def bookkeeping(payload: Payload) -> Bookkeeping | None:
@@ -124,10 +126,15 @@ def bookkeeping(payload: Payload) -> Bookkeeping | None:
             space=str(held["space"]),
             embedding=EmbeddingKey(bytes.fromhex(held["embedding"])),
             key=str(held["key"]),
-            is_intact=payload_key(payload) == held["key"],
+            is_intact=_is_intact(payload, held),
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _is_intact(payload: Payload, held: Payload) -> bool:
+    text = embedding_key(held["space"], payload.get("text", "")).hex()
+    return (text, payload_key(payload)) == (held["embedding"], held["key"])
 
 
 def _digest(*parts: object) -> str:

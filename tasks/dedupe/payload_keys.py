@@ -1,7 +1,7 @@
 """The keys of a document's payloads, from text that is put together once a document.
 
-A payload of a chunk differs from that of the next one in four places. Encoding it as a whole took most of the time of
-planning; the result is the same to the byte, and `payload_key` says what it has to be.
+A payload of a chunk differs from that of the next one in three places, its text aside. Encoding it as a whole took
+most of the time of planning; the result is the same to the byte, and `payload_key` says what it has to be.
 """
 
 from collections.abc import Mapping
@@ -22,15 +22,15 @@ class PayloadKeys:
         self._plain = _around(shared, "position")
         self._headed = _around(shared, "heading", "position")
 
-    def key(self, text: str, position: int, heading: str | None, embedding: str) -> str:
-        """32 hexadecimal digits; `embedding` is the embedding key in such digits."""
+    def key(self, position: int, heading: str | None, embedding: str) -> str:
+        """32 hexadecimal digits; `embedding` is the embedding key in such digits, and stands for the text."""
         if heading is None:
             before, after = self._plain
             metadata = f"{before}{position}{after}"
         else:
             before, between, after = self._headed
             metadata = f"{before}{_quoted(heading)}{between}{position}{after}"
-        return hashed(f'{self._opening}{embedding}{self._middle}{metadata}}},"text":{_quoted(text)}}}]')
+        return hashed(f"{self._opening}{embedding}{self._middle}{metadata}}}}}]")
 
 
 def _around(shared: Mapping[str, str], *slots: str) -> tuple[str, ...]:

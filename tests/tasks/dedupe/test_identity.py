@@ -3,12 +3,14 @@
 import uuid
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.dedupe.identity import (
     NAMESPACE,
     Identity,
+    Wanted,
     bookkeeping,
     document_version,
     payload_key,
@@ -18,7 +20,7 @@ from tasks.dedupe.identity import (
 from tasks.records import Chunk, Document, DocumentId, DocumentRef, VectorSpace
 
 SPACE = VectorSpace("test", "letters", "1", 4, 100)
-PINNED = ("2a96f98848a89e2a320bcfabd88a9b60", "874332de-0fd0-5c8c-8848-54ebfcfd4ca6")
+PINNED = ("d6c90e5ca2380835b112ff20c2f9bbe3", "45f01a5f-b8c1-5370-a488-202c72d8eeb0")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 NAMES = TEXT | st.sampled_from(["heading", "position", "title", "a", "zone", "source", "document"])
 
@@ -31,7 +33,7 @@ def test_a_points_id_is_a_uuid_of_version_5(key: str, life: int) -> None:
 @given(
     st.dictionaries(NAMES, TEXT, max_size=4), st.lists(st.tuples(TEXT, st.lists(TEXT, max_size=2)), max_size=4), TEXT
 )
-def test_the_key_of_a_payload_is_the_hash_of_all_of_it(
+def test_the_key_of_a_payload_is_the_hash_of_all_of_it_its_text_by_the_embedding_key(
     metadata: dict[str, str], chunks: list[tuple[str, list[str]]], path: str
 ) -> None:
     document = Document(DocumentRef(DocumentId(f"s:{path}"), "s", path), "", metadata=metadata)
@@ -42,16 +44,47 @@ def test_the_key_of_a_payload_is_the_hash_of_all_of_it(
         assert key == payload_key(wanted.payload) == wanted.payload["headrace"]["key"]
 
 
-def test_keys_and_ids_of_stored_collections_stay_as_they_are() -> None:
+def pinned() -> tuple[str, Wanted]:
     document = Document(DocumentRef(DocumentId("s:ä/b.md"), "s", "ä/b.md"), "", metadata={"title": 'A "B"\\'})
     found = wanted_points(Identity("p", SPACE, "lines"), document, [Chunk("Text\nä\u2028", 3, 0, ("A", "B"))])
-    key, wanted = next(iter(found.items()))
+    return next(iter(found.items()))
+
+
+def test_keys_and_ids_of_stored_collections_stay_as_they_are() -> None:
+    key, wanted = pinned()
     assert (key, point_id(key, 1)) == PINNED
-    payload: dict[str, Any] = wanted.payload
-    book = bookkeeping(payload)
+    book = bookkeeping(wanted.payload)
     assert book is not None
     assert book.is_intact
     assert book.embedding == wanted.embedding
+
+
+PLACES = [(part, name) for part, held in pinned()[1].payload.items() if part != "text" for name in held]
+
+
+@pytest.mark.parametrize(("part", "name"), PLACES)
+def test_a_record_that_differs_anywhere_from_what_was_written_is_not_intact(part: str, name: str) -> None:
+    payload = pinned()[1].payload
+    value = payload[part][name]
+    payload[part][name] = value + 1 if isinstance(value, int) else value[:-1] + ("0" if value[-1] != "0" else "1")
+    book = bookkeeping(payload)
+    assert book is not None
+    assert not book.is_intact
+
+
+@pytest.mark.parametrize("change", [{"text": "Text"}, {"text": None}, {"text": 1}, {"more": ""}])
+def test_a_record_with_another_text_or_more_than_was_written_is_not_intact(change: dict[str, Any]) -> None:
+    book = bookkeeping({**pinned()[1].payload, **change})
+    assert book is not None
+    assert not book.is_intact
+
+
+def test_a_record_without_its_text_is_ours_but_not_intact() -> None:
+    payload = pinned()[1].payload
+    del payload["text"]
+    book = bookkeeping(payload)
+    assert book is not None
+    assert not book.is_intact
 
 
 CONTENTS = st.tuples(
