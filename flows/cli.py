@@ -1,31 +1,28 @@
 """The `headrace` command: reads the arguments, runs one command, says how it went.
 
 Exit codes: 0 done, 1 partial, 2 usage or configuration, 3 locked, 4 budget, 5 refused, 25 deletions withheld,
-70 anything unforeseen, 130 interrupted. With --json one JSON object, and nothing else, is on stdout.
+70 anything unforeseen, 130 interrupted, 143 terminated. With --json one JSON object, and nothing else, is on stdout.
 """
 
-import argparse
 import atexit
 import errno
 import json
 import os
+import signal
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
+from flows.arguments import UsageError, parse
 from tasks.console.answer import Answer
+from tasks.console.log import show_log
+from tasks.console.text import printable
 from tasks.garbage import look_rarely
 
-MOST = 1_000_000  # results, or vectors to compare
-COMMANDS = {
-    "init": "write a commented configuration for a folder",
-    "plan": "say what a sync would do and cost: no embedding call, no write",
-    "sync": "make the collection equal to the sources",
-    "verify": "hold the collection against the ledger; exit 1 when anything is off",
-    "search": "find the chunks nearest to a query",
-    "status": "show the pipeline's state, last runs and quarantine",
-    "schema": "print the JSON Schema of the configuration, for editors",
-}
+
+class _TerminatedError(KeyboardInterrupt):
+    """By whoever supervises the process (SIGTERM): it ends as it does by Ctrl-C."""
 
 
 def run() -> int:
@@ -33,10 +30,16 @@ def run() -> int:
 
     It ends once all exit handlers have run: taking a loaded model apart, object by object, is a quarter of a second.
     """
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
     codes: list[int] = []
     atexit.register(_end, codes)  # the handlers of what is imported later run before it
     codes.append(main())
     return codes[0]
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise _TerminatedError
 
 
 def _end(codes: Sequence[int]) -> None:
@@ -51,19 +54,27 @@ def _end(codes: Sequence[int]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        options = parse(given)
+    except UsageError as error:
+        nothing = Namespace(command=None, json="--json" in given)
+        return _failed(nothing, "failed", 2, (error.usage, str(error)))
     look_rarely()
+    if not options.json:
+        show_log()
     try:
         from flows import commands  # half a second, in which somebody may press Ctrl-C
 
         answer: Answer = getattr(commands, options.command)(options)
-    except KeyboardInterrupt:
-        return _failed(options, "interrupted", 130, ("", "interrupted; the next run goes on from here"))
+    except KeyboardInterrupt as error:
+        how, code = ("terminated", 143) if isinstance(error, _TerminatedError) else ("interrupted", 130)
+        return _failed(options, "interrupted", code, ("", f"{how}; the next run goes on from here"))
     except Exception as error:
         if options.debug:
             raise
         return _fail(options, error)
-    return _say(_as_text(answer.shape) if options.json else answer.text, answer.exit_code)
+    return _say(_as_text(answer.shape) if options.json else printable(answer.text), answer.exit_code)
 
 
 def _as_text(shape: Any) -> str:
@@ -87,7 +98,7 @@ def _say(text: str, code: int) -> int:
     return code
 
 
-def _fail(options: argparse.Namespace, error: Exception) -> int:
+def _fail(options: Namespace, error: Exception) -> int:
     from tasks.errors import HeadraceError
 
     speaker = f"headrace {options.command}: "
@@ -99,74 +110,14 @@ def _fail(options: argparse.Namespace, error: Exception) -> int:
     return code
 
 
-def _failed(options: argparse.Namespace, outcome: str, code: int, told: tuple[str, str]) -> int:
+def _failed(options: Namespace, outcome: str, code: int, told: tuple[str, str]) -> int:
     """`told` is who speaks, for the terminal alone, and what there is to say."""
     speaker, message = told
     if options.json:
         shape = {"command": options.command, "outcome": outcome, "exit_code": code, "error": message}
         code = _say(_as_text(shape), code)
-    sys.stderr.write(f"{speaker}{message}\n")
+    sys.stderr.write(f"{speaker}{printable(message)}\n")
     return code
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="headrace", description="Keeps a vector database equal to its document sources."
-    )
-    known = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--json", action="store_true", help="put one JSON object, and nothing else, on stdout")
-    shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    each = {
-        name: known.add_parser(name, help=text, description=text, parents=[shared]) for name, text in COMMANDS.items()
-    }
-    each["init"].add_argument("folder", nargs="?", default=".", help="the folder to index (default: this one)")
-    for name in ("plan", "sync", "verify", "search", "status"):
-        each[name].add_argument("config", metavar="CONFIG", help="the pipeline's YAML file")
-    _add_run_options(each["sync"])
-    each["plan"].add_argument("--paranoid", action="store_true", help="read and hash every document")
-    _add_verify_options(each["verify"])
-    each["search"].add_argument("query", metavar="QUERY", help="what to look for")
-    each["search"].add_argument("--limit", type=_positive, default=5, help="how many results (default: 5)")
-    each["search"].add_argument(
-        "--filter", action="append", default=[], metavar="KEY=VALUE", help="only records with this metadata; repeatable"
-    )
-    return parser
-
-
-def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--confirm-deletes", metavar="PLAN_HASH", help="let exactly these deletions through, once")
-    parser.add_argument("--max-usd", type=float, metavar="USD", help="stop before this run costs more")
-    parser.add_argument("--wait", action="store_true", help="wait for another run to end instead of giving up")
-    parser.add_argument("--paranoid", action="store_true", help="read and hash every document")
-    parser.add_argument(
-        "--retry-quarantined", action="store_true", help="try documents again that were set aside and have not changed"
-    )
-    parser.add_argument(
-        "--track", action="store_true", help="run as a Prefect flow, with a temporary server if need be"
-    )
-
-
-def _add_verify_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--sample", type=_count, default=1000, metavar="N", help="how many vectors to compare (default: 1000; 0: none)"
-    )
-    parser.add_argument("--repair", action="store_true", help="write again what is wrong, from the cache, then sync")
-    parser.add_argument("--wait", action="store_true", help="wait for another run to end instead of giving up")
-
-
-def _count(text: str) -> int:
-    return 0 if text == "0" else _positive(text)
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if not 1 <= number <= MOST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST:,}")
-    return number
 
 
 if __name__ == "__main__":

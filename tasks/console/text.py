@@ -1,10 +1,18 @@
 """Reports as a person reads them."""
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 SNIPPET_CHARACTERS = 320
+# Names and texts are written by strangers: some characters move the cursor, others turn the direction of reading.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """With escapes in place of what a terminal would obey instead of showing it."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def report_text(report: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Reading what a pipeline has made: search and status."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from tasks.dedupe.history import counts, last_runs, quarantined
@@ -34,7 +34,8 @@ def search_collection(session: Session, query: str, limit: int, filters: Mapping
     if sentinel is None:
         raise ConfigError(f"{session.pipeline.name!r} has no collection yet; run `headrace sync` first")
     check_space(session, sentinel)
-    hits = session.store.search(session.embedder.embed_query(query), limit, filters)
+    stored = _stored(filters, session.sources)
+    hits = session.store.search(session.embedder.embed_query(query), limit, stored)
     return [
         {
             "score": round(hit.score, 4),
@@ -44,6 +45,13 @@ def search_collection(session: Session, query: str, limit: int, filters: Mapping
         }
         for hit in hits
     ]
+
+
+def _stored(filters: Mapping[str, str], sources: Container[str]) -> dict[str, str]:
+    """Results name a document `source:path`; records hold the two in fields of their own."""
+    source, colon, path = filters.get("document", "").partition(":")
+    named = {"source": source, "document": path} if colon and source in sources else {}
+    return {**filters, **named} if filters.get("source", source) == source else dict(filters)
 
 
 def describe(session: Session) -> dict[str, Any]:

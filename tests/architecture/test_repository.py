@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import COMMANDS, main
+from flows.arguments import COMMANDS
+from flows.cli import main
 
 REPOSITORY = Path(__file__).parents[2]
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|opt|root|tmp)/")

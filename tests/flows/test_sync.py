@@ -377,6 +377,42 @@ def test_a_search_finds_the_nearest_chunk(pipeline: Pipeline) -> None:
     assert [hit["document"] for hit in only["hits"]] == ["docs:b.md"]
 
 
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        (["document=docs:b.md"], ["docs:b.md"]),
+        (["document=docs:b.md", "source=docs"], ["docs:b.md"]),
+        (["document=docs:b.md", "source=other"], []),
+        (["document=other:b.md"], []),
+        (["document=docs:"], []),
+    ],
+)
+def test_a_search_takes_a_document_as_its_results_name_it(
+    pipeline: Pipeline, filters: list[str], found: list[str]
+) -> None:
+    pipeline.sync()
+    options = [word for one in filters for word in ("--filter", one)]
+    hits = pipeline.run("search", str(pipeline.config), "page", *options, "--json").json["hits"]
+    assert [hit["document"] for hit in hits] == found
+
+
+def test_what_a_terminal_would_obey_is_shown_instead(pipeline: Pipeline) -> None:
+    name = "a\x1b[2Jb\x9b\u202ec.md"
+    pipeline.write(name, "# Alpha\n\nA page \x1b]0;title\x07 of its own.\n")
+    pipeline.write("bad\x1b[31m.md", "").write_bytes(b"\0\1\2")
+    pipeline.run("sync", str(pipeline.config))
+    found = pipeline.run("search", str(pipeline.config), "page of its own", "--limit", "1")
+    assert r"a\x1b[2Jb\x9b\u202ec.md" in found.out
+    assert r"page \x1b]0;title\x07 of" in found.out
+    status = pipeline.run("status", str(pipeline.config))
+    assert r"bad\x1b[31m.md" in status.out
+    failed = pipeline.run("plan", "no\x1b[31m.yaml")
+    assert r"no\x1b[31m.yaml" in failed.err
+    assert "\x1b" not in found.out + status.out + failed.err
+    hit = pipeline.run("search", str(pipeline.config), "page of its own", "--limit", "1", "--json").json["hits"][0]
+    assert hit["document"] == f"docs:{name}"
+
+
 def test_a_search_before_the_first_sync_says_what_to_do(pipeline: Pipeline) -> None:
     outcome = pipeline.run("search", str(pipeline.config), "anything")
     assert outcome.code == 2

@@ -21,15 +21,27 @@ if TYPE_CHECKING:
 SMOOTHING = 0.8
 RECIPE = "int8-2"  # names the vector space: raised when the same model would be made into other integers
 
+_log = logging.getLogger("headrace")
+
 
 def converted(kept: Kept, folder: Path) -> Path:
     """The folder of the model in float32."""
-    return kept.get("float32", lambda scratch: _save(_as_openvino(folder), scratch))
+
+    def make(scratch: Path) -> None:
+        _log.info("preparing the model in %s for this processor, once: some seconds", folder)
+        _save(_as_openvino(folder), scratch)
+
+    return kept.get("float32", make)
 
 
 def quantised(kept: Kept, folder: Path, calibration: list[Features]) -> Path:
     """The folder of the model in int8; MissingExtraError without the library that makes it."""
-    return kept.get("int8", lambda scratch: _save(_quantised(_as_openvino(folder), calibration), scratch))
+
+    def make(scratch: Path) -> None:
+        _log.info("turning the model in %s into integers, once: up to a minute", folder)
+        _save(_quantised(_as_openvino(folder), calibration), scratch)
+
+    return kept.get("int8", make)
 
 
 def _save(model: Any, folder: Path) -> None:
