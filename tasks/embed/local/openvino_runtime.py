@@ -2,7 +2,6 @@
 
 import importlib.util
 import sys
-import threading
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -55,11 +54,9 @@ class OpenVinoRuntime:
         return vectors
 
     def close(self) -> None:
-        """The compiled model goes with its last request: that takes a tenth of a second, beside what follows."""
-        requests: list[openvino.InferRequest] = []
+        """The compiled model goes with its last request."""
         while not self._free.empty():
-            requests.append(self._free.get())
-        threading.Thread(target=requests.clear, name="free a model", daemon=True).start()
+            self._free.get()
 
 
 def import_openvino() -> Any:
