@@ -12,17 +12,14 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from flows.arguments import UsageError, parse
+from flows.termination import TerminatedError, terminate
 from tasks.console.answer import Answer
 from tasks.console.log import show_log
 from tasks.console.text import printable
 from tasks.garbage import look_rarely
-
-
-class _TerminatedError(KeyboardInterrupt):
-    """By whoever supervises the process (SIGTERM): it ends as it does by Ctrl-C."""
 
 
 def run() -> int:
@@ -31,15 +28,11 @@ def run() -> int:
     It ends once all exit handlers have run: taking a loaded model apart, object by object, is a quarter of a second.
     """
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _terminate)
+        signal.signal(signal.SIGTERM, terminate)
     codes: list[int] = []
     atexit.register(_end, codes)  # the handlers of what is imported later run before it
     codes.append(main())
     return codes[0]
-
-
-def _terminate(*_: object) -> NoReturn:
-    raise _TerminatedError
 
 
 def _end(codes: Sequence[int]) -> None:
@@ -68,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         answer: Answer = getattr(commands, options.command)(options)
     except KeyboardInterrupt as error:
-        how, code = ("terminated", 143) if isinstance(error, _TerminatedError) else ("interrupted", 130)
+        how, code = ("terminated", 143) if isinstance(error, TerminatedError) else ("interrupted", 130)
         return _failed(options, "interrupted", code, ("", f"{how}; the next run goes on from here"))
     except Exception as error:
         if options.debug:

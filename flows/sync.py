@@ -20,6 +20,7 @@ from prefect.states import Failed
 
 from config.read import read_pipeline
 from config.schema import SyncOptions
+from flows.termination import told_to_prefect
 from tasks.sync.artifacts import ArtifactProgress
 from tasks.sync.order import synchronise
 from tasks.sync.report import IncompleteRunError
@@ -45,7 +46,7 @@ def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | 
     """
     pipeline = read_pipeline(Path(config)).limited_to(options.max_usd)
     progress = ArtifactProgress(pipeline.name)
-    with open_session(pipeline) as session:
+    with told_to_prefect(), open_session(pipeline) as session:
         report = synchronise(session, options, TrackedStages(), progress)
     progress.end(report)
     if report.exit_code:

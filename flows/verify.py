@@ -13,6 +13,7 @@ from prefect.states import Failed
 
 from config.read import read_pipeline
 from config.schema import VerifyOptions
+from flows.termination import told_to_prefect
 from tasks.errors import CollectionError
 from tasks.sync.artifacts import ArtifactProgress
 from tasks.sync.session import open_session
@@ -33,7 +34,7 @@ def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, A
 
     """
     pipeline = read_pipeline(Path(config))
-    with open_session(pipeline) as session:
+    with told_to_prefect(), open_session(pipeline) as session:
         done = verify_session(session, options, TrackedStages(), ArtifactProgress(pipeline.name))
     if not done.ok:
         error = CollectionError(f"{pipeline.name}: the collection is not what the ledger says: {done.as_json()}")

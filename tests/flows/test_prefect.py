@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import CONFIG, Pipeline
 from tests.openai_server import Fault, OpenAIServer
 from tests.prefect_server import end, prefect_server
+from tests.terminated_run import terminated_run
 
 pytestmark = pytest.mark.prefect
 
@@ -118,6 +119,16 @@ def test_a_run_that_is_not_wholly_done_fails_in_prefect_too(server: Mapping[str,
     assert json.loads(answer.stdout)["documents"]["quarantined"] == 1
     states = ask(server, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["FAILED"]}}}})
     assert "partial" in states[0]["state"]["message"]
+
+
+def test_a_tracked_run_that_is_terminated_is_recorded_and_crashed(
+    server: Mapping[str, str], pipeline: Pipeline
+) -> None:
+    done = terminated_run(pipeline, server)
+    assert (done.returncode, json.loads(done.stdout)["outcome"]) == (143, "interrupted")
+    states = ask(server, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["CRASHED"]}}}})
+    assert [state["state"]["message"] for state in states] == ["Execution was aborted by a termination signal."]
+    assert pipeline.run("status", str(pipeline.config), "--json").json["runs"][0]["outcome"] == "interrupted"
 
 
 @pytest.mark.usefixtures("worker")

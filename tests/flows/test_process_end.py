@@ -2,15 +2,14 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 
 from tests.conftest import Pipeline
+from tests.terminated_run import terminated_run
 
 ENDING = """
 import atexit, sys
@@ -106,36 +105,11 @@ def test_arguments_that_cannot_be_understood_are_told_as_all_errors_are(
     assert shape["error"] in plain.err
 
 
-# A model that is busy until the test has seen it.
-BUSY = """
-import sys, time
-from pathlib import Path
-from tasks.embed.hashing import HashingEmbedder
-real, mark = HashingEmbedder._vectors, Path(sys.argv.pop())
-def slow(self, texts):
-    mark.touch()
-    time.sleep(1.5)
-    HashingEmbedder._vectors = real
-    return real(self, texts)
-HashingEmbedder._vectors = slow
-from flows.cli import run
-sys.exit(run())
-"""
-
-
 def test_a_termination_ends_a_run_in_order(pipeline: Pipeline) -> None:
-    """SIGTERM, as supervisors send it: the run is recorded, and what was paid is kept."""
-    mark = pipeline.folder / "busy"
-    command = [sys.executable, "-c", BUSY, "sync", str(pipeline.config), "--json", str(mark)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        limit = monotonic() + 60
-        while not mark.exists():
-            assert monotonic() < limit
-            sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate()
-    assert (process.returncode, err) == (143, "terminated; the next run goes on from here\n")
-    assert json.loads(out)["outcome"] == "interrupted"
+    """The run is recorded, and what was paid is kept."""
+    done = terminated_run(pipeline, os.environ)
+    assert (done.returncode, done.stderr) == (143, "terminated; the next run goes on from here\n")
+    assert json.loads(done.stdout)["outcome"] == "interrupted"
     status = pipeline.run("status", str(pipeline.config), "--json").json
     assert (status["running"], status["runs"][0]["outcome"]) == (None, "interrupted")
     after = pipeline.sync()

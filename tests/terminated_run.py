@@ -1,0 +1,39 @@
+"""A sync that gets a SIGTERM while its model is busy, as supervisors send it."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from time import monotonic, sleep
+
+from tests.conftest import Pipeline
+
+SECONDS = 90
+BUSY = """
+import sys, time
+from pathlib import Path
+from tasks.embed.hashing import HashingEmbedder
+real, mark = HashingEmbedder._vectors, Path(sys.argv.pop())
+def slow(self, texts):
+    mark.touch()
+    time.sleep(1.5)
+    HashingEmbedder._vectors = real
+    return real(self, texts)
+HashingEmbedder._vectors = slow
+from flows.cli import run
+sys.exit(run())
+"""
+
+
+def terminated_run(pipeline: Pipeline, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    mark = pipeline.folder / "busy"
+    command = [sys.executable, "-c", BUSY, "sync", str(pipeline.config), "--json", str(mark)]
+    with subprocess.Popen(
+        command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        limit = monotonic() + SECONDS
+        while not mark.exists() and process.poll() is None and monotonic() < limit:
+            sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
