@@ -144,12 +144,17 @@ class OpenAIEmbedder(_Section):
     requests_per_minute: int | None = Field(default=None, gt=0, description="Never send more requests than this.")
     tokens_per_minute: int | None = Field(default=None, gt=0, description="Never send more tokens than this.")
     concurrency: int = Field(default=8, gt=0, le=256, description="Requests on their way at once, at most.")
-    max_usd: float | None = Field(default=None, ge=0, description="Stop a run before it costs more.")
+    max_usd: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Stop a run before it costs more."
+    )
     max_usd_per_day: float | None = Field(
-        default=None, ge=0, description="Stop before all runs with this key together cost more in one day (UTC)."
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Stop before all runs with this key together cost more in one day (UTC).",
     )
     usd_per_million_tokens: float | None = Field(
-        default=None, ge=0, description="The price. Default: the list price, where it is known."
+        default=None, ge=0, allow_inf_nan=False, description="The price. Default: the list price, where it is known."
     )
     budget: DatabaseUrl = Field(
         default="",
@@ -239,7 +244,9 @@ class SyncOptions(_Section):
     """What one run may be told beside its configuration; the form in the Prefect UI shows these."""
 
     confirm_deletes: str | None = Field(default=None, description="PLAN_HASH of the deletions that may go through.")
-    max_usd: float | None = Field(default=None, ge=0, description="Stop before this run costs more.")
+    max_usd: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Stop before this run costs more."
+    )
     wait: bool = Field(default=False, description="Wait for another run to finish instead of giving up.")
     paranoid: bool = Field(
         default=False, description="Read and hash every document, also where the listing shows no change."

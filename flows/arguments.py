@@ -1,6 +1,7 @@
 """What can be said to `headrace`, and what is wrong with what was said."""
 
 import argparse
+import math
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--confirm-deletes", metavar="PLAN_HASH", help="let exactly these deletions through, once")
-    parser.add_argument("--max-usd", type=float, metavar="USD", help="stop before this run costs more")
+    parser.add_argument("--max-usd", type=_money, metavar="USD", help="stop before this run costs more")
     parser.add_argument("--wait", action="store_true", help="wait for another run to end instead of giving up")
     parser.add_argument("--paranoid", action="store_true", help="read and hash every document")
     parser.add_argument(
@@ -79,6 +80,16 @@ def _add_verify_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--repair", action="store_true", help="write again what is wrong, from the cache, then sync")
     parser.add_argument("--wait", action="store_true", help="wait for another run to end instead of giving up")
+
+
+def _money(text: str) -> float:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount of money")
+    return amount
 
 
 def _count(text: str) -> int:

@@ -35,10 +35,14 @@ class DocumentRef(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FailedScope:
-    """A part of a source that could not be listed: ids that start with `prefix` are unknown, not missing."""
+    """A part of a source that could not be listed: ids that start with `prefix` are unknown, not missing.
+
+    `is_outage`: another time it may be listed as it is.
+    """
 
     prefix: str
     reason: str
+    is_outage: bool = False
 
 
 @dataclass(frozen=True, slots=True)

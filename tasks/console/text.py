@@ -39,6 +39,7 @@ def report_text(report: Mapping[str, Any]) -> str:
 
 _KINDS = {
     "missing": "the ledger says live, the store has not got it",
+    "unfinished": "to be written by the next sync that can read their documents",
     "orphaned": "in the store, but not in the ledger",
     "stale": "not the content that was written",
     "duplicate": "a second record for one place in a document",

@@ -22,19 +22,21 @@ class Verdict:
 class Circumstances:
     """`known` documents in the ledger, `listed` by the sources now, `recent` ones lost in the last seven days.
 
-    `moved` of those that would go leave nothing behind: the same content is listed under another name.
+    `moved` of those that would go leave nothing behind: the same content is listed under another name. `silent` sources
+    had documents, and list none.
     """
 
     known: int
     listed: int
     recent: int = 0
     moved: int = 0
+    silent: tuple[str, ...] = ()
 
 
 def judge(doomed: Iterable[DocumentId], now: Circumstances, limits: Deletions, confirmed: str | None) -> Verdict:
     """Weigh the documents that would lose their content: missing, emptied, or replaced by a page that others got too.
 
-    An empty listing of a pipeline that had documents is never believed without confirmation. Small losses that add up
+    An empty listing of a source that had documents is never believed without confirmation. Small losses that add up
     within seven days are a loss as well.
     """
     ids = sorted(doomed)
@@ -46,8 +48,12 @@ def judge(doomed: Iterable[DocumentId], now: Circumstances, limits: Deletions, c
 
 
 def _objection(doomed: int, now: Circumstances, limits: Deletions) -> str:
+    if now.silent and (doomed > 0 or now.listed == 0):
+        one = len(now.silent) == 1
+        names = ", ".join(map(repr, now.silent))
+        return f"source {names} lists nothing at all" if one else f"sources {names} list nothing at all"
     if now.listed == 0:
-        return "the source lists nothing at all"
+        return "nothing at all is listed"
     ceiling = max(limits.max_count, int(limits.max_fraction * now.known))
     if doomed > ceiling:
         return f"{doomed} of {now.known} documents would go, more than {ceiling} need confirmation"

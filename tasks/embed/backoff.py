@@ -5,11 +5,14 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
+
+from tasks.retry import retry_after
 
 SHORTEST_SECONDS = 0.5
 LONGEST_SECONDS = 60.0
 ATTEMPTS = 6
+PATIENCE_SECONDS = 900.0  # with nothing but rate limits, or with one wish of the server
+LONG_SECONDS = 10.0  # whoever watches is told of such a wait
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -33,11 +36,8 @@ def asked_delay(headers: Mapping[str, str], clock: Clock) -> float | None:
     """What the server asks for: Retry-After (seconds or a date), retry-after-ms, or the reset of an exhausted limit."""
     if milliseconds := _number(headers.get("retry-after-ms")):
         return milliseconds / 1000
-    given = headers.get("retry-after")
-    if (seconds := _number(given)) is not None:
+    if (seconds := retry_after(headers.get("retry-after"), clock.now())) is not None:
         return seconds
-    if given and (moment := _date(given)) is not None:
-        return max(0.0, moment - clock.now())
     resets = [
         duration_seconds(headers[f"x-ratelimit-reset-{what}"])
         for what in ("requests", "tokens")
@@ -61,12 +61,5 @@ def duration_seconds(text: str) -> float:
 def _number(text: str | None) -> float | None:
     try:
         return max(0.0, float(text)) if text else None
-    except ValueError:
-        return None
-
-
-def _date(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
     except ValueError:
         return None

@@ -101,7 +101,8 @@ class OpenAIEmbedder:
             if batch.rows:
                 vector: Vector = batch.vectors[0]
                 return vector
-        raise ServiceError(f"the query cannot be embedded: {found[0].rejected[0]}")
+        why = next(batch.rejected[0] for batch in found if batch.rejected)
+        raise ServiceError(f"the query cannot be embedded: {why}")
 
     def check(self) -> None:
         """The SDK decides where a key may come from."""

@@ -56,14 +56,8 @@ class Files:
                 refs += self._in_folder(folder, folders, now)
             except OSError as error:
                 failed.append(self._failed(folder, error))
-        refs, doubles = _unique(refs)
-        failed += [
-            FailedScope(
-                ref.id,
-                f"{readable(ref.path)}: two names in source {self.name!r} differ in Unicode form only; rename one",
-            )
-            for ref in doubles
-        ]
+        refs, doubles = without_doubles(refs, self.name)
+        failed += doubles
         return Listing(self.name, tuple(sorted(refs, key=attrgetter("path"))), tuple(failed))
 
     def read(self, ref: DocumentRef, /) -> Document:
@@ -187,7 +181,7 @@ def _outside(ref: DocumentRef) -> DocumentError:
     return DocumentError("outside", f"{ref.id} leads out of its source's folder; remove the link, or exclude it")
 
 
-def _unique(refs: list[DocumentRef]) -> tuple[list[DocumentRef], list[DocumentRef]]:
+def without_doubles(refs: list[DocumentRef], source: str) -> tuple[list[DocumentRef], list[FailedScope]]:
     """Two files whose names only differ in Unicode form would be one document: neither is taken."""
     if len({ref.id for ref in refs}) == len(refs):
         return refs, []
@@ -197,4 +191,6 @@ def _unique(refs: list[DocumentRef]) -> tuple[list[DocumentRef], list[DocumentRe
         if ref.id in seen:
             doubles[ref.id] = ref
         seen[ref.id] = ref
-    return [ref for ref in refs if ref.id not in doubles], list(doubles.values())
+    why = f"two names in source {source!r} differ in Unicode form only; rename one"
+    failed = [FailedScope(ref.id, f"{readable(ref.path)}: {why}") for ref in doubles.values()]
+    return [ref for ref in refs if ref.id not in doubles], failed

@@ -7,7 +7,7 @@ from typing import Any
 from config import schema
 from tasks.errors import DocumentError, MissingExtraError, TransientError
 from tasks.load.address_guard import WEB, check_web_url, links_of, policy_for
-from tasks.load.files import document_id
+from tasks.load.files import document_id, without_doubles
 from tasks.load.parse.open import parse
 from tasks.load.patterns import PathFilter
 from tasks.load.web import find_pages, is_below, read_page, web_options
@@ -52,11 +52,13 @@ class RemoteFiles:
         except DocumentError as error:
             return self._failed(f"{self._url} cannot be listed: {error}")
         except Exception as error:
-            return self._failed(f"{self._url} cannot be listed: {type(error).__name__}: {error}")
+            return self._failed(f"{self._url} cannot be listed: {type(error).__name__}: {error}", is_outage=True)
         refs = [self._ref(path, info) for path, info in sorted(found.items())]
         is_single = [*found] == [self._root]
-        taken = tuple(ref for ref in refs if is_single or self._filter.reaches(ref.path))
-        return Listing(self.name, taken, (self._unknown(f"{self._url} shows {limit}"),) if limit else ())
+        taken, failed = without_doubles([ref for ref in refs if is_single or self._filter.reaches(ref.path)], self.name)
+        if limit:
+            failed.append(self._unknown(f"{self._url} shows {limit}"))
+        return Listing(self.name, tuple(taken), tuple(failed))
 
     def read(self, ref: DocumentRef, /) -> Document:
         """In one piece, up to the size limit."""
@@ -68,7 +70,7 @@ class RemoteFiles:
             )
         try:
             content = self._bytes(ref)
-        except (DocumentError, MissingExtraError):
+        except (DocumentError, MissingExtraError, TransientError):
             raise
         except FileNotFoundError as error:
             raise DocumentError("missing", f"{ref.id} was listed, but is gone; the next run will see") from error
@@ -123,14 +125,14 @@ class RemoteFiles:
         return self._root if ref.path == name and self._files.isfile(self._root) else f"{self._root}/{ref.path}"
 
     def _ref(self, path: str, info: Mapping[str, Any]) -> DocumentRef:
-        inside = path.removeprefix(self._root).lstrip("/") or path.rpartition("/")[2]
+        inside = path.removeprefix(self._root).removeprefix("/") or path.rpartition("/")[2]
         size = int(info.get("size") or 0)
         version = next((str(info[name]) for name in _VERSIONS if info.get(name)), "")
         hint = f"{size}-{version}" if version else ""
         return DocumentRef(document_id(self.name, inside), self.name, inside, hint, size)
 
-    def _failed(self, reason: str) -> Listing:
-        return Listing(self.name, (), (self._unknown(reason),))
+    def _failed(self, reason: str, *, is_outage: bool = False) -> Listing:
+        return Listing(self.name, (), (FailedScope(f"{self.name}:", reason, is_outage),))
 
     def _unknown(self, reason: str) -> FailedScope:
         return FailedScope(f"{self.name}:", reason)

@@ -5,14 +5,16 @@ import socket
 import time
 from collections.abc import Mapping
 from functools import partial
+from http import HTTPStatus
 from pathlib import PurePosixPath
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from tasks.errors import DocumentError
+from tasks.errors import DocumentError, TransientError
 from tasks.load.address_guard import WEB, AddressPolicy, ForbiddenAddressError
 from tasks.load.inside import is_relative
+from tasks.retry import retry_after
 
 REDIRECTS = 5
 LISTED = 50_000
@@ -100,7 +102,9 @@ async def _body(files: Any, url: str, max_bytes: int) -> bytearray:
             raise FileNotFoundError(url)
         if response.status in (401, 403):
             raise PermissionError(url)
-        response.raise_for_status()
+        if response.status != HTTPStatus.OK:
+            wish = retry_after(response.headers.get("Retry-After"), time.time())
+            raise TransientError(f"{url} answers {response.status} {response.reason}, expected 200", wish)
         async for chunk in response.content.iter_chunked(CHUNK_BYTES):
             content += chunk
             if len(content) > max_bytes:

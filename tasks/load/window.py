@@ -1,8 +1,9 @@
 """Reads one window of documents from their sources."""
 
+import random
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tasks.errors import DocumentError, ServiceError, TransientError
 from tasks.file_system import readable
@@ -11,15 +12,19 @@ from tasks.records import Document, DocumentRef
 from tasks.windows import Failure, Loaded, Refs
 
 ATTEMPTS = 3
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.5, 60.0  # between two attempts, where the source has no wish of its own; at most
 OUTAGE = 5  # documents in a row that cannot be fetched: no longer their own fault
 
 
-def load_window(sources: Mapping[str, Source], known: Known, window: Refs) -> Loaded:
+def load_window(
+    sources: Mapping[str, Source], known: Known, window: Refs, pause: Callable[[float], None] = time.sleep
+) -> Loaded:
     """Every document is read or set aside; one bad document never costs the others.
 
     Those that were touched but say the same as before go no further than here.
 
-    ServiceError where a source fails for OUTAGE documents in a row: the rest of it would be set aside as well.
+    ServiceError where a source fails for OUTAGE documents in a row: the rest of it would be set aside as well. `pause`
+    waits so many seconds, and may raise: it is asked before each document.
     """
     started = time.perf_counter()
     documents: list[Document] = []
@@ -27,8 +32,9 @@ def load_window(sources: Mapping[str, Source], known: Known, window: Refs) -> Lo
     failures: list[Failure] = []
     in_a_row: Counter[str] = Counter()
     for ref in window.refs:
+        pause(0.0)
         try:
-            document = _read(sources[ref.source], ref)
+            document = _read(sources[ref.source], ref, pause)
         except DocumentError as error:
             failures.append(Failure(ref.id, error.reason, readable(str(error)), ref.hint))
         except TransientError as error:
@@ -53,10 +59,14 @@ def _outage(source: str, error: TransientError) -> ServiceError:
     )
 
 
-def _read(source: Source, ref: DocumentRef) -> Document:
-    for _ in range(ATTEMPTS - 1):
+def _read(source: Source, ref: DocumentRef, pause: Callable[[float], None]) -> Document:
+    """A source that asks for more time than a document is worth is not waited for."""
+    for attempt in range(ATTEMPTS - 1):
         try:
             return source.read(ref)
-        except TransientError:
-            continue
+        except TransientError as error:
+            wished = error.retry_after_seconds or 0.0
+            if wished > LONGEST_SECONDS:
+                raise
+            pause(wished + SHORTEST_SECONDS * 2.0**attempt * random.random())  # noqa: S311 - jitter is no secret
     return source.read(ref)

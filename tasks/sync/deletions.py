@@ -90,7 +90,10 @@ def weigh(session: Session, leavers: Leavers, found: Survey, options: SyncOption
     """Ask the guard about all kinds of loss together."""
     listed = len(found.changes.unchanged) + len(found.changes.to_read) + len(found.changes.refused)
     lost = departed(session.ledger, session.clock())
-    now = Circumstances(len(found.held.documents), listed, lost, leavers.moved)
+    held = found.held.documents
+    emptied = {held[document].source for document in leavers.missing}
+    silent = tuple(name for name in found.silent if name in emptied)
+    now = Circumstances(len(held), listed, lost, leavers.moved, silent)
     return judge(leavers.documents, now, session.pipeline.deletions, options.confirm_deletes)
 
 

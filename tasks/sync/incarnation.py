@@ -84,6 +84,5 @@ def _repaired(session: Session) -> str:
         )
     mend(session, found)
     foreign = f", {len(found.foreign)} records of somebody else were left alone" if found.foreign else ""
-    return (
-        f"{len(found.missing)} lost points are written again, {len(found.orphaned)} unknown ones were adopted{foreign}"
-    )
+    lost, unknown = len(found.missing), len(found.orphaned)
+    return f"{lost} lost points are to be written again, {unknown} unknown ones were adopted{foreign}"

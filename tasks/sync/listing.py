@@ -8,7 +8,8 @@ from config import schema
 from config.schema import SyncOptions
 from tasks.dedupe.history import refusals
 from tasks.dedupe.plan import Changes, Held, find_changes, within
-from tasks.errors import ConfigError, DocumentError, TransientError
+from tasks.dedupe.tables import LIVE
+from tasks.errors import ConfigError, DocumentError, ServiceError, TransientError
 from tasks.load.base import Source
 from tasks.records import DocumentId, FailedScope, Listing
 from tasks.sync.report import Report
@@ -17,23 +18,29 @@ from tasks.sync.session import Session
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a run starts from; `left` are set-aside documents that the sources do not list any more."""
+    """What a run starts from.
+
+    `left` are set-aside documents that the sources do not list any more; `silent` sources list nothing at all.
+    """
 
     held: Held
     changes: Changes
     left: tuple[DocumentId, ...]
+    silent: tuple[str, ...]
 
 
 def survey(session: Session, report: Report, options: SyncOptions) -> Survey:
     """List every source and sort the documents; parts that could not be listed make the outcome partial.
 
-    Raises ConfigError when not a single source could be listed: most likely a path is wrong.
+    Raises ConfigError when not a single source could be listed: most likely a path is wrong. ServiceError where all of
+    them have an outage.
     """
     started = time.perf_counter()
     listings = [_listing(session.sources[config.name], config) for config in session.pipeline.sources]
     failed = [scope for listing in listings for scope in listing.failed]
     if failed and not any(listing.refs for listing in listings) and all(_failed_wholly(one) for one in listings):
-        raise ConfigError(f"{session.pipeline.name}: no source can be listed: " + "; ".join(s.reason for s in failed))
+        kind = ServiceError if all(scope.is_outage for scope in failed) else ConfigError
+        raise kind(f"{session.pipeline.name}: no source can be listed: " + "; ".join(s.reason for s in failed))
     aside = refusals(session.ledger)
     held = Held(session.ledger.documents(), {} if options.retry_quarantined else aside)
     # An empty shape matches no stored hint, so every document is read and hashed.
@@ -44,16 +51,16 @@ def survey(session: Session, report: Report, options: SyncOptions) -> Survey:
     absent = [document for document in aside if document not in present]
     hidden = set(within(absent, failed))
     report.seconds.list = time.perf_counter() - started
-    _count(report, held, changes)
+    _count(session, report, held, changes)
     for scope in failed:
         report.outcome = "partial"
         report.notes.append(f"not listed, so nothing below it was deleted: {scope.reason}")
+    silent = tuple(listing.source for listing in listings if not listing.refs and not listing.failed)
     report.notes += [
-        f"source {listing.source!r} lists no documents; check its path, and include and exclude, which heed the case"
-        for listing in listings
-        if not listing.refs and not listing.failed
+        f"source {name!r} lists no documents; check its path, and include and exclude, which heed the case"
+        for name in silent
     ]
-    return Survey(held, changes, tuple(document for document in absent if document not in hidden))
+    return Survey(held, changes, tuple(document for document in absent if document not in hidden), silent)
 
 
 def _listing(source: Source, config: schema.Source) -> Listing:
@@ -83,16 +90,17 @@ def _failed_wholly(listing: Listing) -> bool:
     return any(scope.prefix == f"{listing.source}:" for scope in listing.failed)
 
 
-def _count(report: Report, held: Held, changes: Changes) -> None:
+def _count(session: Session, report: Report, held: Held, changes: Changes) -> None:
     documents = report.documents
     empty = sum(held.documents[ref.id].chunks == 0 for ref in changes.unchanged)
     documents.listed = len(changes.unchanged) + len(changes.to_read) + len(changes.refused)
     documents.empty += empty
     documents.unchanged += len(changes.unchanged) - empty
     report.count_aside([held.refusals[ref.id].reason for ref in changes.refused])
-    documents.served_old += served([ref.id for ref in changes.refused], held)
+    documents.served_old += served(session, [ref.id for ref in changes.refused])
 
 
-def served(documents: Sequence[DocumentId], held: Held) -> int:
+def served(session: Session, documents: Sequence[DocumentId]) -> int:
     """How many of these have an earlier version in the collection."""
-    return sum(one in held.documents and held.documents[one].chunks > 0 for one in documents)
+    held = session.ledger.points(documents)
+    return sum(any(point.state == LIVE for point in points) for points in held.values())

@@ -71,7 +71,7 @@ def _work(session: Session, options: SyncOptions, stages: Stages, told: tuple[Re
     losses = Losses(found)
     for written in _windows(session, stages, found):
         report.count_written(written)
-        report.documents.served_old += served([failure.id for failure in written.failures], found.held)
+        report.documents.served_old += served(session, [failure.id for failure in written.failures])
         losses.see(written.plans)
         progress.advance(written.embedded.planned.documents, report)
     report.tell_aside()

@@ -54,7 +54,7 @@ def preview(session: Session, options: SyncOptions, progress: Progress) -> Previ
         tokens = sum(count for _, count in texts.values())
         report.count_read(planned)
         report.count_aside([failure.reason for failure in planned.failures])
-        report.documents.served_old += served([failure.id for failure in planned.failures], found.held)
+        report.documents.served_old += served(session, [failure.id for failure in planned.failures])
         report.count_plans(plan for plan in planned.plans if not plan.loses_content)
         report.count_texts(len(texts), tokens, tokens * session.embedder.usd_per_million_tokens / 1e6)
         losses.see(planned.plans)
@@ -63,6 +63,7 @@ def preview(session: Session, options: SyncOptions, progress: Progress) -> Previ
     _check_embedder(session, report)
     leavers = losses.leavers()
     count_deletions(session, leavers, weigh(session, leavers, found, options), report)
+    _check_money(session, report)
     report.chunks.total = _total_after(session, report)
     return Preview(report, _eta_seconds(session, report.tokens.embedded))
 
@@ -85,6 +86,21 @@ def _check_embedder(session: Session, report: Report) -> None:
             session.embedder.check()
         except ConfigError as error:
             report.notes.append(str(error))
+
+
+def _check_money(session: Session, report: Report) -> None:
+    """What other runs of the day have spent is not asked: that needs the key."""
+    embedder = session.pipeline.embedder
+    if embedder.kind != "openai":
+        return
+    limits = {"max_usd": embedder.max_usd, "max_usd_per_day": embedder.max_usd_per_day}
+    for name, limit in limits.items():
+        if limit is not None and report.cost_usd > limit:
+            report.outcome = "budget"
+            report.notes.append(
+                f"{name} is {limit:g}, and this costs ${report.cost_usd:.6f}: a sync stops before that, keeps what is"
+                " paid for, and the next one goes on from there"
+            )
 
 
 def _total_after(session: Session, report: Report) -> int:

@@ -36,7 +36,7 @@ class Documents:
 
 @dataclass
 class Chunks:
-    """`total` is what the collection holds for this pipeline; written = embedded + reused."""
+    """`total` is what the collection holds for this pipeline; written = embedded + reused, if nothing is withheld."""
 
     total: int = 0
     embedded: int = 0
@@ -156,6 +156,8 @@ class Report:
         shape["aside"] = dict(self.aside)
         shape["cost_usd"] = round(self.cost_usd, 9)
         shape["seconds"] = {name: round(value, 3) for name, value in shape["seconds"].items()}
+        for group in (shape["chunks"], shape["tokens"]):
+            group["reused"] = max(0, group["reused"])  # what is withheld was paid for, but is not written
         return shape
 
 

@@ -1,5 +1,6 @@
 """How the five stages are run: here as plain calls in a few threads, in `flows.sync` as Prefect tasks."""
 
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -64,10 +65,14 @@ class DirectStages:
 
     def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
         """Queue the window on all three lanes."""
-        read = self._read.submit(_read, session, planner, window)
+        read = self._read.submit(_retried, read_window, session, planner, window, self._pause)
         planned = self._embed.submit(self._plan, planner, read)
         paid = self._embed.submit(self._pay, session, planned)
         return self._write.submit(_write, session, planned, paid)
+
+    def _pause(self, seconds: float) -> None:
+        if self._broken.wait(seconds):
+            raise CancelledError
 
     def _plan(self, planner: Planner, read: "Future[Chunked]") -> Planned:
         with self._unbroken():
@@ -118,7 +123,7 @@ class InlineStages:
     def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
         """Return when the window is written."""
         done: Future[Written] = Future()
-        planned = planner.plan_window(_read(session, planner, window))
+        planned = planner.plan_window(_retried(read_window, session, planner, window))
         embedded = embed_window(session.embedder, session.cache, session.ledger, planned)
         done.set_result(write_window(session.store, session.ledger, session.cache, embedded))
         return done
@@ -127,13 +132,11 @@ class InlineStages:
         """Nothing is running."""
 
 
-def read_window(session: Session, planner: Planner, window: Refs) -> Chunked:
+def read_window(
+    session: Session, planner: Planner, window: Refs, pause: Callable[[float], None] = time.sleep
+) -> Chunked:
     """Load and chunk, without retries: for a run that writes nothing."""
-    return chunk_window(session.chunker, load_window(session.sources, planner, window))
-
-
-def _read(session: Session, planner: Planner, window: Refs) -> Chunked:
-    return _retried(read_window, session, planner, window)
+    return chunk_window(session.chunker, load_window(session.sources, planner, window, pause))
 
 
 def _write(session: Session, planned: "Future[Planned]", paid: "Future[Embedded]") -> Written:

@@ -9,12 +9,14 @@ import numpy as np
 
 from tasks.dedupe.identity import Bookkeeping, bookkeeping
 from tasks.dedupe.ledger import Owned, Row
-from tasks.dedupe.tables import GONE, LIVE
+from tasks.dedupe.tables import GONE, LIVE, PENDING
 from tasks.records import PointId, Vector
 from tasks.sync.session import Session
 
 BATCH = 1000
 LEAST_COSINE = 0.999  # what quantisation and rounding in a store may cost
+
+_WRONG = ("missing", "unfinished", "orphaned", "stale", "duplicate", "wrong_space", "wrong_vector")
 
 Item = TypeVar("Item")
 
@@ -24,6 +26,7 @@ class Findings:
     """By what is wrong with them; `foreign` records are not this pipeline's, and `owners` names whose they are."""
 
     missing: list[Owned] = field(default_factory=list[Owned])
+    unfinished: list[Owned] = field(default_factory=list[Owned])
     orphaned: list[tuple[PointId, Bookkeeping]] = field(default_factory=list[tuple[PointId, Bookkeeping]])
     stale: list[Owned] = field(default_factory=list[Owned])
     duplicate: list[Owned] = field(default_factory=list[Owned])
@@ -37,14 +40,11 @@ class Findings:
     @property
     def ok(self) -> bool:
         """Foreign records are somebody else's concern."""
-        return not (
-            self.missing or self.orphaned or self.stale or self.duplicate or self.wrong_space or self.wrong_vector
-        )
+        return not any(getattr(self, name) for name in _WRONG)
 
     def as_json(self) -> dict[str, Any]:
         """The counts that `verify --json` promises."""
-        lists = ("missing", "orphaned", "stale", "duplicate", "wrong_space", "wrong_vector", "foreign")
-        counts = {name: len(getattr(self, name)) for name in lists}
+        counts = {name: len(getattr(self, name)) for name in (*_WRONG, "foreign")}
         return {"ok": self.ok, **counts, "records": self.records, "sampled": self.sampled}
 
 
@@ -52,6 +52,7 @@ def compare(session: Session, sample: int) -> Findings:
     """Read the whole collection back; `sample` vectors are held against the cache.
 
     missing       the ledger says LIVE, the store has not got it
+    unfinished    a run was to write it, but did not come so far: it died, or its document cannot be read
     orphaned      ours, but the ledger does not know it
     stale         the record's content is not what the ledger says was written under this id
     duplicate     a second record for one place in one document
@@ -75,7 +76,9 @@ def compare(session: Session, sample: int) -> Findings:
         place = (book.document, book.position)
         if row is not None and row.state == LIVE and places.setdefault(place, point) != point:
             found.duplicate.append((row.document, point))
-    found.missing = [(row.document, point) for point, row in rows.items() if row.state == LIVE and point not in held]
+    absent = [(point, row) for point, row in rows.items() if point not in held]
+    found.missing = [(row.document, point) for point, row in absent if row.state == LIVE]
+    found.unfinished = [(row.document, point) for point, row in absent if row.state == PENDING]
     _check_vectors(found, session, rows, _sample([point for point in held if point in rows], sample))
     return found
 

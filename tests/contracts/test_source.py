@@ -104,3 +104,15 @@ def test_a_missing_root_is_a_failed_scope_of_everything(path: str) -> None:
     assert listing.refs == ()
     assert [scope.prefix for scope in listing.failed] == ["s:"]
     assert "nowhere" in listing.failed[0].reason
+
+
+def test_two_names_for_one_document_are_told_and_neither_is_taken(tmp_path: Path) -> None:
+    import fsspec
+
+    files = fsspec.filesystem("memory")
+    for name in ("uml\u00e4ut.md", "umla\u0308ut.md", "other.md"):
+        files.pipe_file(f"/{tmp_path.name}/{name}", name.encode())
+    listing = open_source(FilesSource(kind="files", path=f"memory://{tmp_path.name}", name="s")).list()
+    assert [ref.path for ref in listing.refs] == ["other.md"]
+    assert [scope.prefix for scope in listing.failed] == ["s:uml\u00e4ut.md"]
+    assert "differ in Unicode form only" in listing.failed[0].reason

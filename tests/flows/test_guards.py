@@ -25,6 +25,7 @@ def test_a_login_page_served_for_every_document_is_not_believed(many: Pipeline) 
     documents = report["documents"]
     assert (documents["withheld"], documents["held"], documents["served_old"]) == (37, 37, 37)
     assert "same content" in report["notes"][0]
+    assert (report["chunks"]["embedded"], report["chunks"]["reused"], report["tokens"]["reused"]) == (1, 0, 0)
     assert many.texts() == before
     assert plan["plan_hash"] == report["plan_hash"]
     assert many.sync("--confirm-deletes", report["plan_hash"])["code"] == 0
@@ -41,6 +42,37 @@ def test_a_login_page_that_goes_away_again_costs_nothing(many: Pipeline) -> None
     report = many.sync()
     assert (report["code"], report["chunks"]["embedded"], report["chunks"]["written"]) == (0, 0, 0)
     assert many.texts() == before
+
+
+def test_one_source_of_two_that_suddenly_lists_nothing_is_not_believed(pipeline: Pipeline) -> None:
+    text = pipeline.config.read_text()
+    pipeline.config.write_text(text.replace("embedder:", "  - {kind: files, path: ./more}\nembedder:"))
+    more = pipeline.folder / "more"
+    more.mkdir()
+    for number in range(3):
+        (more / f"{number}.md").write_text(f"# More {number}\n")
+    assert pipeline.sync()["documents"]["added"] == 6
+    more.rename(pipeline.folder / "elsewhere")
+    more.mkdir()
+    plan, report = pipeline.plan(), pipeline.sync()
+    assert (report["code"], report["documents"]["withheld"]) == (25, 3)
+    assert any("source 'more' lists nothing at all" in note for note in report["notes"])
+    assert report["plan_hash"] == plan["plan_hash"]
+    assert len(pipeline.texts()) == 6
+    assert pipeline.sync("--confirm-deletes", plan["plan_hash"])["documents"]["deleted"] == 3
+    assert pipeline.sync()["code"] == 0
+
+
+def test_a_source_whose_documents_have_all_moved_to_another_needs_no_confirmation(pipeline: Pipeline) -> None:
+    text = pipeline.config.read_text()
+    pipeline.config.write_text(text.replace("embedder:", "  - {kind: files, path: ./more}\nembedder:"))
+    more = pipeline.folder / "more"
+    more.mkdir()
+    (more / "m.md").write_text("# More\n\nOf it.\n")
+    assert pipeline.sync()["code"] == 0
+    (more / "m.md").rename(pipeline.folder / "docs/m.md")
+    report = pipeline.sync()
+    assert (report["code"], report["documents"]["deleted"], report["documents"]["added"]) == (0, 1, 1)
 
 
 def test_documents_that_were_equal_may_change_together(many: Pipeline) -> None:

@@ -57,6 +57,15 @@ def test_a_limit_of_money_stops_the_run_and_keeps_what_was_paid(paid: Pipeline, 
     assert paid.sync()["chunks"]["total"] == 7
 
 
+@pytest.mark.parametrize("limit", ["max_usd", "max_usd_per_day"])
+def test_a_plan_says_that_the_money_is_not_enough_and_exits_as_its_sync(paid: Pipeline, limit: str) -> None:
+    paid.config.write_text(paid.config.read_text().replace("dimensions: 16", f"dimensions: 16, {limit}: 0.0000001"))
+    planned = paid.run("plan", str(paid.config), "--json")
+    assert planned.code == 4
+    assert [note.startswith(f"{limit} is 1e-07") for note in planned.json["notes"]] == [True]
+    assert paid.sync()["code"] == 4
+
+
 def test_a_refused_key_stops_the_run_and_loses_nothing(paid: Pipeline, openai_server: OpenAIServer) -> None:
     paid.sync()
     before = paid.texts()

@@ -88,7 +88,10 @@ sys.exit(cli.run())
     assert json.loads(done.stdout) == {"command": "schema", "outcome": "interrupted", "exit_code": 130, "error": told}
 
 
-@pytest.mark.parametrize("arguments", [["sync"], ["frobnicate"], [], ["sync", "a.yaml", "--limit", "3"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["sync"], ["frobnicate"], [], ["sync", "a.yaml", "--limit", "3"], ["sync", "a.yaml", "--max-usd", "nan"]],
+)
 def test_arguments_that_cannot_be_understood_are_told_as_all_errors_are(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

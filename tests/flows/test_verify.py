@@ -136,6 +136,27 @@ def test_a_run_notices_by_itself_that_records_are_gone(pipeline: Pipeline) -> No
     assert pipeline.texts() == before
 
 
+def test_what_cannot_be_mended_yet_is_not_called_well(pipeline: Pipeline) -> None:
+    """The document whose point is lost cannot be read: neither verify nor the report may say that it is served."""
+    pipeline.sync()
+    edit(pipeline, lose)
+    path = pipeline.folder / "docs/a.md"
+    text = path.read_text()
+    path.write_bytes(b"\0\1\2" * 100)
+    assert (found := verify(pipeline, "--repair"))["code"] == 1
+    assert found["sync"]["documents"]["quarantined"] == 1
+    again = verify(pipeline)
+    assert (again["code"], again["ok"], again["missing"], again["unfinished"]) == (1, False, 0, 1)
+    assert "to be written by the next sync" in pipeline.run("verify", str(pipeline.config)).out
+    edit(pipeline, lose)
+    report = pipeline.sync()
+    assert (report["code"], report["documents"]["served_old"]) == (1, 0)
+    path.write_text(text)
+    assert (done := pipeline.sync())["code"] == 0
+    assert done["chunks"]["embedded"] == 0
+    assert verify(pipeline)["ok"]
+
+
 def test_a_sample_of_no_vectors_reads_the_records_only(pipeline: Pipeline) -> None:
     pipeline.sync()
     edit(pipeline, turn)

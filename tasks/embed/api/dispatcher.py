@@ -2,20 +2,23 @@
 
 import heapq
 import itertools
+import logging
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 
 from tasks.embed.api.account import Account, Bill, Ticket
 from tasks.embed.api.concurrency import OPEN_SECONDS, Concurrency, RetryBudget, Throttle
-from tasks.embed.api.jobs import Job, Judge, Settled, batch_of
+from tasks.embed.api.jobs import NOTHING_YET, Job, Judge, Settled, batch_of
 from tasks.embed.api.lanes import Flight, Landed, Lanes
 from tasks.embed.api.outcomes import Answer, MalformedError, OutageError, RateLimitedError
-from tasks.embed.backoff import Clock, jitter
+from tasks.embed.backoff import LONG_SECONDS, PATIENCE_SECONDS, Clock, jitter
 from tasks.errors import BudgetError, HeadraceError, ServiceError
 from tasks.records import EmbeddedBatch
 
-PATIENCE_SECONDS = 900.0  # with nothing but rate limits
+BEAT_SECONDS = 1.0  # at most so long the consumer hears nothing while nothing is on its way, so it can end the wait
+
+_log = logging.getLogger("headrace")
 
 
 class Dispatcher:
@@ -33,12 +36,13 @@ class Dispatcher:
         self._sent = 0
         self._limits_in_a_row = 0
         self._closed_until = 0.0
+        self._idle_until = 0.0
         self._success_at = 0.0
 
     def run(
         self, batches: Iterable[Sequence[int]], texts: Sequence[str], tokens: Sequence[int]
     ) -> Generator[EmbeddedBatch, None, None]:
-        """Yield each answer as it comes.
+        """Yield each answer as it comes, and an empty one now and then while nothing may be sent.
 
         After an error nothing more is sent, but what is on its way still comes, for it is paid; then the error is
         raised. The same for an error that the consumer throws in.
@@ -48,6 +52,8 @@ class Dispatcher:
         try:
             while work.is_going:
                 batch = self._step(work)
+                if batch is None and self._idle_until:
+                    batch = NOTHING_YET
                 if batch is not None:
                     try:
                         yield batch
@@ -60,7 +66,7 @@ class Dispatcher:
 
     def _step(self, work: "_Work") -> EmbeddedBatch | None:
         try:
-            landed = self._landed(work, self._launch(work))
+            landed = self._landed(work, self._idle_left() or self._launch(work))
             return self._land(work, landed) if landed else None
         except Exception as error:  # what is on its way comes first
             work.stop(error)
@@ -80,7 +86,10 @@ class Dispatcher:
                 except BudgetError:
                     if work.flying:  # what comes back may have cost less than was set aside for it
                         return None
-                    raise
+                    if not jobs[0].can_be_halved:
+                        raise
+                    work.add(jobs.popleft().halves())  # what is left of the money may do for some of the texts
+                    continue
                 if not isinstance(claimed, list):
                     return claimed
                 for ticket in claimed:
@@ -97,10 +106,25 @@ class Dispatcher:
     def _landed(self, work: "_Work", delay: float | None) -> list[Landed]:
         """The next to land, and with it those that landed while the last were written down: one disk write for all."""
         found: list[Landed] = []
+        if delay and not work.flying:
+            self._idle(delay)
+            delay = min(delay, BEAT_SECONDS)
         while (work.flying or not found) and (landed := self._lanes.wait(0.0 if found else delay)) is not None:
             work.flying -= 1
             found.append(landed)
         return found
+
+    def _idle_left(self) -> float:
+        """Seconds of a wait in which nobody need be asked again; 0 where there is none."""
+        left = max(0.0, self._idle_until - self._clock.now())
+        self._idle_until = self._idle_until if left else 0.0
+        return left
+
+    def _idle(self, delay: float) -> None:
+        if not self._idle_until:
+            self._idle_until = self._clock.now() + delay
+            if delay >= LONG_SECONDS:
+                _log.info("waiting for %.0f s: the provider asks for it, or its limits do", delay)
 
     def _land(self, work: "_Work", landed: Sequence[Landed]) -> EmbeddedBatch | None:
         billed, cost = self._settle(work, landed)

@@ -7,7 +7,7 @@ import numpy as np
 
 from tasks.embed.api.hunt import Hunt
 from tasks.embed.api.outcomes import Answer, MalformedError, OutageError, RefusedError, TooLargeError
-from tasks.embed.backoff import ATTEMPTS, Clock, jitter
+from tasks.embed.backoff import ATTEMPTS, PATIENCE_SECONDS, Clock, jitter
 from tasks.errors import HeadraceError, ServiceError
 from tasks.records import EmbeddedBatch, Vector, Vectors
 
@@ -38,6 +38,16 @@ class Job:
         """What it will be billed for."""
         return 1 if self.refused else sum(tokens[row] for row in self.rows)
 
+    @property
+    def can_be_halved(self) -> bool:
+        """Not what a hunt has chosen."""
+        return len(self.rows) > 1 and self.hunt is None
+
+    def halves(self) -> "tuple[Job, Job]":
+        """The same texts in two requests."""
+        half = len(self.rows) // 2
+        return replace(self, rows=self.rows[:half]), replace(self, rows=self.rows[half:])
+
 
 @dataclass(frozen=True)
 class Settled:
@@ -47,6 +57,9 @@ class Settled:
     vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
     rejected: dict[int, str] = field(default_factory=dict[int, str])
     jobs: tuple[Job, ...] = ()
+
+
+NOTHING_YET = EmbeddedBatch((), np.empty((0, 0), np.float32))
 
 
 def batch_of(parts: Sequence[Settled], billed_tokens: int, cost_usd: float) -> EmbeddedBatch | None:
@@ -95,9 +108,14 @@ class Judge:
         """Another attempt, smaller requests, or the search for the text that is to blame."""
         match error:
             case OutageError():
+                asked = error.retry_after_seconds or 0.0
+                if asked > PATIENCE_SECONDS:
+                    raise ServiceError(
+                        f"{error}; it asks to wait for {asked / 60:.0f} minutes; run again then"
+                    ) from error
                 # Never reached at all: an address to be put right, not an outage to be waited for.
                 last = ServiceError(str(error)) if error.is_unreachable and not self._was_taken else error
-                return Settled(jobs=(self._again(job, last, ATTEMPTS, error.retry_after_seconds or 0.0),))
+                return Settled(jobs=(self._again(job, last, ATTEMPTS, asked),))
             case MalformedError():
                 return Settled(jobs=(self._again(job, ServiceError(f"{self._provider}: {error}"), MALFORMED_ATTEMPTS),))
             case TooLargeError() if job.hunt is None and not job.refused:
@@ -148,9 +166,7 @@ def _hunting(hunt: Hunt) -> tuple[Job, ...]:
 def _halved(job: Job, error: TooLargeError) -> Settled:
     if len(job.rows) == 1:
         return Settled(rejected={job.rows[0]: str(error)})
-    half = len(job.rows) // 2
-    halves = (job.rows[:half], job.rows[half:])
-    return Settled(jobs=tuple(replace(job, rows=rows) for rows in halves))
+    return Settled(jobs=job.halves())
 
 
 def _unit(rows: tuple[int, ...], found: Sequence[Vector]) -> tuple[tuple[int, ...], Vectors]:

@@ -12,7 +12,7 @@ from tasks.embed.api.outcomes import MalformedError
 from tasks.embed.backoff import Clock, asked_delay, duration_seconds, jitter
 from tasks.embed.openai import OpenAIEmbedder
 from tasks.embed.openai_answer import read_answer
-from tasks.errors import BudgetError, ConfigError, ServiceError, TransientError
+from tasks.errors import BudgetError, ConfigError, FencedError, ServiceError, TransientError
 from tests.openai_server import Fault, OpenAIServer, vector_of
 
 
@@ -231,7 +231,46 @@ def test_an_outage_is_waited_for(
     openai_server.faults.extend([fault] * 5)
     embed(make(dimensions=8), ["a"])
     assert len(openai_server.requests) == 6
-    assert time.slept == [0.25, 0.5, 1.0, 2.0, 4.0]
+    assert sum(time.slept) == 0.25 + 0.5 + 1.0 + 2.0 + 4.0
+    assert max(time.slept) <= 1.0  # in between somebody may end the wait
+
+
+def test_an_outage_that_asks_for_hours_ends_the_run(
+    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer, time: Time
+) -> None:
+    openai_server.faults.append(Fault(503, {"retry-after": "7200"}))
+    with pytest.raises(ServiceError, match="asks to wait for 120 minutes"):
+        embed(make(dimensions=8), ["a"])
+    assert time.slept == []
+
+
+def test_whoever_has_seen_enough_ends_a_wait(
+    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer, time: Time, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "headrace")
+    openai_server.faults.append(Fault(429, {"retry-after": "40"}))
+    batches = make(dimensions=8).embed(["a"], [1])
+    assert next(batches).rows == ()
+    with pytest.raises(FencedError):
+        batches.throw(FencedError("enough"))
+    assert sum(time.slept) <= 1.0
+    assert [record.message for record in caplog.records] == [
+        "waiting for 40 s: the provider asks for it, or its limits do"
+    ]
+
+
+def test_the_last_money_is_spent_on_smaller_requests(
+    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer
+) -> None:
+    """Or a limit below the price of one full request would stand still for ever."""
+    texts = [f"word {number}" for number in range(64)]
+    embedder = make(dimensions=8, usd_per_million_tokens=1.0, max_usd=100 / 1e6)
+    billed: list[int] = []
+    counts = embedder.tokenizer.count(texts)
+    with pytest.raises(BudgetError):
+        billed.extend(batch.billed_tokens for batch in embedder.embed(texts, counts))
+    assert 100 - max(counts) < sum(billed) <= 100
+    assert len(openai_server.requests) < 10
 
 
 def test_an_outage_that_lasts_ends_as_a_transient_error(

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -221,10 +222,51 @@ class Down:
 def test_an_outage_stops_the_run_instead_of_setting_every_document_aside() -> None:
     down = Down()
     sources: dict[str, Source] = {"s": down}
+    waits: list[float] = []
     with pytest.raises(ServiceError, match=r"5 documents in a row.*no route to host"):
-        load_window(sources, Nothing(), Refs([ref(f"{number}.md") for number in range(100)]))
+        load_window(sources, Nothing(), Refs([ref(f"{number}.md") for number in range(100)]), waits.append)
     assert down.reads == OUTAGE * 3
-    assert len(load_window(sources, Nothing(), Refs([ref("1.md"), ref("2.md")])).failures) == 2
+    assert all(0 <= seconds <= 1 for seconds in waits)
+    assert len(load_window(sources, Nothing(), Refs([ref("1.md"), ref("2.md")]), waits.append).failures) == 2
+
+
+class Busy(Down):
+    """Asks for time once per document."""
+
+    def __init__(self, wish: float) -> None:
+        self.wish = wish
+        self.asked: set[str] = set()
+
+    def read(self, ref: DocumentRef, /) -> Document:
+        self.reads += 1
+        if ref.id not in self.asked:
+            self.asked.add(ref.id)
+            raise TransientError(f"{ref.path} answers 429", self.wish)
+        return Document(ref, "There it is.")
+
+
+def test_a_source_that_asks_for_time_gets_it() -> None:
+    waits: list[float] = []
+    found = load_window({"s": Busy(7)}, Nothing(), Refs([ref("1.md"), ref("2.md")]), waits.append)
+    assert [document.ref.path for document in found.documents] == ["1.md", "2.md"]
+    assert [7 <= seconds <= 8 for seconds in waits if seconds] == [True, True]
+
+
+def test_a_source_that_asks_for_hours_is_not_waited_for() -> None:
+    waits: list[float] = []
+    busy = Busy(7200)
+    assert len(load_window({"s": busy}, Nothing(), Refs([ref("1.md")]), waits.append).failures) == 1
+    assert (busy.reads, sum(waits)) == (1, 0)
+
+
+def test_whoever_has_seen_enough_ends_the_reading() -> None:
+    def ended(_seconds: float) -> None:
+        raise CancelledError
+
+    down = Down()
+    with pytest.raises(CancelledError):
+        load_window({"s": down}, Nothing(), Refs([ref("1.md")]), ended)
+    assert down.reads == 0
 
 
 def loops(name: str, content: bytes) -> None:

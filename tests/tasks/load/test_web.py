@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from config.schema import FilesSource
-from tasks.errors import ConfigError, DocumentError
+from tasks.errors import ConfigError, DocumentError, TransientError
 from tasks.load import web
 from tasks.load.address_guard import AddressPolicy, ForbiddenAddressError, is_public
 from tasks.load.remote import RemoteFiles
@@ -204,3 +204,27 @@ def test_credentials_in_the_address_are_refused() -> None:
     with pytest.raises(ConfigError, match="user name or password") as caught:
         source("https://me:canary@docs.example/x")
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "wish"),
+    [(429, {"Retry_After": "7"}, 7.0), (503, {}, None), (304, {}, None), (204, {}, None)],
+)
+def test_an_answer_without_the_page_is_no_empty_page(
+    site: Site, status: int, headers: dict[str, str], wish: float | None
+) -> None:
+    site.page("/docs/", links("a.md"))
+    site.page("/docs/a.md", b"", status, **headers)
+    made = source(f"{site.url}/docs")
+    [ref] = made.list().refs
+    with pytest.raises(TransientError, match=rf"/docs/a\.md answers {status}") as found:
+        made.read(ref)
+    assert found.value.retry_after_seconds == wish
+
+
+def test_a_server_that_cannot_list_now_has_an_outage(site: Site) -> None:
+    site.page("/docs/", b"busy", 500)
+    [scope] = source(f"{site.url}/docs").list().failed
+    assert scope.is_outage
+    [scope] = source(f"{site.url}/nowhere").list().failed
+    assert not scope.is_outage
