@@ -65,7 +65,10 @@ class FilesSource(_Section):
     """A folder, a single file, or an fsspec URL."""
 
     kind: Literal["files"] = Field(default="files", description="Documents are files.")
-    path: Location = Field(description="Folder, file or fsspec URL (s3://, gs://, az://, https://, memory://).")
+    path: Location = Field(
+        description="Folder, file or fsspec URL (s3://, gs://, az://, https://, memory://). Of a web server: the files"
+        " to which a folder's page links, and those of the folders below it; links inside the files are not followed."
+    )
     name: str = Field(
         default="", pattern=r"^[^:]*$", description="First part of the document ids. Default: the path as written."
     )

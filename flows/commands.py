@@ -122,7 +122,10 @@ def _sync_directly(options: argparse.Namespace, run: SyncOptions) -> Report:
 
 
 def _sync_tracked(config: str, run: SyncOptions) -> Report:
+    import httpx
+
     from flows.sync import sync as flow
+    from tasks.errors import ServiceError
     from tasks.sync.report import IncompleteRunError, report_from
 
     try:
@@ -130,6 +133,13 @@ def _sync_tracked(config: str, run: SyncOptions) -> Report:
         return report_from(cast(dict[str, Any], report))  # what a failed state holds is raised, never returned
     except IncompleteRunError as error:
         return error.report
+    except (httpx.TransportError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "API" not in str(error):  # as Prefect says it
+            raise
+        raise ServiceError(
+            f"the Prefect server does not answer: {str(error) or type(error).__name__}; nothing that was written is"
+            " lost. Start it, or unset PREFECT_API_URL, and run again"
+        ) from error
 
 
 def _why_direct(url: str | None) -> str:

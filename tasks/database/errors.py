@@ -4,17 +4,16 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from tasks.errors import HeadraceError, ServiceError, TransientError
+from tasks.errors import ConfigError, HeadraceError, ServiceError, TransientError
 
 _TRANSIENT = (
     "locked",
     "busy",
     "deadlock",
-    "starting up",
-    "shutting down",
     "too many clients",
-    "terminating connection",
 )
+_MISNAMED = ("does not exist", "authentication failed")
+_AWAY = ("starting up", "shutting down", "terminating connection")
 
 
 @contextmanager
@@ -33,7 +32,11 @@ def translated(name: str) -> Generator[None, None, None]:
 def meaning(name: str, words: str, *, is_cut: bool = False) -> HeadraceError:
     """By the words of the database; `is_cut`: the connection is no more."""
     text = " ".join(words.split())
-    if is_cut or any(words in text for words in _TRANSIENT):
+    if "FATAL" in text and any(said in text for said in _MISNAMED):
+        return ConfigError(f"{name}: {text}; check the address, the user and the password")
+    if is_cut or any(said in text for said in _AWAY):
+        return TransientError(f"{name}: {text}; the server ended the connection: once it is up, run again")
+    if any(said in text for said in _TRANSIENT):
         return TransientError(f"{name}: {text}; another process may be using it: run again")
     if "disk I/O error" in text:
         return ServiceError(f"{name}: {text}; most likely the disk is full: free some space, or check its health")

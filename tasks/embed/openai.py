@@ -198,7 +198,7 @@ def _meaning(error: "APIStatusError", clock: Clock, said: str) -> HeadraceError:
     if status == 429:
         return RateLimitedError(said, asked_delay(headers, clock), headers)
     if status in (408, 409) or status >= 500:
-        return OutageError(said, asked_delay(headers, clock))
+        return OutageError(f"{said}; the server is not well, run again later", asked_delay(headers, clock))
     return RefusedError(said)
 
 

@@ -34,8 +34,9 @@ def web_options(policy: AddressPolicy) -> dict[str, Any]:
 
 
 def find_pages(files: Any, root: str) -> tuple[Found, str]:
-    """Everything that the pages below `root` link to below it, and why that is not all ("" where it is).
+    """Everything that the folders below `root` link to below it, and why that is not all ("" where it is).
 
+    A folder is an address that ends in a slash; its page is read for its links alone, as a directory listing.
     FileNotFoundError where there is no such page; another page that is gone is simply not there any more.
     """
     name = urlsplit(root).path.rpartition("/")[2]

@@ -131,6 +131,14 @@ def test_a_tracked_run_that_is_terminated_is_recorded_and_crashed(
     assert pipeline.run("status", str(pipeline.config), "--json").json["runs"][0]["outcome"] == "interrupted"
 
 
+def test_a_server_that_is_not_there_is_named(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    away = {**server, "PREFECT_API_URL": "http://127.0.0.1:9/api", "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    done = headrace(away, "sync", str(pipeline.config), "--track", "--json")
+    assert done.returncode == 70
+    assert "the Prefect server does not answer" in json.loads(done.stdout)["error"]
+    assert "unset PREFECT_API_URL" in done.stderr
+
+
 @pytest.mark.usefixtures("worker")
 def test_a_deployment_runs_from_its_form(server: Mapping[str, str], pipeline: Pipeline) -> None:
     deployment = deploy(server, pipeline.folder, pipeline.config)
