@@ -110,9 +110,7 @@ class Judge:
             case OutageError():
                 asked = error.retry_after_seconds or 0.0
                 if asked > PATIENCE_SECONDS:
-                    raise ServiceError(
-                        f"{error}; it asks to wait for {asked / 60:.0f} minutes; run again then"
-                    ) from error
+                    raise ServiceError(f"{error} (it asks to wait for {asked / 60:.0f} minutes)") from error
                 # Never reached at all: an address to be put right, not an outage to be waited for.
                 last = ServiceError(str(error)) if error.is_unreachable and not self._was_taken else error
                 return Settled(jobs=(self._again(job, last, ATTEMPTS, asked),))
