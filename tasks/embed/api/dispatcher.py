@@ -88,7 +88,7 @@ class Dispatcher:
                         return None
                     if not jobs[0].can_be_halved:
                         raise
-                    work.add(jobs.popleft().halves())  # what is left of the money may do for some of the texts
+                    work.put_first(jobs.popleft().halves())  # the money left may do for some of the texts
                     continue
                 if not isinstance(claimed, list):
                     return claimed
@@ -238,6 +238,11 @@ class _Work:
     def add(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
             heapq.heappush(self._waiting, (job.not_before, next(self._order), job))
+
+    def put_first(self, jobs: Sequence[Job]) -> None:
+        """Before all others that may be sent as early."""
+        for job in reversed(jobs):
+            heapq.heappush(self._waiting, (job.not_before, -next(self._order), job))
 
     def stop(self, error: Exception) -> None:
         """The first error is the one that is told."""

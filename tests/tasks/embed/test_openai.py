@@ -263,7 +263,7 @@ def test_the_last_money_is_spent_on_smaller_requests(
     make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer
 ) -> None:
     """Or a limit below the price of one full request would stand still for ever."""
-    texts = [f"word {number}" for number in range(64)]
+    texts = [f"word {number}" for number in range(5000)]
     embedder = make(dimensions=8, usd_per_million_tokens=1.0, max_usd=100 / 1e6)
     billed: list[int] = []
     counts = embedder.tokenizer.count(texts)
