@@ -4,8 +4,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
-# One more than there are cores: some tests wait for servers.
-WORKERS = $$($(BIN)/python -c "import os; print(min(4, (os.cpu_count() or 1) + 1))")
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check bench bench-full histories soak lock clean
@@ -26,7 +24,7 @@ demo: install ## sync this repository into an embedded store, then search it
 	$(BIN)/headrace search config/examples/quickstart.yaml "what happens when a source suddenly lists nothing?" --limit 3
 
 test: install ## run the test suite
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 check: install ## linters, type checkers, import rules
 	$(BIN)/ruff check .
