@@ -8,7 +8,7 @@ import numpy as np
 from tasks.embed.api.hunt import Hunt
 from tasks.embed.api.outcomes import Answer, MalformedError, OutageError, RefusedError, TooLargeError
 from tasks.embed.backoff import ATTEMPTS, PATIENCE_SECONDS, Clock, jitter
-from tasks.errors import HeadraceError, ServiceError
+from tasks.errors import ConfigError, HeadraceError, ServiceError
 from tasks.records import EmbeddedBatch, Vector, Vectors
 
 MALFORMED_ATTEMPTS = 2
@@ -126,7 +126,7 @@ class Judge:
     def _check_dimension(self, answer: Answer) -> None:
         found = sorted({len(vector) for vector in answer.vectors} - {self._dimension})
         if found:
-            raise ServiceError(
+            raise ConfigError(
                 f"{self._provider} answers vectors of {found[0]} dimensions, expected {self._dimension};"
                 " check embedder.dimensions and embedder.model"
             )

@@ -138,7 +138,7 @@ def test_another_dimension_stops_the_run_at_once(
     make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer
 ) -> None:
     openai_server.faults.append(Fault(bend="dimension"))
-    with pytest.raises(ServiceError, match="9 dimensions, expected 8"):
+    with pytest.raises(ConfigError, match="9 dimensions, expected 8"):
         embed(make(dimensions=8), ["a", "b"])
     assert len(openai_server.requests) == 1
 
