@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from tasks.errors import TransientError
@@ -12,20 +11,6 @@ RETRY_DELAYS_SECONDS = (2.0, 10.0, 30.0)
 JITTER = 0.5  # a delay is lengthened by up to this share of itself
 
 Result = TypeVar("Result")
-
-
-def retry_after(given: str | None, now: float) -> float | None:
-    """Seconds that a Retry-After header asks for, as a number or as a date; None where it says nothing."""
-    if not given:
-        return None
-    try:
-        return max(0.0, float(given))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(given).timestamp() - now)
-    except ValueError:
-        return None
 
 
 def is_transient(error: BaseException) -> bool:

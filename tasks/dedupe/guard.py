@@ -48,7 +48,7 @@ def judge(doomed: Iterable[DocumentId], now: Circumstances, limits: Deletions, c
 
 
 def _objection(doomed: int, now: Circumstances, limits: Deletions) -> str:
-    if now.silent and (doomed > 0 or now.listed == 0):
+    if now.silent and doomed > 0:
         one = len(now.silent) == 1
         names = ", ".join(map(repr, now.silent))
         return f"source {names} lists nothing at all" if one else f"sources {names} list nothing at all"

@@ -91,6 +91,8 @@ class Ledger:
     def points(self, documents: Sequence[DocumentId]) -> dict[DocumentId, list[KnownPoint]]:
         """Points of the given documents in every state; documents without points are left out."""
         found: dict[DocumentId, list[KnownPoint]] = {}
+        if not documents:
+            return found
         sql = "SELECT document, id, key, state FROM point WHERE document IN ({})"
         with self.database.read() as transaction:
             for owner, *rest in transaction.select_in(sql, documents):

@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tasks.retry import retry_after
+from tasks.delays import full_jitter, not_negative, retry_after
 
-SHORTEST_SECONDS = 0.5
-LONGEST_SECONDS = 60.0
 ATTEMPTS = 6
 PATIENCE_SECONDS = 900.0  # with nothing but rate limits, or with one wish of the server
 LONG_SECONDS = 10.0  # whoever watches is told of such a wait
@@ -27,14 +25,13 @@ class Clock:
 
 
 def jitter(attempt: int, clock: Clock) -> float:
-    """Full jitter: anything up to a ceiling that doubles with each attempt, from 0.5 s to 60 s."""
-    ceiling = min(LONGEST_SECONDS, SHORTEST_SECONDS * 2.0**attempt)
-    return ceiling * clock.chance()
+    """Full jitter, by this clock's chance."""
+    return full_jitter(attempt, clock.chance)
 
 
 def asked_delay(headers: Mapping[str, str], clock: Clock) -> float | None:
     """What the server asks for: Retry-After (seconds or a date), retry-after-ms, or the reset of an exhausted limit."""
-    if milliseconds := _number(headers.get("retry-after-ms")):
+    if milliseconds := not_negative(headers.get("retry-after-ms")):
         return milliseconds / 1000
     if (seconds := retry_after(headers.get("retry-after"), clock.now())) is not None:
         return seconds
@@ -48,18 +45,12 @@ def asked_delay(headers: Mapping[str, str], clock: Clock) -> float | None:
 
 def limit_of(headers: Mapping[str, str], kind: str) -> tuple[float | None, float | None]:
     """The limit per minute of `kind` ("requests", "tokens"), and what is left of it; None where nothing is said."""
-    return _number(headers.get(f"x-ratelimit-limit-{kind}")), _number(headers.get(f"x-ratelimit-remaining-{kind}"))
+    limit, left = headers.get(f"x-ratelimit-limit-{kind}"), headers.get(f"x-ratelimit-remaining-{kind}")
+    return not_negative(limit), not_negative(left)
 
 
 def duration_seconds(text: str) -> float:
     """`6m0s`, `20ms`, `1.5s`, or a bare number of seconds; 0 for what is none of these."""
-    if (seconds := _number(text)) is not None:
+    if (seconds := not_negative(text)) is not None:
         return seconds
     return sum(float(amount) * _UNITS[unit] for amount, unit in _DURATION.findall(text))
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return max(0.0, float(text)) if text else None
-    except ValueError:
-        return None

@@ -132,7 +132,7 @@ class RemoteFiles:
         return DocumentRef(document_id(self.name, inside), self.name, inside, hint, size)
 
     def _failed(self, reason: str, *, is_outage: bool = False) -> Listing:
-        return Listing(self.name, (), (FailedScope(f"{self.name}:", reason, is_outage),))
+        return Listing(self.name, (), (self._unknown(reason, is_outage=is_outage),))
 
-    def _unknown(self, reason: str) -> FailedScope:
-        return FailedScope(f"{self.name}:", reason)
+    def _unknown(self, reason: str, *, is_outage: bool = False) -> FailedScope:
+        return FailedScope(f"{self.name}:", reason, is_outage)

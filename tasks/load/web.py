@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
+from tasks.delays import retry_after
 from tasks.errors import DocumentError, TransientError
 from tasks.load.address_guard import WEB, AddressPolicy, ForbiddenAddressError
 from tasks.load.inside import is_relative
-from tasks.retry import retry_after
 
 REDIRECTS = 5
 LISTED = 50_000

@@ -1,10 +1,10 @@
 """Reads one window of documents from their sources."""
 
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from tasks.delays import LONGEST_SECONDS, full_jitter
 from tasks.errors import DocumentError, ServiceError, TransientError
 from tasks.file_system import readable
 from tasks.load.base import Known, Source
@@ -12,7 +12,6 @@ from tasks.records import Document, DocumentRef
 from tasks.windows import Failure, Loaded, Refs
 
 ATTEMPTS = 3
-SHORTEST_SECONDS, LONGEST_SECONDS = 0.5, 60.0  # between two attempts, where the source has no wish of its own; at most
 OUTAGE = 5  # documents in a row that cannot be fetched: no longer their own fault
 
 
@@ -68,5 +67,5 @@ def _read(source: Source, ref: DocumentRef, pause: Callable[[float], None]) -> D
             wished = error.retry_after_seconds or 0.0
             if wished > LONGEST_SECONDS:
                 raise
-            pause(wished + SHORTEST_SECONDS * 2.0**attempt * random.random())  # noqa: S311 - jitter is no secret
+            pause(wished + full_jitter(attempt))
     return source.read(ref)

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -26,22 +27,22 @@ _log = logging.getLogger("headrace")
 
 def converted(kept: Kept, folder: Path) -> Path:
     """The folder of the model in float32."""
-
-    def make(scratch: Path) -> None:
-        _log.info("preparing the model in %s for this processor, once: some seconds", folder)
-        _save(_as_openvino(folder), scratch)
-
-    return kept.get("float32", make)
+    told = f"preparing the model in {folder} for this processor, once: some seconds"
+    return _made(kept, "float32", told, lambda: _as_openvino(folder))
 
 
 def quantised(kept: Kept, folder: Path, calibration: list[Features]) -> Path:
     """The folder of the model in int8; MissingExtraError without the library that makes it."""
+    told = f"turning the model in {folder} into integers, once: up to a minute"
+    return _made(kept, "int8", told, lambda: _quantised(_as_openvino(folder), calibration))
 
+
+def _made(kept: Kept, name: str, told: str, model: Callable[[], Any]) -> Path:
     def make(scratch: Path) -> None:
-        _log.info("turning the model in %s into integers, once: up to a minute", folder)
-        _save(_quantised(_as_openvino(folder), calibration), scratch)
+        _log.info(told)
+        _save(model(), scratch)
 
-    return kept.get("int8", make)
+    return kept.get(name, make)
 
 
 def _save(model: Any, folder: Path) -> None:
