@@ -32,8 +32,8 @@ def plan(options: argparse.Namespace) -> Answer:
     from config.read import read_pipeline
     from tasks.console.progress import TerminalProgress
     from tasks.console.text import report_text
+    from tasks.session import open_session
     from tasks.sync.preview import preview
-    from tasks.sync.session import open_session
 
     pipeline = read_pipeline(Path(options.config))
     with (
@@ -72,8 +72,8 @@ def verify(options: argparse.Namespace) -> Answer:
     from config.read import read_pipeline
     from tasks.console.progress import TerminalProgress
     from tasks.console.text import verification_text
-    from tasks.sync.session import open_session
-    from tasks.sync.stages import DirectStages
+    from tasks.runners.threads import DirectStages
+    from tasks.session import open_session
     from tasks.sync.verify import verify as verify_session
 
     pipeline = read_pipeline(Path(options.config))
@@ -88,8 +88,8 @@ def search(options: argparse.Namespace) -> Answer:
     from config.read import read_pipeline
     from tasks.console.text import hits_text
     from tasks.file_system import readable
+    from tasks.session import open_session
     from tasks.sync.query import parse_filters, search_collection
-    from tasks.sync.session import open_session
 
     query, filters = readable(options.query), parse_filters(options.filter)
     with open_session(read_pipeline(Path(options.config)), read_only=True) as session:
@@ -101,8 +101,8 @@ def status(options: argparse.Namespace) -> Answer:
     """State, last runs and quarantine, from the ledger alone: it answers while a sync runs."""
     from config.read import read_pipeline
     from tasks.console.text import status_text
+    from tasks.session import open_session
     from tasks.sync.query import describe
-    from tasks.sync.session import open_session
 
     with open_session(read_pipeline(Path(options.config)), read_only=True) as session:
         shape = describe(session)
@@ -112,9 +112,9 @@ def status(options: argparse.Namespace) -> Answer:
 def _sync_directly(options: argparse.Namespace, run: SyncOptions) -> Report:
     from config.read import read_pipeline
     from tasks.console.progress import TerminalProgress
+    from tasks.runners.threads import DirectStages
+    from tasks.session import open_session
     from tasks.sync.order import synchronise
-    from tasks.sync.session import open_session
-    from tasks.sync.stages import DirectStages
 
     pipeline = read_pipeline(Path(options.config)).limited_to(run.max_usd)
     with open_session(pipeline) as session, TerminalProgress(pipeline.name, quiet=options.json) as progress:

@@ -21,11 +21,11 @@ from prefect.states import Failed
 from config.read import read_pipeline
 from config.schema import SyncOptions
 from flows.termination import told_to_prefect
+from tasks.runners.prefect import TrackedStages
+from tasks.session import open_session
 from tasks.sync.artifacts import ArtifactProgress
 from tasks.sync.order import synchronise
 from tasks.sync.report import IncompleteRunError
-from tasks.sync.session import open_session
-from tasks.sync.tracked import TrackedStages
 
 
 def _run_name() -> str:

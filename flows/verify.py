@@ -15,9 +15,9 @@ from config.read import read_pipeline
 from config.schema import VerifyOptions
 from flows.termination import told_to_prefect
 from tasks.errors import CollectionError
+from tasks.runners.prefect import TrackedStages
+from tasks.session import open_session
 from tasks.sync.artifacts import ArtifactProgress
-from tasks.sync.session import open_session
-from tasks.sync.tracked import TrackedStages
 from tasks.sync.verify import verify as verify_session
 
 

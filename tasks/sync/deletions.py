@@ -9,9 +9,9 @@ from tasks.dedupe.guard import Circumstances, Verdict, judge
 from tasks.dedupe.history import departed, remember_departure
 from tasks.dedupe.tables import DOOMED, GONE, LIVE
 from tasks.records import DocumentId
+from tasks.session import Session
 from tasks.sync.listing import Survey
 from tasks.sync.report import Report
-from tasks.sync.session import Session
 from tasks.upsert.window import write_plans
 from tasks.windows import DocumentPlan
 

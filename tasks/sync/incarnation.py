@@ -20,7 +20,7 @@ from tasks.dedupe.history import counts, epoch_marked, lineage, remember_mark
 from tasks.dedupe.lease import Lease
 from tasks.errors import CollectionError
 from tasks.records import Sentinel
-from tasks.sync.session import Session
+from tasks.session import Session
 from tasks.sync.verification import compare, mend
 
 

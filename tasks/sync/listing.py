@@ -12,8 +12,8 @@ from tasks.dedupe.tables import LIVE
 from tasks.errors import ConfigError, DocumentError, ServiceError, TransientError
 from tasks.load.base import Source
 from tasks.records import DocumentId, FailedScope, Listing
+from tasks.session import Session
 from tasks.sync.report import Report
-from tasks.sync.session import Session
 
 
 @dataclass(frozen=True, slots=True)

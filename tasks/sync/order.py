@@ -11,13 +11,13 @@ from tasks.dedupe.lease import leased
 from tasks.dedupe.window import Planner
 from tasks.errors import BudgetError
 from tasks.file_system import readable
+from tasks.runners.pace import Pace
+from tasks.runners.threads import Pending, Stages
+from tasks.session import Session
 from tasks.sync.deletions import Losses, carry_out, count_deletions, reap, weigh
 from tasks.sync.incarnation import check_incarnation
 from tasks.sync.listing import Survey, served, survey
-from tasks.sync.pace import Pace
 from tasks.sync.report import Report
-from tasks.sync.session import Session
-from tasks.sync.stages import Pending, Stages
 from tasks.windows import Written
 
 WINDOWS_IN_FLIGHT = 4  # one is read, one embedded, two are written

@@ -9,14 +9,14 @@ from tasks.dedupe.lease import holder
 from tasks.dedupe.window import Planner
 from tasks.errors import ConfigError
 from tasks.records import EmbeddingKey, Sentinel
+from tasks.runners.pace import Pace
+from tasks.runners.threads import read_window
+from tasks.session import Session
 from tasks.sync.deletions import Losses, count_deletions, weigh
 from tasks.sync.incarnation import check_space, find_doubt, is_gone
 from tasks.sync.listing import served, survey
 from tasks.sync.order import Progress
-from tasks.sync.pace import Pace
 from tasks.sync.report import Report
-from tasks.sync.session import Session
-from tasks.sync.stages import read_window
 
 RUNS_CONSIDERED = 10
 

@@ -7,8 +7,8 @@ from tasks.dedupe.history import counts, last_runs, quarantined
 from tasks.dedupe.lease import holder
 from tasks.errors import ConfigError
 from tasks.file_system import readable
+from tasks.session import Session
 from tasks.sync.incarnation import check_space
-from tasks.sync.session import Session
 
 RUNS_SHOWN = 5
 

@@ -11,7 +11,7 @@ from tasks.dedupe.identity import Bookkeeping, bookkeeping
 from tasks.dedupe.ledger import Owned, Row
 from tasks.dedupe.tables import GONE, LIVE, PENDING
 from tasks.records import PointId, Vector
-from tasks.sync.session import Session
+from tasks.session import Session
 
 BATCH = 1000
 LEAST_COSINE = 0.999  # what quantisation and rounding in a store may cost

@@ -7,11 +7,11 @@ from config.schema import SyncOptions, VerifyOptions
 from tasks.dedupe.history import epoch_marked
 from tasks.dedupe.lease import leased
 from tasks.errors import ConfigError
+from tasks.runners.threads import Stages
+from tasks.session import Session
 from tasks.sync.incarnation import check_space
 from tasks.sync.order import Progress, synchronise
 from tasks.sync.report import Report
-from tasks.sync.session import Session
-from tasks.sync.stages import Stages
 from tasks.sync.verification import Findings, compare, mend
 
 

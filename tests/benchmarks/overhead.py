@@ -17,9 +17,9 @@ from config.read import read_pipeline
 from config.schema import SyncOptions
 from tasks.chunk.processes import ChunkerProcesses
 from tasks.records import EmbeddedBatch
+from tasks.runners.threads import InlineStages
+from tasks.session import Session, open_session
 from tasks.sync.order import synchronise
-from tasks.sync.session import Session, open_session
-from tasks.sync.stages import InlineStages
 from tests.benchmarks.harness import Gate, Measurement
 from tests.benchmarks.syncing import CONFIG, HASHED, write_sections
 from tests.faults.world import Silence

@@ -10,10 +10,10 @@ from config.read import read_pipeline
 from config.schema import SyncOptions
 from tasks.embed.sentence_transformers import SentenceTransformersEmbedder
 from tasks.records import EmbeddedBatch, Vector, VectorSpace
+from tasks.runners.threads import DirectStages
+from tasks.session import open_session
 from tasks.sync.order import synchronise
 from tasks.sync.report import Report
-from tasks.sync.session import open_session
-from tasks.sync.stages import DirectStages
 from tests.benchmarks.corpus import write_pages
 from tests.benchmarks.harness import Gate, Measurement, paired, ratio, spread
 from tests.faults.world import Silence

@@ -21,9 +21,9 @@ from config.schema import SyncOptions
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.ledger import Ledger
 from tasks.errors import LeaseHeldError
+from tasks.runners.threads import InlineStages
+from tasks.session import Session
 from tasks.sync.order import synchronise
-from tasks.sync.session import Session
-from tasks.sync.stages import InlineStages
 from tests.faults.cases import START
 from tests.faults.oracle import divergence
 from tests.faults.shared_store import SharedStore

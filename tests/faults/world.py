@@ -35,10 +35,10 @@ from tasks.records import (
     Vector,
     VectorSpace,
 )
+from tasks.runners.threads import InlineStages
+from tasks.session import Session
 from tasks.sync.order import synchronise
 from tasks.sync.report import Report
-from tasks.sync.session import Session
-from tasks.sync.stages import InlineStages
 from tasks.upsert.base import VectorStore
 
 GRACE = 3.0  # one run takes one second of the logical clock

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.records import DocumentId, DocumentRef
-from tasks.sync.pace import (
+from tasks.runners.pace import (
     FIRST_BYTES,
     FIRST_DOCUMENTS,
     LEAST_TEXTS,

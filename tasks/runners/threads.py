@@ -15,8 +15,8 @@ from tasks.embed.window import embed_window
 from tasks.errors import FencedError
 from tasks.load.window import load_window
 from tasks.retry import with_retries
-from tasks.sync.pace import MOST_AT_FIRST
-from tasks.sync.session import Session
+from tasks.runners.pace import MOST_AT_FIRST
+from tasks.session import Session
 from tasks.upsert.window import write_window
 from tasks.windows import Chunked, Embedded, Planned, Refs, Written
 

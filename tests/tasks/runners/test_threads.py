@@ -20,10 +20,10 @@ from tasks.dedupe.window import Planner
 from tasks.embed.hashing import HashingEmbedder
 from tasks.errors import TransientError
 from tasks.records import DocumentId, EmbeddedBatch, Point
+from tasks.runners.threads import DirectStages
+from tasks.session import open_session
 from tasks.sync.order import synchronise
 from tasks.sync.report import Report
-from tasks.sync.session import open_session
-from tasks.sync.stages import DirectStages
 from tasks.upsert.qdrant import QdrantStore
 from tasks.windows import Refs
 from tests.faults.world import Silence

@@ -11,9 +11,9 @@ from tasks.dedupe.stage import dedupe
 from tasks.dedupe.window import Planner
 from tasks.embed.stage import embed
 from tasks.load.stage import load
-from tasks.sync.pace import MOST_CHUNKS
-from tasks.sync.session import Session
-from tasks.sync.stages import Pending
+from tasks.runners.pace import MOST_CHUNKS
+from tasks.runners.threads import Pending
+from tasks.session import Session
 from tasks.upsert.stage import upsert
 from tasks.windows import Refs, Written
 
