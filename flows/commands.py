@@ -72,14 +72,14 @@ def verify(options: argparse.Namespace) -> Answer:
     from config.read import read_pipeline
     from tasks.console.progress import TerminalProgress
     from tasks.console.text import verification_text
-    from tasks.runners.threads import DirectStages
+    from tasks.runners.threads import ThreadRunner
     from tasks.session import open_session
     from tasks.sync.verify import verify as verify_session
 
     pipeline = read_pipeline(Path(options.config))
     wanted = VerifyOptions(sample=options.sample, repair=options.repair, wait=options.wait)
     with open_session(pipeline) as session, TerminalProgress(pipeline.name, quiet=options.json) as progress:
-        done = verify_session(session, wanted, DirectStages(), progress)
+        done = verify_session(session, wanted, ThreadRunner(), progress)
     return Answer(done.as_json(), verification_text(done.as_json()), 0 if done.ok else done.exit_code or 1)
 
 
@@ -112,13 +112,13 @@ def status(options: argparse.Namespace) -> Answer:
 def _sync_directly(options: argparse.Namespace, run: SyncOptions) -> Report:
     from config.read import read_pipeline
     from tasks.console.progress import TerminalProgress
-    from tasks.runners.threads import DirectStages
+    from tasks.runners.threads import ThreadRunner
     from tasks.session import open_session
     from tasks.sync.order import synchronise
 
     pipeline = read_pipeline(Path(options.config)).limited_to(run.max_usd)
     with open_session(pipeline) as session, TerminalProgress(pipeline.name, quiet=options.json) as progress:
-        return synchronise(session, run, DirectStages(), progress)
+        return synchronise(session, run, ThreadRunner(), progress)
 
 
 def _sync_tracked(config: str, run: SyncOptions) -> Report:

@@ -21,7 +21,7 @@ from prefect.states import Failed
 from config.read import read_pipeline
 from config.schema import SyncOptions
 from flows.termination import told_to_prefect
-from tasks.runners.prefect import TrackedStages
+from tasks.runners.prefect import PrefectRunner
 from tasks.session import open_session
 from tasks.sync.artifacts import ArtifactProgress
 from tasks.sync.order import synchronise
@@ -47,7 +47,7 @@ def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | 
     pipeline = read_pipeline(Path(config)).limited_to(options.max_usd)
     progress = ArtifactProgress(pipeline.name)
     with told_to_prefect(), open_session(pipeline) as session:
-        report = synchronise(session, options, TrackedStages(), progress)
+        report = synchronise(session, options, PrefectRunner(), progress)
     progress.end(report)
     if report.exit_code:
         error = IncompleteRunError(report)

@@ -15,7 +15,7 @@ from config.read import read_pipeline
 from config.schema import VerifyOptions
 from flows.termination import told_to_prefect
 from tasks.errors import CollectionError
-from tasks.runners.prefect import TrackedStages
+from tasks.runners.prefect import PrefectRunner
 from tasks.session import open_session
 from tasks.sync.artifacts import ArtifactProgress
 from tasks.sync.verify import verify as verify_session
@@ -35,7 +35,7 @@ def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, A
     """
     pipeline = read_pipeline(Path(config))
     with told_to_prefect(), open_session(pipeline) as session:
-        done = verify_session(session, options, TrackedStages(), ArtifactProgress(pipeline.name))
+        done = verify_session(session, options, PrefectRunner(), ArtifactProgress(pipeline.name))
     if not done.ok:
         error = CollectionError(f"{pipeline.name}: the collection is not what the ledger says: {done.as_json()}")
         return Failed(message=str(error), data=error)

@@ -1,21 +1,52 @@
-"""The five stages as Prefect tasks: one task run per window and stage."""
+"""The stages as Prefect tasks: one task run per window and stage."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+from prefect import Task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
 
-from tasks.chunk.stage import chunk
-from tasks.dedupe.stage import dedupe
-from tasks.dedupe.window import Planner
-from tasks.embed.stage import embed
-from tasks.load.stage import load
+from tasks.retry import JITTER, RETRY_DELAYS_SECONDS, is_transient
+from tasks.runners.base import Pending
+from tasks.runners.chain import Chain
 from tasks.runners.pace import MOST_CHUNKS
-from tasks.runners.threads import Pending
-from tasks.session import Session
-from tasks.upsert.stage import upsert
 from tasks.windows import Refs, Written
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def tracked(stage: Callable[P, R]) -> Task[P, R]:
+    """One task run is one window in one stage: retried after transient errors only, never cached, never persisted.
+
+    Prefect's cache and results would pickle documents and vectors into its own storage; the ledger and the embedding
+    cache already make a repeated window cheap. No tags: a tagged task run asks the server for concurrency slots, with
+    a new client each time, and that takes three quarters of a tracked run.
+    """
+    return Task(
+        fn=stage,
+        name=stage.__name__,
+        retries=len(RETRY_DELAYS_SECONDS),
+        retry_delay_seconds=list(RETRY_DELAYS_SECONDS),
+        retry_jitter_factor=JITTER,
+        retry_condition_fn=_may_help,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )
+
+
+def _may_help(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    error: Any = state.result(raise_on_failure=False)
+    return isinstance(error, BaseException) and is_transient(error)
+
+
+LOAD, CHUNK, DEDUPE, EMBED, UPSERT = STAGES = (
+    tracked(Chain.load), tracked(Chain.chunk), tracked(Chain.dedupe), tracked(Chain.embed), tracked(Chain.upsert),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +62,10 @@ class TrackedWindow:
         return written
 
 
-class TrackedStages:
+class PrefectRunner:
     """Submits to the flow's task runner.
 
-    Each lane waits for the window before, that of upsert for the one before it, as in DirectStages.
+    Each lane waits for the window before, that of upsert for the one before it, as in ThreadRunner.
     """
 
     most_at_first = MOST_CHUNKS
@@ -44,31 +75,23 @@ class TrackedStages:
         self._number = 0
         self._newest: deque[TrackedWindow] = deque(maxlen=2)
 
-    def start(self, session: Session, planner: Planner, window: Refs) -> Pending:
+    def start(self, chain: Chain, window: Refs) -> Pending:
         """Submit all five stages; a stage begins when the one before it is done."""
         self._number += 1
-        number = self._number
         before = self._newest[-1].futures if self._newest else ()
-        read_before, paid_before = before[1:2], before[3:4]
-        written_before = self._newest[0].futures[4:] if len(self._newest) == 2 else ()
-        loaded = load.with_options(task_run_name=f"load {number}").submit(
-            session.sources, planner, window, wait_for=read_before, return_state=False
-        )
-        chunked = chunk.with_options(task_run_name=f"chunk {number}").submit(
-            session.chunker, loaded, return_state=False
-        )
-        planned = dedupe.with_options(task_run_name=f"dedupe {number}").submit(
-            planner, chunked, wait_for=paid_before, return_state=False
-        )
-        paid = embed.with_options(task_run_name=f"embed {number}").submit(
-            session.embedder, session.cache, session.ledger, planned, return_state=False
-        )
-        written = upsert.with_options(task_run_name=f"upsert {number}").submit(
-            session.store, session.ledger, session.cache, paid, wait_for=written_before, return_state=False
-        )
-        started = TrackedWindow((loaded, chunked, planned, paid, written))
-        self._newest.append(started)
-        return started
+        waits = {
+            LOAD: before[0:1],
+            DEDUPE: before[3:4],
+            UPSERT: self._newest[0].futures[4:] if len(self._newest) == 2 else (),
+        }
+        futures: list[PrefectFuture[Any]] = []
+        handed: Any = window
+        for stage in STAGES:
+            named = stage.with_options(task_run_name=f"{stage.name} {self._number}")
+            handed = named.submit(chain, handed, wait_for=waits.get(stage, ()), return_state=False)
+            futures.append(handed)
+        self._newest.append(TrackedWindow(tuple(futures)))
+        return self._newest[-1]
 
     def close(self) -> None:
         """Wait for the newest windows; the ones before them are done or failed by then."""

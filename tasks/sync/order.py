@@ -11,8 +11,9 @@ from tasks.dedupe.lease import leased
 from tasks.dedupe.window import Planner
 from tasks.errors import BudgetError
 from tasks.file_system import readable
+from tasks.runners.base import Pending, Runner
+from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
-from tasks.runners.threads import Pending, Stages
 from tasks.session import Session
 from tasks.sync.deletions import Losses, carry_out, count_deletions, reap, weigh
 from tasks.sync.incarnation import check_incarnation
@@ -35,7 +36,7 @@ class Progress(Protocol):
         ...
 
 
-def synchronise(session: Session, options: SyncOptions, stages: Stages, progress: Progress) -> Report:
+def synchronise(session: Session, options: SyncOptions, runner: Runner, progress: Progress) -> Report:
     """Make the collection equal to the sources.
 
     A normal run is the recovery: what a killed run left behind is dirty or pending in the ledger, and is mended here.
@@ -48,7 +49,7 @@ def synchronise(session: Session, options: SyncOptions, stages: Stages, progress
             doubt = check_incarnation(session, lease)
             if doubt:
                 report.notes.append(doubt)
-            _work(session, options, stages, (report, progress))
+            _work(session, options, runner, (report, progress))
         except BudgetError as error:
             report.outcome = "budget"
             report.notes.append(f"{error}; what was paid for is kept, the next run goes on from here")
@@ -64,12 +65,12 @@ def synchronise(session: Session, options: SyncOptions, stages: Stages, progress
     return report
 
 
-def _work(session: Session, options: SyncOptions, stages: Stages, told: tuple[Report, Progress]) -> None:
+def _work(session: Session, options: SyncOptions, runner: Runner, told: tuple[Report, Progress]) -> None:
     report, progress = told
     found = survey(session, report, options)
     progress.begin(len(found.changes.to_read))
     losses = Losses(found)
-    for written in _windows(session, stages, found):
+    for written in _windows(session, runner, found):
         report.count_written(written)
         report.documents.served_old += served(session, [failure.id for failure in written.failures])
         losses.see(written.plans)
@@ -84,21 +85,21 @@ def _work(session: Session, options: SyncOptions, stages: Stages, told: tuple[Re
     reap(session)
 
 
-def _windows(session: Session, stages: Stages, found: Survey) -> Iterator[Written]:
+def _windows(session: Session, runner: Runner, found: Survey) -> Iterator[Written]:
     """Keep a few windows going, so memory stays flat however large the source is."""
-    pace = Pace(stages.most_at_first)
-    planner = Planner(session.identity, session.ledger, session.cache, found.held)
+    pace = Pace(runner.most_at_first)
+    chain = Chain(session, Planner(session.identity, session.ledger, session.cache, found.held))
     session.chunker.prepare(sum(ref.size_bytes for ref in found.changes.to_read))
     going: deque[Pending] = deque()
     try:
         for window in pace.windows(found.changes.to_read):
-            going.append(stages.start(session, planner, window))
+            going.append(runner.start(chain, window))
             if len(going) >= WINDOWS_IN_FLIGHT:
                 yield _finished(going.popleft(), pace)
         while going:
             yield _finished(going.popleft(), pace)
     finally:
-        stages.close()
+        runner.close()
 
 
 def _finished(window: Pending, pace: Pace) -> Written:

@@ -9,8 +9,8 @@ from tasks.dedupe.lease import holder
 from tasks.dedupe.window import Planner
 from tasks.errors import ConfigError
 from tasks.records import EmbeddingKey, Sentinel
+from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
-from tasks.runners.threads import read_window
 from tasks.session import Session
 from tasks.sync.deletions import Losses, count_deletions, weigh
 from tasks.sync.incarnation import check_space, find_doubt, is_gone
@@ -44,11 +44,11 @@ def preview(session: Session, options: SyncOptions, progress: Progress) -> Previ
     _tell_doubt(session, sentinel, report)
     found = survey(session, report, options)
     progress.begin(len(found.changes.to_read))
-    planner = Planner(session.identity, session.ledger, session.cache, found.held)
+    chain = Chain(session, Planner(session.identity, session.ledger, session.cache, found.held))
     promised: set[EmbeddingKey] = set()  # a text that an earlier window would pay for is free in a later one
     losses = Losses(found)
     for window in Pace().windows(found.changes.to_read):
-        planned = planner.plan_window(read_window(session, planner, window))
+        planned = chain.dedupe(chain.chunk(chain.load(window)))
         texts = {key: text for key, text in planned.texts.items() if key not in promised}
         promised.update(texts)
         tokens = sum(count for _, count in texts.values())

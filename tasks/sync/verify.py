@@ -7,7 +7,7 @@ from config.schema import SyncOptions, VerifyOptions
 from tasks.dedupe.history import epoch_marked
 from tasks.dedupe.lease import leased
 from tasks.errors import ConfigError
-from tasks.runners.threads import Stages
+from tasks.runners.base import Runner
 from tasks.session import Session
 from tasks.sync.incarnation import check_space
 from tasks.sync.order import Progress, synchronise
@@ -44,7 +44,7 @@ class Verification:
         return shape
 
 
-def verify(session: Session, options: VerifyOptions, stages: Stages, progress: Progress) -> Verification:
+def verify(session: Session, options: VerifyOptions, runner: Runner, progress: Progress) -> Verification:
     """Hold the lease while reading, so that no run changes what is being compared.
 
     Repair marks what is wrong in the ledger; the sync that follows writes it again, from the cache where it can.
@@ -55,7 +55,7 @@ def verify(session: Session, options: VerifyOptions, stages: Stages, progress: P
     with leased(session.ledger, wait=options.wait):
         session.store.ensure(session.embedder.space.dimension)
         repaired = mend(session, found)
-    report = synchronise(session, SyncOptions(wait=options.wait), stages, progress)
+    report = synchronise(session, SyncOptions(wait=options.wait), runner, progress)
     return Verification(session.pipeline.name, found, repaired, _found(session, options), report)
 
 

@@ -17,7 +17,7 @@ from config.read import read_pipeline
 from config.schema import SyncOptions
 from tasks.chunk.processes import ChunkerProcesses
 from tasks.records import EmbeddedBatch
-from tasks.runners.threads import InlineStages
+from tasks.runners.inline import InlineRunner
 from tasks.session import Session, open_session
 from tasks.sync.order import synchronise
 from tests.benchmarks.harness import Gate, Measurement
@@ -63,7 +63,7 @@ def _measured(session: Session) -> Measurement:
     for name in ("upsert", "count", "delete", "present"):
         store.watch(session.store, name)
     started, walked = time.process_time(), time.perf_counter()
-    report = synchronise(session, SyncOptions(), InlineStages(), Silence())
+    report = synchronise(session, SyncOptions(), InlineRunner(), Silence())
     ours = time.process_time() - started - model.seconds - store.seconds
     walked = time.perf_counter() - walked - model.seconds - store.seconds
     chunks = report.chunks.total

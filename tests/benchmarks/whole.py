@@ -10,7 +10,7 @@ from config.read import read_pipeline
 from config.schema import SyncOptions
 from tasks.embed.sentence_transformers import SentenceTransformersEmbedder
 from tasks.records import EmbeddedBatch, Vector, VectorSpace
-from tasks.runners.threads import DirectStages
+from tasks.runners.threads import ThreadRunner
 from tasks.session import open_session
 from tasks.sync.order import synchronise
 from tasks.sync.report import Report
@@ -91,4 +91,4 @@ def first_sync(folder: Path, number: int, embedder: Recording) -> Report:
     config = folder / f"round-{number}.yaml"
     config.write_text(CONFIG % (number, number, number))
     with open_session(read_pipeline(config)) as session:
-        return synchronise(replace(session, embedder=embedder), SyncOptions(), DirectStages(), Silence())
+        return synchronise(replace(session, embedder=embedder), SyncOptions(), ThreadRunner(), Silence())

@@ -13,7 +13,8 @@ from tasks.dedupe.identity import document_version, point_id
 from tasks.dedupe.ledger import Ledger
 from tasks.dedupe.tables import DOOMED
 from tasks.records import Point
-from tasks.sync import order, stages
+from tasks.runners import chain
+from tasks.sync import order
 from tasks.upsert import window as writing
 from tasks.windows import DocumentPlan, Written
 
@@ -42,7 +43,7 @@ def live_before_upsert(patch: pytest.MonkeyPatch) -> None:
         ledger.flip([plan for plan in embedded.planned.plans if not plan.is_emptied])
         return real(store, ledger, cache, embedded)
 
-    patch.setattr(stages, "write_window", wrong)
+    patch.setattr(chain, "write_window", wrong)
 
 
 def delete_first(patch: pytest.MonkeyPatch) -> None:
@@ -55,7 +56,7 @@ def delete_first(patch: pytest.MonkeyPatch) -> None:
             store.delete(doomed)
         return real(store, ledger, cache, embedded)
 
-    patch.setattr(stages, "write_window", wrong)
+    patch.setattr(chain, "write_window", wrong)
 
 
 def split_flip(patch: pytest.MonkeyPatch) -> None:
@@ -108,7 +109,7 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
 def late_cache(patch: pytest.MonkeyPatch) -> None:
     """Paid vectors are kept in memory until the window is done."""
     held: list[tuple[Any, Any, Any]] = []
-    real = stages.embed_window
+    real = chain.embed_window
 
     def wrong(embedder: Any, cache: Any, fence: Any, planned: Any) -> Any:
         held.clear()
@@ -124,7 +125,7 @@ def late_cache(patch: pytest.MonkeyPatch) -> None:
             cache.put(*part)
         return done
 
-    patch.setattr(stages, "embed_window", wrong)
+    patch.setattr(chain, "embed_window", wrong)
 
 
 def text_only_version(patch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from config.schema import SyncOptions
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.ledger import Ledger
 from tasks.errors import LeaseHeldError
-from tasks.runners.threads import InlineStages
+from tasks.runners.inline import InlineRunner
 from tasks.session import Session
 from tasks.sync.order import synchronise
 from tests.faults.cases import START
@@ -59,7 +59,7 @@ class Folder(Machine):
             clock=lambda: float(given["clock"]),
             grace_seconds=GRACE,
         )
-        synchronise(session, SyncOptions(), InlineStages(), Silence())
+        synchronise(session, SyncOptions(), InlineRunner(), Silence())
 
     def write(self, texts: dict[str, str], clock: float) -> None:
         """What the next run sees."""

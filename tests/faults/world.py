@@ -35,7 +35,7 @@ from tasks.records import (
     Vector,
     VectorSpace,
 )
-from tasks.runners.threads import InlineStages
+from tasks.runners.inline import InlineRunner
 from tasks.session import Session
 from tasks.sync.order import synchronise
 from tasks.sync.report import Report
@@ -286,7 +286,7 @@ class Machine:
             clock=lambda: self.clock,
             grace_seconds=GRACE,
         )
-        return synchronise(session, options or SyncOptions(), InlineStages(), Silence())
+        return synchronise(session, options or SyncOptions(), InlineRunner(), Silence())
 
     def rows(self) -> list[tuple[str, str, str]]:
         """(id, state, document) of every point in the ledger."""

@@ -20,7 +20,8 @@ from tasks.dedupe.window import Planner
 from tasks.embed.hashing import HashingEmbedder
 from tasks.errors import TransientError
 from tasks.records import DocumentId, EmbeddedBatch, Point
-from tasks.runners.threads import DirectStages
+from tasks.runners.chain import Chain
+from tasks.runners.threads import ThreadRunner
 from tasks.session import open_session
 from tasks.sync.order import synchronise
 from tasks.sync.report import Report
@@ -82,7 +83,7 @@ def synced(folder: Path) -> tuple[Report, list[int]]:
     embedder = Patient(pipeline.embedder, store)
     with open_session(pipeline) as session, store:
         watched = replace(session, store=store, embedder=embedder)
-        return synchronise(watched, SyncOptions(), DirectStages(), Silence()), store.told
+        return synchronise(watched, SyncOptions(), ThreadRunner(), Silence()), store.told
 
 
 def test_the_store_is_opened_while_the_model_is_busy(folder: Path) -> None:
@@ -123,11 +124,11 @@ def test_a_run_that_is_interrupted_ends_after_the_batch_in_flight(folder: Path) 
     with open_session(pipeline) as session:
         interrupted = replace(session, embedder=embedder)
         with pytest.raises(KeyboardInterrupt):
-            synchronise(interrupted, SyncOptions(), DirectStages(), Silence())
+            synchronise(interrupted, SyncOptions(), ThreadRunner(), Silence())
         assert 3 <= embedder.batches < 100
         assert last_runs(session.ledger, 1)[0]["outcome"] == "interrupted"
     with open_session(pipeline) as session:
-        report = synchronise(session, SyncOptions(), DirectStages(), Silence())
+        report = synchronise(session, SyncOptions(), ThreadRunner(), Silence())
     assert (report.outcome, report.chunks.total) == ("done", 1000)
     assert report.chunks.embedded == 1000 - embedder.batches
 
@@ -162,11 +163,11 @@ def test_a_window_is_recorded_while_the_store_takes_the_one_before(folder: Path)
         store.ensure(session.embedder.space.dimension)
         watched = replace(session, store=store)
         held = Held(session.ledger.documents())
-        planner = Planner(session.identity, session.ledger, session.cache, held)
+        chain = Chain(watched, Planner(session.identity, session.ledger, session.cache, held))
         refs = session.sources["docs"].list().refs
-        stages = DirectStages()
-        going = [stages.start(watched, planner, Refs([ref])) for ref in refs]
+        runner = ThreadRunner()
+        going = [runner.start(chain, Refs([ref])) for ref in refs]
         assert [window.result().plans[0].id for window in going] == ["docs:a.md", B]
-        stages.close()
+        runner.close()
         store.close()
     assert store.seen == ["PENDING"]

@@ -1,0 +1,56 @@
+"""The five stages, in order: load -> chunk -> dedupe -> embed -> upsert."""
+
+import time
+from collections.abc import Callable
+
+from tasks.chunk.window import chunk_window
+from tasks.dedupe.window import Planner
+from tasks.embed.base import Fence
+from tasks.embed.window import embed_window
+from tasks.load.window import load_window
+from tasks.session import Session
+from tasks.upsert.window import write_window
+from tasks.windows import Chunked, Embedded, Loaded, Planned, Refs, Written
+
+
+class Chain:
+    """The stages of one run, bound to what they work with; each method takes what the one before it returned.
+
+    A plain class on purpose: a workflow engine takes it as one opaque argument. It stays where the ledger is; what may
+    live in another process is the embedder, the chunker or the parser inside it, never a stage.
+    """
+
+    def __init__(self, session: Session, planner: Planner) -> None:
+        """`planner` knows what the ledger knew when the run began."""
+        self._session = session
+        self._planner = planner
+
+    def load(self, window: Refs, pause: Callable[[float], None] = time.sleep) -> Loaded:
+        """The window's documents; `pause` waits so many seconds where a source asks for time."""
+        return load_window(self._session.sources, self._planner, window, pause)
+
+    def chunk(self, loaded: Loaded) -> Chunked:
+        """The same documents in chunks."""
+        return chunk_window(self._session.chunker, loaded)
+
+    def dedupe(self, chunked: Chunked) -> Planned:
+        """What is new in them, and which texts nobody has paid for."""
+        return self._planner.plan_window(chunked)
+
+    def embed(self, planned: Planned, fence: Fence | None = None) -> Embedded:
+        """Every vector of the window in the cache; `fence` may stop it earlier than the ledger does."""
+        return embed_window(self._session.embedder, self._session.cache, fence or self._session.ledger, planned)
+
+    def announce(self, planned: Planned) -> None:
+        """Open the store if the window has something for it, for instance while the model is still busy."""
+        points = sum(len(plan.put) for plan in planned.plans if not plan.loses_content)
+        if points:
+            self._session.store.prepare(points)
+
+    def upsert(self, embedded: Embedded) -> Written:
+        """The window in the store and in the ledger."""
+        return write_window(self._session.store, self._session.ledger, self._session.cache, embedded)
+
+    def check(self) -> None:
+        """Raise FencedError when another run has taken the lease."""
+        self._session.ledger.check()
