@@ -50,10 +50,10 @@ def test_no_file_names_a_path_of_one_machine() -> None:
     assert found == []
 
 
-def test_the_lock_holds_versions_and_nothing_of_one_index() -> None:
-    lines = (REPOSITORY / "requirements.lock").read_text().splitlines()
-    assert "torch==2.13.0" in lines
-    for line in lines:
+def test_the_locks_hold_versions_and_nothing_of_one_index() -> None:
+    users, tools = ((REPOSITORY / f"requirements{part}.lock").read_text().splitlines() for part in ("", "-dev"))
+    assert "torch==2.13.0" in users
+    for line in users + tools:
         assert re.fullmatch(r"[a-z0-9-]+==[A-Za-z0-9.]+( ; [^/@]+)?", line), line
         assert not line.startswith(("nvidia-", "cuda-", "triton=="))
 
