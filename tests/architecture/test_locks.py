@@ -79,10 +79,11 @@ def clashes(lines: Iterable[str], roots: Iterable[str], place: Environment) -> l
         if metadata(name)[0] == version:
             stated += [(f"{name}=={version}", each) for each in requirements(name, (), place)]
     return [
-        f"{owner} wants {each}, pinned is {versions.get(canonicalize_name(each.name))}"
+        f"{owner} wants {each}, pinned is {pinned}"
         for owner, each in stated
         if not TORCH_BUILD.match(each.name)
-        and not each.specifier.contains(versions.get(canonicalize_name(each.name), "0"), prereleases=True)
+        for pinned in (versions.get(canonicalize_name(each.name)),)
+        if pinned is None or not each.specifier.contains(pinned, prereleases=True)
     ]
 
 
