@@ -8,7 +8,7 @@ TOOLS := .venv/tools
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test check bench bench-full histories soak lock clean
+.PHONY: help install tools demo test check pythons bench bench-full histories soak lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ check: tools ## linters, type checkers, import rules
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+pythons: ## install the locks and run the tests' quick part on Python 3.11, 3.12 and 3.13
+	$(PYTHON) -m tests.pythons
 
 bench: tools ## the table of what must be fast, as ratios in one run; minutes
 	$(BIN)/python -m tests.benchmarks
