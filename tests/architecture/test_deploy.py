@@ -45,8 +45,9 @@ def test_a_deployment_starts_a_flow_that_exists_with_parameters_it_takes(deploym
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
-def test_a_second_run_of_a_deployment_is_not_started(deployment: dict[str, Any]) -> None:
-    assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
+def test_only_the_lease_refuses_a_second_run(deployment: dict[str, Any]) -> None:
+    assert "concurrency_limit" not in deployment
+    assert "concurrency_limit" not in deployment["work_pool"]
 
 
 def test_the_worker_works_the_pool_that_the_deployments_ask_for() -> None:
