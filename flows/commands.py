@@ -123,13 +123,15 @@ def _sync_directly(options: argparse.Namespace, run: SyncOptions) -> Report:
 
 def _sync_tracked(config: str, run: SyncOptions) -> Report:
     import httpx
+    from prefect import tags
 
     from flows.sync import sync as flow
     from tasks.errors import ServiceError
     from tasks.sync.report import IncompleteRunError, report_from
 
     try:
-        report = flow(str(Path(config).absolute()), run)
+        with tags("headrace"):  # as a deployment's runs have it
+            report = flow(str(Path(config).absolute()), run)
         return report_from(cast(dict[str, Any], report))  # what a failed state holds is raised, never returned
     except IncompleteRunError as error:
         return error.report

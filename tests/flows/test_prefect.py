@@ -78,7 +78,6 @@ def deploy(environment: Mapping[str, str], folder: Path, config: Path, schedule:
     text = text.replace("config/examples/quickstart.yaml", str(config)).replace(
         "name: quickstart", f"name: {folder.name}"
     )
-    text = text.replace("limit: 1", "limit: 5")
     (folder / "prefect.yaml").write_text(text.replace("    work_pool:", f"{schedule}    work_pool:"))
     answer = prefect(environment, "deploy", "--prefect-file", str(folder / "prefect.yaml"), "--all")
     assert answer.returncode == 0, answer.stdout + answer.stderr
@@ -99,6 +98,8 @@ def test_a_tracked_run_shows_its_stages_and_its_report(server: Mapping[str, str]
     assert len(pipeline.texts()) == 3
     names = wait_for(lambda: finished_tasks(server), 30)
     assert names == ["chunk 1", "dedupe 1", "embed 1", "load 1", "upsert 1"]
+    assert {tuple(run["tags"]) for run in ask(server, "task_runs/filter", {})} == {()}, "each tag costs requests"
+    assert [run["tags"] for run in ask(server, "flow_runs/filter", {})] == [["headrace"]]
     artifacts = ask(server, "artifacts/filter", {})
     assert {artifact["key"] for artifact in artifacts} == {"trial-progress", "trial-summary"}
     table = next(artifact for artifact in artifacts if artifact["key"] == "trial-summary")
