@@ -1,21 +1,21 @@
 """The `headrace` command: reads the arguments, runs one command, says how it went.
 
 Exit codes: 0 done, 1 partial, 2 usage or configuration, 3 locked, 4 budget, 5 refused, 25 deletions withheld,
-70 anything unforeseen, 130 interrupted, 143 terminated. With --json one JSON object, and nothing else, is on stdout.
+70 anything unforeseen, 130 interrupted, 143 terminated, 129 hung up. With --json one JSON object, and nothing else, is
+on stdout.
 """
 
 import atexit
 import errno
 import json
 import os
-import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
 from flows.arguments import UsageError, parse
-from flows.termination import TerminatedError, terminate
+from flows.termination import TerminatedError, heed
 from tasks.console.answer import Answer
 from tasks.console.log import show_log
 from tasks.console.text import printable
@@ -27,8 +27,7 @@ def run() -> int:
 
     It ends once all exit handlers have run: taking a loaded model apart, object by object, is a quarter of a second.
     """
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, terminate)
+    heed()
     codes: list[int] = []
     atexit.register(_end, codes)  # the handlers of what is imported later run before it
     codes.append(main())
@@ -61,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         answer: Answer = getattr(commands, options.command)(options)
     except KeyboardInterrupt as error:
-        how, code = ("terminated", 143) if isinstance(error, TerminatedError) else ("interrupted", 130)
+        how, code = ("terminated", error.exit_code) if isinstance(error, TerminatedError) else ("interrupted", 130)
         return _failed(options, "interrupted", code, ("", f"{how}; the next run goes on from here"))
     except Exception as error:
         if options.debug:

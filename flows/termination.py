@@ -1,18 +1,33 @@
-"""SIGTERM, as supervisors, workers and whoever cancels a run send it, ends a run as Ctrl-C does: in order."""
+"""What supervisors, workers and a closed terminal send ends a run as Ctrl-C does: in order."""
 
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import NoReturn
+from types import FrameType
+from typing import Any, NoReturn
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class TerminatedError(KeyboardInterrupt):
-    """Somebody wants this process to end."""
+    """Somebody wants this process to end, and said so by `number`."""
+
+    def __init__(self, number: int) -> None:
+        """As the handler gets it."""
+        super().__init__(number)
+        self.number = signal.Signals(number)
+
+    @property
+    def exit_code(self) -> int:
+        """As a shell tells of a process that a signal ended: 143 for SIGTERM, 129 for SIGHUP."""
+        return 128 + self.number
 
 
-def terminate(*_: object) -> NoReturn:
-    """For `signal.signal`."""
-    raise TerminatedError
+def heed() -> None:
+    """Let the signals end this process in order; nohup's, which is ignored from the start, stays ignored."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminate)
 
 
 @contextmanager
@@ -20,14 +35,22 @@ def told_to_prefect() -> Generator[None]:
     """Within a flow: Prefect's own signal passes by everything that records a run, so it is raised at the end only."""
     from prefect.exceptions import TerminationSignal
 
+    before: Mapping[signal.Signals, Any] = {number: signal.getsignal(number) for number in SIGNALS}
     try:
-        before = signal.signal(signal.SIGTERM, terminate)
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, _terminate)
     except ValueError:  # a flow that somebody runs in a thread gets no signals
         yield
         return
     try:
         yield
     except TerminatedError as error:
-        raise TerminationSignal(signal.SIGTERM) from error
+        raise TerminationSignal(error.number) from error
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    raise TerminatedError(number)

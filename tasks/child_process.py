@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 END_SECONDS = 10.0
 _NO_THREADS = {"OPENBLAS_NUM_THREADS": "1"}  # numpy's spin for a while when it is loaded, and no child multiplies
-_PARENT_ONLY = (signal.SIGINT, signal.SIGTERM)  # a terminal and a supervisor send them to both; the parent decides
+# A terminal and a supervisor send them to both; the parent decides.
+_PARENT_ONLY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ChildDiedError(Exception):

@@ -1,9 +1,9 @@
-"""A sync that gets a SIGTERM while its model is busy, as supervisors send it."""
+"""A sync that is told to end while its model is busy, by SIGTERM as supervisors do or as a closed terminal does."""
 
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import monotonic, sleep
 
 from tests.conftest import Pipeline
@@ -25,15 +25,21 @@ sys.exit(run())
 """
 
 
-def terminated_run(pipeline: Pipeline, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def terminated_run(
+    pipeline: Pipeline,
+    environment: Mapping[str, str],
+    number: signal.Signals = signal.SIGTERM,
+    before: Sequence[str] = (),
+) -> subprocess.CompletedProcess[str]:
+    """`before` is what starts it, such as nohup."""
     mark = pipeline.folder / "busy"
-    command = [sys.executable, "-c", BUSY, "sync", str(pipeline.config), "--json", str(mark)]
+    command = [*before, sys.executable, "-c", BUSY, "sync", str(pipeline.config), "--json", str(mark)]
     with subprocess.Popen(
         command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         limit = monotonic() + SECONDS
         while not mark.exists() and process.poll() is None and monotonic() < limit:
             sleep(0.05)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         out, err = process.communicate()
     return subprocess.CompletedProcess(command, process.returncode, out, err)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -122,13 +123,14 @@ def test_a_run_that_is_not_wholly_done_fails_in_prefect_too(server: Mapping[str,
     assert "partial" in states[0]["state"]["message"]
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_tracked_run_that_is_terminated_is_recorded_and_crashed(
-    server: Mapping[str, str], pipeline: Pipeline
+    server: Mapping[str, str], pipeline: Pipeline, number: signal.Signals, code: int
 ) -> None:
-    done = terminated_run(pipeline, server)
-    assert (done.returncode, json.loads(done.stdout)["outcome"]) == (143, "interrupted")
+    done = terminated_run(pipeline, server, number)
+    assert (done.returncode, json.loads(done.stdout)["outcome"]) == (code, "interrupted")
     states = ask(server, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["CRASHED"]}}}})
-    assert [state["state"]["message"] for state in states] == ["Execution was aborted by a termination signal."]
+    assert {state["state"]["message"] for state in states} == {"Execution was aborted by a termination signal."}
     assert pipeline.run("status", str(pipeline.config), "--json").json["runs"][0]["outcome"] == "interrupted"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -108,12 +109,18 @@ def test_arguments_that_cannot_be_understood_are_told_as_all_errors_are(
     assert shape["error"] in plain.err
 
 
-def test_a_termination_ends_a_run_in_order(pipeline: Pipeline) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_termination_ends_a_run_in_order(pipeline: Pipeline, number: signal.Signals, code: int) -> None:
     """The run is recorded, and what was paid is kept."""
-    done = terminated_run(pipeline, os.environ)
-    assert (done.returncode, done.stderr) == (143, "terminated; the next run goes on from here\n")
+    done = terminated_run(pipeline, os.environ, number)
+    assert (done.returncode, done.stderr) == (code, "terminated; the next run goes on from here\n")
     assert json.loads(done.stdout)["outcome"] == "interrupted"
     status = pipeline.run("status", str(pipeline.config), "--json").json
     assert (status["running"], status["runs"][0]["outcome"]) == (None, "interrupted")
     after = pipeline.sync()
     assert (after["outcome"], after["chunks"]["embedded"], after["chunks"]["reused"]) == ("done", 0, 4)
+
+
+def test_a_run_under_nohup_outlives_its_terminal(pipeline: Pipeline) -> None:
+    done = terminated_run(pipeline, os.environ, signal.SIGHUP, ["nohup"])
+    assert (done.returncode, json.loads(done.stdout)["outcome"]) == (0, "done")
