@@ -21,6 +21,7 @@ from prefect.states import Failed
 from config.read import read_pipeline
 from config.schema import SyncOptions
 from flows.termination import told_to_prefect
+from tasks.errors import HeadraceError
 from tasks.runners.prefect import PrefectRunner
 from tasks.session import open_session
 from tasks.sync.artifacts import ArtifactProgress
@@ -29,7 +30,12 @@ from tasks.sync.report import IncompleteRunError
 
 
 def _run_name() -> str:
-    return f"sync {Path(flow_run.parameters['config']).stem}"
+    """Of the pipeline; where the file cannot be read, its own name: the run then says what is wrong with it."""
+    config = Path(flow_run.parameters["config"])
+    try:
+        return f"sync {read_pipeline(config).name}"
+    except HeadraceError:
+        return f"sync {config.stem}"
 
 
 @flow(name="sync", flow_run_name=_run_name, persist_result=False)

@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TagsContext
 from prefect.futures import PrefectFuture
 
 from tasks.retry import JITTER, RETRY_DELAYS_SECONDS, is_transient
@@ -77,6 +78,11 @@ class PrefectRunner:
 
     def start(self, chain: Chain, window: Refs) -> Pending:
         """Submit all five stages; a stage begins when the one before it is done."""
+        with TagsContext(current_tags=set()):  # the flow run's tags are not for task runs: see `tracked`
+            self._newest.append(self._submitted(chain, window))
+        return self._newest[-1]
+
+    def _submitted(self, chain: Chain, window: Refs) -> TrackedWindow:
         self._number += 1
         before = self._newest[-1].futures if self._newest else ()
         waits = {
@@ -90,8 +96,7 @@ class PrefectRunner:
             named = stage.with_options(task_run_name=f"{stage.name} {self._number}")
             handed = named.submit(chain, handed, wait_for=waits.get(stage, ()), return_state=False)
             futures.append(handed)
-        self._newest.append(TrackedWindow(tuple(futures)))
-        return self._newest[-1]
+        return TrackedWindow(tuple(futures))
 
     def close(self) -> None:
         """Wait for the newest windows; the ones before them are done or failed by then."""

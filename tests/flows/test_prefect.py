@@ -93,14 +93,16 @@ def runs(environment: Mapping[str, str], deployment: str, state: str) -> list[An
 
 
 def test_a_tracked_run_shows_its_stages_and_its_report(server: Mapping[str, str], pipeline: Pipeline) -> None:
-    answer = headrace(server, "sync", str(pipeline.config), "--json")
+    config = pipeline.config.rename(pipeline.folder / "headrace.yaml")
+    answer = headrace(server, "sync", str(config), "--json")
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout)["chunks"]["written"] == 4
     assert len(pipeline.texts()) == 3
     names = wait_for(lambda: finished_tasks(server), 30)
     assert names == ["chunk 1", "dedupe 1", "embed 1", "load 1", "upsert 1"]
     assert {tuple(run["tags"]) for run in ask(server, "task_runs/filter", {})} == {()}, "each tag costs requests"
-    assert [run["tags"] for run in ask(server, "flow_runs/filter", {})] == [["headrace"]]
+    (run,) = ask(server, "flow_runs/filter", {})
+    assert (run["name"], run["tags"]) == ("sync trial", ["headrace"])
     artifacts = ask(server, "artifacts/filter", {})
     assert {artifact["key"] for artifact in artifacts} == {"trial-progress", "trial-summary"}
     table = next(artifact for artifact in artifacts if artifact["key"] == "trial-summary")
