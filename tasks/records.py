@@ -15,7 +15,7 @@ PointId = NewType("PointId", str)  # a UUID in its 36-character form
 EmbeddingKey = NewType("EmbeddingKey", bytes)  # 16 bytes
 Vector = NDArray[np.float32]  # shape (dimension,), unit length
 Vectors = NDArray[np.float32]  # shape (n, dimension), rows of unit length
-Format = Literal["markdown", "text", "html", "rst", "code"]
+Format = Literal["markdown", "text", "rst", "code"]
 Payload = dict[str, Any]
 
 

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import chain, repeat
 
+from tasks.markdown import begins_with_fence, find_fences
 from tasks.records import Format
 
 # How good it is to cut before an atom.
@@ -25,10 +26,6 @@ _SENTENCE = re.compile(
 )
 _LINE = re.compile(r"\n(?=[^\n])")
 _WORD = re.compile(r"\S+")
-_TICKS = re.compile("```|~~~")
-_FENCE = re.compile(  # where a line begins
-    r" {0,3}(`{3,}|~{3,})[^\n]*\n(?:[^\n]*\n)*?(?: {0,3}\1[ \t]*$|[^\n]*\Z)", re.MULTILINE
-)
 _DEFINITION = re.compile(
     r"[ \t]*(?:@\w|(?:(?:export|default|public|private|protected|internal|static|abstract|final|async|pub(?:\(\w+\))?"
     r"|inline|virtual|override|open|sealed|data|unsafe|extern)[ \t]+)*(?:def|class|func|function|fn|interface|struct"
@@ -46,7 +43,7 @@ Atom = tuple[int, int, int, int]
 def paragraphs(text: str, start: int, end: int, form: Format) -> list[Atom]:
     """Blank lines separate; a fenced block is one atom however many blank lines it has."""
     cuts = [found.end() for found in _PARAGRAPH.finditer(text, start, end)]
-    fences = _fences(text, start, end) if form == "markdown" else []
+    fences = list(find_fences(text, start, end)) if form == "markdown" else []
     if fences:
         lows = [low for low, _ in fences]
         outside = [cut for cut in cuts if not (at := bisect_left(lows, cut)) or cut >= fences[at - 1][1]]
@@ -64,27 +61,10 @@ def finer(text: str, atom: Atom, form: Format) -> list[Atom]:
     elif grain == WORD:
         cuts = [cut for word in _WORD.finditer(text, start, end) if start < (cut := word.start())]
     else:
-        is_code = form == "code" or _FENCE.match(text, start, end) is not None
+        is_code = form == "code" or begins_with_fence(text, start, end)
         places = (_LINE if is_code else _SENTENCE).finditer(text, start, end)
         cuts = [cut for place in places if start < (cut := place.end()) < end]
     return _atoms(start, end, cuts, chain((rank,), repeat(grain)), grain)
-
-
-def _fences(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """Where fenced blocks begin and end; one that is never closed goes on to the end."""
-    found: list[tuple[int, int]] = []
-    if text.find("```", start, end) < 0 and text.find("~~~", start, end) < 0:
-        return found  # most sections, and a search for fixed text is the quickest there is
-    for ticks in _TICKS.finditer(text, start, end):
-        if ticks.start() < start:
-            continue  # inside the block before
-        line = text.rfind("\n", max(0, start - 1), ticks.start()) + 1
-        if line >= start and (fence := _FENCE.match(text, line, end)):
-            found.append(fence.span())
-            start = fence.end()
-        else:
-            start = ticks.end()
-    return found
 
 
 def _pieces(text: str, start: int, end: int) -> list[int]:

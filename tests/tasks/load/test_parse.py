@@ -23,6 +23,8 @@ def read(name: str, text: str) -> Document:
         ("a.txt", "Title\n=====\n", ""),
         ("a.md", "---\ntitle:  \n---\n#  \n\n## C# ##\n", "C#"),
         ("a.md", "## ##\n", "##"),
+        ("a.md", "```sh\n# make a virtual environment\n```\n\n# Handbook\n", "Handbook"),
+        ("a.md", "~~~\n# no\n~~~~\n\nInstall\n-------\n", "Install"),
     ],
 )
 def test_the_title_is_found(name: str, text: str, title: str) -> None:
@@ -36,13 +38,14 @@ BLANKS = " " * 200_000  # a pattern that tries a stretch of them in parts takes 
     ("name", "text", "title"),
     [
         ("a.md", f"# a{BLANKS}b #\n", f"a{BLANKS}b"),
-        ("a.md", f"{BLANKS}x{BLANKS}\n===\n", "x"),
+        ("a.md", f"x{BLANKS}\n===\n", "x"),
+        ("a.md", f"{BLANKS}x{BLANKS}\n===\n", ""),
         ("a.md", f"{BLANKS}x\n\n# a\n", "a"),
         ("a.md", f"---\ntitle: a{BLANKS}b\n---\n", f"a{BLANKS}b"),
         ("a.rst", f"a{BLANKS}b{BLANKS}\n===\n", f"a{BLANKS}b"),
         ("a.rst", f"a{BLANKS}b\n\nTitle\n===\n", "Title"),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_a_stretch_of_white_space_is_passed_over_at_once(name: str, text: str, title: str) -> None:
     assert read(name, text).metadata.get("title", "") == title
