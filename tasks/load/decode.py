@@ -28,7 +28,7 @@ def decode(name: str, content: bytes) -> str:
         _refuse_binary(name, content[:LOOK_BYTES])
     for candidate, errors in ((encoding, _LENIENT),) if encoding else (("utf-8", _LENIENT), (FALLBACK, "strict")):
         try:
-            return readable(name, content.decode(candidate, errors))
+            return require_readable(name, content.decode(candidate, errors))
         except UnicodeDecodeError:
             continue
     raise DocumentError(
@@ -37,7 +37,7 @@ def decode(name: str, content: bytes) -> str:
     )
 
 
-def readable(name: str, text: str) -> str:
+def require_readable(name: str, text: str) -> str:
     """Normalised text; DocumentError where too little of it could be read."""
     text = normalised(text)
     lost = text.count("\ufffd")

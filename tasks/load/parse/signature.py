@@ -19,21 +19,27 @@ _NEVER_TEXT = {kind for mark, kind in _KINDS if not mark.startswith(b"{")}
 _PAGES = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 
 
-def check_signature(name: str, suffix: str, content: bytes) -> None:
-    """Raise DocumentError for a name that promises another format than the content has."""
-    found = _kind(content)
-    if suffix == ".pdf":
-        if b"%PDF-" not in content[:PDF_HEAD_BYTES]:
-            raise _wrong(name, found, "a PDF")
-    elif suffix == ".docx":
-        if content.startswith(_OFFICE) and _SEALED in content:
-            raise DocumentError(
-                "encrypted", f"{name} is an encrypted Office document; save it without its password, or exclude it"
-            )
-        if not content.startswith(b"PK"):
-            raise _wrong(name, found, "a Word document (DOCX)")
-    elif found in _NEVER_TEXT:
-        raise _wrong(name, found, "text")
+def check_pdf(name: str, content: bytes) -> None:
+    """Raise DocumentError unless the mark of a PDF is near the beginning."""
+    if b"%PDF-" not in content[:PDF_HEAD_BYTES]:
+        raise _wrong(name, _kind(content), "a PDF")
+
+
+def check_docx(name: str, content: bytes) -> None:
+    """Raise DocumentError for what is no ZIP archive, and for a document that is sealed with a password."""
+    if content.startswith(_OFFICE) and _SEALED in content:
+        raise DocumentError(
+            "encrypted", f"{name} is an encrypted Office document; save it without its password, or exclude it"
+        )
+    if not content.startswith(b"PK"):
+        raise _wrong(name, _kind(content), "a Word document (DOCX)")
+
+
+def check_text(name: str, content: bytes) -> None:
+    """Raise DocumentError for what begins as a binary format does."""
+    kind = _kind(content)
+    if kind in _NEVER_TEXT:
+        raise _wrong(name, kind, "text")
 
 
 def _kind(content: bytes) -> str:
