@@ -2,6 +2,8 @@
 
 `python -m tasks.child_process FILE` serves one connection: first what makes the object, then one method call after the
 other. The process ends with its parent, even where that is killed: the kernel then closes the other end.
+Messages are pickles, which can run code: both ends are ours and read nothing foreign. What reads hostile files speaks
+JSON instead, in `tasks.load.parse.child`.
 """
 
 import os

@@ -26,7 +26,7 @@ def imported(node: ast.AST) -> set[str]:
     return {(node.module or "").split(".")[0]} if isinstance(node, ast.ImportFrom) else set()
 
 
-def test_nothing_is_unpickled() -> None:
+def test_no_module_imports_what_reads_pickles() -> None:
     found = [(path, names) for path, node in nodes() if (names := imported(node) & FORBIDDEN_MODULES)]
     assert found == []
 

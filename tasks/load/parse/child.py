@@ -1,4 +1,7 @@
-"""Runs the parsers of foreign formats in a process that may die."""
+"""Runs the parsers of foreign formats in a process that may die.
+
+It reads hostile files, so it may come to say anything: its answers are JSON, for a pickle could run code here.
+"""
 
 import atexit
 import json
