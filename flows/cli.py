@@ -91,11 +91,11 @@ def _say(text: str, code: int) -> int:
 
 
 def _fail(options: Namespace, error: Exception) -> int:
-    from tasks.errors import HeadraceError
+    from tasks.errors import HeadraceError, LockedError
 
     speaker = f"headrace {options.command}: "
     if isinstance(error, HeadraceError):
-        outcome = "locked" if error.exit_code == 3 else "failed"
+        outcome = "locked" if isinstance(error, LockedError) else "failed"
         return _failed(options, outcome, error.exit_code, (speaker, str(error)))
     code = _failed(options, "failed", 70, (speaker, f"unforeseen {type(error).__name__}: {error}"))
     sys.stderr.write("run again with --debug to see where it happened\n")

@@ -3,13 +3,21 @@
 HeadraceError
 ├── ConfigError           the user must change a setting or an argument
 │   └── MissingExtraError … or install an optional dependency
-├── LeaseHeldError        another run works on this pipeline
-│   └── FencedError       … and has overtaken this one
+├── LockedError           somebody else has it: a folder, or what follows
+│   └── LeaseHeldError    another run works on this pipeline
+│       └── FencedError   … and has overtaken this one
 ├── BudgetError           the money limit would be passed
 ├── CollectionError       the collection does not fit: other vector space, foreign lineage
 ├── TransientError        trying again may help: time-out, 429, 503, a locked file
+│   └── OutageError       a provider is not well, or cannot be reached
 ├── DocumentError         this document cannot be used: set it aside, go on with the others
-└── ServiceError          a provider, store or disk failed for good: stop the run
+│   └── ForbiddenAddressError  … for it leads to an address that is not allowed
+├── ServiceError          a provider, store or disk failed for good: stop the run
+├── IncompleteRunError    a run ended in order, and did not do everything
+├── RateLimitedError      a provider's limit; the dispatcher alone sees it, and sends again, so it is not transient
+├── MalformedError        a provider's answer does not fit the question; seen by the dispatcher alone
+├── TooLargeError         … takes the texts in smaller requests only; likewise
+└── RefusedError          … does not take this content; likewise
 
 Message form: what failed, with the value; what was expected; what to do.
 """
@@ -25,10 +33,14 @@ class MissingExtraError(ConfigError):
         super().__init__(f"{backend!r} needs an optional dependency: pip install -e '.[{extra}]' in Headrace's folder")
 
 
-class LeaseHeldError(HeadraceError):
-    """The message says who holds the lease."""
+class LockedError(HeadraceError):
+    """The message says who has it."""
 
     exit_code = 3
+
+
+class LeaseHeldError(LockedError):
+    """The message says who holds the lease."""
 
 
 class FencedError(LeaseHeldError):
@@ -83,6 +95,7 @@ __all__ = [
     "FencedError",
     "HeadraceError",
     "LeaseHeldError",
+    "LockedError",
     "MissingExtraError",
     "ServiceError",
     "TransientError",

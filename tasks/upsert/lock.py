@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.errors import LeaseHeldError
+from tasks.errors import LockedError
 from tasks.process_lock import ProcessLock
 
 
@@ -20,10 +20,10 @@ class FolderLock:
         return self._lock.file
 
     def acquire(self, wait_seconds: float) -> None:
-        """LeaseHeldError names the holder where it still has the lock after `wait_seconds`; a second call is idle."""
+        """LockedError names the holder where it still has the lock after `wait_seconds`; a second call is idle."""
         holder = self._lock.acquire(wait_seconds)
         if holder:
-            raise LeaseHeldError(
+            raise LockedError(
                 f"the collection in {self._folder} is open in {holder}; one process at a time can have it"
                 " open, so sync, search and verify exclude one another: wait for that one to end and try again"
             )

@@ -8,12 +8,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.errors import CollectionError, HeadraceError, LeaseHeldError, ServiceError
+from tasks.errors import CollectionError, HeadraceError, LockedError, ServiceError
 
 _REBUILD = "restore the folder from a backup, or move it away and run sync: it is written again from the cache"
 
 _BY_WORDS: tuple[tuple[str, type[HeadraceError], str], ...] = (
-    ("WouldBlock", LeaseHeldError, "another process has opened the engine's files; wait for that to end and try again"),
+    ("WouldBlock", LockedError, "another process has opened the engine's files; wait for that to end and try again"),
     ("Vector dimension error", CollectionError, "the collection was made for another model; name a new `collection`"),
     ("No space left", ServiceError, "the disk is full; free some space and run again"),
     ("quota exceeded", ServiceError, "the disk quota is used up; free some space and run again"),

@@ -20,7 +20,7 @@ import pytest
 from config.schema import SyncOptions
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.ledger import Ledger
-from tasks.errors import LeaseHeldError
+from tasks.errors import LockedError
 from tasks.runners.inline import InlineRunner
 from tasks.session import Session
 from tasks.sync.order import synchronise
@@ -77,7 +77,7 @@ def run_once(folder: Path) -> None:
     """In a process of its own: 0 when it went through, 3 when another run was there or came."""
     try:
         Folder(folder).sync()
-    except LeaseHeldError:
+    except LockedError:
         sys.exit(3)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import qdrant_edge
 
-from tasks.errors import CollectionError, FencedError, HeadraceError, LeaseHeldError, ServiceError
+from tasks.errors import CollectionError, FencedError, HeadraceError, LockedError, ServiceError
 from tasks.records import Point
 from tasks.upsert import qdrant
 from tasks.upsert.qdrant import MANY, QdrantStore
@@ -176,7 +176,7 @@ def test_every_kind_of_error_that_the_engine_raises_is_translated(folder: Path) 
     config = qdrant_edge.EdgeConfig(qdrant_edge.EdgeVectorParams(8, qdrant_edge.Distance.Cosine))
     short = qdrant_edge.SearchRequest(qdrant_edge.Query.Nearest([1.0] * 7), 3)
     raised: list[tuple[BaseException, type[HeadraceError]]] = [
-        (raised_by(lambda: qdrant_edge.EdgeShard.load(path)), LeaseHeldError),
+        (raised_by(lambda: qdrant_edge.EdgeShard.load(path)), LockedError),
         (raised_by(lambda: shard.search(short)), CollectionError),
         (raised_by(lambda: qdrant_edge.EdgeShard.load(str(folder / "nowhere"))), ServiceError),
         (raised_by(lambda: qdrant_edge.EdgeShard.create(str(folder / "c" / "lock" / "x"), config)), ServiceError),

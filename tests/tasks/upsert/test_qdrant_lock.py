@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import qdrant_edge
 
-from tasks.errors import LeaseHeldError
+from tasks.errors import LockedError
 from tasks.records import Point, Sentinel
 from tasks.upsert.qdrant import QdrantStore
 
@@ -25,7 +25,7 @@ OpenElsewhere = Callable[[Path], AbstractContextManager[subprocess.Popen[str]]]
 def test_a_second_process_is_named_to_whoever_comes_too_late(tmp_path: Path, open_elsewhere: OpenElsewhere) -> None:
     with open_elsewhere(tmp_path) as other:
         store = QdrantStore(str(tmp_path), "c", wait_seconds=0)
-        with pytest.raises(LeaseHeldError, match=rf"{tmp_path}/c is open in process {other.pid} on .* since") as raised:
+        with pytest.raises(LockedError, match=rf"{tmp_path}/c is open in process {other.pid} on .* since") as raised:
             store.search(np.ones(8, dtype=np.float32), 3, {})
         assert "sync, search and verify exclude one another" in str(raised.value)
         assert raised.value.exit_code == 3
@@ -39,7 +39,7 @@ def test_the_same_process_cannot_open_a_collection_twice(tmp_path: Path, make_po
         store.ensure(8)
         second = QdrantStore(str(tmp_path), "c", wait_seconds=0)
         second.ensure(8)
-        with pytest.raises(LeaseHeldError, match=f"open in process {os.getpid()} "):
+        with pytest.raises(LockedError, match=f"open in process {os.getpid()} "):
             second.upsert(make_points(1))
         second.close()
         assert store.count() == 0
@@ -104,7 +104,7 @@ def test_a_program_that_opened_the_files_without_headrace_is_in_the_way_too(tmp_
     store.close()
     stranger = qdrant_edge.EdgeShard.load(str(tmp_path / "c" / "generation-000001" / "shard"))
     late = QdrantStore(str(tmp_path), "c", wait_seconds=0)
-    with pytest.raises(LeaseHeldError, match="another process has opened the engine's files"):
+    with pytest.raises(LockedError, match="another process has opened the engine's files"):
         late.count()
     stranger.close()
     assert late.count() == 0
