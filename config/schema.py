@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -201,7 +202,12 @@ class Deletions(_Section):
     )
 
 
-Source = FilesSource
+def with_kind(source: Any) -> Any:
+    """The source with `kind: files` where none is given: a union would refuse it, for it looks at the tag first."""
+    return {"kind": "files", **source} if isinstance(source, dict) else source
+
+
+Source = Annotated[FilesSource, BeforeValidator(with_kind)]
 Embedder = Annotated[SentenceTransformersEmbedder | OpenAIEmbedder | HashingEmbedder, Field(discriminator="kind")]
 Store = Annotated[QdrantStore | MemoryStore, Field(discriminator="kind")]
 

@@ -1,10 +1,21 @@
 """The one place that knows the kinds of sources."""
 
+from typing import assert_never
+
 from config import schema
 from tasks.load.base import Source
 
 
 def open_source(config: schema.Source) -> Source:
+    """Nothing is touched or contacted before the first listing."""
+    match config:
+        case schema.FilesSource():
+            return _open_files(config)
+        case _:
+            assert_never(config)
+
+
+def _open_files(config: schema.FilesSource) -> Source:
     """A local path, or any other place that fsspec reaches."""
     if "://" in config.path and not config.path.startswith("file://"):
         from tasks.load.remote import RemoteFiles

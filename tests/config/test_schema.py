@@ -1,14 +1,16 @@
 """The JSON Schema that editors complete from agrees with what is read."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter
 
 from config.errors import ConfigError
 from config.read import json_schema, read_pipeline
+from config.schema import FilesSource, with_kind
 from config.template import write_config
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "config" / "examples").glob("*.yaml"))
@@ -76,3 +78,13 @@ def test_an_editor_and_headrace_refuse_the_same(
     (tmp_path / "p.yaml").write_text(wrong)
     with pytest.raises(ConfigError):
         read_pipeline(tmp_path / "p.yaml")
+
+
+def test_a_source_without_its_kind_is_files_also_where_there_are_several_kinds() -> None:
+    class Other(BaseModel):
+        kind: Literal["other"]
+
+    several = Annotated[FilesSource | Other, Field(discriminator="kind"), BeforeValidator(with_kind)]
+    adapter: TypeAdapter[FilesSource | Other] = TypeAdapter(several)
+    assert isinstance(adapter.validate_python({"path": "docs"}), FilesSource)
+    assert isinstance(adapter.validate_python({"kind": "other"}), Other)
