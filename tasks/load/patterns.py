@@ -10,8 +10,8 @@ SKIPPED_FOLDERS = {"node_modules", "__pycache__"}
 class PathFilter:
     """Glob patterns on paths relative to the root: `*` stays inside a folder, `**` crosses folders.
 
-    Folders whose name begins with a dot, `node_modules` and `__pycache__` are passed over, unless a pattern of
-    `include` names them.
+    Suffixes are matched whatever their case: old systems and scanners write `.PDF`. Folders whose name begins with a
+    dot, `node_modules` and `__pycache__` are passed over, unless a pattern of `include` names them.
     """
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
@@ -40,12 +40,24 @@ class PathFilter:
 
 
 def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
-    endings = tuple(found.group(1) for pattern in patterns if (found := _ENDING.fullmatch(pattern)))
-    others = [pattern for pattern in patterns if not _ENDING.fullmatch(pattern)]
+    folded = [_folded(pattern) for pattern in patterns]
+    endings = tuple(found.group(1) for pattern in folded if (found := _ENDING.fullmatch(pattern)))
+    others = [pattern for pattern in folded if not _ENDING.fullmatch(pattern)]
     if not others:
-        return lambda path: path.endswith(endings)
+        return lambda path: _folded(path).endswith(endings)
     expression = re.compile("|".join(f"(?:{_expression(pattern)})" for pattern in others), re.DOTALL)
-    return lambda path: path.endswith(endings) or expression.fullmatch(path) is not None
+
+    def matches(path: str) -> bool:
+        alike = _folded(path)
+        return alike.endswith(endings) or expression.fullmatch(alike) is not None
+
+    return matches
+
+
+def _folded(path: str) -> str:
+    """With its suffix in lower case; names and folders stay as they are."""
+    stem, dot, suffix = path.rpartition(".")
+    return path if not dot or suffix.islower() or "/" in suffix else f"{stem}.{suffix.lower()}"
 
 
 def _expression(pattern: str) -> str:

@@ -57,7 +57,7 @@ def survey(session: Session, report: Report, options: SyncOptions) -> Survey:
         report.notes.append(f"not listed, so nothing below it was deleted: {scope.reason}")
     silent = tuple(listing.source for listing in listings if not listing.refs and not listing.failed)
     report.notes += [
-        f"source {name!r} lists no documents; check its path, and include and exclude, which heed the case"
+        f"source {name!r} lists no documents; check its path, and include and exclude, which heed the case of names"
         for name in silent
     ]
     return Survey(held, changes, tuple(document for document in absent if document not in hidden), silent)

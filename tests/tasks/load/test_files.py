@@ -44,6 +44,21 @@ def test_a_star_stays_in_its_folder_and_two_stars_cross(pattern: str, path: str,
     assert PathFilter([pattern], []).takes(path) is takes
 
 
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [("**/*.md", "docs/READ.MD"), ("**/*.PDF", "scan.pdf"), ("docs/*.html", "docs/Page.HTML"), ("*.[", "a.[")],
+)
+def test_a_suffix_is_matched_whatever_its_case(pattern: str, path: str) -> None:
+    assert PathFilter([pattern], []).takes(path)
+    assert not PathFilter(["**"], [pattern]).takes(path)
+
+
+def test_names_and_folders_are_matched_as_they_are_written() -> None:
+    only = PathFilter(["docs/read*.md"], [])
+    assert not only.takes("Docs/readme.md")
+    assert not only.takes("docs/README.md")
+
+
 def test_exclude_wins_and_hidden_folders_are_passed_over(tmp_path: Path) -> None:
     write(tmp_path, "a.md", "drafts/b.md", "x/drafts/c.md", ".git/d.md", "node_modules/e.md", "x/f.md", ".github/g.md")
     assert listed(files(tmp_path, exclude=["**/drafts/**"])) == ["a.md", "x/f.md"]
