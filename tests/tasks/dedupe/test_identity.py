@@ -102,3 +102,9 @@ def test_versions_differ_where_anything_differs(one: tuple[Any, ...], other: tup
         for contents in (one, other)
     ]
     assert (versions[0] == versions[1]) == (one == other)
+
+
+def test_the_fingerprint_of_an_earlier_space_stays_what_it_was() -> None:
+    earlier = VectorSpace("p", "m", "1", 4, 100, "passage: ", "query: ", "mean")
+    assert earlier.fingerprint == "70ec7c4d8403b2e3"
+    assert VectorSpace("p", "m", "1", 4, 100, "other: ", "query: ", "mean").fingerprint != earlier.fingerprint
