@@ -68,6 +68,10 @@ class Connection(Protocol):
         """(table, column, whether it belongs to the table's key) of all that there is."""
         ...
 
+    def names(self) -> set[str]:
+        """Of all tables and indexes that there are."""
+        ...
+
     def prepare(self) -> None:
         """Inside a transaction, before tables are made: keep other processes from making the same ones."""
         ...

@@ -9,8 +9,8 @@ from typing import Any
 from tasks.database.address import is_sqlite, server_url, shown, sqlite_path
 from tasks.database.connection import PARAMETERS_PER_QUERY, Connection, Connections, Rows
 from tasks.database.errors import translated
+from tasks.database.migrations import Layout, is_current, migrate_once
 from tasks.database.sqlite import SqliteConnections
-from tasks.database.tables import Tables, create_tables, is_current
 
 
 class Transaction:
@@ -43,10 +43,10 @@ class Transaction:
 class Database:
     """Threads share it; each transaction takes a connection of its own."""
 
-    def __init__(self, url: str, tables: Tables, schema: str) -> None:
-        """Create file and folder (mode 0600 and 0700), or the schema on PostgreSQL, and the tables that are missing.
+    def __init__(self, url: str, layout: Layout, schema: str) -> None:
+        """Create file and folder (mode 0600 and 0700), or PostgreSQL's schema, and bring the tables up to `layout`.
 
-        A SQLite file holds one set of tables, so `schema` matters on PostgreSQL only.
+        `schema` matters on PostgreSQL only. ConfigError for a database that a newer version wrote.
         """
         self.schema = schema
         self.path: Path | None = sqlite_path(url)
@@ -54,11 +54,11 @@ class Database:
         self.name = shown(url)
         with translated(self.name):
             self._connections = self._opened(url)
-            with self._connections.open() as connection:
-                current = is_current(connection, tables)
-            if not current:
-                with self.write() as transaction:
-                    create_tables(transaction.connection, tables)
+            try:
+                self._migrate(layout)
+            except BaseException:
+                self._connections.close()
+                raise
 
     @contextmanager
     def read(self) -> Generator[Transaction, None, None]:
@@ -94,6 +94,15 @@ class Database:
     def close(self) -> None:
         """Drop the connections; SQLite's write-ahead log is folded in by the last one."""
         self._connections.close()
+
+    def _migrate(self, layout: Layout) -> None:
+        while not self._is_current(layout):
+            with self.write() as transaction:
+                migrate_once(transaction.connection, layout, self.name)
+
+    def _is_current(self, layout: Layout) -> bool:
+        with self._connections.open() as connection:
+            return is_current(connection, layout, self.name)
 
     def _opened(self, url: str) -> Connections:
         if not self.is_shared:

@@ -59,6 +59,11 @@ class ServerConnection:
         )
         return {(table, column, in_key) for table, column, in_key in self.execute(sql, (self._schema,))}
 
+    def names(self) -> set[str]:
+        """Of all tables and indexes that there are in the schema."""
+        sql = "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ?"
+        return {name for (name,) in self.execute(sql, (self._schema,))}
+
     def prepare(self) -> None:
         """One process at a time makes tables, and the schema is there."""
         self.execute("SELECT pg_advisory_xact_lock(?)", (_CREATING,))

@@ -71,6 +71,10 @@ class SqliteConnection:
         rows = self.driver.execute(f"{sql} JOIN pragma_table_info(found.name) held WHERE found.type = 'table'")
         return {(table, column, bool(in_key)) for table, column, in_key in rows}
 
+    def names(self) -> set[str]:
+        """Of all tables and indexes that there are."""
+        return {name for (name,) in self.driver.execute("SELECT name FROM sqlite_master")}
+
     def prepare(self) -> None:
         """Nothing: the transaction has the write lock."""
 

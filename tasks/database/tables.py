@@ -1,9 +1,10 @@
-"""Tables as data, and bringing a database up to those that this version expects."""
+"""Tables as data, and completing those of a database that has none, or had them before versions were kept."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tasks.database.connection import Connection
+from tasks.errors import ServiceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,31 +21,38 @@ class Table:
 Tables = Sequence[Table]
 
 
-def is_current(connection: Connection, tables: Tables) -> bool:
-    """Whether every table has every column, and its key."""
-    return _expected(tables) <= connection.columns()
+def complete_tables(connection: Connection, tables: Tables) -> None:
+    """Make what is missing: tables, columns and indexes that an older version did not have, keys that it had otherwise.
 
-
-def create_tables(connection: Connection, tables: Tables) -> None:
-    """Make what is missing: tables, columns that an older version did not have, and keys that it had otherwise."""
-    connection.prepare()
+    ServiceError for a table with rows that lack what they cannot be without.
+    """
     found = connection.columns()
     for table in tables:
         held = {column: in_key for name, column, in_key in found if name == table.name}
         if not held:
             _create(connection, table)
-            _index(connection, table)
-            continue
-        for column, kind in table.columns.items():
-            if column not in held:
-                # A new column is nullable or has a default, so the rows that exist stay valid.
-                connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {column} {kind}", ())
-        if {column for column, in_key in held.items() if in_key} != set(table.key):
-            _copy(connection, table)
+        else:
+            _extend(connection, table, held)
+        _index(connection, table)
 
 
-def _expected(tables: Tables) -> set[tuple[str, str, bool]]:
-    return {(table.name, column, column in table.key) for table in tables for column in table.columns}
+def _extend(connection: Connection, table: Table, held: Mapping[str, bool]) -> None:
+    """`held` says of the columns that are there whether they belong to the key."""
+    missing = {column: kind for column, kind in table.columns.items() if column not in held}
+    needed = [column for column, kind in missing.items() if "NOT NULL" in kind and "DEFAULT" not in kind]
+    if needed and connection.execute(f"SELECT 1 FROM {table.name} LIMIT 1", ()).scalar():  # noqa: S608 - a constant
+        raise ServiceError(
+            f"table {table.name!r} has rows but no column {', '.join(map(repr, needed))}, as no version of Headrace"
+            " made it; nothing was changed: name another database, or restore this one from a backup"
+        )
+    if needed:
+        connection.execute(f"DROP TABLE {table.name}", ())
+        _create(connection, table)
+        return
+    for column, kind in missing.items():
+        connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {column} {kind}", ())
+    if {column for column, in_key in held.items() if in_key} != set(table.key):
+        _copy(connection, table)
 
 
 def _copy(connection: Connection, table: Table) -> None:
@@ -54,12 +62,11 @@ def _copy(connection: Connection, table: Table) -> None:
     _create(connection, table)
     connection.execute(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {old}", ())  # noqa: S608 - constants
     connection.execute(f"DROP TABLE {old}", ())  # and its indexes, whose names are free from here on
-    _index(connection, table)
 
 
 def _index(connection: Connection, table: Table) -> None:
     for name, what in table.indexes.items():
-        connection.execute(f"CREATE INDEX {name} ON {table.name} {what}", ())
+        connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {table.name} {what}", ())
 
 
 def _create(connection: Connection, table: Table) -> None:

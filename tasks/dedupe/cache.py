@@ -4,9 +4,24 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from tasks.database.connection import Connection
 from tasks.database.database import Database
-from tasks.dedupe.tables import CACHE
+from tasks.database.migrations import Layout
+from tasks.database.tables import Table, complete_tables
 from tasks.records import EmbeddingKey, Vector, Vectors
+
+# The vector is float32, little endian.
+_EMBEDDING = Table(
+    "embedding", {"key": "BLOB NOT NULL", "vector": "BLOB NOT NULL", "tokens": "INTEGER NOT NULL"}, ("key",)
+)
+
+
+def m001_tables(connection: Connection) -> None:
+    """Makes the table, or completes the one that was made before versions were kept."""
+    complete_tables(connection, (_EMBEDDING,))
+
+
+CACHE = Layout("embedding cache", (m001_tables,))
 
 _PUT = "INSERT INTO embedding (key, vector, tokens) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 

@@ -1,4 +1,4 @@
-"""The tables of the ledger and of the embedding cache, and what their rows mean.
+"""The tables of the ledger as its first version has them, what their rows mean, and how they changed since.
 
 A point's state says what *may* be in the store:
 
@@ -7,7 +7,9 @@ A point's state says what *may* be in the store:
     (absent) <------------------------------ proven absent after the grace time -----------------------------/
 """
 
-from tasks.database.tables import Table
+from tasks.database.connection import Connection
+from tasks.database.migrations import Layout
+from tasks.database.tables import Table, complete_tables
 
 PENDING, LIVE, DOOMED, GONE = "PENDING", "LIVE", "DOOMED", "GONE"
 
@@ -78,7 +80,12 @@ _RUN = Table(
     ("id",),
 )
 
-LEDGER = (_META, _LEASE, _DOCUMENT, _POINT, _QUARANTINE, _DEPARTURE, _RUN)
+TABLES = (_META, _LEASE, _DOCUMENT, _POINT, _QUARANTINE, _DEPARTURE, _RUN)
 
-# The vector is float32, little endian.
-CACHE = (Table("embedding", {"key": "BLOB NOT NULL", "vector": "BLOB NOT NULL", "tokens": _COUNT}, ("key",)),)
+
+def m001_tables(connection: Connection) -> None:
+    """Makes the tables, or completes those that were made before versions were kept."""
+    complete_tables(connection, TABLES)
+
+
+LEDGER = Layout("ledger", (m001_tables,))

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from tasks.database.database import Database
-from tasks.dedupe.tables import CACHE, LEDGER
+from tasks.dedupe.cache import CACHE
+from tasks.dedupe.tables import LEDGER
 from tasks.errors import FencedError
 from tasks.upsert.base import VectorStore
 from tasks.upsert.memory import MemoryStore

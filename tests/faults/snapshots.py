@@ -3,7 +3,7 @@
 from typing import Any
 
 from tasks.database.database import Database
-from tasks.database.tables import Tables
+from tasks.database.migrations import Layout
 
 
 def snapshot(database: Database) -> bytes:
@@ -13,9 +13,9 @@ def snapshot(database: Database) -> bytes:
         return content
 
 
-def restored(content: bytes, tables: Tables) -> Database:
+def restored(content: bytes, layout: Layout) -> Database:
     """A database of its own with that content."""
-    database = Database("sqlite://", tables, "restored")
+    database = Database("sqlite://", layout, "restored")
     with database.read() as transaction:
         _driver(transaction).deserialize(content)
     return database

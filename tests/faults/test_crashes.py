@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.database.database import Database
-from tasks.dedupe.tables import LEDGER
+from tasks.dedupe.tables import LEDGER, TABLES
 from tasks.upsert.base import VectorStore
 from tasks.upsert.memory import MemoryStore
 from tasks.upsert.qdrant import QdrantStore
@@ -76,7 +76,7 @@ def test_faults_over_a_ledger_on_postgresql_are_healed(postgres_url: str) -> Non
 
     def emptied() -> Database:
         with database.write() as transaction:
-            names = ", ".join(table.name for table in LEDGER)
+            names = ", ".join(table.name for table in TABLES)
             transaction.execute(f"TRUNCATE {names}")
         return database
 

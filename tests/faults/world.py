@@ -17,9 +17,9 @@ import numpy as np
 
 from config.schema import Pipeline, SyncOptions
 from tasks.database.database import Database
-from tasks.dedupe.cache import EmbeddingCache
+from tasks.dedupe.cache import CACHE, EmbeddingCache
 from tasks.dedupe.ledger import Ledger
-from tasks.dedupe.tables import CACHE, LEDGER
+from tasks.dedupe.tables import LEDGER
 from tasks.errors import DocumentError
 from tasks.records import (
     Chunk,

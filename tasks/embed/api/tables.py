@@ -1,10 +1,12 @@
 """What all processes that use one provider's account share: its limits, its pauses, and what it has cost today."""
 
-from tasks.database.tables import Table
+from tasks.database.connection import Connection
+from tasks.database.migrations import Layout
+from tasks.database.tables import Table, complete_tables
 
 _NAME, _AMOUNT = "VARCHAR NOT NULL", "FLOAT NOT NULL"
 
-BUDGET = (
+_TABLES = (
     # A token bucket: `level` units were there at `at`, and `per_minute` of them come in a minute; NULL: no limit known.
     Table(
         "bucket",
@@ -17,3 +19,11 @@ BUDGET = (
     Table("spending", {"account": _NAME, "day": _NAME, "usd": _AMOUNT}, ("account", "day")),
     Table("reservation", {"id": _NAME, "account": _NAME, "day": _NAME, "usd": _AMOUNT}, ("id",)),
 )
+
+
+def m001_tables(connection: Connection) -> None:
+    """Makes the tables, or completes those that were made before versions were kept."""
+    complete_tables(connection, _TABLES)
+
+
+BUDGET = Layout("budget", (m001_tables,))

@@ -10,12 +10,17 @@ import numpy as np
 import pytest
 
 from tasks.database.database import Database
-from tasks.database.tables import Table
+from tasks.database.migrations import Layout
+from tasks.database.tables import Table, complete_tables
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.lease import holder, leased
 from tasks.dedupe.ledger import Ledger
 from tasks.errors import ConfigError, FencedError, LeaseHeldError, ServiceError
 from tasks.records import EmbeddingKey
+
+
+def layout(*tables: Table) -> Layout:
+    return Layout("trial", (lambda connection: complete_tables(connection, tables),))
 
 
 def keys(*numbers: int) -> list[EmbeddingKey]:
@@ -158,8 +163,8 @@ def test_a_damaged_database_is_reported_with_its_path(tmp_path: Path) -> None:
 
 
 def test_many_rows_are_written_alike_whatever_their_number(tmp_path: Path) -> None:
-    tables = (Table("t", {"id": "INTEGER NOT NULL", "what": "VARCHAR", "times": "INTEGER NOT NULL"}, ("id",)),)
-    database = Database(f"sqlite:///{tmp_path}/many.db", tables, "many")
+    table = Table("t", {"id": "INTEGER NOT NULL", "what": "VARCHAR", "times": "INTEGER NOT NULL"}, ("id",))
+    database = Database(f"sqlite:///{tmp_path}/many.db", layout(table), "many")
     sql = (
         "INSERT INTO t (id, what, times) VALUES (?, ?, 1)"
         " ON CONFLICT (id) DO UPDATE SET what = excluded.what, times = times + excluded.times"
@@ -180,31 +185,8 @@ def test_many_rows_are_written_alike_whatever_their_number(tmp_path: Path) -> No
     database.close()
 
 
-def test_a_table_of_an_older_version_gets_its_new_key_and_keeps_its_rows(url: str) -> None:
-    columns = {"id": "VARCHAR NOT NULL", "owner": "VARCHAR NOT NULL", "state": "VARCHAR NOT NULL"}
-    older = Table("thing", columns, ("id",), {"thing_owner": "(owner)", "thing_state": "(state)"})
-    newer = Table("thing", columns | {"at": "FLOAT"}, ("owner", "id"), {"thing_state": "(state)"}, is_ordered=True)
-    rows = [("1", "a", "LIVE"), ("2", "a", "DOOMED"), ("1", "b", "LIVE")]
-
-    first = Database(url, (older,), "things")
-    with first.write() as transaction:
-        transaction.many("INSERT INTO thing (id, owner, state) VALUES (?, ?, ?)", rows[:2])
-    first.close()
-    for _ in range(2):
-        again = Database(url, (newer,), "things")
-        with again.write() as transaction:
-            transaction.many(
-                "INSERT INTO thing (id, owner, state) VALUES (?, ?, ?)"
-                " ON CONFLICT (owner, id) DO UPDATE SET state = excluded.state",
-                rows,
-            )
-            found = transaction.execute("SELECT id, owner, state FROM thing ORDER BY owner, id")
-            assert [tuple(row) for row in found] == rows
-        again.close()
-
-
 def test_threads_take_turns_in_a_database_in_memory() -> None:
-    database = Database("sqlite://", (Table("note", {"id": "INTEGER NOT NULL"}, ("id",)),), "any")
+    database = Database("sqlite://", layout(Table("note", {"id": "INTEGER NOT NULL"}, ("id",))), "any")
 
     def write(numbers: range) -> None:
         for number in numbers:
