@@ -6,19 +6,20 @@ was written, so no late write of a dead process can change a point that is alive
 """
 
 import hashlib
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tasks.dedupe.canonical import encode_json, hashed
-from tasks.dedupe.payload_keys import PayloadKeys
 from tasks.file_system import readable
 from tasks.records import Chunk, Document, DocumentId, EmbeddingKey, Payload, PointId, VectorSpace
 
 NAMESPACE = uuid.UUID("a07f2b6e-5b0c-5f0e-9a56-6d1c0d1c1a4e")
 _NAMESPACE_BYTES = NAMESPACE.bytes
-PAYLOAD_VERSION = 2
+PAYLOAD_VERSION = 3
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_PLACES = ("position", "heading")  # the metadata in which the chunks of one document differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class Wanted(NamedTuple):
 def document_version(identity_shape: str, document: Document) -> str:
     """Changes with the text, the metadata and everything that shapes the points."""
     # JSON has no line feed of its own, so the text, which is not worth encoding, can follow one.
-    rest = encode_json([identity_shape, document.format, document.language, dict(document.metadata)])
-    return hashed(f"{rest}\n{document.text}")
+    rest = _ENCODER.encode([identity_shape, document.format, document.language, dict(document.metadata)])
+    return _hashed(f"{rest}\n{document.text}")
 
 
 def embedding_key(space_fingerprint: str, text: str) -> EmbeddingKey:
@@ -85,7 +86,7 @@ def wanted_points(identity: Identity, document: Document, chunks: Sequence[Chunk
     space = identity.space.fingerprint
     source, owner = document.ref.source, document.ref.id
     shared: dict[str, str] = {**document.metadata, "source": source, "document": readable(document.ref.path)}
-    keys = PayloadKeys(identity.pipeline, owner, space, shared)
+    records = _records_hash(shared, {"pipeline": identity.pipeline, "document": owner, "space": space}, {})
     found: dict[str, Wanted] = {}
     for position, chunk in enumerate(chunks):
         metadata: Payload = {**shared, "position": position}
@@ -94,7 +95,7 @@ def wanted_points(identity: Identity, document: Document, chunks: Sequence[Chunk
             metadata["heading"] = heading
         embedding = embedding_key(space, chunk.text)
         digits = embedding.hex()
-        key = keys.key(position, heading, digits)
+        key = _key(records, metadata, digits)
         bookkeeping: Payload = {
             "pipeline": identity.pipeline,
             "document": owner,
@@ -109,9 +110,11 @@ def wanted_points(identity: Identity, document: Document, chunks: Sequence[Chunk
 
 def payload_key(payload: Payload) -> str:
     """32 hexadecimal digits over the whole payload but the key itself; the embedding key stands for the text."""
-    rest = {name: value for name, value in payload.items() if name != "text"}
-    bookkeeping = {name: value for name, value in payload["headrace"].items() if name != "key"}
-    return _digest({**rest, "headrace": bookkeeping})
+    metadata, held = payload["metadata"], payload["headrace"]
+    owner = {name: value for name, value in held.items() if name not in ("embedding", "key")}
+    parts = {name: value for name, value in payload.items() if name not in ("text", "metadata", "headrace")}
+    records = _records_hash(metadata, owner, parts)
+    return _key(records, metadata, held["embedding"])
 
 
 def bookkeeping(payload: Payload) -> Bookkeeping | None:
@@ -137,5 +140,23 @@ def _is_intact(payload: Payload, held: Payload) -> bool:
     return (text, payload_key(payload)) == (held["embedding"], held["key"])
 
 
+def _records_hash(metadata: Payload, owner: Payload, parts: Payload) -> str:
+    """Over all that the records of one document have in common; `parts` is what a stored record has beside ours."""
+    return _digest({name: value for name, value in metadata.items() if name not in _PLACES}, owner, parts)
+
+
+def _key(records: str, metadata: Payload, embedding: str) -> str:
+    """Parts of a fixed length, then one that has no line feed, then the rest: no two records are joined alike."""
+    heading = metadata.get("heading", "")
+    if "heading" in metadata:
+        heading = f".{heading}" if isinstance(heading, str) else f"={_ENCODER.encode(heading)}"
+    return _hashed(f"{records}{embedding}{metadata['position']!r}\n{heading}")
+
+
 def _digest(*parts: object) -> str:
-    return hashed(encode_json(parts))
+    return _hashed(_ENCODER.encode(parts))
+
+
+def _hashed(text: str) -> str:
+    """32 hexadecimal digits."""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

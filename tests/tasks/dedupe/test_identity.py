@@ -20,7 +20,7 @@ from tasks.dedupe.identity import (
 from tasks.records import Chunk, Document, DocumentId, DocumentRef, VectorSpace
 
 SPACE = VectorSpace("test", "letters", "1", 4, 100)
-PINNED = ("d6c90e5ca2380835b112ff20c2f9bbe3", "45f01a5f-b8c1-5370-a488-202c72d8eeb0")
+PINNED = ("37dbb019bdc653e73d8cf2fec2069a26", "4ced426b-286a-51ce-83b4-622533dd6205")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 NAMES = TEXT | st.sampled_from(["heading", "position", "title", "a", "zone", "source", "document"])
 
@@ -67,6 +67,41 @@ def test_a_record_that_differs_anywhere_from_what_was_written_is_not_intact(part
     payload = pinned()[1].payload
     value = payload[part][name]
     payload[part][name] = value + 1 if isinstance(value, int) else value[:-1] + ("0" if value[-1] != "0" else "1")
+    book = bookkeeping(payload)
+    assert book is not None
+    assert not book.is_intact
+
+
+VALUES = TEXT | st.none() | st.integers(0, 3) | st.booleans() | st.sampled_from(["1", "\n", ".A", "=1"])
+PARTS = st.fixed_dictionaries(
+    {
+        "metadata": st.fixed_dictionaries(
+            {"position": VALUES}, optional={"heading": VALUES, "title": VALUES, "a": VALUES}
+        ),
+        "headrace": st.fixed_dictionaries(
+            {"embedding": st.sampled_from(["0" * 32, "1" * 32])}, optional={"space": VALUES}
+        ),
+    },
+    optional={"more": VALUES},
+)
+
+
+@given(PARTS, PARTS)
+def test_keys_differ_where_any_field_of_the_payload_differs(one: dict[str, Any], other: dict[str, Any]) -> None:
+    same = repr(sorted_deep(one)) == repr(sorted_deep(other))
+    assert (payload_key(one) == payload_key(other)) == same
+
+
+def sorted_deep(value: Any) -> Any:
+    return sorted((name, sorted_deep(each)) for name, each in value.items()) if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize(
+    "change", [{"heading": None}, {"heading": 1}, {"title": None}, {"more": ""}, {"position": "0"}, {"position": False}]
+)
+def test_a_record_with_other_metadata_than_was_written_is_not_intact(change: dict[str, Any]) -> None:
+    payload = pinned()[1].payload
+    payload["metadata"] |= change
     book = bookkeeping(payload)
     assert book is not None
     assert not book.is_intact
