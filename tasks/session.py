@@ -37,6 +37,12 @@ class Session:
     grace_seconds: float = GRACE_SECONDS
 
     @property
+    def model(self) -> str:
+        """The embedder's model as the configuration names it."""
+        embedder = self.pipeline.embedder
+        return self.embedder.space.model if embedder.kind == "hashing" else embedder.model
+
+    @property
     def identity(self) -> Identity:
         """What goes into every id."""
         return Identity(self.pipeline.name, self.embedder.space, self.chunker.fingerprint)

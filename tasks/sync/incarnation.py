@@ -41,11 +41,11 @@ def check_incarnation(session: Session, lease: Lease) -> str:
 
 def check_space(session: Session, sentinel: Sentinel | None) -> None:
     """Raise CollectionError when the collection holds vectors of another model."""
-    space, config = session.embedder.space, session.pipeline.embedder
+    space = session.embedder.space
     if sentinel is not None and sentinel.space != space.fingerprint:
         raise CollectionError(
             f"the collection of {session.pipeline.name!r} holds vectors of another vector space ({sentinel.space}) than"
-            f" {space.model if config.kind == 'hashing' else config.model!r} makes ({space.fingerprint}); go back to the model it was built with, or name a new"
+            f" {session.model!r} makes ({space.fingerprint}); go back to the model it was built with, or name a new"
             " `collection` under `store`"
         )
 

@@ -57,14 +57,13 @@ def _stored(filters: Mapping[str, str], sources: Container[str]) -> dict[str, st
 def describe(session: Session) -> dict[str, Any]:
     """The state of the pipeline, from the ledger."""
     pipeline, space = session.pipeline, session.embedder.space
-    embedder = pipeline.embedder
     sentinel = session.store.sentinel()
     return {
         "pipeline": pipeline.name,
         "store": pipeline.store.kind,
         "collection": pipeline.store.collection or pipeline.name,
         "generations": [{"generation": 1, "live": True, "space": sentinel.space}] if sentinel else [],
-        "model": space.model if embedder.kind == "hashing" else embedder.model,
+        "model": session.model,
         "dimension": space.dimension,
         "space": space.fingerprint,
         "counts": counts(session.ledger),
