@@ -1,5 +1,6 @@
 """Everything one command has open: made from a Pipeline, closed together."""
 
+import os
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -52,6 +53,7 @@ class Session:
 def open_session(pipeline: Pipeline, *, read_only: bool = False) -> Generator[Session, None, None]:
     """`read_only` creates no database where none is: the session then works on an empty one in memory."""
     with ExitStack() as stack:
+        stack.callback(os.umask, os.umask(0o077))  # texts and vectors are their owner's alone; children inherit it
         ledger = Ledger(_existing(pipeline.state) if read_only else pipeline.state, pipeline.name)
         stack.callback(ledger.close)
         cache = EmbeddingCache(_existing(pipeline.cache) if read_only else pipeline.cache)

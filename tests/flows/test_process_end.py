@@ -124,3 +124,14 @@ def test_a_termination_ends_a_run_in_order(pipeline: Pipeline, number: signal.Si
 def test_a_run_under_nohup_outlives_its_terminal(pipeline: Pipeline) -> None:
     done = terminated_run(pipeline, os.environ, signal.SIGHUP, ["nohup"])
     assert (done.returncode, json.loads(done.stdout)["outcome"]) == (0, "done")
+
+
+@pytest.mark.parametrize("mask", [0, 0o022])
+def test_what_a_sync_makes_is_its_owners_alone(pipeline: Pipeline, mask: int) -> None:
+    given = set(pipeline.folder.rglob("*"))
+    command = [sys.executable, "-m", "flows.cli", "sync", str(pipeline.config), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, umask=mask, check=False)
+    assert done.returncode == 0, done.stderr
+    made = [path for name in ("db", "state") for path in (pipeline.folder / name, *(pipeline.folder / name).rglob("*"))]
+    assert len(set(made) - given) > 10
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
