@@ -149,3 +149,17 @@ class Hit:
     id: PointId
     score: float
     payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Bookkeeping:
+    """What a stored record says of itself; `is_intact` says that its content is what its key was made from."""
+
+    pipeline: str
+    document: DocumentId
+    source: str
+    position: int
+    space: str
+    embedding: EmbeddingKey
+    key: str
+    is_intact: bool

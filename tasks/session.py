@@ -12,9 +12,9 @@ from tasks.chunk.open import open_chunker
 from tasks.database.address import IN_MEMORY, sqlite_path
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import Identity
-from tasks.dedupe.ledger import Ledger
 from tasks.embed.base import Embedder
 from tasks.embed.open import open_embedder
+from tasks.ledger.ledger import Ledger
 from tasks.load.base import Source
 from tasks.load.open import open_source
 from tasks.upsert.base import VectorStore

@@ -13,27 +13,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tasks.file_system import readable
-from tasks.records import Chunk, Document, DocumentId, EmbeddingKey, Payload, PointId, VectorSpace
+from tasks.records import Bookkeeping, Chunk, Document, DocumentId, EmbeddingKey, Payload, PointId, VectorSpace
 
 NAMESPACE = uuid.UUID("a07f2b6e-5b0c-5f0e-9a56-6d1c0d1c1a4e")
 _NAMESPACE_BYTES = NAMESPACE.bytes
 PAYLOAD_VERSION = 3
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _PLACES = ("position", "heading")  # the metadata in which the chunks of one document differ
-
-
-@dataclass(frozen=True, slots=True)
-class Bookkeeping:
-    """What a stored record says of itself; `is_intact` says that its content is what its key was made from."""
-
-    pipeline: str
-    document: DocumentId
-    source: str
-    position: int
-    space: str
-    embedding: EmbeddingKey
-    key: str
-    is_intact: bool
 
 
 @dataclass(frozen=True, slots=True)

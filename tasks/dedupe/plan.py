@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tasks.dedupe.identity import point_id
-from tasks.dedupe.ledger import KnownDocument, KnownPoint
-from tasks.dedupe.quarantine import Refusal
-from tasks.dedupe.tables import LIVE, PENDING
+from tasks.ledger.ledger import KnownDocument, KnownPoint
+from tasks.ledger.quarantine import Refusal
+from tasks.ledger.tables import LIVE, PENDING
 from tasks.records import DocumentId, DocumentRef, FailedScope, PointId
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import Identity, document_version, wanted_points
-from tasks.dedupe.ledger import KnownPoint, Ledger
 from tasks.dedupe.plan import Held, diff_points, trusted_hint
-from tasks.dedupe.tables import LIVE
+from tasks.ledger.ledger import KnownPoint, Ledger
+from tasks.ledger.tables import LIVE
 from tasks.records import Chunk, Document, DocumentRef, EmbeddingKey
 from tasks.windows import Chunked, DocumentPlan, Failure, NewPoint, Planned
 

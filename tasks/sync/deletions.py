@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from config.schema import SyncOptions
-from tasks.dedupe.guard import Circumstances, Verdict, judge
-from tasks.dedupe.history import departed, remember_departure
-from tasks.dedupe.tables import DOOMED, GONE, LIVE
+from tasks.ledger.history import departed, remember_departure
+from tasks.ledger.tables import DOOMED, GONE, LIVE
 from tasks.records import DocumentId
 from tasks.session import Session
+from tasks.sync.guard import Circumstances, Verdict, judge
 from tasks.sync.listing import Survey
 from tasks.sync.report import Report
 from tasks.upsert.window import write_plans

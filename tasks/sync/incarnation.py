@@ -16,9 +16,9 @@ as marked, too few records   | marked       | store damaged                  | r
 as marked                    | marked       | all is well                    | go on
 """
 
-from tasks.dedupe.history import counts, epoch_marked, lineage, remember_mark
-from tasks.dedupe.lease import Lease
 from tasks.errors import CollectionError
+from tasks.ledger.history import counts, epoch_marked, lineage, remember_mark
+from tasks.ledger.lease import Lease
 from tasks.records import Sentinel
 from tasks.session import Session
 from tasks.sync.verification import compare, mend

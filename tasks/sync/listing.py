@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from config import schema
 from config.schema import SyncOptions
-from tasks.dedupe.history import refusals
 from tasks.dedupe.plan import Changes, Held, find_changes, within
-from tasks.dedupe.tables import LIVE
 from tasks.errors import ConfigError, DocumentError, ServiceError, TransientError
+from tasks.ledger.history import refusals
+from tasks.ledger.tables import LIVE
 from tasks.load.base import Source
 from tasks.records import DocumentId, FailedScope, Listing
 from tasks.session import Session

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from config.schema import SyncOptions
-from tasks.dedupe.history import counts, finish_run, forget_refusals, start_run
-from tasks.dedupe.lease import leased
 from tasks.dedupe.window import Planner
 from tasks.errors import BudgetError
 from tasks.file_system import readable
+from tasks.ledger.history import counts, finish_run, forget_refusals, start_run
+from tasks.ledger.lease import leased
 from tasks.runners.base import Pending, Runner
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace

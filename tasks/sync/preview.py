@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.schema import SyncOptions
-from tasks.dedupe.history import counts, last_runs
-from tasks.dedupe.lease import holder
 from tasks.dedupe.window import Planner
 from tasks.errors import ConfigError
+from tasks.ledger.history import counts, last_runs
+from tasks.ledger.lease import holder
 from tasks.records import EmbeddingKey, Sentinel
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace

@@ -3,10 +3,10 @@
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-from tasks.dedupe.history import counts, last_runs, quarantined
-from tasks.dedupe.lease import holder
 from tasks.errors import ConfigError
 from tasks.file_system import readable
+from tasks.ledger.history import counts, last_runs, quarantined
+from tasks.ledger.lease import holder
 from tasks.session import Session
 from tasks.sync.incarnation import check_space
 

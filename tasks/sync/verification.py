@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tasks.dedupe.identity import Bookkeeping, bookkeeping
-from tasks.dedupe.ledger import Owned, Row
-from tasks.dedupe.tables import GONE, LIVE, PENDING
-from tasks.records import PointId, Vector
+from tasks.dedupe.identity import bookkeeping
+from tasks.ledger.ledger import Owned, Row
+from tasks.ledger.tables import GONE, LIVE, PENDING
+from tasks.records import Bookkeeping, PointId, Vector
 from tasks.session import Session
 
 BATCH = 1000

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.schema import SyncOptions, VerifyOptions
-from tasks.dedupe.history import epoch_marked
-from tasks.dedupe.lease import leased
 from tasks.errors import ConfigError
+from tasks.ledger.history import epoch_marked
+from tasks.ledger.lease import leased
 from tasks.runners.base import Runner
 from tasks.session import Session
 from tasks.sync.incarnation import check_space

@@ -10,9 +10,9 @@ import numpy as np
 
 from tasks.database.database import Database
 from tasks.dedupe.cache import EmbeddingCache
-from tasks.dedupe.lease import leased
-from tasks.dedupe.ledger import Ledger
-from tasks.dedupe.tables import LEDGER
+from tasks.ledger.lease import leased
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.tables import LEDGER
 from tasks.records import DocumentId, EmbeddingKey, PointId
 from tasks.windows import DocumentPlan, NewPoint
 from tests.benchmarks.harness import Gate, Measurement

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from tasks.database.database import Database
 from tasks.dedupe.cache import CACHE
-from tasks.dedupe.tables import LEDGER
 from tasks.errors import FencedError
+from tasks.ledger.tables import LEDGER
 from tasks.upsert.base import VectorStore
 from tasks.upsert.memory import MemoryStore
 from tests.faults.late_store import flush

@@ -10,8 +10,8 @@ from tasks.dedupe import plan as planning
 from tasks.dedupe import window as deduping
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import document_version, point_id
-from tasks.dedupe.ledger import Ledger
-from tasks.dedupe.tables import DOOMED
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.tables import DOOMED
 from tasks.records import Point
 from tasks.runners import chain
 from tasks.sync import order
@@ -27,7 +27,7 @@ def no_dirty(patch: pytest.MonkeyPatch) -> None:
         "INSERT INTO document (id, source, version, hint, chunks, tokens) VALUES (?, ?, NULL, '', 0, 0)"
         " ON CONFLICT (id) DO NOTHING"
     )
-    patch.setattr("tasks.dedupe.ledger._SOIL_DOCUMENT", soil)
+    patch.setattr("tasks.ledger.ledger._SOIL_DOCUMENT", soil)
 
 
 def no_intent(patch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.database.database import Database
-from tasks.dedupe.tables import LEDGER, TABLES
+from tasks.ledger.tables import LEDGER, TABLES
 from tasks.upsert.base import VectorStore
 from tasks.upsert.memory import MemoryStore
 from tasks.upsert.qdrant import QdrantStore

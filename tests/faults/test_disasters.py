@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tasks.database.database import Database
-from tasks.dedupe.tables import LEDGER
+from tasks.ledger.tables import LEDGER
 from tasks.upsert.memory import MemoryStore
 from tests.faults.cases import START, edited
 from tests.faults.oracle import divergence

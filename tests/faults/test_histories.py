@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tasks.database.database import Database
-from tasks.dedupe.tables import LEDGER
 from tasks.errors import FencedError
+from tasks.ledger.tables import LEDGER
 from tasks.upsert.memory import MemoryStore
 from tests.faults.cases import MODES, START
 from tests.faults.oracle import Availability, divergence

@@ -19,8 +19,8 @@ import pytest
 
 from config.schema import SyncOptions
 from tasks.dedupe.cache import EmbeddingCache
-from tasks.dedupe.ledger import Ledger
 from tasks.errors import LockedError
+from tasks.ledger.ledger import Ledger
 from tasks.runners.inline import InlineRunner
 from tasks.session import Session
 from tasks.sync.order import synchronise

@@ -18,9 +18,9 @@ import numpy as np
 from config.schema import Pipeline, SyncOptions
 from tasks.database.database import Database
 from tasks.dedupe.cache import CACHE, EmbeddingCache
-from tasks.dedupe.ledger import Ledger
-from tasks.dedupe.tables import LEDGER
 from tasks.errors import DocumentError
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.tables import LEDGER
 from tasks.records import (
     Chunk,
     Document,

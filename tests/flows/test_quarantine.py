@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tasks.dedupe.ledger import Ledger
-from tasks.dedupe.quarantine import LONGEST_DELAY_SECONDS, put_refusals
 from tasks.errors import DocumentError
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.quarantine import LONGEST_DELAY_SECONDS, put_refusals
 from tasks.load.files import Files
 from tasks.records import DocumentId
 from tasks.windows import Failure

@@ -350,7 +350,7 @@ def test_another_chunk_size_pays_only_for_new_texts(pipeline: Pipeline) -> None:
 
 def test_a_second_run_at_once_says_who_is_at_work(pipeline: Pipeline) -> None:
     code = (
-        "import sys, time; from tasks.dedupe.ledger import Ledger; from tasks.dedupe.lease import leased\n"
+        "import sys, time; from tasks.ledger.ledger import Ledger; from tasks.ledger.lease import leased\n"
         "with leased(Ledger(sys.argv[1], 'trial'), wait=False): print('held', flush=True); time.sleep(60)"
     )
     pipeline.sync()

@@ -15,9 +15,9 @@ from tasks.database.database import Database
 from tasks.database.migrations import Layout
 from tasks.database.tables import Table, complete_tables
 from tasks.dedupe.cache import CACHE
-from tasks.dedupe.tables import LEDGER
 from tasks.embed.api.tables import BUDGET
 from tasks.errors import ConfigError, ServiceError
+from tasks.ledger.tables import LEDGER
 
 EARLIER = sorted((Path(__file__).parents[2] / "data/earlier_state").glob("*.sql"))
 LAYOUTS = {"ledger": LEDGER, "cache": CACHE, "budget": BUDGET}

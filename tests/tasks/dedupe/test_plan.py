@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.dedupe.identity import point_id
-from tasks.dedupe.ledger import KnownDocument, KnownPoint
 from tasks.dedupe.plan import Held, diff_points, find_changes, trusted_hint
-from tasks.dedupe.quarantine import Refusal
+from tasks.ledger.ledger import KnownDocument, KnownPoint
+from tasks.ledger.quarantine import Refusal
 from tasks.records import DocumentId, DocumentRef, FailedScope, PointId
 
 STATES = ("PENDING", "LIVE", "DOOMED", "GONE")

@@ -12,13 +12,13 @@ import pytest
 from config import schema
 from config.read import read_pipeline
 from config.schema import SyncOptions
-from tasks.dedupe.history import last_runs
-from tasks.dedupe.lease import leased
-from tasks.dedupe.ledger import Ledger
 from tasks.dedupe.plan import Held
 from tasks.dedupe.window import Planner
 from tasks.embed.hashing import HashingEmbedder
 from tasks.errors import TransientError
+from tasks.ledger.history import last_runs
+from tasks.ledger.lease import leased
+from tasks.ledger.ledger import Ledger
 from tasks.records import DocumentId, EmbeddedBatch, Point
 from tasks.runners.chain import Chain
 from tasks.runners.threads import ThreadRunner

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tasks.database.database import Transaction
-from tasks.dedupe.ledger import Ledger
-from tasks.dedupe.quarantine import LONGEST_DELAY_SECONDS, Refusal
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.quarantine import LONGEST_DELAY_SECONDS, Refusal
 from tasks.records import DocumentId
 
 RUNS_KEPT = 200

@@ -3,8 +3,8 @@
 import pytest
 
 from config.schema import Deletions
-from tasks.dedupe.guard import Circumstances, judge
 from tasks.records import DocumentId
+from tasks.sync.guard import Circumstances, judge
 
 LIMITS = Deletions(max_count=10, max_fraction=0.1)
 

@@ -7,10 +7,10 @@ import psycopg
 import pytest
 
 from tasks.database.database import Database
-from tasks.dedupe.lease import holder, leased
-from tasks.dedupe.ledger import Ledger
-from tasks.dedupe.tables import LEDGER
 from tasks.errors import FencedError, HeadraceError, LeaseHeldError, ServiceError, TransientError
+from tasks.ledger.lease import holder, leased
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.tables import LEDGER
 from tests.postgres_server import PostgresServer
 
 

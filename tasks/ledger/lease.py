@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.dedupe.advisory_lock import advisory_lock
-from tasks.dedupe.ledger import Ledger
 from tasks.errors import LeaseHeldError
+from tasks.ledger.advisory_lock import advisory_lock
+from tasks.ledger.ledger import Ledger
 from tasks.process_lock import ProcessLock
 
 _TAKE = (

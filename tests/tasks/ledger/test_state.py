@@ -13,9 +13,9 @@ from tasks.database.database import Database
 from tasks.database.migrations import Layout
 from tasks.database.tables import Table, complete_tables
 from tasks.dedupe.cache import EmbeddingCache
-from tasks.dedupe.lease import holder, leased
-from tasks.dedupe.ledger import Ledger
 from tasks.errors import ConfigError, FencedError, LeaseHeldError, ServiceError
+from tasks.ledger.lease import holder, leased
+from tasks.ledger.ledger import Ledger
 from tasks.records import EmbeddingKey
 
 

@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 
 from tasks.database.connection import Rows
 from tasks.database.database import Database, Transaction
-from tasks.dedupe.identity import Bookkeeping
-from tasks.dedupe.quarantine import put_refusals
-from tasks.dedupe.tables import DOOMED, GONE, LEDGER, LIVE, PENDING
 from tasks.errors import FencedError
-from tasks.records import DocumentId, EmbeddingKey, PointId
+from tasks.ledger.quarantine import put_refusals
+from tasks.ledger.tables import DOOMED, GONE, LEDGER, LIVE, PENDING
+from tasks.records import Bookkeeping, DocumentId, EmbeddingKey, PointId
 from tasks.windows import DocumentPlan, Failure
 
 _EPOCH = "SELECT epoch FROM lease"
