@@ -45,9 +45,10 @@ def _may_help(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     return isinstance(error, BaseException) and is_transient(error)
 
 
-LOAD, CHUNK, DEDUPE, EMBED, UPSERT = STAGES = (
+STAGES: tuple[Task[..., Any], ...] = (
     tracked(Chain.load), tracked(Chain.chunk), tracked(Chain.dedupe), tracked(Chain.embed), tracked(Chain.upsert),
 )  # fmt: skip
+LOAD, _, DEDUPE, _, UPSERT = STAGES
 
 
 @dataclass(frozen=True, slots=True)
