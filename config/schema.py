@@ -136,16 +136,9 @@ class SentenceTransformersEmbedder(_Section):
     batch_tokens: int | None = Field(default=None, gt=0, description="Padded tokens per batch. Default: by device.")
 
 
-class OpenAIEmbedder(_Section):
-    """OpenAI, or a server that speaks its protocol."""
+class PaidEmbedder(_Section):
+    """What every embedder that costs money can be told; whoever asks whether one does asks for this."""
 
-    kind: Literal["openai"] = Field(description="The OpenAI embeddings API.")
-    model: str = Field(default="text-embedding-3-small", description="The provider's name of the model.")
-    api_key: SecretStr | None = Field(default=None, description="Default: the environment variable OPENAI_API_KEY.")
-    base_url: WebAddress | None = Field(default=None, description="Another server with the same protocol.")
-    dimensions: int | None = Field(
-        default=None, gt=0, le=MOST_DIMENSIONS, description="Ask the provider for shorter vectors."
-    )
     requests_per_minute: int | None = Field(default=None, gt=0, description="Never send more requests than this.")
     tokens_per_minute: int | None = Field(default=None, gt=0, description="Never send more tokens than this.")
     concurrency: int = Field(default=8, gt=0, le=256, description="Requests on their way at once, at most.")
@@ -165,6 +158,18 @@ class OpenAIEmbedder(_Section):
         default="",
         description="URL of the database in which runs share limits and money. Default: the ledger's where that is"
         " PostgreSQL, else sqlite:///~/.local/state/headrace/budget.db",
+    )
+
+
+class OpenAIEmbedder(PaidEmbedder):
+    """OpenAI, or a server that speaks its protocol."""
+
+    kind: Literal["openai"] = Field(description="The OpenAI embeddings API.")
+    model: str = Field(default="text-embedding-3-small", description="The provider's name of the model.")
+    api_key: SecretStr | None = Field(default=None, description="Default: the environment variable OPENAI_API_KEY.")
+    base_url: WebAddress | None = Field(default=None, description="Another server with the same protocol.")
+    dimensions: int | None = Field(
+        default=None, gt=0, le=MOST_DIMENSIONS, description="Ask the provider for shorter vectors."
     )
 
 
@@ -245,7 +250,7 @@ class Pipeline(_Section):
 
     def limited_to(self, max_usd: float | None) -> Self:
         """The same pipeline with the run's own money limit, where one is given and the embedder costs money."""
-        if max_usd is None or not isinstance(self.embedder, OpenAIEmbedder):
+        if max_usd is None or not isinstance(self.embedder, PaidEmbedder):
             return self
         return self.model_copy(update={"embedder": self.embedder.model_copy(update={"max_usd": max_usd})})
 

@@ -40,8 +40,7 @@ class Session:
     @property
     def model(self) -> str:
         """The embedder's model as the configuration names it."""
-        embedder = self.pipeline.embedder
-        return self.embedder.space.model if embedder.kind == "hashing" else embedder.model
+        return getattr(self.pipeline.embedder, "model", self.embedder.space.model)
 
     @property
     def identity(self) -> Identity:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from config.schema import SyncOptions
+from config.schema import PaidEmbedder, SyncOptions
 from tasks.dedupe.window import Planner
 from tasks.errors import ConfigError
 from tasks.ledger.history import counts, last_runs
@@ -91,7 +91,7 @@ def _check_embedder(session: Session, report: Report) -> None:
 def _check_money(session: Session, report: Report) -> None:
     """What other runs of the day have spent is not asked: that needs the key."""
     embedder = session.pipeline.embedder
-    if embedder.kind != "openai":
+    if not isinstance(embedder, PaidEmbedder):
         return
     limits = {"max_usd": embedder.max_usd, "max_usd_per_day": embedder.max_usd_per_day}
     for name, limit in limits.items():
