@@ -18,7 +18,7 @@ def test_an_earlier_collection_goes_on_without_paying(
     config: Path = configured(pipeline.folder, embedder, openai_server.url)
     report = pipeline.sync()
     assert (report["code"], report["outcome"]) == (0, "done")  # records of an older key are written once more
-    assert (report["chunks"]["embedded"], report["tokens"]["embedded"]) == (0, 0)
+    assert (report["chunks"]["embedded"], report["tokens"]["embedded"], report["cost_usd"]) == (0, 0, 0)
     assert openai_server.requests == []
     assert pipeline.run("verify", str(config)).code == 0
     hits = pipeline.run("search", str(config), "Second page.", "--json")
