@@ -48,7 +48,6 @@ def _may_help(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
 STAGES: tuple[Task[..., Any], ...] = (
     tracked(Chain.load), tracked(Chain.chunk), tracked(Chain.dedupe), tracked(Chain.embed), tracked(Chain.upsert),
 )  # fmt: skip
-LOAD, _, DEDUPE, _, UPSERT = STAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +85,13 @@ class PrefectRunner:
     def _submitted(self, chain: Chain, window: Refs) -> TrackedWindow:
         self._number += 1
         before = self._newest[-1].futures if self._newest else ()
-        waits = {
-            LOAD: before[0:1],
-            DEDUPE: before[3:4],
-            UPSERT: self._newest[0].futures[4:] if len(self._newest) == 2 else (),
-        }
+        written = self._newest[0].futures[4:] if len(self._newest) == 2 else ()
+        waits = (before[1:2], (), before[3:4], (), written)
         futures: list[PrefectFuture[Any]] = []
         handed: Any = window
-        for stage in STAGES:
+        for stage, wait_for in zip(STAGES, waits, strict=True):
             named = stage.with_options(task_run_name=f"{stage.name} {self._number}")
-            handed = named.submit(chain, handed, wait_for=waits.get(stage, ()), return_state=False)
+            handed = named.submit(chain, handed, wait_for=wait_for, return_state=False)
             futures.append(handed)
         return TrackedWindow(tuple(futures))
 
