@@ -141,19 +141,24 @@ def test_the_store_is_not_opened_for_a_document_that_says_the_same(folder: Path)
 
 
 class Taking(QdrantStore):
-    """Is not done with the first document before the ledger knows of the second."""
+    """Is not done with the first document before the ledger knows of the second, and takes that one only then."""
 
     def __init__(self, folder: Path, ledger: Ledger) -> None:
         super().__init__(str(folder / "db"), "lanes")
         self.ledger = ledger
         self.seen: list[str] = []
+        self.has_looked = threading.Event()
 
     def upsert(self, points: Sequence[Point], /) -> None:
+        if points[0].payload["metadata"]["document"] != "a.md":
+            assert self.has_looked.wait(SECONDS)
+            super().upsert(points)
+            return
         super().upsert(points)
-        if points[0].payload["metadata"]["document"] == "a.md":
-            deadline = time.monotonic() + SECONDS
-            while time.monotonic() < deadline and not self.seen:
-                self.seen = [point.state for point in self.ledger.points([B]).get(B, [])]
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline and not self.seen:
+            self.seen = [point.state for point in self.ledger.points([B]).get(B, [])]
+        self.has_looked.set()
 
 
 def test_a_window_is_recorded_while_the_store_takes_the_one_before(folder: Path) -> None:
