@@ -33,6 +33,10 @@ class Chain:
         """The same documents in chunks."""
         return chunk_window(self._session.chunker, loaded)
 
+    def read(self, window: Refs, pause: Callable[[float], None] = time.sleep) -> Chunked:
+        """Both of these: what a source has can be read again, so a runner may repeat them together."""
+        return self.chunk(self.load(window, pause))
+
     def dedupe(self, chunked: Chunked) -> Planned:
         """What is new in them, and which texts nobody has paid for."""
         return self._planner.plan_window(chunked)

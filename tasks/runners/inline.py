@@ -7,7 +7,7 @@ from tasks.retry import with_retries
 from tasks.runners.base import Pending
 from tasks.runners.chain import Chain
 from tasks.runners.pace import MOST_AT_FIRST
-from tasks.windows import Chunked, Refs, Written
+from tasks.windows import Refs, Written
 
 
 class InlineRunner:
@@ -18,13 +18,9 @@ class InlineRunner:
     def start(self, chain: Chain, window: Refs) -> Pending:
         """Return when the window is written."""
         done: Future[Written] = Future()
-        chunked = with_retries(partial(_read, chain, window))
+        chunked = with_retries(partial(chain.read, window))
         done.set_result(chain.upsert(chain.embed(chain.dedupe(chunked))))
         return done
 
     def close(self) -> None:
         """Nothing is running."""
-
-
-def _read(chain: Chain, window: Refs) -> Chunked:
-    return chain.chunk(chain.load(window))

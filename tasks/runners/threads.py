@@ -34,7 +34,7 @@ class ThreadRunner:
 
     def start(self, chain: Chain, window: Refs) -> Pending:
         """Queue the window on all three lanes."""
-        chunked = self._read.submit(_retried, self._chunks, chain, window)
+        chunked = self._read.submit(_retried, chain.read, window, self._pause)
         planned = self._embed.submit(self._plan, chain, chunked)
         embedded = self._embed.submit(self._pay, chain, planned)
         return self._write.submit(_write, chain, planned, embedded)
@@ -44,9 +44,6 @@ class ThreadRunner:
         self._broken.set()
         for lane in (self._read, self._embed, self._write):
             lane.shutdown(wait=True, cancel_futures=True)
-
-    def _chunks(self, chain: Chain, window: Refs) -> Chunked:
-        return chain.chunk(chain.load(window, self._pause))
 
     def _pause(self, seconds: float) -> None:
         if self._broken.wait(seconds):

@@ -48,7 +48,7 @@ def preview(session: Session, options: SyncOptions, progress: Progress) -> Previ
     promised: set[EmbeddingKey] = set()  # a text that an earlier window would pay for is free in a later one
     losses = Losses(found)
     for window in Pace().windows(found.changes.to_read):
-        planned = chain.dedupe(chain.chunk(chain.load(window)))
+        planned = chain.dedupe(chain.read(window))
         texts = {key: text for key, text in planned.texts.items() if key not in promised}
         promised.update(texts)
         tokens = sum(count for _, count in texts.values())
