@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from config.environment import Environment
-from config.schema import Pipeline
+from config.pipeline import Pipeline
 from config.yaml_file import Fields, YamlFile, YamlValue
 
 _Shape = Mapping[str, Any]  # a part of the JSON Schema

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from config.environment import Environment
 from config.errors import ConfigError
 from config.explain import explain
-from config.schema import Pipeline
+from config.pipeline import Pipeline
 from config.secrets import refuse_written_secrets
 from config.yaml_file import read_yaml
 

@@ -19,7 +19,7 @@ from flows.termination import TerminatedError, heed
 from tasks.console.answer import Answer
 from tasks.console.log import show_log
 from tasks.console.text import printable
-from tasks.garbage import look_rarely
+from tasks.system.garbage import look_rarely
 
 
 def run() -> int:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
-from config.schema import SyncOptions, VerifyOptions
+from config.options import SyncOptions, VerifyOptions
 from tasks.console.answer import Answer
 from tasks.sync.report import Report
 
@@ -33,14 +33,14 @@ def plan(options: argparse.Namespace) -> Answer:
     from tasks.console.progress import TerminalProgress
     from tasks.console.text import report_text
     from tasks.session import open_session
-    from tasks.sync.preview import preview
+    from tasks.sync.plan import plan_sync
 
     pipeline = read_pipeline(Path(options.config))
     with (
         open_session(pipeline, read_only=True) as session,
         TerminalProgress(pipeline.name, quiet=options.json) as progress,
     ):
-        seen = preview(session, SyncOptions(paranoid=options.paranoid), progress)
+        seen = plan_sync(session, SyncOptions(paranoid=options.paranoid), progress)
     shape = seen.as_json()
     return Answer(shape, report_text(shape), seen.report.exit_code)
 
@@ -87,9 +87,9 @@ def search(options: argparse.Namespace) -> Answer:
     """Nearest chunks, best first."""
     from config.read import read_pipeline
     from tasks.console.text import hits_text
-    from tasks.file_system import readable
+    from tasks.search.query import parse_filters, search_collection
     from tasks.session import open_session
-    from tasks.sync.query import parse_filters, search_collection
+    from tasks.system.file_system import readable
 
     query, filters = readable(options.query), parse_filters(options.filter)
     with open_session(read_pipeline(Path(options.config)), read_only=True) as session:
@@ -102,7 +102,7 @@ def status(options: argparse.Namespace) -> Answer:
     from config.read import read_pipeline
     from tasks.console.text import status_text
     from tasks.session import open_session
-    from tasks.sync.query import describe
+    from tasks.sync.status import describe
 
     with open_session(read_pipeline(Path(options.config)), read_only=True) as session:
         shape = describe(session)
@@ -114,11 +114,11 @@ def _sync_directly(options: argparse.Namespace, run: SyncOptions) -> Report:
     from tasks.console.progress import TerminalProgress
     from tasks.runners.threads import ThreadRunner
     from tasks.session import open_session
-    from tasks.sync.order import synchronise
+    from tasks.sync.run import run_sync
 
     pipeline = read_pipeline(Path(options.config)).limited_to(run.max_usd)
     with open_session(pipeline) as session, TerminalProgress(pipeline.name, quiet=options.json) as progress:
-        return synchronise(session, run, ThreadRunner(), progress)
+        return run_sync(session, run, ThreadRunner(), progress)
 
 
 def _sync_tracked(config: str, run: SyncOptions) -> Report:

@@ -6,7 +6,7 @@ The chain, for one window of documents after the other, four of them on their wa
 
     list -> diff -> ( load -> chunk -> dedupe -> embed -> upsert ) -> guarded deletions -> report
 
-Each stage is a task of its own name; `tasks.sync.order` says what happens round it, the same for a run without Prefect.
+Each stage is a task of its own name; `tasks.sync.run` says what happens round it, the same for a run without Prefect.
 """
 
 import sys
@@ -18,15 +18,15 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Failed
 
+from config.options import SyncOptions
 from config.read import read_pipeline
-from config.schema import SyncOptions
 from flows.termination import told_to_prefect
+from tasks.console.artifacts import ArtifactProgress
 from tasks.errors import HeadraceError
 from tasks.runners.prefect import PrefectRunner
 from tasks.session import open_session
-from tasks.sync.artifacts import ArtifactProgress
-from tasks.sync.order import synchronise
 from tasks.sync.report import IncompleteRunError
+from tasks.sync.run import run_sync
 
 
 def _run_name() -> str:
@@ -53,7 +53,7 @@ def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | 
     pipeline = read_pipeline(Path(config)).limited_to(options.max_usd)
     progress = ArtifactProgress(pipeline.name)
     with told_to_prefect(), open_session(pipeline) as session:
-        report = synchronise(session, options, PrefectRunner(), progress)
+        report = run_sync(session, options, PrefectRunner(), progress)
     progress.end(report)
     if report.exit_code:
         error = IncompleteRunError(report)

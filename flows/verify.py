@@ -11,13 +11,13 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
+from config.options import VerifyOptions
 from config.read import read_pipeline
-from config.schema import VerifyOptions
 from flows.termination import told_to_prefect
+from tasks.console.artifacts import ArtifactProgress
 from tasks.errors import CollectionError
 from tasks.runners.prefect import PrefectRunner
 from tasks.session import open_session
-from tasks.sync.artifacts import ArtifactProgress
 from tasks.sync.verify import verify as verify_session
 
 

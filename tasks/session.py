@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from config.schema import Pipeline
+from config.pipeline import Pipeline
 from tasks.chunk.base import Chunker
 from tasks.chunk.open import open_chunker
 from tasks.database.address import IN_MEMORY, sqlite_path
@@ -14,9 +14,11 @@ from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import Identity
 from tasks.embed.base import Embedder
 from tasks.embed.open import open_embedder
+from tasks.errors import CollectionError
 from tasks.ledger.ledger import Ledger
 from tasks.load.base import Source
 from tasks.load.open import open_source
+from tasks.records import Sentinel
 from tasks.upsert.base import VectorStore
 from tasks.upsert.open import open_store
 
@@ -72,6 +74,17 @@ def open_session(pipeline: Pipeline, *, read_only: bool = False) -> Generator[Se
             ledger=ledger,
             cache=cache,
             clock=ledger.database.now,
+        )
+
+
+def check_space(session: Session, sentinel: Sentinel | None) -> None:
+    """Raise CollectionError when the collection holds vectors of another model."""
+    space = session.embedder.space
+    if sentinel is not None and sentinel.space != space.fingerprint:
+        raise CollectionError(
+            f"the collection of {session.pipeline.name!r} holds vectors of another vector space ({sentinel.space}) than"
+            f" {session.model!r} makes ({space.fingerprint}); go back to the model it was built with, or name a new"
+            " `collection` under `store`"
         )
 
 

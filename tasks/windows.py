@@ -12,7 +12,7 @@ from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Quarantined:
     """A document that is set aside; `reason` is a short class name, `message` says cause and remedy.
 
     `hint` and `version` tell later whether it is still the same document; empty: not known.
@@ -36,7 +36,7 @@ class NewPoint(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentPlan:
+class DocumentChange:
     """How one document reaches `version`: points to put and to doom; `chunks` and `tokens` count its whole content.
 
     `is_new` says that the ledger had no version of it; `is_emptied` that its last readable content would go;
@@ -77,7 +77,7 @@ class Loaded:
         self,
         documents: Sequence[Document],
         touched: Sequence[DocumentRef],
-        failures: Sequence[Failure],
+        failures: Sequence[Quarantined],
         seconds: float,
     ) -> None:
         self.documents = documents
@@ -95,7 +95,7 @@ class Chunked:
         self.chunk_seconds = seconds
 
 
-class Planned:
+class Deduped:
     """`texts` holds what the cache does not: embedding key -> (text, tokens), each text once.
 
     `failures` are the documents that could not be read, and those that are still as they were when they were refused.
@@ -104,15 +104,15 @@ class Planned:
     def __init__(
         self,
         chunked: Chunked,
-        plans: Sequence[DocumentPlan],
-        failures: Sequence[Failure],
+        changes: Sequence[DocumentChange],
+        failures: Sequence[Quarantined],
         texts: dict[EmbeddingKey, tuple[str, int]],
     ) -> None:
         loaded = chunked.loaded
         self.documents = len(loaded.documents) + len(loaded.touched) + len(loaded.failures)
         self.load_seconds = loaded.load_seconds
         self.chunk_seconds = chunked.chunk_seconds
-        self.plans = plans
+        self.changes = changes
         self.failures = failures
         self.texts = texts
 
@@ -124,8 +124,8 @@ class Embedded:
     their size, so that writing need not read them back.
     """
 
-    def __init__(self, planned: Planned) -> None:
-        self.planned = planned
+    def __init__(self, deduped: Deduped) -> None:
+        self.deduped = deduped
         self.texts = 0
         self.tokens = 0
         self.cost_usd = 0.0
@@ -135,15 +135,15 @@ class Embedded:
 
 
 class Written:
-    """The window after the flip: the documents of `plans` are current in the collection, but those that lose content.
+    """The window after the flip: the documents of `changes` are current in the collection, but those that lose content.
 
     `failures` are set aside.
     """
 
     def __init__(
-        self, embedded: Embedded, plans: Sequence[DocumentPlan], failures: Sequence[Failure], seconds: float
+        self, embedded: Embedded, changes: Sequence[DocumentChange], failures: Sequence[Quarantined], seconds: float
     ) -> None:
         self.embedded = embedded
-        self.plans = plans
+        self.changes = changes
         self.failures = failures
         self.upsert_seconds = seconds

@@ -63,7 +63,7 @@ class Pipeline:
 
     def texts(self) -> dict[str, list[str]]:
         """What the collection holds: texts by document, in order of position."""
-        from tasks.upsert.qdrant import QdrantStore
+        from tasks.upsert.qdrant_embedded.store import QdrantStore
 
         store = QdrantStore(str(self.folder / "db"), "trial")
         found: dict[str, list[tuple[int, str]]] = {}

@@ -1,10 +1,10 @@
 """The one place that knows the kinds of chunkers."""
 
-from config import schema
+from config import pipeline
 from tasks.chunk.base import Chunker, Tokenizer
 from tasks.chunk.processes import ChunkerProcesses
 
 
-def open_chunker(config: schema.Chunking, tokenizer: Tokenizer) -> Chunker:
+def open_chunker(config: pipeline.Chunking, tokenizer: Tokenizer) -> Chunker:
     """There is one kind so far: `auto` looks at each document's format."""
     return ChunkerProcesses(config, tokenizer)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from config import schema
-from tasks.child_process import ChildDiedError, ChildProcess
+from config import pipeline
 from tasks.chunk.auto import AutoChunker
 from tasks.chunk.base import Tokenizer
 from tasks.records import Chunk, Document
+from tasks.system.child_process import ChildDiedError, ChildProcess
 
 WORTH_CHARACTERS = 8_000_000  # cut here in a second, which is what a process takes to start
 MOST_PROCESSES = 4  # more than one other thread of Python can feed, and use the chunks of
@@ -18,7 +18,9 @@ MOST_PROCESSES = 4  # more than one other thread of Python can feed, and use the
 class ChunkerProcesses:
     """Cuts here until a run is known to be large, then in child processes; the chunks are the same."""
 
-    def __init__(self, config: schema.Chunking, tokenizer: Tokenizer, worth_characters: int = WORTH_CHARACTERS) -> None:
+    def __init__(
+        self, config: pipeline.Chunking, tokenizer: Tokenizer, worth_characters: int = WORTH_CHARACTERS
+    ) -> None:
         """`tokenizer` must be picklable; so many characters are worth processes."""
         self._made_of = (config.max_tokens, config.overlap_tokens, tokenizer)
         self._own = AutoChunker(*self._made_of)

@@ -1,1 +1,1 @@
-"""Chunks to only what is new: the ledger, the embedding cache and the plan."""
+"""Chunks to only what is new: what changes for each document, and the embedding cache."""

@@ -10,8 +10,8 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from config import schema
-from tasks.embed.tokenizers import KINDS, WORD, WordTokenizer
+from config import embedders
+from tasks.embed.tokens.tokenizers import KINDS, WORD, WordTokenizer
 from tasks.records import EmbeddedBatch, Vector, Vectors, VectorSpace
 
 BATCH = 1024
@@ -31,7 +31,7 @@ class HashingEmbedder:
     usd_per_million_tokens = 0.0
     runtime = ""
 
-    def __init__(self, config: schema.HashingEmbedder) -> None:
+    def __init__(self, config: embedders.HashingEmbedder) -> None:
         """The dimension is the only setting."""
         self.space = VectorSpace("hashing", "words", "2", config.dimensions, MAX_TOKENS)
         self.tokenizer = WordTokenizer(MAX_TOKENS)

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import Protocol, assert_never
 
-from config import schema
+from config import embedders
 from tasks.embed.base import Embedder
-from tasks.embed.tokenizers import ModelTokenizer, TiktokenTokenizer, WordTokenizer
+from tasks.embed.tokens.tokenizers import ModelTokenizer, TiktokenTokenizer, WordTokenizer
 
 
 class CountingEmbedder(Embedder, Protocol):
@@ -18,18 +18,18 @@ class CountingEmbedder(Embedder, Protocol):
         ...
 
 
-def open_embedder(config: schema.Embedder, state: str = "") -> CountingEmbedder:
+def open_embedder(config: embedders.Embedder, state: str = "") -> CountingEmbedder:
     """Cheap: nothing heavy is imported before the first text. `state` is the URL of the pipeline's ledger."""
     match config:
-        case schema.SentenceTransformersEmbedder():
-            from tasks.embed.sentence_transformers import SentenceTransformersEmbedder
+        case embedders.SentenceTransformersEmbedder():
+            from tasks.embed.local.sentence_transformers import SentenceTransformersEmbedder
 
             return SentenceTransformersEmbedder(config)
-        case schema.OpenAIEmbedder():
-            from tasks.embed.openai import OpenAIEmbedder
+        case embedders.OpenAIEmbedder():
+            from tasks.embed.api.openai import OpenAIEmbedder
 
             return OpenAIEmbedder(config, _budget(state))
-        case schema.HashingEmbedder():
+        case embedders.HashingEmbedder():
             from tasks.embed.hashing import HashingEmbedder
 
             return HashingEmbedder(config)

@@ -9,26 +9,26 @@ import numpy as np
 from tasks.embed.base import Embedder, Fence, VectorCache
 from tasks.errors import FencedError
 from tasks.records import EmbeddedBatch
-from tasks.windows import Embedded, Planned
+from tasks.windows import Deduped, Embedded
 
 MOST_KEPT_BYTES = 32 << 20  # of vectors in one window, for the stage that writes them
 
 Batches = Generator[EmbeddedBatch, None, None]
 
 
-def embed_window(embedder: Embedder, cache: VectorCache, fence: Fence, planned: Planned) -> Embedded:
+def embed_window(embedder: Embedder, cache: VectorCache, fence: Fence, deduped: Deduped) -> Embedded:
     """Each batch is durable in the cache before the next thing happens, so a kill costs the batches in flight at most.
 
     Asking the cache again makes a retry of the window pay only for what the first attempt did not get. An overtaken run
     stops after the batches in flight: the newer run pays for the same texts.
     """
     started = time.perf_counter()
-    done = Embedded(planned)
+    done = Embedded(deduped)
     kept_bytes = 0
-    missing = cache.missing(planned.texts)
-    keys = [key for key in planned.texts if key in missing]
-    texts = [planned.texts[key][0] for key in keys]
-    tokens = [planned.texts[key][1] for key in keys]
+    missing = cache.missing(deduped.texts)
+    keys = [key for key in deduped.texts if key in missing]
+    texts = [deduped.texts[key][0] for key in keys]
+    tokens = [deduped.texts[key][1] for key in keys]
     for batch in _until_overtaken(embedder.embed(texts, tokens), fence) if keys else ():
         counts = [tokens[row] for row in batch.rows]
         if batch.rows:

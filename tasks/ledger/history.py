@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks.database.database import Transaction
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.quarantine import LONGEST_DELAY_SECONDS, Refusal
+from tasks.ledger.quarantine import LONGEST_DELAY_SECONDS, QuarantineEntry
 from tasks.records import DocumentId
 
 RUNS_KEPT = 200
@@ -109,13 +109,13 @@ def departed(ledger: Ledger, now: float) -> int:
         return int(transaction.execute(sql, (now - WEEK_SECONDS, now)).scalar() or 0)
 
 
-def refusals(ledger: Ledger) -> dict[DocumentId, Refusal]:
+def refusals(ledger: Ledger) -> dict[DocumentId, QuarantineEntry]:
     """Everything that is set aside. A time for the next try that lies too far ahead was made by a wrong clock."""
     now = ledger.database.now()
     with ledger.database.read() as transaction:
         rows = transaction.execute("SELECT document, reason, message, hint, version, next_try FROM quarantine")
         return {
-            DocumentId(row[0]): Refusal(
+            DocumentId(row[0]): QuarantineEntry(
                 reason=row[1],
                 message=row[2],
                 hint=row[3] or "",
@@ -126,7 +126,7 @@ def refusals(ledger: Ledger) -> dict[DocumentId, Refusal]:
         }
 
 
-def forget_refusals(ledger: Ledger, documents: Iterable[DocumentId]) -> None:
+def forget_quarantined(ledger: Ledger, documents: Iterable[DocumentId]) -> None:
     """These documents left the source."""
     rows = [(document,) for document in documents]
     if rows:

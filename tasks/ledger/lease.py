@@ -18,7 +18,7 @@ from pathlib import Path
 from tasks.errors import LeaseHeldError
 from tasks.ledger.advisory_lock import advisory_lock
 from tasks.ledger.ledger import Ledger
-from tasks.process_lock import ProcessLock
+from tasks.system.process_lock import ProcessLock
 
 _TAKE = (
     "INSERT INTO lease (id, epoch, boot, clean, holder, since) VALUES (1, ?, ?, 0, ?, ?) ON CONFLICT (id) DO UPDATE"

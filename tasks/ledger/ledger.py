@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from tasks.database.connection import Rows
 from tasks.database.database import Database, Transaction
 from tasks.errors import FencedError
-from tasks.ledger.quarantine import put_refusals
+from tasks.ledger.quarantine import put_quarantined
 from tasks.ledger.tables import DOOMED, GONE, LEDGER, LIVE, PENDING
 from tasks.records import Bookkeeping, DocumentId, EmbeddingKey, PointId
-from tasks.windows import DocumentPlan, Failure
+from tasks.windows import DocumentChange, Quarantined
 
 _EPOCH = "SELECT epoch FROM lease"
 _PUT_POINT = (
@@ -115,26 +115,26 @@ class Ledger:
             rows = transaction.execute("SELECT id, document, state, key, embedding FROM point")
             return {PointId(row[0]): Row(names.setdefault(row[1], row[1]), *row[2:]) for row in rows}
 
-    def intend(self, plans: Sequence[DocumentPlan]) -> None:
+    def intend(self, changes: Sequence[DocumentChange]) -> None:
         """Before the store is touched: the documents are dirty, their new points PENDING.
 
         Dirty matters: without it a source that goes back to the old version after a crash looks unchanged.
         """
         with self.fenced("intend") as transaction:
-            transaction.many(_SOIL_DOCUMENT, [(plan.id, plan.source) for plan in plans])
-            transaction.many(_PUT_POINT, list(_point_rows(plans, PENDING)))
+            transaction.many(_SOIL_DOCUMENT, [(change.id, change.source) for change in changes])
+            transaction.many(_PUT_POINT, list(_point_rows(changes, PENDING)))
 
-    def flip(self, plans: Sequence[DocumentPlan]) -> None:
+    def flip(self, changes: Sequence[DocumentChange]) -> None:
         """After the acknowledgement, at one stroke: new points LIVE, old ones DOOMED, documents at their version."""
         with self.fenced("flip") as transaction:
-            transaction.many(_PUT_POINT, list(_point_rows(plans, LIVE)))
-            doomed = [(plan.id, point) for plan in plans for point in plan.doom]
+            transaction.many(_PUT_POINT, list(_point_rows(changes, LIVE)))
+            doomed = [(change.id, point) for change in changes for point in change.doom]
             transaction.many(_DOOM_POINT, doomed)
             transaction.many(
                 _PUT_DOCUMENT,
-                [(p.id, p.source, p.version, p.hint, p.chunks, p.tokens) for p in plans],
+                [(p.id, p.source, p.version, p.hint, p.chunks, p.tokens) for p in changes],
             )
-            transaction.many("DELETE FROM quarantine WHERE document = ?", [(plan.id,) for plan in plans])
+            transaction.many("DELETE FROM quarantine WHERE document = ?", [(change.id,) for change in changes])
 
     def drop(self, documents: Sequence[DocumentId]) -> None:
         """The documents left the source, proven by the listing of their part of it: all their points are DOOMED."""
@@ -176,11 +176,11 @@ class Ledger:
             transaction.many(_DOUBT_POINT, wrong)
             transaction.many(_PUT_POINT, [(book.document, i, book.key, book.embedding, PENDING) for i, book in strays])
 
-    def set_aside(self, failures: Sequence[Failure]) -> None:
+    def quarantine(self, failures: Sequence[Quarantined]) -> None:
         """Quarantine: the last good version of these documents stays as it is."""
         now = self.database.now()
         with self.fenced("set aside") as transaction:
-            put_refusals(transaction, failures, now)
+            put_quarantined(transaction, failures, now)
 
     @contextmanager
     def fenced(self, label: str) -> Generator[Transaction, None, None]:
@@ -210,10 +210,10 @@ def _schema(pipeline: str) -> str:
     return name if len(name) < 64 else f"headrace_{hashlib.sha256(pipeline.encode()).hexdigest()[:16]}"
 
 
-def _point_rows(plans: Sequence[DocumentPlan], state: str) -> Iterator[tuple[Any, ...]]:
-    for plan in plans:
-        for new in plan.put:
-            yield plan.id, new.id, new.key, new.embedding, state
+def _point_rows(changes: Sequence[DocumentChange], state: str) -> Iterator[tuple[Any, ...]]:
+    for change in changes:
+        for new in change.put:
+            yield change.id, new.id, new.key, new.embedding, state
 
 
 __all__ = ["DOOMED", "GONE", "LIVE", "PENDING", "KnownDocument", "KnownPoint", "Ledger"]

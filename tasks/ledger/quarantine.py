@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.database.database import Transaction
-from tasks.windows import Failure
+from tasks.windows import Quarantined
 
 PASSING = frozenset({"unreadable", "unavailable", "missing", "parser-timeout"})
 FIRST_DELAY_SECONDS = 300.0
@@ -24,7 +24,7 @@ _PUT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class QuarantineEntry:
     """A document as it was set aside; `is_due` says that it is to be tried again although it did not change."""
 
     reason: str
@@ -34,7 +34,7 @@ class Refusal:
     is_due: bool
 
 
-def put_refusals(transaction: Transaction, failures: Sequence[Failure], now: float) -> None:
+def put_quarantined(transaction: Transaction, failures: Sequence[Quarantined], now: float) -> None:
     """Attempts count as long as the document stays the same."""
     ids = [failure.id for failure in failures]
     sql = "SELECT document, attempts, since, hint, version FROM quarantine WHERE document IN ({})"
@@ -42,7 +42,7 @@ def put_refusals(transaction: Transaction, failures: Sequence[Failure], now: flo
     transaction.many(_PUT, [_row(failure, before.get(failure.id), now) for failure in failures])
 
 
-def _row(failure: Failure, before: Any, now: float) -> tuple[Any, ...]:
+def _row(failure: Quarantined, before: Any, now: float) -> tuple[Any, ...]:
     attempts, since = 1, now
     if before is not None and (before[3] or "", before[4] or "") == (failure.hint, failure.version):
         attempts, since = before[1] + 1, before[2]

@@ -22,7 +22,7 @@ class Source(Protocol):
         ...
 
 
-class Known(Protocol):
+class KnownVersions(Protocol):
     """What an earlier run left."""
 
     def is_current(self, document: Document, /) -> bool:

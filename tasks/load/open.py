@@ -2,25 +2,25 @@
 
 from typing import assert_never
 
-from config import schema
+from config import sources
 from tasks.load.base import Source
 
 
-def open_source(config: schema.Source) -> Source:
+def open_source(config: sources.Source) -> Source:
     """Nothing is touched or contacted before the first listing."""
     match config:
-        case schema.FilesSource():
+        case sources.FilesSource():
             return _open_files(config)
         case _:
             assert_never(config)
 
 
-def _open_files(config: schema.FilesSource) -> Source:
+def _open_files(config: sources.FilesSource) -> Source:
     """A local path, or any other place that fsspec reaches."""
     if "://" in config.path and not config.path.startswith("file://"):
-        from tasks.load.remote import RemoteFiles
+        from tasks.load.files.remote import RemoteFiles
 
         return RemoteFiles(config)
-    from tasks.load.files import Files
+    from tasks.load.files.local import Files
 
     return Files(config)

@@ -4,19 +4,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from tasks.delays import LONGEST_SECONDS, full_jitter
 from tasks.errors import DocumentError, ServiceError, TransientError
-from tasks.file_system import readable
-from tasks.load.base import Known, Source
+from tasks.load.base import KnownVersions, Source
 from tasks.records import Document, DocumentRef
-from tasks.windows import Failure, Loaded, Refs
+from tasks.retry import LONGEST_SECONDS, full_jitter
+from tasks.system.file_system import readable
+from tasks.windows import Loaded, Quarantined, Refs
 
 ATTEMPTS = 3
 OUTAGE = 5  # documents in a row that cannot be fetched: no longer their own fault
 
 
 def load_window(
-    sources: Mapping[str, Source], known: Known, window: Refs, pause: Callable[[float], None] = time.sleep
+    sources: Mapping[str, Source], known: KnownVersions, window: Refs, pause: Callable[[float], None] = time.sleep
 ) -> Loaded:
     """Every document is read or set aside; one bad document never costs the others.
 
@@ -28,16 +28,16 @@ def load_window(
     started = time.perf_counter()
     documents: list[Document] = []
     touched: list[DocumentRef] = []
-    failures: list[Failure] = []
+    failures: list[Quarantined] = []
     in_a_row: Counter[str] = Counter()
     for ref in window.refs:
         pause(0.0)
         try:
             document = _read(sources[ref.source], ref, pause)
         except DocumentError as error:
-            failures.append(Failure(ref.id, error.reason, readable(str(error)), ref.hint))
+            failures.append(Quarantined(ref.id, error.reason, readable(str(error)), ref.hint))
         except TransientError as error:
-            failures.append(Failure(ref.id, "unavailable", readable(str(error)), ref.hint))
+            failures.append(Quarantined(ref.id, "unavailable", readable(str(error)), ref.hint))
             in_a_row[ref.source] += 1
             if in_a_row[ref.source] >= OUTAGE:
                 raise _outage(ref.source, error) from error

@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable
 
 from tasks.chunk.window import chunk_window
-from tasks.dedupe.window import Planner
+from tasks.dedupe.window import Differ
 from tasks.embed.base import Fence
 from tasks.embed.window import embed_window
 from tasks.load.window import load_window
 from tasks.session import Session
 from tasks.upsert.window import write_window
-from tasks.windows import Chunked, Embedded, Loaded, Planned, Refs, Written
+from tasks.windows import Chunked, Deduped, Embedded, Loaded, Refs, Written
 
 
 class Chain:
@@ -20,14 +20,14 @@ class Chain:
     live in another process is the embedder, the chunker or the parser inside it, never a stage.
     """
 
-    def __init__(self, session: Session, planner: Planner) -> None:
-        """`planner` knows what the ledger knew when the run began."""
+    def __init__(self, session: Session, differ: Differ) -> None:
+        """`differ` knows what the ledger knew when the run began."""
         self._session = session
-        self._planner = planner
+        self._differ = differ
 
     def load(self, window: Refs, pause: Callable[[float], None] = time.sleep) -> Loaded:
         """The window's documents; `pause` waits so many seconds where a source asks for time."""
-        return load_window(self._session.sources, self._planner, window, pause)
+        return load_window(self._session.sources, self._differ, window, pause)
 
     def chunk(self, loaded: Loaded) -> Chunked:
         """The same documents in chunks."""
@@ -37,17 +37,17 @@ class Chain:
         """Both of these: what a source has can be read again, so a runner may repeat them together."""
         return self.chunk(self.load(window, pause))
 
-    def dedupe(self, chunked: Chunked) -> Planned:
+    def dedupe(self, chunked: Chunked) -> Deduped:
         """What is new in them, and which texts nobody has paid for."""
-        return self._planner.plan_window(chunked)
+        return self._differ.diff_window(chunked)
 
-    def embed(self, planned: Planned, fence: Fence | None = None) -> Embedded:
+    def embed(self, deduped: Deduped, fence: Fence | None = None) -> Embedded:
         """Every vector of the window in the cache; `fence` may stop it earlier than the ledger does."""
-        return embed_window(self._session.embedder, self._session.cache, fence or self._session.ledger, planned)
+        return embed_window(self._session.embedder, self._session.cache, fence or self._session.ledger, deduped)
 
-    def announce(self, planned: Planned) -> None:
+    def announce(self, deduped: Deduped) -> None:
         """Open the store if the window has something for it, for instance while the model is still busy."""
-        points = sum(len(plan.put) for plan in planned.plans if not plan.loses_content)
+        points = sum(len(change.put) for change in deduped.changes if not change.loses_content)
         if points:
             self._session.store.prepare(points)
 

@@ -12,7 +12,7 @@ from tasks.retry import with_retries
 from tasks.runners.base import Pending
 from tasks.runners.chain import Chain
 from tasks.runners.pace import MOST_AT_FIRST
-from tasks.windows import Chunked, Embedded, Planned, Refs, Written
+from tasks.windows import Chunked, Deduped, Embedded, Refs, Written
 
 Result = TypeVar("Result")
 
@@ -35,9 +35,9 @@ class ThreadRunner:
     def start(self, chain: Chain, window: Refs) -> Pending:
         """Queue the window on all three lanes."""
         chunked = self._read.submit(_retried, chain.read, window, self._pause)
-        planned = self._embed.submit(self._plan, chain, chunked)
-        embedded = self._embed.submit(self._pay, chain, planned)
-        return self._write.submit(_write, chain, planned, embedded)
+        deduped = self._embed.submit(self._plan, chain, chunked)
+        embedded = self._embed.submit(self._pay, chain, deduped)
+        return self._write.submit(_write, chain, deduped, embedded)
 
     def close(self) -> None:
         """Wait for what is running, the model up to its next batch; drop the rest."""
@@ -49,13 +49,13 @@ class ThreadRunner:
         if self._broken.wait(seconds):
             raise CancelledError
 
-    def _plan(self, chain: Chain, chunked: "Future[Chunked]") -> Planned:
+    def _plan(self, chain: Chain, chunked: "Future[Chunked]") -> Deduped:
         with self._unbroken():
             return _retried(chain.dedupe, chunked.result())
 
-    def _pay(self, chain: Chain, planned: "Future[Planned]") -> Embedded:
+    def _pay(self, chain: Chain, deduped: "Future[Deduped]") -> Embedded:
         with self._unbroken():
-            return _retried(chain.embed, planned.result(), _Fence(chain, self._broken))
+            return _retried(chain.embed, deduped.result(), _Fence(chain, self._broken))
 
     @contextmanager
     def _unbroken(self) -> Generator[None]:
@@ -83,8 +83,8 @@ class _Fence:
         self._chain.check()
 
 
-def _write(chain: Chain, planned: "Future[Planned]", embedded: "Future[Embedded]") -> Written:
-    _retried(chain.announce, planned.result())
+def _write(chain: Chain, deduped: "Future[Deduped]", embedded: "Future[Embedded]") -> Written:
+    _retried(chain.announce, deduped.result())
     return _retried(chain.upsert, embedded.result())
 
 

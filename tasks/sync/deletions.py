@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from config.schema import SyncOptions
+from config.options import SyncOptions
 from tasks.ledger.history import departed, remember_departure
 from tasks.ledger.tables import DOOMED, GONE, LIVE
 from tasks.records import DocumentId
@@ -12,8 +12,8 @@ from tasks.session import Session
 from tasks.sync.guard import Circumstances, Verdict, judge
 from tasks.sync.listing import Survey
 from tasks.sync.report import Report
-from tasks.upsert.window import write_plans
-from tasks.windows import DocumentPlan
+from tasks.upsert.window import write_changes
+from tasks.windows import DocumentChange
 
 BATCH = 1000
 
@@ -27,19 +27,19 @@ class Leavers:
     """
 
     missing: Sequence[DocumentId]
-    emptied: Sequence[DocumentPlan]
-    collapsed: Sequence[DocumentPlan]
+    emptied: Sequence[DocumentChange]
+    collapsed: Sequence[DocumentChange]
     moved: int
 
     @property
-    def listed(self) -> Sequence[DocumentPlan]:
+    def listed(self) -> Sequence[DocumentChange]:
         """Those that the sources still list."""
         return [*self.emptied, *self.collapsed]
 
     @property
     def documents(self) -> list[DocumentId]:
         """All of them."""
-        return [*self.missing, *(plan.id for plan in self.listed)]
+        return [*self.missing, *(change.id for change in self.listed)]
 
 
 class Losses:
@@ -52,24 +52,24 @@ class Losses:
         self._gone: Counter[tuple[str, str]] = Counter((source, version) for source, version in contents if version)
         self._contents = {version for _, version in self._gone}
         self._new: Counter[tuple[str, str]] = Counter()
-        self._plans: list[DocumentPlan] = []
+        self._changes: list[DocumentChange] = []
         unchanged = found.changes.unchanged if self._gone else ()
         listed = ((ref.source, held[ref.id].version) for ref in unchanged)
         self._there = Counter((source, version) for source, version in listed if version in self._contents)
 
-    def see(self, plans: Iterable[DocumentPlan]) -> None:
+    def see(self, changes: Iterable[DocumentChange]) -> None:
         """Those of one window."""
-        for plan in plans:
-            if plan.loses_content:
-                self._plans.append(plan)
-            elif plan.version in self._contents:
-                self._there[plan.source, plan.version] += 1
-                self._new[plan.source, plan.version] += plan.is_new
+        for change in changes:
+            if change.loses_content:
+                self._changes.append(change)
+            elif change.version in self._contents:
+                self._there[change.source, change.version] += 1
+                self._new[change.source, change.version] += change.is_new
 
     def leavers(self) -> Leavers:
         """After the last window."""
-        emptied = [plan for plan in self._plans if plan.is_emptied]
-        collapsed = [plan for plan in self._plans if not plan.is_emptied]
+        emptied = [change for change in self._changes if change.is_emptied]
+        collapsed = [change for change in self._changes if not change.is_emptied]
         return Leavers(self._missing, emptied, collapsed, self._moved())
 
     def _moved(self) -> int:
@@ -113,7 +113,7 @@ def count_deletions(session: Session, leavers: Leavers, verdict: Verdict, report
     points = session.ledger.points(leavers.missing)
     report.documents.deleted = len(leavers.missing)
     report.chunks.removed += sum(point.state == LIVE for held in points.values() for point in held)
-    report.count_plans(leavers.listed)
+    report.count_changes(leavers.listed)
 
 
 def _kinds(leavers: Leavers) -> str:
@@ -135,7 +135,7 @@ def carry_out(session: Session, leavers: Leavers, verdict: Verdict) -> None:
     if leavers.missing:
         session.ledger.drop(leavers.missing)
     if leavers.listed:
-        write_plans(session.store, session.ledger, session.cache, leavers.listed)
+        write_changes(session.store, session.ledger, session.cache, leavers.listed)
 
 
 def reap(session: Session) -> None:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from config.schema import Deletions
+from config.pipeline import Deletions
 from tasks.records import DocumentId
 
 

@@ -20,8 +20,8 @@ from tasks.errors import CollectionError
 from tasks.ledger.history import counts, epoch_marked, lineage, remember_mark
 from tasks.ledger.lease import Lease
 from tasks.records import Sentinel
-from tasks.session import Session
-from tasks.sync.verification import compare, mend
+from tasks.session import Session, check_space
+from tasks.sync.audit import audit, repair
 
 
 def check_incarnation(session: Session, lease: Lease) -> str:
@@ -33,21 +33,10 @@ def check_incarnation(session: Session, lease: Lease) -> str:
         doubt = "the machine went down during a run"
     session.store.ensure(session.embedder.space.dimension)
     if doubt:
-        doubt = f"{doubt}: {_repaired(session)}"
+        doubt = f"{doubt}: {_repair_all(session)}"
     remember_mark(session.ledger)
     session.store.mark(Sentinel(lineage(session.ledger), lease.epoch, session.embedder.space.fingerprint))
     return doubt
-
-
-def check_space(session: Session, sentinel: Sentinel | None) -> None:
-    """Raise CollectionError when the collection holds vectors of another model."""
-    space = session.embedder.space
-    if sentinel is not None and sentinel.space != space.fingerprint:
-        raise CollectionError(
-            f"the collection of {session.pipeline.name!r} holds vectors of another vector space ({sentinel.space}) than"
-            f" {session.model!r} makes ({space.fingerprint}); go back to the model it was built with, or name a new"
-            " `collection` under `store`"
-        )
 
 
 def is_gone(session: Session, sentinel: Sentinel | None) -> bool:
@@ -75,14 +64,14 @@ def find_doubt(session: Session, sentinel: Sentinel | None) -> str:
     return f"the collection has lost {lost} records" if lost > 0 else ""
 
 
-def _repaired(session: Session) -> str:
-    found = compare(session, sample=0)
+def _repair_all(session: Session) -> str:
+    found = audit(session, sample=0)
     if found.owners:
         raise CollectionError(
             f"the collection belongs to the pipeline {min(found.owners)!r}, not to {session.pipeline.name!r};"
             " name another `collection` under `store`"
         )
-    mend(session, found)
+    repair(session, found)
     foreign = f", {len(found.foreign)} records of somebody else were left alone" if found.foreign else ""
     lost, unknown = len(found.missing), len(found.orphaned)
     return f"{lost} lost points are to be written again, {unknown} unknown ones were adopted{foreign}"

@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from config import schema
-from config.schema import SyncOptions
-from tasks.dedupe.plan import Changes, Held, find_changes, within
+from config import sources
+from config.options import SyncOptions
+from tasks.dedupe.diff import Changes, Known, find_changes, within
 from tasks.errors import ConfigError, DocumentError, ServiceError, TransientError
 from tasks.ledger.history import refusals
 from tasks.ledger.tables import LIVE
@@ -23,7 +23,7 @@ class Survey:
     `left` are set-aside documents that the sources do not list any more; `silent` sources list nothing at all.
     """
 
-    held: Held
+    held: Known
     changes: Changes
     left: tuple[DocumentId, ...]
     silent: tuple[str, ...]
@@ -42,7 +42,7 @@ def survey(session: Session, report: Report, options: SyncOptions) -> Survey:
         kind = ServiceError if all(scope.is_outage for scope in failed) else ConfigError
         raise kind(f"{session.pipeline.name}: no source can be listed: " + "; ".join(s.reason for s in failed))
     aside = refusals(session.ledger)
-    held = Held(session.ledger.documents(), {} if options.retry_quarantined else aside)
+    held = Known(session.ledger.documents(), {} if options.retry_quarantined else aside)
     # An empty shape matches no stored hint, so every document is read and hashed.
     shape = "" if options.paranoid else session.identity.shape
     listed = [ref for listing in listings for ref in listing.refs]
@@ -63,7 +63,7 @@ def survey(session: Session, report: Report, options: SyncOptions) -> Survey:
     return Survey(held, changes, tuple(document for document in absent if document not in hidden), silent)
 
 
-def _listing(source: Source, config: schema.Source) -> Listing:
+def _listing(source: Source, config: sources.Source) -> Listing:
     """With a canary that is missing or cannot be read, the listing is not believed where it lacks something."""
     listing = source.list()
     if config.canary is None or _failed_wholly(listing):
@@ -90,7 +90,7 @@ def _failed_wholly(listing: Listing) -> bool:
     return any(scope.prefix == f"{listing.source}:" for scope in listing.failed)
 
 
-def _count(session: Session, report: Report, held: Held, changes: Changes) -> None:
+def _count(session: Session, report: Report, held: Known, changes: Changes) -> None:
     documents = report.documents
     empty = sum(held.documents[ref.id].chunks == 0 for ref in changes.unchanged)
     documents.listed = len(changes.unchanged) + len(changes.to_read) + len(changes.refused)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from tasks.errors import HeadraceError
-from tasks.windows import DocumentPlan, Planned, Written
+from tasks.windows import Deduped, DocumentChange, Written
 
 Outcome = Literal["done", "partial", "withheld", "budget", "locked", "failed", "interrupted"]
 EXIT_CODES: dict[Outcome, int] = {
@@ -111,26 +111,26 @@ class Report:
                 " `headrace status` says why"
             )
 
-    def count_plans(self, plans: Iterable[DocumentPlan]) -> None:
+    def count_changes(self, changes: Iterable[DocumentChange]) -> None:
         """Count documents and their points; what the texts cost is counted where they are paid for."""
-        for plan in plans:
-            if not plan.chunks:
+        for change in changes:
+            if not change.chunks:
                 self.documents.empty += 1
-            elif plan.is_new:
+            elif change.is_new:
                 self.documents.added += 1
-            elif plan.is_unchanged:
+            elif change.is_unchanged:
                 self.documents.unchanged += 1
             else:
                 self.documents.changed += 1
-            self.chunks.written += len(plan.put)
-            self.chunks.removed += len(plan.doom)
-            self.tokens.reused += sum(new.tokens for new in plan.put)
+            self.chunks.written += len(change.put)
+            self.chunks.removed += len(change.doom)
+            self.tokens.reused += sum(new.tokens for new in change.put)
         self.chunks.reused = self.chunks.written - self.chunks.embedded
 
-    def count_read(self, planned: Planned) -> None:
+    def count_read(self, deduped: Deduped) -> None:
         """Count the time that a window took to read."""
-        self.seconds.load += planned.load_seconds
-        self.seconds.chunk += planned.chunk_seconds
+        self.seconds.load += deduped.load_seconds
+        self.seconds.chunk += deduped.chunk_seconds
 
     def count_texts(self, texts: int, tokens: int, cost_usd: float) -> None:
         """Move what was paid for from `reused` to `embedded`."""
@@ -143,9 +143,9 @@ class Report:
     def count_written(self, written: Written) -> None:
         """Count a window that went all the way."""
         embedded = written.embedded
-        self.count_read(embedded.planned)
+        self.count_read(embedded.deduped)
         self.count_aside([failure.reason for failure in written.failures])
-        self.count_plans(plan for plan in written.plans if not plan.loses_content)
+        self.count_changes(change for change in written.changes if not change.loses_content)
         self.count_texts(embedded.texts, embedded.tokens, embedded.cost_usd)
         self.seconds.embed += embedded.embed_seconds
         self.seconds.upsert += written.upsert_seconds

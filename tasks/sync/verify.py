@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from config.schema import SyncOptions, VerifyOptions
+from config.options import SyncOptions, VerifyOptions
 from tasks.errors import ConfigError
 from tasks.ledger.history import epoch_marked
 from tasks.ledger.lease import leased
 from tasks.runners.base import Runner
-from tasks.session import Session
-from tasks.sync.incarnation import check_space
-from tasks.sync.order import Progress, synchronise
+from tasks.session import Session, check_space
+from tasks.sync.audit import Findings, audit, repair
 from tasks.sync.report import Report
-from tasks.sync.verification import Findings, compare, mend
+from tasks.sync.run import Progress, run_sync
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,8 @@ def verify(session: Session, options: VerifyOptions, runner: Runner, progress: P
         return Verification(session.pipeline.name, found)
     with leased(session.ledger, wait=options.wait):
         session.store.ensure(session.embedder.space.dimension)
-        repaired = mend(session, found)
-    report = synchronise(session, SyncOptions(wait=options.wait), runner, progress)
+        repaired = repair(session, found)
+    report = run_sync(session, SyncOptions(wait=options.wait), runner, progress)
     return Verification(session.pipeline.name, found, repaired, _found(session, options), report)
 
 
@@ -64,4 +63,4 @@ def _found(session: Session, options: VerifyOptions) -> Findings:
         if not epoch_marked(session.ledger):
             raise ConfigError(f"{session.pipeline.name!r} was never synced, so there is nothing to verify; run sync")
         check_space(session, session.store.sentinel())
-        return compare(session, options.sample)
+        return audit(session, options.sample)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from tasks.records import EmbeddingKey, Hit, Payload, Point, PointId, Sentinel, Vector
-from tasks.windows import DocumentPlan, Failure
+from tasks.windows import DocumentChange, Quarantined
 
 
 class VectorStore(Protocol):
@@ -65,20 +65,20 @@ class VectorStore(Protocol):
 class WriteAheadLedger(Protocol):
     """What is recorded round a write to the store."""
 
-    def intend(self, plans: Sequence[DocumentPlan], /) -> None:
+    def intend(self, changes: Sequence[DocumentChange], /) -> None:
         """Before: what may be in the store from now on."""
         ...
 
-    def flip(self, plans: Sequence[DocumentPlan], /) -> None:
+    def flip(self, changes: Sequence[DocumentChange], /) -> None:
         """After the acknowledgement: what is in the store."""
         ...
 
-    def set_aside(self, failures: Sequence[Failure], /) -> None:
+    def quarantine(self, failures: Sequence[Quarantined], /) -> None:
         """Documents that could not be used."""
         ...
 
 
-class VectorSource(Protocol):
+class VectorLookup(Protocol):
     """Where the vectors of new points come from."""
 
     def get(self, keys: Iterable[EmbeddingKey], /) -> dict[EmbeddingKey, Vector]:

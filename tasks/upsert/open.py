@@ -2,19 +2,19 @@
 
 from typing import assert_never
 
-from config import schema
+from config import stores
 from tasks.upsert.base import VectorStore
 
 
-def open_store(config: schema.Store, pipeline: str) -> VectorStore:
+def open_store(config: stores.Store, pipeline: str) -> VectorStore:
     """The collection is named after the pipeline, unless the configuration names it; nothing is created or read yet."""
     collection = config.collection or pipeline
     match config:
-        case schema.QdrantStore():
-            from tasks.upsert.qdrant import QdrantStore
+        case stores.QdrantStore():
+            from tasks.upsert.qdrant_embedded.store import QdrantStore
 
             return QdrantStore(config.path, collection)
-        case schema.MemoryStore():
+        case stores.MemoryStore():
             from tasks.upsert.memory import MemoryStore
 
             return MemoryStore()

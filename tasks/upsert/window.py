@@ -5,30 +5,30 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tasks.errors import TransientError
 from tasks.records import EmbeddingKey, Point, Vector
-from tasks.upsert.base import VectorSource, VectorStore, WriteAheadLedger
-from tasks.windows import DocumentPlan, Embedded, Failure, NewPoint, Written
+from tasks.upsert.base import VectorLookup, VectorStore, WriteAheadLedger
+from tasks.windows import DocumentChange, Embedded, NewPoint, Quarantined, Written
 
 POINTS_PER_UPSERT = 1000
 
 
-def write_window(store: VectorStore, ledger: WriteAheadLedger, cache: VectorSource, embedded: Embedded) -> Written:
+def write_window(store: VectorStore, ledger: WriteAheadLedger, cache: VectorLookup, embedded: Embedded) -> Written:
     """Documents that lose their content are left as they are: the guard decides about them at the end of the run."""
     started = time.perf_counter()
-    refused = [failure for plan in embedded.planned.plans if (failure := _refusal(plan, embedded.rejected))]
-    failures = [*embedded.planned.failures, *refused]
+    refused = [failure for change in embedded.deduped.changes if (failure := _refusal(change, embedded.rejected))]
+    failures = [*embedded.deduped.failures, *refused]
     without = {failure.id for failure in refused}
-    plans = [plan for plan in embedded.planned.plans if plan.id not in without]
-    in_hand = _InHand(embedded.vectors, cache)
-    write_plans(store, ledger, in_hand, [plan for plan in plans if not plan.loses_content])
+    changes = [change for change in embedded.deduped.changes if change.id not in without]
+    in_hand = _FreshVectors(embedded.vectors, cache)
+    write_changes(store, ledger, in_hand, [change for change in changes if not change.loses_content])
     if failures:
-        ledger.set_aside(failures)
-    return Written(embedded, plans, failures, time.perf_counter() - started)
+        ledger.quarantine(failures)
+    return Written(embedded, changes, failures, time.perf_counter() - started)
 
 
-class _InHand:
+class _FreshVectors:
     """Vectors that were paid for a moment ago, and the cache for all others."""
 
-    def __init__(self, fresh: Mapping[EmbeddingKey, Vector], cache: VectorSource) -> None:
+    def __init__(self, fresh: Mapping[EmbeddingKey, Vector], cache: VectorLookup) -> None:
         self._fresh = fresh
         self._cache = cache
 
@@ -39,35 +39,35 @@ class _InHand:
         return {**found, **self._cache.get(older)} if older else found
 
 
-def write_plans(
-    store: VectorStore, ledger: WriteAheadLedger, cache: VectorSource, plans: Sequence[DocumentPlan]
+def write_changes(
+    store: VectorStore, ledger: WriteAheadLedger, cache: VectorLookup, changes: Sequence[DocumentChange]
 ) -> None:
     """New points go in before old ones are doomed, so readers always find one whole version of a document."""
-    changed = [plan for plan in plans if plan.put]
+    changed = [change for change in changes if change.put]
     if changed:
         ledger.intend(changed)
         for points in _points(changed, cache):
             store.upsert(points)
-    if plans:
-        ledger.flip(plans)
+    if changes:
+        ledger.flip(changes)
 
 
-def _refusal(plan: DocumentPlan, rejected: Mapping[EmbeddingKey, str]) -> Failure | None:
+def _refusal(change: DocumentChange, rejected: Mapping[EmbeddingKey, str]) -> Quarantined | None:
     """A document is written whole or not at all: without one of its chunks it would be found by some queries only."""
-    why = next((rejected[new.embedding] for new in plan.put if new.embedding in rejected), None)
+    why = next((rejected[new.embedding] for new in change.put if new.embedding in rejected), None)
     if why is None:
         return None
-    message = f"{plan.id}: one of its chunks cannot be embedded: {why}; change the document, or exclude it"
-    return Failure(plan.id, "rejected", message, plan.hint, plan.version)
+    message = f"{change.id}: one of its chunks cannot be embedded: {why}; change the document, or exclude it"
+    return Quarantined(change.id, "rejected", message, change.hint, change.version)
 
 
-def _points(plans: Sequence[DocumentPlan], cache: VectorSource) -> Iterator[list[Point]]:
-    put = [new for plan in plans for new in plan.put]
+def _points(changes: Sequence[DocumentChange], cache: VectorLookup) -> Iterator[list[Point]]:
+    put = [new for change in changes for new in change.put]
     for start in range(0, len(put), POINTS_PER_UPSERT):
         yield _with_vectors(put[start : start + POINTS_PER_UPSERT], cache)
 
 
-def _with_vectors(put: Sequence[NewPoint], cache: VectorSource) -> list[Point]:
+def _with_vectors(put: Sequence[NewPoint], cache: VectorLookup) -> list[Point]:
     vectors = cache.get([new.embedding for new in put])
     try:
         return [Point(new.id, vectors[new.embedding], new.payload) for new in put]

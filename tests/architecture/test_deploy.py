@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from config.options import SyncOptions
 from config.read import read_pipeline
-from config.schema import SyncOptions
 
 REPOSITORY = Path(__file__).parents[2]
 DEPLOY = REPOSITORY / "deploy"

@@ -67,9 +67,9 @@ def test_nothing_heavy_is_imported_before_it_is_used(statement: str, tmp_path: P
     assert json.loads(run.stderr) == []
 
 
-@pytest.mark.parametrize("module", ["tasks.chunk.auto", "tasks.upsert.qdrant_engine"])
+@pytest.mark.parametrize("module", ["tasks.chunk.auto", "tasks.upsert.qdrant_embedded.engine"])
 def test_what_runs_in_a_process_of_its_own_starts_without_the_configuration(module: str, tmp_path: Path) -> None:
-    unwanted = {*HEAVY, "config.schema", "pydantic", "sqlite3", "yaml"}
+    unwanted = {*HEAVY, "config.fields", "pydantic", "sqlite3", "yaml"}
     code = f"import json, sys, {module}; print(json.dumps(sorted({unwanted!r} & set(sys.modules))))"
     run = python(code, tmp_path)
     assert run.returncode == 0, run.stderr

@@ -7,12 +7,13 @@ from typing import get_args
 
 import pytest
 
-from config import schema
-from config.schema import PaidEmbedder, Pipeline
+from config import embedders, stores
+from config.embedders import PaidEmbedder
+from config.pipeline import Pipeline
 from tests.architecture.test_imports import PACKAGES, REPOSITORY
 
 MONEY = {"api_key", "max_usd", "usd_per_million_tokens"}
-KINDS = {kind.__name__ for union in (schema.Embedder, schema.Store) for kind in get_args(get_args(union)[0])}
+KINDS = {kind.__name__ for union in (embedders.Embedder, stores.Store) for kind in get_args(get_args(union)[0])}
 
 
 def questions(code: str) -> Iterator[int]:
@@ -36,7 +37,7 @@ def questions(code: str) -> Iterator[int]:
         "x = a.kind == 'hashing'",
         "y = config.kind in ('a', 'b')",
         "isinstance(e, OpenAIEmbedder)",
-        "isinstance(e, schema.MemoryStore | None)",
+        "isinstance(e, stores.MemoryStore | None)",
     ],
 )
 def test_a_question_for_a_kind_is_seen(line: str) -> None:
@@ -50,7 +51,7 @@ def test_only_a_door_asks_for_a_kind() -> None:
 
 
 def test_what_takes_a_key_or_money_is_a_paid_embedder() -> None:
-    for kind in get_args(get_args(schema.Embedder)[0]):
+    for kind in get_args(get_args(embedders.Embedder)[0]):
         assert issubclass(kind, PaidEmbedder) == bool(MONEY & set(kind.model_fields)), kind
 
 

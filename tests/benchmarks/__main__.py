@@ -9,7 +9,7 @@ import importlib
 import os
 import sys
 
-from tasks.garbage import look_rarely
+from tasks.system.garbage import look_rarely
 from tests.benchmarks.harness import HEADER, machine, say
 
 PARTS = ("chunking", "embedding", "api", "syncing", "overhead", "state", "whole", "tracked")

@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from config.schema import OpenAIEmbedder as Config
+from config.embedders import OpenAIEmbedder as Config
 from tasks.dedupe.cache import EmbeddingCache
-from tasks.embed.api.bucket import BURST_SECONDS
-from tasks.embed.openai import OpenAIEmbedder
+from tasks.embed.api.dispatch.bucket import BURST_SECONDS
+from tasks.embed.api.openai import OpenAIEmbedder
 from tasks.records import EmbeddingKey
 from tests.benchmarks.embedding_provider import Limits, Provider, running
 from tests.benchmarks.harness import Gate, Measurement

@@ -5,11 +5,12 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from config.schema import Chunking, HashingEmbedder, SentenceTransformersEmbedder
+from config.embedders import HashingEmbedder, SentenceTransformersEmbedder
+from config.pipeline import Chunking
 from tasks.chunk.base import Tokenizer
 from tasks.chunk.open import open_chunker
+from tasks.embed.local.sentence_transformers import SentenceTransformersEmbedder as LocalModel
 from tasks.embed.open import open_embedder
-from tasks.embed.sentence_transformers import SentenceTransformersEmbedder as LocalModel
 from tasks.records import Chunk, Document, DocumentId, DocumentRef
 from tests.benchmarks.corpus import pages
 from tests.benchmarks.harness import Gate, Measurement, spread

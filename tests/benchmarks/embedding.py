@@ -7,17 +7,17 @@ from functools import cache
 
 import numpy as np
 
-from config.schema import Chunking
+from config.pipeline import Chunking
 from tasks.chunk.open import open_chunker
-from tasks.embed.batching import by_padded_tokens
 from tasks.embed.local.batch_size import CPU_TOKENS
-from tasks.embed.local.openvino_runtime import cpu_has_bfloat16, cpu_has_int8, import_openvino
-from tasks.embed.sentence_transformers import SentenceTransformersEmbedder as LocalModel
-from tasks.embed.weights import find_folder
+from tasks.embed.local.batching import by_padded_tokens
+from tasks.embed.local.runtime.openvino_runtime import cpu_has_bfloat16, cpu_has_int8, import_openvino
+from tasks.embed.local.sentence_transformers import SentenceTransformersEmbedder as LocalModel
+from tasks.embed.local.weights import find_folder
 from tasks.records import Chunk, Document, DocumentId, DocumentRef, Vectors
 from tests.benchmarks.corpus import pages
 from tests.benchmarks.harness import Gate, Measurement, paired, ratio, spread
-from tests.tasks.embed.local_model import local
+from tests.tasks.embed.local.local_model import local
 
 TEXTS = 192
 WINDOW = 1024

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tasks.records import Vectors
 from tests.benchmarks.embedding import Run, chunks, least_cosine
 from tests.benchmarks.harness import Gate, Measurement
-from tests.tasks.embed.local_model import local
+from tests.tasks.embed.local.local_model import local
 
 CHUNKS = 8000
 NEIGHBOURS = 10

@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from config.options import SyncOptions
 from config.read import read_pipeline
-from config.schema import SyncOptions
 from tasks.chunk.processes import ChunkerProcesses
 from tasks.records import EmbeddedBatch
 from tasks.runners.inline import InlineRunner
 from tasks.session import Session, open_session
-from tasks.sync.order import synchronise
+from tasks.sync.run import run_sync
 from tests.benchmarks.harness import Gate, Measurement
 from tests.benchmarks.syncing import CONFIG, HASHED, write_sections
 from tests.faults.world import Silence
@@ -63,7 +63,7 @@ def _measured(session: Session) -> Measurement:
     for name in ("upsert", "count", "delete", "present"):
         store.watch(session.store, name)
     started, walked = time.process_time(), time.perf_counter()
-    report = synchronise(session, SyncOptions(), InlineRunner(), Silence())
+    report = run_sync(session, SyncOptions(), InlineRunner(), Silence())
     ours = time.process_time() - started - model.seconds - store.seconds
     walked = time.perf_counter() - walked - model.seconds - store.seconds
     chunks = report.chunks.total

@@ -14,7 +14,7 @@ from tasks.ledger.lease import leased
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.tables import LEDGER
 from tasks.records import DocumentId, EmbeddingKey, PointId
-from tasks.windows import DocumentPlan, NewPoint
+from tasks.windows import DocumentChange, NewPoint
 from tests.benchmarks.harness import Gate, Measurement
 
 ROWS = 1_000_000
@@ -57,9 +57,11 @@ def _ledger(folder: Path) -> Iterator[Measurement]:
     intended = flipped = 0.0
     with leased(ledger, wait=False):
         for start in range(0, ROWS, WINDOW):
-            plans = [_plan(number, dice) for number in range(start // PER_DOCUMENT, (start + WINDOW) // PER_DOCUMENT)]
-            intended += _seconds(lambda plans=plans: ledger.intend(plans))
-            flipped += _seconds(lambda plans=plans: ledger.flip(plans))
+            changes = [
+                _change(number, dice) for number in range(start // PER_DOCUMENT, (start + WINDOW) // PER_DOCUMENT)
+            ]
+            intended += _seconds(lambda changes=changes: ledger.intend(changes))
+            flipped += _seconds(lambda changes=changes: ledger.flip(changes))
     ledger.close()
     detail = (
         f"windows of {WINDOW}, each durable; intent {intended / ROWS * 1e6:.1f} us, flip {flipped / ROWS * 1e6:.1f} us"
@@ -67,13 +69,13 @@ def _ledger(folder: Path) -> Iterator[Measurement]:
     yield Measurement("ledger, one chunk of a million", (intended + flipped) / ROWS * 1e6, "us", None, detail)
 
 
-def _plan(number: int, dice: random.Random) -> DocumentPlan:
+def _change(number: int, dice: random.Random) -> DocumentChange:
     put = tuple(
         NewPoint(PointId(f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"), key, _key(dice), 100, {})
         for key in (dice.randbytes(16).hex() for _ in range(PER_DOCUMENT))
     )
     document = DocumentId(f"docs:{number // 100}/{number}.md")
-    return DocumentPlan(document, "docs", "v" * 32, "1-2-3", put, (), PER_DOCUMENT, 1600, True, False, False)
+    return DocumentChange(document, "docs", "v" * 32, "1-2-3", put, (), PER_DOCUMENT, 1600, True, False, False)
 
 
 def _cache(folder: Path) -> Measurement:

@@ -68,7 +68,7 @@ class Trial:
 
     def texts(self) -> set[str]:
         """Of all chunks in the collection, read back from the store."""
-        from tasks.upsert.qdrant import QdrantStore
+        from tasks.upsert.qdrant_embedded.store import QdrantStore
 
         with QdrantStore(str(self.folder / "db"), "bench") as store:
             return {str(payload["text"]) for _, payload in store.scan()}

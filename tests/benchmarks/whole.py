@@ -6,18 +6,18 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from config.options import SyncOptions
 from config.read import read_pipeline
-from config.schema import SyncOptions
-from tasks.embed.sentence_transformers import SentenceTransformersEmbedder
+from tasks.embed.local.sentence_transformers import SentenceTransformersEmbedder
 from tasks.records import EmbeddedBatch, Vector, VectorSpace
 from tasks.runners.threads import ThreadRunner
 from tasks.session import open_session
-from tasks.sync.order import synchronise
 from tasks.sync.report import Report
+from tasks.sync.run import run_sync
 from tests.benchmarks.corpus import write_pages
 from tests.benchmarks.harness import Gate, Measurement, paired, ratio, spread
 from tests.faults.world import Silence
-from tests.tasks.embed.local_model import local
+from tests.tasks.embed.local.local_model import local
 
 FILES = 60
 ROUNDS = 4
@@ -91,4 +91,4 @@ def first_sync(folder: Path, number: int, embedder: Recording) -> Report:
     config = folder / f"round-{number}.yaml"
     config.write_text(CONFIG % (number, number, number))
     with open_session(read_pipeline(config)) as session:
-        return synchronise(replace(session, embedder=embedder), SyncOptions(), ThreadRunner(), Silence())
+        return run_sync(replace(session, embedder=embedder), SyncOptions(), ThreadRunner(), Silence())

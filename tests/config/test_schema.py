@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter
 
 from config.errors import ConfigError
 from config.read import json_schema, read_pipeline
-from config.schema import FilesSource, with_kind
+from config.sources import FilesSource, with_kind
 from config.template import write_config
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "config" / "examples").glob("*.yaml"))

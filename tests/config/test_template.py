@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from config.embedders import SentenceTransformersEmbedder
 from config.errors import ConfigError
 from config.read import read_pipeline
-from config.schema import QdrantStore, SentenceTransformersEmbedder
+from config.stores import QdrantStore
 from config.template import write_config
 
 

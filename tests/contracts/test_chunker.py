@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.schema import Chunking, HashingEmbedder, OpenAIEmbedder, SentenceTransformersEmbedder
+from config.embedders import HashingEmbedder, OpenAIEmbedder, SentenceTransformersEmbedder
+from config.pipeline import Chunking
 from tasks.chunk.base import Chunker, Tokenizer
 from tasks.chunk.open import open_chunker
 from tasks.embed.open import open_embedder

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from config.schema import HashingEmbedder, OpenAIEmbedder, SentenceTransformersEmbedder
+from config.embedders import HashingEmbedder, OpenAIEmbedder, SentenceTransformersEmbedder
 from tasks.embed.open import CountingEmbedder, open_embedder
 from tests.openai_server import OpenAIServer
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config.schema import FilesSource
+from config.sources import FilesSource
 from tasks.errors import DocumentError
 from tasks.load.base import Source
 from tasks.load.open import open_source

@@ -15,7 +15,7 @@ from tasks.errors import CollectionError, DocumentError, ServiceError
 from tasks.records import Payload, Point, PointId, Sentinel
 from tasks.upsert.base import VectorStore
 from tasks.upsert.memory import MemoryStore
-from tasks.upsert.qdrant import QdrantStore
+from tasks.upsert.qdrant_embedded.store import QdrantStore
 
 KINDS: dict[str, Callable[[Path], VectorStore]] = {
     "qdrant": lambda folder: QdrantStore(str(folder), "c", wait_seconds=0),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.dedupe import plan as planning
+from tasks.dedupe import diff as planning
 from tasks.dedupe import window as deduping
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import document_version, point_id
@@ -14,9 +14,9 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.tables import DOOMED
 from tasks.records import Point
 from tasks.runners import chain
-from tasks.sync import order
+from tasks.sync import run as order
 from tasks.upsert import window as writing
-from tasks.windows import DocumentPlan, Written
+from tasks.windows import DocumentChange, Written
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -40,7 +40,7 @@ def live_before_upsert(patch: pytest.MonkeyPatch) -> None:
     real = writing.write_window
 
     def wrong(store: Any, ledger: Any, cache: Any, embedded: Any) -> Written:
-        ledger.flip([plan for plan in embedded.planned.plans if not plan.is_emptied])
+        ledger.flip([plan for plan in embedded.deduped.changes if not plan.is_emptied])
         return real(store, ledger, cache, embedded)
 
     patch.setattr(chain, "write_window", wrong)
@@ -51,7 +51,7 @@ def delete_first(patch: pytest.MonkeyPatch) -> None:
     real = writing.write_window
 
     def wrong(store: Any, ledger: Any, cache: Any, embedded: Any) -> Written:
-        doomed = [point for plan in embedded.planned.plans for point in plan.doom if not plan.is_emptied]
+        doomed = [point for plan in embedded.deduped.changes for point in plan.doom if not plan.is_emptied]
         if doomed:
             store.delete(doomed)
         return real(store, ledger, cache, embedded)
@@ -63,7 +63,7 @@ def split_flip(patch: pytest.MonkeyPatch) -> None:
     """The new points become LIVE in one transaction, the old ones DOOMED in another."""
     real = Ledger.flip
 
-    def wrong(self: Ledger, plans: Sequence[DocumentPlan]) -> None:
+    def wrong(self: Ledger, plans: Sequence[DocumentChange]) -> None:
         real(self, [_replaced(plan, doom=()) for plan in plans])
         with self.fenced("doom") as connection:
             for plan in plans:
@@ -130,9 +130,9 @@ def late_cache(patch: pytest.MonkeyPatch) -> None:
 
 def text_only_version(patch: pytest.MonkeyPatch) -> None:
     """A document's version does not see its metadata, and equal versions are skipped."""
-    real = deduping.Planner._plan_document
+    real = deduping.Differ._plan_document
 
-    def wrong(self: Any, document: Any, chunks: Any, held: Any) -> DocumentPlan:
+    def wrong(self: Any, document: Any, chunks: Any, held: Any) -> DocumentChange:
         bare = type(document)(document.ref, document.text, document.format, document.language, {})
         version = document_version("", bare)
         plan = real(self, document, chunks, held)
@@ -141,7 +141,7 @@ def text_only_version(patch: pytest.MonkeyPatch) -> None:
             return _replaced(plan, put=(), doom=(), version=version)
         return _replaced(plan, version=version)
 
-    patch.setattr(deduping.Planner, "_plan_document", wrong)
+    patch.setattr(deduping.Differ, "_plan_document", wrong)
 
 
 def reuse_id(patch: pytest.MonkeyPatch) -> None:
@@ -153,7 +153,7 @@ def hint_before_flip(patch: pytest.MonkeyPatch) -> None:
     """The document is at its version before its points are written."""
     real = Ledger.intend
 
-    def wrong(self: Ledger, plans: Sequence[DocumentPlan]) -> None:
+    def wrong(self: Ledger, plans: Sequence[DocumentChange]) -> None:
         real(self, plans)
         with self.fenced("early") as connection:
             for plan in plans:
@@ -186,7 +186,7 @@ def vectors_out_of_order(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EmbeddingCache, "put", lambda self, keys, vectors, tokens: real(self, keys, vectors[::-1], tokens))
 
 
-def _replaced(plan: DocumentPlan, **changes: Any) -> DocumentPlan:
+def _replaced(plan: DocumentChange, **changes: Any) -> DocumentChange:
     return dataclasses.replace(plan, **changes)
 
 

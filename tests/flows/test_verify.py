@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tasks.records import Point, PointId
-from tasks.upsert.qdrant import QdrantStore
+from tasks.upsert.qdrant_embedded.store import QdrantStore
 from tests.conftest import Pipeline
 
 

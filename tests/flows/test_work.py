@@ -43,7 +43,7 @@ def count(owner, name, label, weigh=None):
 from tasks.database.sqlite import SqliteConnection
 from tasks.embed.hashing import HashingEmbedder
 from tasks.chunk.auto import AutoChunker
-from tasks.upsert.qdrant import QdrantStore
+from tasks.upsert.qdrant_embedded.store import QdrantStore
 count(AutoChunker, "split", "windows chunked", "documents chunked")
 count(SqliteConnection, "execute", "statements")
 count(SqliteConnection, "many", "statements", "rows")

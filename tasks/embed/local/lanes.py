@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from tasks.embed.batching import by_padded_tokens
 from tasks.embed.local.batch_size import BatchSize
-from tasks.embed.local.device import is_out_of_memory
+from tasks.embed.local.batching import by_padded_tokens
+from tasks.embed.local.runtime.device import is_out_of_memory
 from tasks.records import Vectors
 
 Call = Callable[[Sequence[int]], Vectors]  # rows of the window -> their vectors

@@ -3,8 +3,8 @@
 from pathlib import PurePosixPath
 
 from tasks.load.decode import decode, normalised, require_readable
-from tasks.load.parse import child
 from tasks.load.parse.formats import FileFormat, format_of
+from tasks.load.parse.isolated import child
 from tasks.load.parse.text import Parsed
 from tasks.records import Document, DocumentRef
 

@@ -62,7 +62,7 @@ SYSTEMS = (
 
 def _points(store: Path) -> int:
     """Of the store itself, not of the ledger."""
-    from tasks.upsert.qdrant import QdrantStore
+    from tasks.upsert.qdrant_embedded.store import QdrantStore
 
     opened = QdrantStore(str(store), "bench")
     try:

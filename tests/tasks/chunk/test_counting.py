@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from config.schema import Chunking, HashingEmbedder, OpenAIEmbedder
+from config.embedders import HashingEmbedder, OpenAIEmbedder
+from config.pipeline import Chunking
 from tasks.chunk.base import Tokenizer
 from tasks.chunk.open import open_chunker
 from tasks.embed.open import open_embedder

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from config.schema import Chunking
+from config.pipeline import Chunking
 from tasks.chunk.auto import AutoChunker
 from tasks.chunk.base import Tokenizer
 from tasks.chunk.processes import ChunkerProcesses
-from tasks.embed.tokenizers import ModelTokenizer, TiktokenTokenizer, WordTokenizer
-from tasks.embed.weights import find_folder
+from tasks.embed.local.weights import find_folder
+from tasks.embed.tokens.tokenizers import ModelTokenizer, TiktokenTokenizer, WordTokenizer
 from tasks.records import Document, DocumentId, DocumentRef
 
 CONFIG = Chunking(max_tokens=40)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from config.schema import Chunking, HashingEmbedder
+from config.embedders import HashingEmbedder
+from config.pipeline import Chunking
 from tasks.chunk.open import open_chunker
 from tasks.embed.open import open_embedder
 from tasks.records import Chunk, Document, DocumentId, DocumentRef, Format

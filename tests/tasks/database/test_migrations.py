@@ -15,7 +15,7 @@ from tasks.database.database import Database
 from tasks.database.migrations import Layout
 from tasks.database.tables import Table, complete_tables
 from tasks.dedupe.cache import CACHE
-from tasks.embed.api.tables import BUDGET
+from tasks.embed.api.dispatch.tables import BUDGET
 from tasks.errors import ConfigError, ServiceError
 from tasks.ledger.tables import LEDGER
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tasks.embed.api.account import Account, Terms
-from tasks.embed.api.dispatcher import Dispatcher
-from tasks.embed.api.jobs import PROBE, Judge
-from tasks.embed.api.lanes import Flight, Landed
-from tasks.embed.api.outcomes import Answer, OutageError, RateLimitedError
-from tasks.embed.backoff import Clock
+from tasks.embed.api.dispatch.account import Account, Terms
+from tasks.embed.api.dispatch.backoff import Clock
+from tasks.embed.api.dispatch.dispatcher import Dispatcher
+from tasks.embed.api.dispatch.outcomes import Answer, OutageError, RateLimitedError
+from tasks.embed.api.dispatch.requests import PROBE, OutcomePolicy
+from tasks.embed.api.dispatch.transport import Completed, InFlight
 from tasks.records import EmbeddedBatch
 
 DIMENSION = 4
@@ -96,21 +96,21 @@ class Sky:
         self._time = time
         self._provider = provider
         self._tokens_of = tokens_of
-        self._flying: list[tuple[float, int, Landed]] = []
+        self._flying: list[tuple[float, int, Completed]] = []
         self.at_once = 0
         self.latency_spread = 0.6
 
-    def send(self, flight: Flight, texts: list[str]) -> None:
+    def send(self, in_flight: InFlight, texts: list[str]) -> None:
         outcome = self._provider.answer(texts, self._tokens_of(texts))
         lands_at = self._time.now + 0.2 + self.latency_spread * self._time.dice.random()
-        heapq.heappush(self._flying, (lands_at, flight.number, (flight, outcome)))
+        heapq.heappush(self._flying, (lands_at, in_flight.number, (in_flight, outcome)))
         self.at_once = max(self.at_once, len(self._flying))
 
-    def wait(self, seconds: float | None) -> Landed | None:
+    def wait(self, seconds: float | None) -> Completed | None:
         if self._flying and (seconds is None or self._flying[0][0] <= self._time.now + seconds):
-            lands_at, _, landed = heapq.heappop(self._flying)
+            lands_at, _, completed = heapq.heappop(self._flying)
             self._time.now = max(self._time.now, lands_at)
-            return landed
+            return completed
         self._time.pass_(seconds or 0.0)
         return None
 
@@ -149,6 +149,6 @@ def trial(url: str, provider: Provider, time: Time, terms: Terms, *, requests: i
     counted = {PROBE: 1, **dict(zip(texts, tokens, strict=True))}
     sky = Sky(time, provider, lambda sent: sum(counted[text] for text in sent))
     account = Account(url, ("simulated", url, "key"), terms, time.clock)
-    dispatcher = Dispatcher(account, sky, Judge("It", DIMENSION, time.clock), time.clock, most_at_once)
+    dispatcher = Dispatcher(account, sky, OutcomePolicy("It", DIMENSION, time.clock), time.clock, most_at_once)
     batches = [[2 * number, 2 * number + 1] for number in range(requests)]
     return Trial(provider, time, sky, dispatcher, account, texts, tokens, batches)

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as some
 
-from config.schema import HashingEmbedder as Config
+from config.embedders import HashingEmbedder as Config
 from tasks.embed.hashing import BATCH, BLOCK_CHARACTERS, KEPT_POWERS, HashingEmbedder
-from tasks.embed.tokenizers import WORD
+from tasks.embed.tokens.tokenizers import WORD
 from tasks.records import Vectors
 
 EMBEDDER = HashingEmbedder(Config(kind="hashing", dimensions=64))

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from config.schema import FilesSource
+from config.sources import FilesSource
 from tasks.errors import DocumentError, ServiceError, TransientError
-from tasks.load import files as loading
 from tasks.load.base import Source
-from tasks.load.files import Files
-from tasks.load.parse import child
+from tasks.load.files import local as loading
+from tasks.load.files.local import Files
+from tasks.load.parse.isolated import child
 from tasks.load.window import OUTAGE, load_window
 from tasks.records import Document, DocumentRef, Listing
 from tasks.windows import Refs

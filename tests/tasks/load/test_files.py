@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from config.schema import FilesSource
+from config.sources import FilesSource
 from tasks.errors import DocumentError
-from tasks.load.files import Files
-from tasks.load.patterns import PathFilter
+from tasks.load.files.local import Files
+from tasks.load.paths import PathFilter
 
 
 def files(root: Path, **settings: object) -> Files:

@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from config.schema import TEXT_PATTERNS
+from config.sources import TEXT_PATTERNS
 from tasks.load.parse.formats import FORMATS
 from tasks.load.parse.open import parse
 from tasks.records import Document, DocumentId, DocumentRef

@@ -7,11 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from config.schema import FilesSource
+from config.sources import FilesSource
 from tasks.errors import ConfigError, DocumentError, TransientError
-from tasks.load import web
-from tasks.load.address_guard import AddressPolicy, ForbiddenAddressError, is_public
-from tasks.load.remote import RemoteFiles
+from tasks.load.files.remote import RemoteFiles
+from tasks.load.web import listing as web
+from tasks.load.web.address_guard import AddressPolicy, ForbiddenAddressError, is_public
 
 Pages = dict[str, tuple[int, bytes, Mapping[str, str]]]
 
@@ -150,7 +150,7 @@ def test_a_redirect_is_checked_like_a_first_address(site: Site, monkeypatch: pyt
     site.page("/docs/", links("a.md"))
     site.page("/docs/a.md", b"", 302, Location="http://169.254.169.254/latest/meta-data/")
     policy = AddressPolicy("web", allows=lambda address: address == "127.0.0.1", ports=None)
-    monkeypatch.setattr("tasks.load.remote.policy_for", lambda *_, **__: policy)
+    monkeypatch.setattr("tasks.load.files.remote.policy_for", lambda *_, **__: policy)
     made = source(f"{site.url}/docs")
     [listed] = made.list().refs
     with pytest.raises(DocumentError, match=r"169\.254\.169\.254") as caught:

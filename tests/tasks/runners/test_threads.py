@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from config import schema
+from config import embedders
+from config.options import SyncOptions
 from config.read import read_pipeline
-from config.schema import SyncOptions
-from tasks.dedupe.plan import Held
-from tasks.dedupe.window import Planner
+from tasks.dedupe.diff import Known
+from tasks.dedupe.window import Differ
 from tasks.embed.hashing import HashingEmbedder
 from tasks.errors import TransientError
 from tasks.ledger.history import last_runs
@@ -23,9 +23,9 @@ from tasks.records import DocumentId, EmbeddedBatch, Point
 from tasks.runners.chain import Chain
 from tasks.runners.threads import ThreadRunner
 from tasks.session import open_session
-from tasks.sync.order import synchronise
 from tasks.sync.report import Report
-from tasks.upsert.qdrant import QdrantStore
+from tasks.sync.run import run_sync
+from tasks.upsert.qdrant_embedded.store import QdrantStore
 from tasks.windows import Refs
 from tests.faults.world import Silence
 
@@ -58,7 +58,7 @@ class Watched(QdrantStore):
 class Patient(HashingEmbedder):
     """Has no vector before the store is open."""
 
-    def __init__(self, config: schema.HashingEmbedder, store: Watched) -> None:
+    def __init__(self, config: embedders.HashingEmbedder, store: Watched) -> None:
         super().__init__(config)
         self.store = store
 
@@ -79,11 +79,11 @@ def folder(tmp_path: Path) -> Path:
 def synced(folder: Path) -> tuple[Report, list[int]]:
     pipeline = read_pipeline(folder / "lanes.yaml")
     store = Watched(folder)
-    assert isinstance(pipeline.embedder, schema.HashingEmbedder)
+    assert isinstance(pipeline.embedder, embedders.HashingEmbedder)
     embedder = Patient(pipeline.embedder, store)
     with open_session(pipeline) as session, store:
         watched = replace(session, store=store, embedder=embedder)
-        return synchronise(watched, SyncOptions(), ThreadRunner(), Silence()), store.told
+        return run_sync(watched, SyncOptions(), ThreadRunner(), Silence()), store.told
 
 
 def test_the_store_is_opened_while_the_model_is_busy(folder: Path) -> None:
@@ -94,7 +94,7 @@ def test_the_store_is_opened_while_the_model_is_busy(folder: Path) -> None:
 class Interrupted(HashingEmbedder):
     """One text a batch; somebody presses Ctrl-C during the third."""
 
-    def __init__(self, config: schema.HashingEmbedder) -> None:
+    def __init__(self, config: embedders.HashingEmbedder) -> None:
         super().__init__(config)
         self.batches = 0
 
@@ -119,16 +119,16 @@ def ctrl_c() -> Generator[None, None, None]:
 def test_a_run_that_is_interrupted_ends_after_the_batch_in_flight(folder: Path) -> None:
     (folder / "docs/a.md").write_text("".join(f"# Title {n}\n\nSection {n}.\n\n" for n in range(1000)))
     pipeline = read_pipeline(folder / "lanes.yaml")
-    assert isinstance(pipeline.embedder, schema.HashingEmbedder)
+    assert isinstance(pipeline.embedder, embedders.HashingEmbedder)
     embedder = Interrupted(pipeline.embedder)
     with open_session(pipeline) as session:
         interrupted = replace(session, embedder=embedder)
         with pytest.raises(KeyboardInterrupt):
-            synchronise(interrupted, SyncOptions(), ThreadRunner(), Silence())
+            run_sync(interrupted, SyncOptions(), ThreadRunner(), Silence())
         assert 3 <= embedder.batches < 100
         assert last_runs(session.ledger, 1)[0]["outcome"] == "interrupted"
     with open_session(pipeline) as session:
-        report = synchronise(session, SyncOptions(), ThreadRunner(), Silence())
+        report = run_sync(session, SyncOptions(), ThreadRunner(), Silence())
     assert (report.outcome, report.chunks.total) == ("done", 1000)
     assert report.chunks.embedded == 1000 - embedder.batches
 
@@ -167,12 +167,12 @@ def test_a_window_is_recorded_while_the_store_takes_the_one_before(folder: Path)
         store = Taking(folder, session.ledger)
         store.ensure(session.embedder.space.dimension)
         watched = replace(session, store=store)
-        held = Held(session.ledger.documents())
-        chain = Chain(watched, Planner(session.identity, session.ledger, session.cache, held))
+        held = Known(session.ledger.documents())
+        chain = Chain(watched, Differ(session.identity, session.ledger, session.cache, held))
         refs = session.sources["docs"].list().refs
         runner = ThreadRunner()
         going = [runner.start(chain, Refs([ref])) for ref in refs]
-        assert [window.result().plans[0].id for window in going] == ["docs:a.md", B]
+        assert [window.result().changes[0].id for window in going] == ["docs:a.md", B]
         runner.close()
         store.close()
     assert store.seen == ["PENDING"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.schema import Deletions
+from config.pipeline import Deletions
 from tasks.records import DocumentId
 from tasks.sync.guard import Circumstances, judge
 

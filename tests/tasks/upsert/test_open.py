@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from config.schema import Pipeline
+from config.pipeline import Pipeline
 from tasks.records import Point, PointId
 from tasks.upsert.memory import MemoryStore
 from tasks.upsert.open import open_store

@@ -1,0 +1,79 @@
+"""What turns texts into vectors."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from config.fields import DatabaseUrl, Section, WebAddress
+
+MOST_DIMENSIONS = 65_536  # no vector database here takes more
+
+
+class SentenceTransformersEmbedder(Section):
+    """A model that runs here, through sentence-transformers."""
+
+    kind: Literal["sentence-transformers"] = Field(description="A local model.")
+    model: str = Field(default="sentence-transformers/all-MiniLM-L6-v2", description="Hub id or folder of the model.")
+    revision: str | None = Field(default=None, description="Commit hash on the hub.")
+    device: str = Field(
+        default="auto", description="auto, cpu, cuda (all of them), cuda:N or mps; never part of the fingerprint."
+    )
+    dimensions: int | None = Field(
+        default=None, gt=0, description="Shorten the vectors, where the model was trained for it."
+    )
+    runtime: Literal["auto", "openvino", "torch"] = Field(
+        default="auto", description="What computes. auto: the fastest one that makes the model's own vectors."
+    )
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
+        default="auto",
+        description="auto: bfloat16 where the processor has it, else float32; they share vectors. int8 is coarser: a"
+        " vector space of its own, faster only where the processor has units for it (VNNI, AMX).",
+    )
+    batch_tokens: int | None = Field(default=None, gt=0, description="Padded tokens per batch. Default: by device.")
+
+
+class PaidEmbedder(Section):
+    """What every embedder that costs money can be told; whoever asks whether one does asks for this."""
+
+    requests_per_minute: int | None = Field(default=None, gt=0, description="Never send more requests than this.")
+    tokens_per_minute: int | None = Field(default=None, gt=0, description="Never send more tokens than this.")
+    concurrency: int = Field(default=8, gt=0, le=256, description="Requests on their way at once, at most.")
+    max_usd: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Stop a run before it costs more."
+    )
+    max_usd_per_day: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Stop before all runs with this key together cost more in one day (UTC).",
+    )
+    usd_per_million_tokens: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="The price. Default: the list price, where it is known."
+    )
+    budget: DatabaseUrl = Field(
+        default="",
+        description="URL of the database in which runs share limits and money. Default: the ledger's where that is"
+        " PostgreSQL, else sqlite:///~/.local/state/headrace/budget.db",
+    )
+
+
+class OpenAIEmbedder(PaidEmbedder):
+    """OpenAI, or a server that speaks its protocol."""
+
+    kind: Literal["openai"] = Field(description="The OpenAI embeddings API.")
+    model: str = Field(default="text-embedding-3-small", description="The provider's name of the model.")
+    api_key: SecretStr | None = Field(default=None, description="Default: the environment variable OPENAI_API_KEY.")
+    base_url: WebAddress | None = Field(default=None, description="Another server with the same protocol.")
+    dimensions: int | None = Field(
+        default=None, gt=0, le=MOST_DIMENSIONS, description="Ask the provider for shorter vectors."
+    )
+
+
+class HashingEmbedder(Section):
+    """Feature hashing of words: no model, no meaning, but real vectors; for trials and tests."""
+
+    kind: Literal["hashing"] = Field(description="Words hashed into a vector.")
+    dimensions: int = Field(default=256, ge=8, le=MOST_DIMENSIONS, description="Length of the vectors.")
+
+
+Embedder = Annotated[SentenceTransformersEmbedder | OpenAIEmbedder | HashingEmbedder, Field(discriminator="kind")]

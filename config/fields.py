@@ -1,0 +1,46 @@
+"""What settings are made of: paths, URLs, names, and a section that refuses unknown keys."""
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+
+
+def _beside_file(location: str, info: ValidationInfo) -> str:
+    """Make a local path absolute, relative to the configuration file's folder; leave URLs alone."""
+    if "://" in location:
+        return location
+    return str((_folder(info) / Path(location).expanduser()).absolute())
+
+
+def _database_url(url: str, info: ValidationInfo) -> str:
+    """Make the path of a SQLite URL absolute; `sqlite://` alone is a database in memory."""
+    if not url.startswith("sqlite:///"):
+        return url
+    return "sqlite:///" + _beside_file(url.removeprefix("sqlite:///"), info)
+
+
+def _web_address(url: str) -> str:
+    """Without a scheme the provider's library tries for a minute, and then blames the network."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
+        raise ValueError(f"{url!r} is no web address; expected one such as https://host:8080/v1")
+    return url
+
+
+def _folder(info: ValidationInfo) -> Path:
+    context: dict[str, Any] = info.context or {}
+    return Path(context.get("folder", "."))
+
+
+Location = Annotated[str, AfterValidator(_beside_file)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+
+
+class Section(BaseModel):
+    """A part of a configuration that can be compared and not changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

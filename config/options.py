@@ -1,0 +1,29 @@
+"""What one run may be told beside its configuration; the forms in the Prefect UI show these."""
+
+from pydantic import Field
+
+from config.fields import Section
+
+
+class SyncOptions(Section):
+    """What one run may be told beside its configuration; the form in the Prefect UI shows these."""
+
+    confirm_deletes: str | None = Field(default=None, description="PLAN_HASH of the deletions that may go through.")
+    max_usd: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Stop before this run costs more."
+    )
+    wait: bool = Field(default=False, description="Wait for another run to finish instead of giving up.")
+    paranoid: bool = Field(
+        default=False, description="Read and hash every document, also where the listing shows no change."
+    )
+    retry_quarantined: bool = Field(
+        default=False, description="Try documents again that were set aside and have not changed."
+    )
+
+
+class VerifyOptions(Section):
+    """What one verification may be told; the form in the Prefect UI shows these."""
+
+    sample: int = Field(default=1000, ge=0, description="So many stored vectors are held against what was paid for.")
+    repair: bool = Field(default=False, description="Write again what is wrong, then sync.")
+    wait: bool = Field(default=False, description="Wait for another run to finish instead of giving up.")

@@ -1,0 +1,76 @@
+"""One YAML file: a pipeline. Unions are told apart by `kind`; unknown keys are errors."""
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from config.embedders import Embedder, PaidEmbedder
+from config.fields import DatabaseUrl, Name, Section
+from config.sources import Source
+from config.stores import Store
+
+
+class Chunking(Section):
+    """How documents are cut. Sizes are tokens of the embedder's own tokenizer."""
+
+    kind: Literal["auto"] = Field(
+        default="auto", description="Structure-aware by format: headings, definitions, paragraphs."
+    )
+    max_tokens: int = Field(default=256, ge=16, description="No chunk is longer; the model's own limit wins.")
+    overlap_tokens: int = Field(
+        default=0, ge=0, description="Tokens repeated from the chunk before, inside one section."
+    )
+
+    @model_validator(mode="after")
+    def _overlap_leaves_room(self) -> Self:
+        if self.overlap_tokens > self.max_tokens // 2:
+            raise ValueError(f"overlap_tokens is {self.overlap_tokens}, at most half of max_tokens is useful")
+        return self
+
+
+class Deletions(Section):
+    """The guard: deletions above the limits are withheld until they are confirmed."""
+
+    max_count: int = Field(default=10, ge=0, description="So many deletions are always fine.")
+    max_fraction: float = Field(default=0.1, ge=0, le=1, description="And so large a share of the known documents.")
+    max_weekly_fraction: float = Field(
+        default=0.2, ge=0, le=1, description="A larger share that goes bit by bit within seven days is withheld too."
+    )
+
+
+class Pipeline(Section):
+    """One YAML file: sources, how to cut and embed them, and the collection to keep equal to them."""
+
+    name: Name = Field(description="Names the pipeline in reports, and its collection and ledger by default.")
+    sources: tuple[Source, ...] = Field(min_length=1, description="Where the documents come from.")
+    chunking: Chunking = Field(default_factory=lambda: Chunking.model_validate({}), description="How to cut.")
+    embedder: Embedder = Field(description="What turns texts into vectors.")
+    store: Store = Field(description="The vector database.")
+    state: DatabaseUrl = Field(default="", description="URL of the ledger. Default: sqlite:///.headrace/NAME.db")
+    cache: DatabaseUrl = Field(
+        default="sqlite:///.headrace/embeddings.db",
+        validate_default=True,
+        description="URL of the embedding cache, shared by all pipelines that name it.",
+    )
+    deletions: Deletions = Field(default_factory=lambda: Deletions.model_validate({}), description="The guard.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _state_after_name(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not given.get("state"):
+            return {**given, "state": f"sqlite:///.headrace/{given.get('name', '')}.db"}
+        return given
+
+    @model_validator(mode="after")
+    def _sources_differ(self) -> Self:
+        names = [source.name for source in self.sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sources are named {twice[0]!r}; give each its own `name`")
+        return self
+
+    def limited_to(self, max_usd: float | None) -> Self:
+        """The same pipeline with the run's own money limit, where one is given and the embedder costs money."""
+        if max_usd is None or not isinstance(self.embedder, PaidEmbedder):
+            return self
+        return self.model_copy(update={"embedder": self.embedder.model_copy(update={"max_usd": max_usd})})

@@ -1,0 +1,55 @@
+"""Where documents come from."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from config.fields import Location, Section
+
+# One for each suffix in tasks/load/parse/formats.py: a test holds the two equal, for nothing is imported here.
+TEXT_PATTERNS = (
+    "**/*.md **/*.markdown **/*.txt **/*.text **/*.rst **/*.html **/*.htm **/*.pdf **/*.docx **/*.py **/*.js **/*.ts "
+    "**/*.jsx **/*.tsx **/*.java **/*.go **/*.rs **/*.c **/*.h **/*.cpp **/*.hpp **/*.cs **/*.rb **/*.php "
+    "**/*.swift **/*.kt **/*.scala **/*.sh **/*.sql"
+)
+
+
+class FilesSource(Section):
+    """A folder, a single file, or an fsspec URL."""
+
+    kind: Literal["files"] = Field(default="files", description="Documents are files.")
+    path: Location = Field(
+        description="Folder, file or fsspec URL (s3://, gs://, az://, https://, memory://). Of a web server: the files"
+        " to which a folder's page links, and those of the folders below it; links inside the files are not followed."
+    )
+    name: str = Field(
+        default="", pattern=r"^[^:]*$", description="First part of the document ids. Default: the path as written."
+    )
+    include: tuple[str, ...] = Field(
+        default=tuple(TEXT_PATTERNS.split()), description="Glob patterns, relative to the path; ** crosses folders."
+    )
+    exclude: tuple[str, ...] = Field(default=(), description="Glob patterns that win over include.")
+    canary: str | None = Field(
+        default=None, description="Path of a document that is always there; without it the listing is not believed."
+    )
+    max_bytes: int = Field(default=50_000_000, gt=0, description="Larger files are set aside, not read.")
+    private_network: bool = Field(
+        default=False, description="Allow http(s) addresses that are not public, and other ports."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_after_path(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not given.get("name") and isinstance(given.get("path"), str):
+            written = re.sub(r"^(\./)+|/+$", "", given["path"])
+            return {**given, "name": re.sub(r"[^\w./-]+", "-", written).strip("-") or "files"}
+        return given
+
+
+def with_kind(source: Any) -> Any:
+    """The source with `kind: files` where none is given: a union would refuse it, for it looks at the tag first."""
+    return {"kind": "files", **source} if isinstance(source, dict) else source
+
+
+Source = Annotated[FilesSource, BeforeValidator(with_kind)]

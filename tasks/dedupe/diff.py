@@ -1,0 +1,117 @@
+"""What must change, as pure functions of what is and what should be: no clock, no file, no database."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tasks.dedupe.identity import point_id
+from tasks.ledger.ledger import KnownDocument, KnownPoint
+from tasks.ledger.quarantine import QuarantineEntry
+from tasks.ledger.tables import LIVE, PENDING
+from tasks.records import DocumentId, DocumentRef, FailedScope, PointId
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """`unchanged` are as the ledger knows them, `to_read` may have changed, `missing` were not listed.
+
+    `unknown` were not listed either, but belong to a part of the source that could not be listed. `refused` were set
+    aside earlier, have not changed since, and are not due for another try.
+    """
+
+    unchanged: tuple[DocumentRef, ...]
+    to_read: tuple[DocumentRef, ...]
+    refused: tuple[DocumentRef, ...]
+    missing: tuple[DocumentId, ...]
+    unknown: tuple[DocumentId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger knew when the run began."""
+
+    documents: Mapping[DocumentId, KnownDocument]
+    refusals: Mapping[DocumentId, QuarantineEntry] = field(default_factory=dict[DocumentId, QuarantineEntry])
+
+
+@dataclass(frozen=True, slots=True)
+class PointDiff:
+    """`put`: id by payload key, for every wanted point that is not LIVE. `doom`: ids that no longer belong."""
+
+    put: Mapping[str, PointId]
+    doom: tuple[PointId, ...]
+
+
+def trusted_hint(shape: str, hint: str) -> str:
+    """A hint is worth nothing once another shape would cut or embed the same text otherwise."""
+    return f"{shape}/{hint}" if hint else ""
+
+
+def find_changes(listed: Iterable[DocumentRef], held: Known, failed: Sequence[FailedScope], shape: str) -> Changes:
+    """Sort every document, listed or known.
+
+    listed | known | hint                             | result
+    -------|-------|----------------------------------|-------------------------------
+    yes    | any   | as it was refused, and not due   | refused
+    yes    | no    | any                              | to_read
+    yes    | dirty | any                              | to_read
+    yes    | yes   | empty, or differs                | to_read
+    yes    | yes   | equal, same shape                | unchanged
+    no     | yes   | in a failed scope                | unknown (nothing happens to it)
+    no     | yes   | in no failed scope               | missing (to be deleted, if the guard agrees)
+    """
+    unchanged: list[DocumentRef] = []
+    to_read: list[DocumentRef] = []
+    refused: list[DocumentRef] = []
+    seen: set[DocumentId] = set()
+    for ref in listed:
+        seen.add(ref.id)
+        hint = trusted_hint(shape, ref.hint)
+        refusal, document = held.refusals.get(ref.id), held.documents.get(ref.id)
+        if hint and refusal is not None and refusal.hint == hint and not refusal.is_due:
+            refused.append(ref)
+        elif hint and document is not None and document.version is not None and document.hint == hint:
+            unchanged.append(ref)
+        else:
+            to_read.append(ref)
+    absent = [document for document in held.documents if document not in seen]
+    unknown = within(absent, failed)
+    hidden = set(unknown)
+    missing = tuple(document for document in absent if document not in hidden)
+    return Changes(tuple(unchanged), tuple(to_read), tuple(refused), missing, unknown)
+
+
+def within(documents: Iterable[DocumentId], failed: Sequence[FailedScope]) -> tuple[DocumentId, ...]:
+    """Those that lie in a part of a source that could not be listed."""
+    prefixes = tuple(scope.prefix for scope in failed)
+    return tuple(document for document in documents if document.startswith(prefixes)) if prefixes else ()
+
+
+def diff_points(wanted: Sequence[str], held: Sequence[KnownPoint]) -> PointDiff:
+    """Compare a document's wanted payload keys with its points in the ledger.
+
+    wanted | state            | result
+    -------|------------------|----------------------------------------------------------
+    yes    | LIVE             | stays
+    yes    | PENDING          | put again under the same id: same id means same content
+    yes    | DOOMED, GONE     | put under the next life: a late delete may still hit the old id
+    yes    | absent           | put, life 0
+    no     | LIVE, PENDING    | doom
+    no     | DOOMED, GONE     | already on its way out
+    """
+    live = {point.key: point.id for point in held if point.state == LIVE}
+    pending = {point.key: point.id for point in held if point.state == PENDING}
+    used = {point.id for point in held}
+    put: dict[str, PointId] = {}
+    for key in wanted:
+        if key not in live:
+            put[key] = pending.get(key) or _free_id(key, used)
+    keep = {*put.values(), *(live[key] for key in wanted if key in live)}
+    doom = tuple(p.id for p in held if p.state in (LIVE, PENDING) and p.id not in keep)
+    return PointDiff(put, doom)
+
+
+def _free_id(key: str, used: set[PointId]) -> PointId:
+    life = 0
+    while (candidate := point_id(key, life)) in used:
+        life += 1
+    return candidate

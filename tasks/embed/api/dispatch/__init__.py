@@ -1,0 +1,1 @@
+"""Requests to a paid provider: how many, how fast, for how much, and what to do about a refusal."""

@@ -1,0 +1,251 @@
+"""Limits and money of one provider's account, shared by every process that names the same database."""
+
+import hashlib
+import uuid
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+
+from tasks.database.database import Database, Transaction
+from tasks.embed.api.dispatch.backoff import Clock, limit_of
+from tasks.embed.api.dispatch.bucket import Bucket
+from tasks.embed.api.dispatch.tables import BUDGET
+from tasks.errors import BudgetError
+
+KINDS = ("requests", "tokens")
+SCHEMA = "headrace_budget"
+
+_PUT_BUCKET = (
+    "INSERT INTO bucket (account, kind, per_minute, level, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (account, kind)"
+    " DO UPDATE SET per_minute = excluded.per_minute, level = excluded.level, at = excluded.at"
+)
+_PUT_PAUSE = (
+    "INSERT INTO pause (account, until) VALUES (?, ?) ON CONFLICT (account) DO UPDATE"
+    " SET until = CASE WHEN pause.until > excluded.until THEN pause.until ELSE excluded.until END"
+)
+_SPEND = (
+    "INSERT INTO spending (account, day, usd) VALUES (?, ?, ?)"
+    " ON CONFLICT (account, day) DO UPDATE SET usd = spending.usd + excluded.usd"
+)
+_SPENT = (
+    "SELECT (SELECT coalesce(sum(usd), 0) FROM spending WHERE account = ? AND day = ?)"
+    " + (SELECT coalesce(sum(usd), 0) FROM reservation WHERE account = ? AND day = ?)"
+)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the configuration allows and what a token costs; None: no limit.
+
+    `tokens_factor` is how many tokens may be billed for one that is counted here, until the provider has told.
+    """
+
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    max_usd: float | None = None
+    max_usd_per_day: float | None = None
+    usd_per_million_tokens: float = 0.0
+    tokens_factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """Leave to send one request. `usd` is set aside for it until it is settled."""
+
+    id: str
+    day: str
+    tokens: int
+    usd: float
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What came of a request: the tokens that it is billed for, and the headers of the answer."""
+
+    reservation: Reservation
+    tokens: int
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Account:
+    """Money is set aside before a request and settled after it, so no limit is ever passed, by all processes together.
+
+    What a killed process had set aside counts as spent: it may have been billed.
+    """
+
+    def __init__(self, url: str, names: tuple[str, ...], terms: Terms, clock: Clock) -> None:
+        """`url` is the shared database; `names` tell accounts apart (provider, server, key), and are kept hashed."""
+        self._url = url
+        self._id = hashlib.sha256("\0".join(names).encode()).hexdigest()[:16]
+        self._terms = terms
+        self._clock = clock
+        self._factor = terms.tokens_factor
+        self._billed = 0.0  # tokens for one that was counted here, at most so far
+        self._told: dict[str, float] = {}
+        self.spent_usd = 0.0  # by this run, requests on their way included
+
+    @property
+    def tokens_per_minute(self) -> float | None:
+        """The smaller of what is configured and what the provider said."""
+        return self._limit("tokens", self._told.get("tokens"))
+
+    @property
+    def knows_limits(self) -> bool:
+        """Whether the provider told them."""
+        return bool(self._told)
+
+    def claim(self, *tokens: int) -> list[Reservation] | float:
+        """Reservations for the first of these requests, as many as may go now; if none, the seconds to wait.
+
+        BudgetError where already the first would pass a money limit. All in one transaction, for each waits for a disk.
+        """
+        now = self._now()
+        with self._alone() as transaction:
+            state = _State(self._buckets(transaction, now), self._pause(transaction) - now)
+            state.usd_today = self._spent(transaction, _day(now)) if self._terms.max_usd_per_day is not None else 0.0
+            wait = self._grant(state, tokens, now)
+            if state.reservations:
+                self._put(transaction, state.buckets)
+                rows = [
+                    (reservation.id, self._id, reservation.day, reservation.usd) for reservation in state.reservations
+                ]
+                transaction.many("INSERT INTO reservation (id, account, day, usd) VALUES (?, ?, ?, ?)", rows)
+        self.spent_usd += state.usd
+        return state.reservations or wait
+
+    def settle(self, *usages: Usage) -> float:
+        """What the requests cost, in USD; learns the limits that the answers' headers name."""
+        price = self._terms.usd_per_million_tokens / 1e6
+        usd: dict[str, float] = {}
+        for usage in usages:
+            if usage.tokens and usage.reservation.tokens:
+                self._factor = max(1.0, self._billed, usage.tokens / usage.reservation.tokens)
+                self._billed = self._factor
+            usd[usage.reservation.day] = usd.get(usage.reservation.day, 0.0) + usage.tokens * price
+        total = sum(usd.values())
+        self.spent_usd += total - sum(usage.reservation.usd for usage in usages)
+        with self._alone() as transaction:
+            transaction.many("DELETE FROM reservation WHERE id = ?", [(usage.reservation.id,) for usage in usages])
+            transaction.many(_SPEND, [(self._id, day, cost) for day, cost in usd.items() if cost])
+            self._learn(transaction, [usage.headers for usage in usages])
+        return total
+
+    def pause(self, seconds: float) -> None:
+        """Nobody sends anything for so long."""
+        with self._database.write() as transaction:
+            transaction.execute(_PUT_PAUSE, (self._id, self._now() + seconds))
+
+    def close(self) -> None:
+        """Drop the connection; it opens again when needed."""
+        if "_database" in self.__dict__:
+            self.__dict__.pop("_database").close()
+
+    @contextmanager
+    def _alone(self) -> Generator[Transaction, None, None]:
+        """No other process reads or changes this account meanwhile."""
+        with self._database.write() as transaction:
+            if self._database.is_shared:
+                transaction.execute("SELECT pg_advisory_xact_lock(?)", (int(self._id[:15], 16),))
+            yield transaction
+
+    @cached_property
+    def _database(self) -> Database:
+        return Database(self._url, BUDGET, SCHEMA)
+
+    @cached_property
+    def _ahead(self) -> float:
+        return self._database.now() - self._clock.now() if self._database.is_shared else 0.0
+
+    def _now(self) -> float:
+        """Of the clock that all users of the database share."""
+        return self._clock.now() + self._ahead
+
+    def _limit(self, kind: str, told: float | None) -> float | None:
+        own = self._terms.requests_per_minute if kind == "requests" else self._terms.tokens_per_minute
+        return min((limit for limit in (own, told) if limit is not None), default=None)
+
+    def _grant(self, state: "_State", tokens: Sequence[int], now: float) -> float:
+        """Add reservations to the state as long as they may go; the seconds until the next may, 0 after the last."""
+        try:
+            for count in tokens:
+                usd = count * self._factor * self._terms.usd_per_million_tokens / 1e6
+                self._check_run(usd, state)
+                wanted = {"requests": 1, "tokens": count}
+                wait = max(state.paused_seconds, *(state.buckets[kind].wait(wanted[kind], now) for kind in KINDS))
+                if wait > 0:
+                    return wait
+                self._check_day(usd, state, _day(now))
+                state.reservations.append(Reservation(uuid.uuid4().hex, _day(now), count, usd))
+                state.buckets = {kind: state.buckets[kind].taken(wanted[kind], now) for kind in KINDS}
+        except BudgetError:
+            if not state.reservations:
+                raise
+        return 0.0
+
+    def _buckets(self, transaction: Transaction, now: float) -> dict[str, Bucket]:
+        found = {kind: Bucket.full(self._limit(kind, None), now) for kind in KINDS}
+        rows = transaction.execute("SELECT kind, per_minute, level, at FROM bucket WHERE account = ?", (self._id,))
+        for kind, per_minute, level, at in rows:
+            if per_minute is not None:
+                self._told[kind] = float(per_minute)
+            found[kind] = Bucket(self._limit(kind, per_minute), float(level), float(at))
+        return found
+
+    def _put(self, transaction: Transaction, buckets: Mapping[str, Bucket]) -> None:
+        known = [(kind, bucket) for kind, bucket in buckets.items() if bucket.per_minute is not None]
+        rows = [(self._id, kind, self._told.get(kind), bucket.level, bucket.at) for kind, bucket in known]
+        transaction.many(_PUT_BUCKET, rows)
+
+    def _pause(self, transaction: Transaction) -> float:
+        found = transaction.execute("SELECT until FROM pause WHERE account = ?", (self._id,)).scalar()
+        return float(found or 0.0)
+
+    def _spent(self, transaction: Transaction, day: str) -> float:
+        return float(transaction.execute(_SPENT, (self._id, day) * 2).scalar())
+
+    def _learn(self, transaction: Transaction, answers: Sequence[Mapping[str, str]]) -> None:
+        said = [(kind, *limit_of(headers, kind)) for headers in answers for kind in KINDS]
+        if all(limit is None for _, limit, _ in said):
+            return
+        now = self._now()
+        buckets = self._buckets(transaction, now)
+        for kind, limit, remaining in said:
+            if limit is not None:
+                self._told[kind] = limit
+                buckets[kind] = buckets[kind].learned(self._limit(kind, limit), remaining, now)
+        self._put(transaction, buckets)
+
+    def _check_run(self, usd: float, state: "_State") -> None:
+        limit = self._terms.max_usd
+        spent = self.spent_usd + state.usd
+        if limit is not None and spent + usd > limit:
+            raise BudgetError(f"max_usd is {limit:g}: ${spent:.6f} are spent, the next request costs ${usd:.6f}")
+
+    def _check_day(self, usd: float, state: "_State", day: str) -> None:
+        limit = self._terms.max_usd_per_day
+        spent = state.usd_today + state.usd
+        if limit is not None and spent + usd > limit:
+            raise BudgetError(
+                f"max_usd_per_day is {limit:g}: ${spent:.6f} are spent on {day} (UTC) by all runs with this"
+                f" account, the next request costs ${usd:.6f}"
+            )
+
+
+@dataclass
+class _State:
+    """Of an account within one transaction; `usd_today` without the reservations given in it."""
+
+    buckets: dict[str, Bucket]
+    paused_seconds: float
+    usd_today: float = 0.0
+    reservations: list[Reservation] = field(default_factory=list[Reservation])
+
+    @property
+    def usd(self) -> float:
+        return sum(reservation.usd for reservation in self.reservations)
+
+
+def _day(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).date().isoformat()

@@ -1,0 +1,63 @@
+"""Texts that show whether a faster runtime, or a coarser precision, still makes the vectors of the model."""
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from tasks.embed.local.runtime.base import Features, Runtime, padded, unit_rows
+from tasks.embed.local.runtime.model_cache import ModelCache
+from tasks.embed.tokens.tokenizers import ModelTokenizer
+from tasks.records import Vectors
+
+REFERENCE = "reference"
+TESTED = 32
+LENGTHS = (1, 2, 4)  # so many texts are joined for calibration, up to what the model reads at once
+BATCH = 8
+
+
+@cache
+def probes() -> tuple[str, ...]:
+    """Prose, questions, code, tables, logs, numbers, several languages; one word to two hundred."""
+    text = files("tasks.embed.local").joinpath("probes.txt").read_text(encoding="utf-8")
+    return tuple(text.rstrip("\n").split("\n---\n"))
+
+
+def tested(tokenizer: ModelTokenizer, padding: int) -> list[Features]:
+    """The texts of the self-test, in batches of mixed length."""
+    return _batches(tokenizer, padding, list(probes()[:TESTED]))
+
+
+def calibrating(tokenizer: ModelTokenizer, padding: int) -> list[Features]:
+    """The same texts for everybody, so that everybody's coarser weights are the same."""
+    texts = probes()
+    joined = [" ".join(texts[start : start + count]) for count in LENGTHS for start in range(len(texts))]
+    return _batches(tokenizer, padding, joined)
+
+
+def reference(kept: ModelCache, folder: Path, features: list[Features]) -> Vectors:
+    """The probes' vectors as torch makes them on a CPU in float32, shape (probes, dimension); made once."""
+
+    def make(scratch: Path) -> None:
+        from tasks.embed.local.runtime.torch_runtime import TorchRuntime
+
+        runtime = TorchRuntime(folder, "cpu", "float32")
+        np.save(scratch / "vectors.npy", vectors_of(runtime, features))
+        runtime.close()
+
+    found: Vectors = np.load(kept.get(REFERENCE, make) / "vectors.npy", allow_pickle=False)
+    return found
+
+
+def vectors_of(runtime: Runtime, features: list[Features]) -> Vectors:
+    """Of unit length, or zero; shape (texts, the model's own dimension)."""
+    found = [runtime.forward(batch) for batch in features]
+    return np.concatenate([unit_rows(vectors, vectors.shape[1]) for vectors in found])
+
+
+def _batches(tokenizer: ModelTokenizer, padding: int, texts: list[str]) -> list[Features]:
+    encodings = tokenizer.loaded.encode_batch_fast(texts)
+    for encoding in encodings:
+        encoding.truncate(tokenizer.max_tokens)
+    return [padded(encodings[start : start + BATCH], padding) for start in range(0, len(encodings), BATCH)]

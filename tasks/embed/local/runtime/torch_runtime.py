@@ -1,0 +1,99 @@
+"""The model in torch, on a CPU, an NVIDIA or AMD GPU, or Apple's."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.embed.local.runtime.base import Features
+from tasks.embed.local.runtime.device import is_out_of_memory, release_memory
+from tasks.records import Vectors
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+PADDED, FLASH = "", "flash_attention_2"  # padded: in whatever way the library thinks best for the architecture
+
+
+class TorchRuntime:
+    """`attention` FLASH joins the texts of a batch without padding, where the model and the library can."""
+
+    def __init__(self, folder: Path, device: str, precision: str, attention: str = PADDED) -> None:
+        """`precision` is float32 or bfloat16; fp16 is never used, for some models overflow in it."""
+        self._model = load_model(folder, device, precision, attention)
+        self._device = device
+        self._flattens = attention == FLASH and bool(self._model[0].can_flatten_inputs)
+        form = "torch, flash attention" if self._flattens else "torch"
+        self.name = f"{form}, {precision}, {device}"
+        # While a GPU computes one batch, the next is tokenised and copied.
+        self.lanes = 2 if device.startswith("cuda") else 1
+
+    @property
+    def hardware(self) -> str:
+        """The GPU's name; a CPU in torch is the reference and needs no test."""
+        import torch
+
+        return torch.cuda.get_device_name(self._device) if self._device.startswith("cuda") else self._device
+
+    def forward(self, features: Features, /) -> Vectors:
+        """Raise MemoryError when the device has too little memory."""
+        try:
+            return self._forward(features)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Not before the error is gone: its traceback holds the tensors.
+        release_memory(self._device)
+        raise MemoryError
+
+    def close(self) -> None:
+        """The next runtime finds the device empty."""
+        del self._model
+        release_memory(self._device)
+
+    def _forward(self, features: Features) -> Vectors:
+        import torch
+
+        with torch.inference_mode():
+            tensors = self._flat(features) if self._flattens else self._tensors(features)
+            vectors: Vectors = self._model(tensors)["sentence_embedding"].float().cpu().numpy()
+        return vectors
+
+    def _tensors(self, features: Features) -> dict[str, Any]:
+        """From pinned memory a GPU copies while it computes."""
+        import torch
+
+        found = {name: torch.from_numpy(array) for name, array in features.items()}
+        if self._device.startswith("cuda"):
+            return {name: tensor.pin_memory().to(self._device, non_blocking=True) for name, tensor in found.items()}
+        return {name: tensor.to(self._device) for name, tensor in found.items()}
+
+    def _flat(self, features: Features) -> dict[str, Any]:
+        """As the library itself does it for texts, from token ids; models of RoBERTa's family count positions on."""
+        first: Any = self._model[0]
+        lengths = features["attention_mask"].sum(axis=1)
+        rows = zip(features["input_ids"], lengths, strict=True)
+        flat = first.data_collator([{"input_ids": ids[:length].tolist()} for ids, length in rows])
+        flat.pop("labels", None)
+        flat["position_ids"] = flat["position_ids"] + first._flatten_position_offset
+        return {name: _moved(value, self._device) for name, value in flat.items()}
+
+
+def load_model(folder: Path, device: str, precision: str, attention: str = PADDED) -> "SentenceTransformer":
+    """The weights, ready for use; only safetensors, and no code from the model's folder."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers has no types here
+    chosen = {"attn_implementation": attention} if attention else {}
+    model = SentenceTransformer(
+        str(folder),
+        device=device,
+        local_files_only=True,
+        trust_remote_code=False,
+        model_kwargs={"use_safetensors": True, "dtype": getattr(torch, precision), **chosen},
+    )
+    return model.eval()
+
+
+def _moved(value: Any, device: str) -> Any:
+    return value.to(device) if hasattr(value, "to") else value

@@ -1,0 +1,1 @@
+"""Tokens, counted as a model counts them."""

@@ -1,0 +1,130 @@
+"""Counting tokens as the embedder does, without loading the embedder."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.embed.tokens.fast_count import SEPARATORS, FastCounter, exact_counts, open_fast_counter, reads_words_apart
+
+if TYPE_CHECKING:
+    from tiktoken import Encoding
+    from tokenizers import Tokenizer
+
+WORD = re.compile(r"\w+|[^\w\s]")
+# Each ASCII character as the pattern above sees it: part of a word, a mark of its own, or white space.
+KINDS = bytes(b"w"[0] if WORD.fullmatch(chr(n) * 2) else b"."[0] if WORD.match(chr(n)) else b" "[0] for n in range(128))
+_TABLE = KINDS + bytes(128)
+FEW_CHARACTERS = 200_000  # counted by `tokenizers` in the time that it takes to try out the fast way
+
+
+class ModelTokenizer:
+    """A model folder's tokenizer.json."""
+
+    def __init__(self, folder: Path, prefix: str, max_tokens: int) -> None:
+        """`prefix` is put before every document; `max_tokens` is what the model reads, special tokens included."""
+        self._path = folder / "tokenizer.json"
+        self._prefix = prefix
+        self.max_tokens = max_tokens
+        self._characters = 0  # counted so far
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process loads the file anew."""
+        return type(self), (self._path.parent, self._prefix, self.max_tokens)
+
+    @cached_property
+    def loaded(self) -> "Tokenizer":
+        """Some files carry truncation and padding, which would cut texts in silence: both are taken out."""
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(self._path))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the file, the prefix and the limit."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256(self._path.read_bytes())
+        digest.update(f"{self._prefix}\0{self.max_tokens}".encode())
+        return digest.hexdigest()[:16]
+
+    @property
+    def separators(self) -> str:
+        """BERT's tokenizers read words apart, behind a prefix that does not touch the first of them."""
+        return self._separators
+
+    @cached_property
+    def _separators(self) -> str:
+        ends_apart = not self._prefix or self._prefix[-1] in SEPARATORS
+        return SEPARATORS if ends_apart and reads_words_apart(self.loaded) else ""
+
+    @cached_property
+    def _fast(self) -> FastCounter | None:
+        """Tried out before its first use; None where only `tokenizers` is right."""
+        return open_fast_counter(self._path, self.loaded)
+
+    def count(self, texts: Sequence[str], /) -> list[int]:
+        """As sent: with prefix and special tokens. The fast way has to be tried out first, so it begins with many."""
+        sent = [self._prefix + text for text in texts] if self._prefix else texts
+        self._characters += sum(map(len, sent))
+        fast = self._fast if self._characters > FEW_CHARACTERS else None
+        return fast.count(sent) if fast else exact_counts(self.loaded, sent)
+
+
+class TiktokenTokenizer:
+    """A byte-pair encoding of OpenAI's; its vocabulary comes with the package, not from the network."""
+
+    def __init__(self, encoding: str, max_tokens: int) -> None:
+        """`encoding` is a name that tiktoken knows."""
+        self._name = encoding
+        self.max_tokens = max_tokens
+        self.fingerprint = f"{encoding}/{max_tokens}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process loads the vocabulary anew."""
+        return type(self), (self._name, self.max_tokens)
+
+    @cached_property
+    def _encoding(self) -> "Encoding":
+        import tiktoken
+
+        return tiktoken.get_encoding(self._name)
+
+    @property
+    def separators(self) -> str:
+        """A token may begin with the space before a word."""
+        return ""
+
+    def count(self, texts: Sequence[str], /) -> list[int]:
+        """The API adds no special tokens. One by one: handing short texts to other threads costs more than it wins."""
+        encode = self._encoding.encode_ordinary
+        return [len(encode(text)) for text in texts]
+
+
+class WordTokenizer:
+    """Words and punctuation marks."""
+
+    fingerprint = "words-1"
+    separators = SEPARATORS
+
+    def __init__(self, max_tokens: int) -> None:
+        """There is no natural limit; this one only keeps texts reasonable."""
+        self.max_tokens = max_tokens
+
+    def count(self, texts: Sequence[str], /) -> list[int]:
+        """Nothing is added to a text."""
+        return [_words(text) for text in texts]
+
+
+def _words(text: str) -> int:
+    if not text.isascii():
+        return len(WORD.findall(text))
+    kinds = text.encode().translate(_TABLE)
+    return kinds.count(b".") + kinds.count(b" w") + kinds.count(b".w") + kinds.startswith(b"w")

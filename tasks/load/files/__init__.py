@@ -1,0 +1,1 @@
+"""Documents that are files: on this machine, or wherever fsspec reaches."""

@@ -1,0 +1,196 @@
+"""Documents from a local folder, or from a single file."""
+
+import contextlib
+import errno
+import os
+import time
+import unicodedata
+from collections.abc import Iterator, MutableSequence
+from io import FileIO
+from operator import attrgetter
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from config import sources
+from tasks.errors import DocumentError, HeadraceError, ServiceError, TransientError
+from tasks.load.files.inside import is_relative, open_below, open_resolved
+from tasks.load.parse.open import parse
+from tasks.load.paths import PathFilter
+from tasks.records import Document, DocumentId, DocumentRef, FailedScope, Listing
+from tasks.system.file_system import RACY_NANOSECONDS, readable
+
+EXHAUSTED = {errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # no document is to blame
+
+
+class Files:
+    """Ids are paths relative to the root, in Unicode NFC.
+
+    Links to folders are not followed, links to files only where they stay below the root. A file that changed less than
+    two seconds ago has no hint: it may change again within the same time stamp. An error of the system is the
+    document's, or a ServiceError where the machine or the whole root is to blame.
+    """
+
+    def __init__(self, config: sources.FilesSource) -> None:
+        """Nothing is touched before the first listing."""
+        path = config.path
+        self._root = Path(unquote(urlsplit(path).path)) if path.startswith("file://") else Path(path)
+        self._folder = str(self._root)
+        self._filter = PathFilter(config.include, config.exclude)
+        self._max_bytes = config.max_bytes
+        self._device: int | None = None
+        self.name = config.name
+
+    def list(self) -> Listing:
+        """A missing root is a failed scope of everything; an unreadable folder one of what lies below it."""
+        if self._root.is_file():
+            return Listing(self.name, (self._ref(self._root.name, self._root.stat()),))
+        with contextlib.suppress(OSError):
+            self._device = self._root.stat().st_dev
+        refs: list[DocumentRef] = []
+        failed: list[FailedScope] = []
+        now = time.time_ns()
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            try:
+                refs += self._in_folder(folder, folders, now)
+            except OSError as error:
+                failed.append(self._failed(folder, error))
+        refs, doubles = without_doubles(refs, self.name)
+        failed += doubles
+        return Listing(self.name, tuple(sorted(refs, key=attrgetter("path"))), tuple(failed))
+
+    def read(self, ref: DocumentRef, /) -> Document:
+        """The bytes of one moment: a file that changes while it is read is read again, three times at most."""
+        try:
+            return parse(ref, self._bytes(ref))
+        except OSError as error:
+            raise self._translated(ref, error) from error
+
+    def _translated(self, ref: DocumentRef, error: OSError) -> HeadraceError:
+        path = self._root / ref.path
+        if error.errno in EXHAUSTED:
+            return ServiceError(f"{path} cannot be read: {error.strerror}; free what this machine ran out of")
+        if self._is_lost():
+            return ServiceError(
+                f"{self._root} of source {self.name!r} is gone in the middle of the run; mount it, then run again"
+            )
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return DocumentError("missing", f"{path} was listed, but is gone; the next run will see")
+        if error.errno == errno.ELOOP:
+            return _outside(ref)
+        return DocumentError("unreadable", f"{path} cannot be read: {error.strerror}; check its mode")
+
+    def _is_lost(self) -> bool:
+        """The root is gone, or shows another file system than when it was listed: an empty mount point."""
+        try:
+            return self._device not in (None, self._root.stat().st_dev)
+        except OSError:
+            return True
+
+    def _in_folder(self, folder: str, folders: MutableSequence[str], now: int) -> Iterator[DocumentRef]:
+        """Documents right in the folder; folders below it go on the list."""
+        takes, above = self._filter.takes, f"{folder}/" if folder else ""
+        with os.scandir(self._root / folder if folder else self._root) as entries:
+            for entry in entries:
+                path = above + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    if self._filter.enters(path):
+                        folders.append(path)
+                elif takes(path) and self._is_inside(entry):
+                    yield self._ref(path, entry.stat(), now)
+
+    def _is_inside(self, entry: os.DirEntry[str]) -> bool:
+        """A regular file; through a link only one below the root."""
+        if not entry.is_symlink():
+            return entry.is_file()
+        target = Path(os.path.realpath(entry.path))
+        return target.is_file() and target.is_relative_to(self._root.resolve())
+
+    def _ref(self, path: str, stat: os.stat_result, now: int | None = None) -> DocumentRef:
+        is_racy = (now or time.time_ns()) - stat.st_mtime_ns < RACY_NANOSECONDS
+        hint = "" if is_racy else f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}"
+        return DocumentRef(document_id(self.name, path), self.name, path, hint, stat.st_size)
+
+    def _failed(self, folder: str, error: OSError) -> FailedScope:
+        where = self._root / folder
+        if not folder and error.errno == errno.ENOENT:
+            return FailedScope(f"{self.name}:", f"{where} does not exist; check `path` of source {self.name!r}")
+        scope = document_id(self.name, f"{folder}/" if folder else "")
+        return FailedScope(scope, readable(f"{where} cannot be listed: {error.strerror}"))
+
+    def _path(self, ref: DocumentRef) -> Path:
+        """Where the document is, links resolved; DocumentError for a path that leads out of the root."""
+        if self._root.is_file():
+            return self._root.resolve()
+        root = self._root.resolve()
+        path = Path(os.path.realpath(root / ref.path))
+        if not path.is_relative_to(root):
+            raise _outside(ref)
+        return path
+
+    def _open(self, ref: DocumentRef) -> FileIO:
+        """Most paths hold no link: they are opened as they are, and only the others are resolved first."""
+        if not is_relative(ref.path):
+            raise _outside(ref)
+        try:
+            return open_below(self._folder, ref.path)
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                raise
+        return open_resolved(self._path(ref))
+
+    def _bytes(self, ref: DocumentRef) -> bytes:
+        for _ in range(3):
+            with self._open(ref) as file:
+                before = os.fstat(file.fileno())
+                self._check_size(ref, before.st_size)
+                content = _content(file, before.st_size)
+                self._check_size(ref, len(content))
+                after = os.fstat(file.fileno())
+            stamps = {(stat.st_size, stat.st_mtime_ns) for stat in (before, after)}
+            if stamps == {(len(content), after.st_mtime_ns)}:
+                return content
+        raise TransientError(f"{self._root / ref.path} changes while it is read")
+
+    def _check_size(self, ref: DocumentRef, size: int) -> None:
+        if size > self._max_bytes:
+            raise DocumentError(
+                "too-large",
+                f"{self._root / ref.path} has {size:,} bytes, the limit is {self._max_bytes:,};"
+                " raise max_bytes or exclude it",
+            )
+
+
+def document_id(source: str, path: str) -> DocumentId:
+    """Unicode NFC; bytes that are no UTF-8 become a stable escape."""
+    if path.isascii():
+        return DocumentId(f"{source}:{path}")
+    return DocumentId(f"{source}:{unicodedata.normalize('NFC', readable(path))}")
+
+
+def _content(file: FileIO, size: int) -> bytes:
+    """To the end, but no more than one byte above the size it should have."""
+    content = file.read(size + 1) or b""
+    while len(content) < size and (more := file.read(size + 1 - len(content))):
+        content += more
+    return content
+
+
+def _outside(ref: DocumentRef) -> DocumentError:
+    return DocumentError("outside", f"{ref.id} leads out of its source's folder; remove the link, or exclude it")
+
+
+def without_doubles(refs: list[DocumentRef], source: str) -> tuple[list[DocumentRef], list[FailedScope]]:
+    """Two files whose names only differ in Unicode form would be one document: neither is taken."""
+    if len({ref.id for ref in refs}) == len(refs):
+        return refs, []
+    seen: dict[DocumentId, DocumentRef] = {}
+    doubles: dict[DocumentId, DocumentRef] = {}
+    for ref in refs:
+        if ref.id in seen:
+            doubles[ref.id] = ref
+        seen[ref.id] = ref
+    why = f"two names in source {source!r} differ in Unicode form only; rename one"
+    failed = [FailedScope(ref.id, f"{readable(ref.path)}: {why}") for ref in doubles.values()]
+    return [ref for ref in refs if ref.id not in doubles], failed

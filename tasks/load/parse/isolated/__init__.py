@@ -1,0 +1,1 @@
+"""Parsers of risky formats, in a process that can do no harm."""

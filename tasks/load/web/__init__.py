@@ -1,0 +1,1 @@
+"""Pages of a web server, and which addresses may be asked."""

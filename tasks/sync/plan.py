@@ -1,0 +1,115 @@
+"""What a sync would do, without an embedding call and without a write."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from config.embedders import PaidEmbedder
+from config.options import SyncOptions
+from tasks.dedupe.window import Differ
+from tasks.errors import ConfigError
+from tasks.ledger.history import counts, last_runs
+from tasks.ledger.lease import holder
+from tasks.records import EmbeddingKey, Sentinel
+from tasks.runners.chain import Chain
+from tasks.runners.pace import Pace
+from tasks.session import Session, check_space
+from tasks.sync.deletions import Losses, count_deletions, weigh
+from tasks.sync.incarnation import find_doubt, is_gone
+from tasks.sync.listing import served, survey
+from tasks.sync.report import Report
+from tasks.sync.run import Progress
+
+RUNS_CONSIDERED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """`report` counts as a sync would; `eta_seconds` is None while no run has shown how fast the embedder is."""
+
+    report: Report
+    eta_seconds: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that `plan --json` promises."""
+        shape = self.report.as_json()
+        for name in ("run", "outcome", "seconds", "generation", "runtime"):
+            del shape[name]
+        return {**shape, "eta_seconds": self.eta_seconds}
+
+
+def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> PlanReport:
+    """Reads and chunks what a sync would read, and asks ledger and cache; `outcome` says what the guard would do."""
+    report = Report(pipeline=session.pipeline.name)
+    sentinel = session.store.sentinel()
+    check_space(session, sentinel)
+    _tell_doubt(session, sentinel, report)
+    found = survey(session, report, options)
+    progress.begin(len(found.changes.to_read))
+    chain = Chain(session, Differ(session.identity, session.ledger, session.cache, found.held))
+    promised: set[EmbeddingKey] = set()  # a text that an earlier window would pay for is free in a later one
+    losses = Losses(found)
+    for window in Pace().windows(found.changes.to_read):
+        deduped = chain.dedupe(chain.read(window))
+        texts = {key: text for key, text in deduped.texts.items() if key not in promised}
+        promised.update(texts)
+        tokens = sum(count for _, count in texts.values())
+        report.count_read(deduped)
+        report.count_aside([failure.reason for failure in deduped.failures])
+        report.documents.served_old += served(session, [failure.id for failure in deduped.failures])
+        report.count_changes(plan for plan in deduped.changes if not plan.loses_content)
+        report.count_texts(len(texts), tokens, tokens * session.embedder.usd_per_million_tokens / 1e6)
+        losses.see(deduped.changes)
+        progress.advance(len(window.refs), report)
+    report.tell_aside()
+    _check_embedder(session, report)
+    leavers = losses.leavers()
+    count_deletions(session, leavers, weigh(session, leavers, found, options), report)
+    _check_money(session, report)
+    report.chunks.total = _total_after(session, report)
+    return PlanReport(report, _eta_seconds(session, report.tokens.embedded))
+
+
+def _tell_doubt(session: Session, sentinel: Sentinel | None, report: Report) -> None:
+    """A plan mends nothing, so what it counts is what the ledger believes. A run that is going on is no doubt."""
+    if is_gone(session, sentinel):
+        lost = counts(session.ledger)["live"]
+        report.notes.append(f"the collection is gone; the next sync writes its {lost} chunks again, from the cache")
+    elif holder(session.ledger) is None and (doubt := find_doubt(session, sentinel)):
+        report.notes.append(
+            f"{doubt}: the next sync mends that first, so it may write, delete and pay for other documents than these"
+        )
+
+
+def _check_embedder(session: Session, report: Report) -> None:
+    """A plan needs no key; the sync that follows would stop at the first text."""
+    if report.chunks.embedded:
+        try:
+            session.embedder.check()
+        except ConfigError as error:
+            report.notes.append(str(error))
+
+
+def _check_money(session: Session, report: Report) -> None:
+    """What other runs of the day have spent is not asked: that needs the key."""
+    embedder = session.pipeline.embedder
+    if not isinstance(embedder, PaidEmbedder):
+        return
+    limits = {"max_usd": embedder.max_usd, "max_usd_per_day": embedder.max_usd_per_day}
+    for name, limit in limits.items():
+        if limit is not None and report.cost_usd > limit:
+            report.outcome = "budget"
+            report.notes.append(
+                f"{name} is {limit:g}, and this costs ${report.cost_usd:.6f}: a sync stops before that, keeps what is"
+                " paid for, and the next one goes on from there"
+            )
+
+
+def _total_after(session: Session, report: Report) -> int:
+    return counts(session.ledger)["live"] + report.chunks.written - report.chunks.removed
+
+
+def _eta_seconds(session: Session, tokens: int) -> float | None:
+    reports = [run["report"] for run in last_runs(session.ledger, RUNS_CONSIDERED) if run["report"]]
+    seen = sum(report["tokens"]["embedded"] for report in reports)
+    seconds = sum(report["seconds"]["embed"] for report in reports)
+    return round(tokens * seconds / seen, 1) if seen else None

@@ -1,0 +1,1 @@
+"""The machine: child processes, locks, files, memory."""

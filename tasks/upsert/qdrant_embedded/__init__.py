@@ -1,0 +1,1 @@
+"""Qdrant's engine in this process or in one of its own: a folder on disk, one writer."""

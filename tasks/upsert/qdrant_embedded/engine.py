@@ -1,0 +1,236 @@
+"""One open shard of the engine behind plain data, so that it can run in a process of its own.
+
+The engine keeps Python's one running thread to itself, and turning payloads into its own form takes 0.06 ms a point:
+beside a fast model that is most of a run. So a run that writes much has the engine in a child process.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tasks.errors import ServiceError
+from tasks.records import Hit, Payload, PointId, Vector, Vectors
+from tasks.system.child_process import ChildDiedError, ChildProcess
+from tasks.upsert.qdrant_embedded.errors import translated
+from tasks.upsert.qdrant_embedded.filter import as_filter
+from tasks.upsert.qdrant_embedded.shard import as_engine_points, as_payload
+from tasks.upsert.qdrant_embedded.writeback import Writeback
+from tasks.upsert.vectors import as_vector
+
+if TYPE_CHECKING:
+    import qdrant_edge as engine
+
+BATCH = 500  # points an update; larger ones are no faster, and no other thread runs during one
+FLUSH = 50_000  # changes; until a flush the engine keeps 0.4 kB of memory for each, besides what it keeps for good
+PAGE = 200  # records a page; larger ones are slower and hold more of the texts in memory
+
+Page = tuple[list[tuple[PointId, Payload]], Any]  # records, and where the next page begins: None after the last
+
+
+class Engine(Protocol):
+    """Foreign errors arrive as ours."""
+
+    def upsert(self, ids: Sequence[PointId], rows: Vectors, payloads: Sequence[Payload], /) -> None:
+        """DocumentError for a payload that is no plain JSON, before anything is written."""
+        ...
+
+    def delete(self, ids: Sequence[PointId], /) -> None:
+        """Missing ids are no error."""
+        ...
+
+    def present(self, ids: Sequence[PointId], /) -> set[PointId]:
+        """Those that are there."""
+        ...
+
+    def page(self, start: Any, /) -> Page:
+        """Records in the order of their ids; `start` is None, or what the page before returned."""
+        ...
+
+    def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
+        """Of unit length."""
+        ...
+
+    def search(self, vector: Vector, limit: int, filters: Mapping[str, str], /) -> list[Hit]:
+        """Exact, best first."""
+        ...
+
+    def count(self) -> int:
+        """Of all records."""
+        ...
+
+    def optimize(self) -> None:
+        """Write a segment anew once a fifth of its records are deleted."""
+        ...
+
+    def flush(self) -> None:
+        """Put everything on disk."""
+        ...
+
+    def close(self) -> None:
+        """Further calls fail."""
+        ...
+
+
+class OwnEngine:
+    """In this process."""
+
+    def __init__(self, shard: Path, folder: Path) -> None:
+        """`folder` is the one that errors name."""
+        self._folder = folder
+        import qdrant_edge as engine
+
+        with translated(self._folder):
+            self._shard = engine.EdgeShard.load(str(shard))
+        self._writeback = Writeback(shard)
+        self._changes = 0
+
+    def upsert(self, ids: Sequence[PointId], rows: Vectors, payloads: Sequence[Payload], /) -> None:
+        """In updates of a size that lets other threads run in between."""
+        import qdrant_edge as engine
+
+        made = as_engine_points(ids, rows, payloads)
+        with translated(self._folder):
+            for start in range(0, len(made), BATCH):
+                part = made[start : start + BATCH]
+                self._update(engine.UpdateOperation.upsert_points(part), len(part))
+
+    def delete(self, ids: Sequence[PointId], /) -> None:
+        """One update."""
+        import qdrant_edge as engine
+
+        with translated(self._folder):
+            self._update(engine.UpdateOperation.delete_points(list(ids)), len(ids))
+
+    def present(self, ids: Sequence[PointId], /) -> set[PointId]:
+        """Without payloads and vectors."""
+        with translated(self._folder):
+            return {PointId(str(record.id)) for record in self._shard.retrieve(list(ids), False, False)}
+
+    def page(self, start: "engine.PointId | None", /) -> Page:
+        """A scroll of the engine."""
+        import qdrant_edge as engine
+
+        with translated(self._folder):
+            request = engine.ScrollRequest(offset=start, limit=PAGE, with_payload=True, with_vector=False)
+            records, after = self._shard.scroll(request)
+        return [(PointId(str(record.id)), as_payload(record.payload)) for record in records], after
+
+    def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
+        """Without payloads."""
+        with translated(self._folder):
+            records = self._shard.retrieve(list(ids), False, True)
+        return {PointId(str(record.id)): as_vector(record.vector) for record in records}
+
+    def search(self, vector: Vector, limit: int, filters: Mapping[str, str], /) -> list[Hit]:
+        """Over every record that passes the filters."""
+        import qdrant_edge as engine
+
+        with translated(self._folder):
+            query = engine.Query.Nearest(vector.tolist())
+            request = engine.SearchRequest(query, limit, filter=as_filter(filters), with_payload=True)
+            found = self._shard.search(request)
+        return [Hit(PointId(str(hit.id)), float(hit.score), as_payload(hit.payload)) for hit in found]
+
+    def count(self) -> int:
+        """Asked of the engine."""
+        import qdrant_edge as engine
+
+        with translated(self._folder):
+            return self._shard.count(engine.CountRequest())
+
+    def optimize(self) -> None:
+        """Blocks until it is done."""
+        with translated(self._folder):
+            self._shard.optimize()
+
+    def flush(self) -> None:
+        """Raise what `close`, which does it too, would keep to itself."""
+        with translated(self._folder):
+            self._shard.flush()
+        self._changes = 0
+
+    def close(self) -> None:
+        """Let others open it."""
+        with translated(self._folder):
+            self._shard.close()
+
+    def _update(self, operation: "engine.UpdateOperation", changes: int) -> None:
+        self._shard.update(operation)
+        self._writeback.changed(changes)
+        self._changes += changes
+        if self._changes >= FLUSH:
+            self.flush()
+
+
+class EngineProcess:
+    """In a child process, which holds `lock` open as long as it lives: nobody else gets the collection before."""
+
+    def __init__(self, shard: Path, folder: Path, lock: int) -> None:
+        """`lock` is the file of the collection's lock."""
+        self._folder = folder
+        self._child = ChildProcess(OwnEngine, shard, folder, inherit=[lock])
+        try:
+            self.count()
+        except BaseException:
+            self._child.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """Of the child."""
+        return self._child.pid
+
+    def upsert(self, ids: Sequence[PointId], rows: Vectors, payloads: Sequence[Payload], /) -> None:
+        """Other threads run meanwhile."""
+        self._ask("upsert", ids, rows, payloads)
+
+    def delete(self, ids: Sequence[PointId], /) -> None:
+        """As in this process."""
+        self._ask("delete", ids)
+
+    def present(self, ids: Sequence[PointId], /) -> set[PointId]:
+        """As in this process."""
+        found: set[PointId] = self._ask("present", ids)
+        return found
+
+    def page(self, start: Any, /) -> Page:
+        """As in this process."""
+        found: Page = self._ask("page", start)
+        return found
+
+    def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
+        """As in this process."""
+        found: dict[PointId, Vector] = self._ask("vectors", ids)
+        return found
+
+    def search(self, vector: Vector, limit: int, filters: Mapping[str, str], /) -> list[Hit]:
+        """As in this process."""
+        found: list[Hit] = self._ask("search", vector, limit, filters)
+        return found
+
+    def count(self) -> int:
+        """As in this process."""
+        return int(self._ask("count"))
+
+    def optimize(self) -> None:
+        """As in this process."""
+        self._ask("optimize")
+
+    def flush(self) -> None:
+        """As in this process."""
+        self._ask("flush")
+
+    def close(self) -> None:
+        """End the child too."""
+        try:
+            self._ask("close")
+        finally:
+            self._child.close()
+
+    def _ask(self, method: str, *arguments: object) -> Any:
+        try:
+            return self._child.call(method, *arguments)
+        except ChildDiedError as error:
+            what = f"the collection in {self._folder}: the engine's {error}"
+            cause = "the disk is full" if "SIGBUS" in str(error) else "the machine is short of memory"
+            raise ServiceError(f"{what}; most likely {cause}: free some and run again, nothing is lost") from error

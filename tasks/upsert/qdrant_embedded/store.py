@@ -1,0 +1,228 @@
+"""Qdrant's engine, embedded in this process: one shard on disk, a write-ahead log, exact search.
+
+Measured with 100,000 points of 384 dimensions: it opens in 0.4 s and an exact search takes about 10 ms, so no graph is
+built: that would cost over a minute, return approximate answers and pay off only far above a million points. The
+engine's defaults are kept for the rest: vectors memory-mapped and cached, payloads read from disk.
+"""
+
+import shutil
+import threading
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.errors import CollectionError, ServiceError
+from tasks.records import Hit, Payload, Point, PointId, Sentinel, Vector
+from tasks.upsert.qdrant_embedded.engine import Engine, EngineProcess, OwnEngine
+from tasks.upsert.qdrant_embedded.errors import translated
+from tasks.upsert.qdrant_embedded.filter import as_filter
+from tasks.upsert.qdrant_embedded.folder import FIRST, Generations
+from tasks.upsert.qdrant_embedded.lock import FolderLock
+from tasks.upsert.qdrant_embedded.record_count import RecordCount
+from tasks.upsert.qdrant_embedded.shard import create_shard, stored_dimension
+from tasks.upsert.vectors import checked_rows
+
+MANY = 500  # points in a call: a process of its own takes a quarter of a second to start, and they take a tenth
+WAIT_SECONDS = 3.0  # a search has the collection open for a moment, and a sync should not fail over it
+RESERVE_BYTES = 64 << 20
+INDEXED_FIELDS = ("metadata.source", "metadata.document")  # what searches filter by; 0.15 kB of memory a record each
+
+
+class QdrantStore:
+    """Opened by the first call that needs the engine; an acknowledged write survives the death of the process.
+
+    It does not survive a power failure before the next flush: the lease notices that the machine went down.
+    """
+
+    def __init__(self, path: str, collection: str, wait_seconds: float = WAIT_SECONDS) -> None:
+        """`path` is the database's folder, `collection` a folder below it; `wait_seconds` how long to wait for it."""
+        self._generations = Generations(Path(path) / collection)
+        self._folder = self._generations.folder
+        self._lock = FolderLock(self._folder)
+        self._wait_seconds = wait_seconds
+        self._engine: Engine | None = None
+        self._dimension: int | None = None
+        self._is_changed = False
+        self._is_closed = False
+        self._turn = threading.RLock()
+
+    def __enter__(self) -> "QdrantStore":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ensure(self, dimension: int, /) -> None:
+        """Reads one small file where the collection exists, so an unchanged sync never loads the engine."""
+        with self._translated():
+            if self._generations.live() is None:
+                self._create(dimension)
+            self._generations.settle()
+            held = self._held_dimension()
+            if held != dimension:
+                raise CollectionError(
+                    f"the collection in {self._folder} holds vectors of {held} dimensions, the model makes {dimension};"
+                    " go back to the model it was built with, or name a new `collection` under `store`"
+                )
+
+    def prepare(self, points: int, /) -> None:
+        """The engine is opened."""
+        with self._translated():
+            self._opened(writes=points)
+
+    def upsert(self, points: Sequence[Point], /) -> None:
+        """Returns when the points are in the engine's log."""
+        if not points:
+            return
+        with self._translated():
+            dimension = self._held_dimension()
+            rows = checked_rows(points, dimension)
+            self._require_space(_written_bytes(points, dimension))
+            self._is_changed = True
+            engine = self._opened(writes=len(points))
+            engine.upsert([point.id for point in points], rows, [point.payload for point in points])
+
+    def delete(self, ids: Sequence[PointId], /) -> None:
+        """Missing ids are no error."""
+        with self._translated():
+            if ids and self._exists():
+                self._require_space(0)
+                self._is_changed = True
+                self._opened().delete(ids)
+
+    def present(self, ids: Sequence[PointId], /) -> set[PointId]:
+        """Those of `ids` that the collection holds."""
+        with self._translated():
+            return self._opened().present(ids) if ids and self._exists() else set()
+
+    def scan(self) -> Iterator[tuple[PointId, Payload]]:
+        """In the order of the ids; other calls may come between two pages."""
+        start = None
+        while True:
+            with self._translated():
+                if not self._exists():
+                    return
+                records, start = self._opened().page(start)
+            yield from records
+            if start is None:
+                return
+
+    def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
+        """As the engine keeps them: of unit length."""
+        with self._translated():
+            return self._opened().vectors(ids) if ids and self._exists() else {}
+
+    def search(self, vector: Vector, limit: int, filters: Mapping[str, str], /) -> list[Hit]:
+        """Exact cosine similarity over every record that passes the filters."""
+        with self._translated():
+            as_filter(filters)  # refuses what it cannot name, whether there are records or not
+            return self._opened().search(vector, limit, filters) if self._exists() else []
+
+    def sentinel(self) -> Sentinel | None:
+        """Read without opening the collection, so it is also answered while another process has it open."""
+        with self._translated():
+            return self._generations.sentinel()
+
+    def mark(self, sentinel: Sentinel, /) -> None:
+        """Replace the mark durably."""
+        with self._translated():
+            self._generations.mark(sentinel)
+
+    def count(self) -> int:
+        """0 where the collection is missing; a collection that was closed in order is not opened for it."""
+        with self._translated():
+            if not self._exists():
+                return 0
+            noted = RecordCount(self._live()).read() if self._engine is None else None
+            return self._opened().count() if noted is None else noted
+
+    def close(self) -> None:
+        """Put everything on disk and let others in; further calls but this one fail."""
+        with self._translated():
+            self._is_closed = True
+            engine, self._engine = self._engine, None
+            try:
+                if engine is not None:
+                    self._shut(engine)
+            finally:
+                self._lock.release()
+
+    def _exists(self) -> bool:
+        return self._engine is not None or self._generations.live() is not None
+
+    def _live(self) -> Path:
+        live = self._generations.live()
+        if live is None:
+            raise ServiceError(f"there is no collection in {self._folder}; was it removed? Run sync again")
+        return live
+
+    def _create(self, dimension: int) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock.acquire(self._wait_seconds)
+        self._require_space(0)
+        if self._generations.live() is None:  # another process may have been quicker
+            with self._generations.building(FIRST) as folder:
+                create_shard(folder / "shard", dimension, INDEXED_FIELDS)
+
+    def _opened(self, writes: int = 0) -> Engine:
+        """The first call decides: who writes much at once gets the engine in a process of its own."""
+        if self._is_closed:
+            raise ServiceError(f"the collection in {self._folder} was used after it had been closed")
+        if self._engine is None:
+            self._lock.acquire(self._wait_seconds)
+            try:
+                live = self._live()
+                RecordCount(live).forget()
+                if writes >= MANY and self._lock.file is not None:
+                    self._engine = EngineProcess(live / "shard", self._folder, self._lock.file)
+                else:
+                    self._engine = OwnEngine(live / "shard", self._folder)
+            except BaseException:
+                self._lock.release()
+                raise
+        return self._engine
+
+    def _held_dimension(self) -> int:
+        if self._dimension is None:
+            self._dimension = stored_dimension(self._live() / "shard")
+        return self._dimension
+
+    def _shut(self, engine: Engine) -> None:
+        """Deleted vectors keep their place until they are a fifth of all; then `optimize` writes the others anew."""
+        try:
+            if self._is_changed:
+                if self._free_bytes() > RESERVE_BYTES + _disk_usage(self._live()):
+                    engine.optimize()
+                engine.flush()
+            records = engine.count()
+        finally:
+            engine.close()
+        RecordCount(self._live()).write(records)
+
+    def _require_space(self, needed_bytes: int) -> None:
+        """The engine writes to mapped sparse files: where the disk is full, the kernel kills the process (SIGBUS)."""
+        free, needed = self._free_bytes(), needed_bytes + RESERVE_BYTES
+        if free < needed:
+            raise ServiceError(
+                f"the disk of {self._folder} has {free >> 20} MB left, and the next write can need {needed >> 20} MB;"
+                " free some space and run again"
+            )
+
+    def _free_bytes(self) -> int:
+        return shutil.disk_usage(self._folder).free
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        """One call at a time; foreign errors become ours."""
+        with self._turn, translated(self._folder):
+            yield
+
+
+def _disk_usage(folder: Path) -> int:
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*"))
+
+
+def _written_bytes(points: Sequence[Point], dimension: int) -> int:
+    """At most: log and storage each hold the text, of up to four bytes a character, and the vector."""
+    characters = sum(len(str(point.payload.get("text", ""))) for point in points)
+    return 8 * characters + 8 * dimension * len(points)
