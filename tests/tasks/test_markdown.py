@@ -11,7 +11,7 @@ def pages() -> dict[str, str]:
     return {
         package.metadata["Name"]: package.metadata.get_payload()
         for package in distributions()
-        if "text/markdown" in (package.metadata["Description-Content-Type"] or "")
+        if "text/markdown" in package.metadata.get("Description-Content-Type", "")
     }
 
 
