@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, NewType
+from typing import Any, Literal, NamedTuple, NewType, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,32 @@ class Chunk(NamedTuple):
     tokens: int
     start: int
     headings: tuple[str, ...] = ()
+
+
+class Tokenizer(Protocol):
+    """The embedder's own tokenizer. Safe to call from several threads."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the same text may be cut into other tokens."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """What the model reads of one text, prefix and special tokens included."""
+        ...
+
+    @property
+    def separators(self) -> str:
+        """White space at which counts add up: cut behind one of these, a text has the tokens of its parts.
+
+        White space at its ends then adds none. Empty where the tokenizer does not promise it.
+        """
+        ...
+
+    def count(self, texts: Sequence[str], /) -> list[int]:
+        """Tokens that the model reads for each text as sent: with prefix and special tokens, never truncated."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from tasks.chunk.base import Tokenizer
 from tasks.chunk.cutting import MOST_CHARACTERS, Cutting, Part
 from tasks.chunk.outline import Section, find_sections
 from tasks.chunk.overlap import widened
 from tasks.errors import ConfigError
-from tasks.records import Chunk, Document
+from tasks.records import Chunk, Document, Tokenizer
 
 VERSION = 2
 SHORT = 4.0  # characters per token of room: sections up to here most likely fit, and are counted whole

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from tasks.chunk.atoms import PARAGRAPH, PIECE, Atom, finer, paragraphs
-from tasks.chunk.base import Tokenizer
 from tasks.chunk.cut import cut_run
 from tasks.chunk.outline import Section
 from tasks.errors import ConfigError
-from tasks.records import Document
+from tasks.records import Document, Tokenizer
 
 FINE = 3  # a section that must be cut is made of atoms of at most a third of the limit, where it has such places
 MOST_CHARACTERS = 64  # per token; ordinary text has 3 to 6

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from tasks.chunk.base import Tokenizer
+from tasks.records import Tokenizer
 
 _WORD = re.compile(r"\S+\s*")
 CHARACTERS_PER_TOKEN = 8  # more than any ordinary text has, so the words looked at are enough

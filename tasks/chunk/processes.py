@@ -7,8 +7,7 @@ from typing import Any
 
 from config import pipeline
 from tasks.chunk.auto import AutoChunker
-from tasks.chunk.base import Tokenizer
-from tasks.records import Chunk, Document
+from tasks.records import Chunk, Document, Tokenizer
 from tasks.system.child_process import ChildDiedError, ChildProcess
 
 WORTH_CHARACTERS = 8_000_000  # cut here in a second, which is what a process takes to start

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from config.embedders import HashingEmbedder, SentenceTransformersEmbedder
 from config.pipeline import Chunking
-from tasks.chunk.base import Tokenizer
 from tasks.chunk.open import open_chunker
 from tasks.embed.local.sentence_transformers import SentenceTransformersEmbedder as LocalModel
 from tasks.embed.open import open_embedder
-from tasks.records import Chunk, Document, DocumentId, DocumentRef
+from tasks.records import Chunk, Document, DocumentId, DocumentRef, Tokenizer
 from tests.benchmarks.corpus import pages
 from tests.benchmarks.harness import Gate, Measurement, spread
 

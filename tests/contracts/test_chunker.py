@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from config.embedders import HashingEmbedder, OpenAIEmbedder, SentenceTransformersEmbedder
 from config.pipeline import Chunking
-from tasks.chunk.base import Chunker, Tokenizer
+from tasks.chunk.base import Chunker
 from tasks.chunk.open import open_chunker
 from tasks.embed.open import open_embedder
 from tasks.errors import ConfigError
-from tasks.records import Chunk, Document, DocumentId, DocumentRef, Format
+from tasks.records import Chunk, Document, DocumentId, DocumentRef, Format, Tokenizer
 
 TOKENIZERS: dict[str, Tokenizer] = {
     "word pieces": open_embedder(SentenceTransformersEmbedder(kind="sentence-transformers")).tokenizer,

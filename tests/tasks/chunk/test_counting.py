@@ -6,10 +6,9 @@ import pytest
 
 from config.embedders import HashingEmbedder, OpenAIEmbedder
 from config.pipeline import Chunking
-from tasks.chunk.base import Tokenizer
 from tasks.chunk.open import open_chunker
 from tasks.embed.open import open_embedder
-from tasks.records import Chunk, Document, DocumentId, DocumentRef, Format
+from tasks.records import Chunk, Document, DocumentId, DocumentRef, Format, Tokenizer
 
 WORDS = open_embedder(HashingEmbedder(kind="hashing")).tokenizer
 BYTE_PAIRS = open_embedder(OpenAIEmbedder(kind="openai")).tokenizer

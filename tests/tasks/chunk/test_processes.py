@@ -10,11 +10,10 @@ import pytest
 
 from config.pipeline import Chunking
 from tasks.chunk.auto import AutoChunker
-from tasks.chunk.base import Tokenizer
 from tasks.chunk.processes import ChunkerProcesses
 from tasks.embed.local.weights import find_folder
 from tasks.embed.tokens.tokenizers import ModelTokenizer, TiktokenTokenizer, WordTokenizer
-from tasks.records import Document, DocumentId, DocumentRef
+from tasks.records import Document, DocumentId, DocumentRef, Tokenizer
 
 CONFIG = Chunking(max_tokens=40)
 
