@@ -35,6 +35,7 @@ class SentenceTransformersEmbedder(Section):
 class PaidEmbedder(Section):
     """What every embedder that costs money can be told; whoever asks whether one does asks for this."""
 
+    model: str = Field(description="The provider's name of the model.")
     requests_per_minute: int | None = Field(default=None, gt=0, description="Never send more requests than this.")
     tokens_per_minute: int | None = Field(default=None, gt=0, description="Never send more tokens than this.")
     concurrency: int = Field(default=8, gt=0, le=256, description="Requests on their way at once, at most.")
@@ -55,6 +56,11 @@ class PaidEmbedder(Section):
         description="URL of the database in which runs share limits and money. Default: the ledger's where that is"
         " PostgreSQL, else sqlite:///~/.local/state/headrace/budget.db",
     )
+    api_key: SecretStr | None = Field(default=None, description="Default: the provider's environment variable.")
+    base_url: WebAddress | None = Field(default=None, description="Another server with the same protocol.")
+    dimensions: int | None = Field(
+        default=None, gt=0, le=MOST_DIMENSIONS, description="Ask the provider for shorter vectors."
+    )
 
 
 class OpenAIEmbedder(PaidEmbedder):
@@ -63,10 +69,6 @@ class OpenAIEmbedder(PaidEmbedder):
     kind: Literal["openai"] = Field(description="The OpenAI embeddings API.")
     model: str = Field(default="text-embedding-3-small", description="The provider's name of the model.")
     api_key: SecretStr | None = Field(default=None, description="Default: the environment variable OPENAI_API_KEY.")
-    base_url: WebAddress | None = Field(default=None, description="Another server with the same protocol.")
-    dimensions: int | None = Field(
-        default=None, gt=0, le=MOST_DIMENSIONS, description="Ask the provider for shorter vectors."
-    )
 
 
 class HashingEmbedder(Section):

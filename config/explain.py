@@ -95,7 +95,7 @@ def _walk(loc: Fields) -> tuple[tuple[int | str, ...], _Shape]:
 
 
 def _settings(loc: Fields) -> Sequence[str]:
-    return sorted(_walk(loc)[1].get("properties", {}), key=lambda name: name not in {"kind", "model"})  # these first
+    return sorted(_walk(loc)[1].get("properties", {}), key=lambda name: (name != "kind", name != "model"))
 
 
 def _kinds(shape: _Shape) -> Sequence[str]:

@@ -40,11 +40,6 @@ class Session:
     grace_seconds: float = GRACE_SECONDS
 
     @property
-    def model(self) -> str:
-        """The embedder's model as the configuration names it."""
-        return getattr(self.pipeline.embedder, "model", self.embedder.space.model)
-
-    @property
     def identity(self) -> Identity:
         """What goes into every id."""
         return Identity(self.pipeline.name, self.embedder.space, self.chunker.fingerprint)
@@ -83,8 +78,8 @@ def check_space(session: Session, sentinel: Sentinel | None) -> None:
     if sentinel is not None and sentinel.space != space.fingerprint:
         raise CollectionError(
             f"the collection of {session.pipeline.name!r} holds vectors of another vector space ({sentinel.space}) than"
-            f" {session.model!r} makes ({space.fingerprint}); go back to the model it was built with, or name a new"
-            " `collection` under `store`"
+            f" {session.embedder.model!r} makes ({space.fingerprint}); go back to the model it was built with, or name"
+            " a new `collection` under `store`"
         )
 
 

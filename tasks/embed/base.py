@@ -3,11 +3,21 @@
 from collections.abc import Generator, Iterable, Sequence
 from typing import Protocol
 
-from tasks.records import EmbeddedBatch, EmbeddingKey, Vector, Vectors, VectorSpace
+from tasks.records import EmbeddedBatch, EmbeddingKey, Tokenizer, Vector, Vectors, VectorSpace
 
 
 class Embedder(Protocol):
     """Opening one is cheap: weights and SDKs load with the first text."""
+
+    @property
+    def model(self) -> str:
+        """As the configuration names it."""
+        ...
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Counts as the model does, without loading weights."""
+        ...
 
     @property
     def space(self) -> VectorSpace:

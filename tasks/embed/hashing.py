@@ -28,12 +28,13 @@ _LOWER = bytes(range(128)).lower() + bytes(range(128, 256))
 class HashingEmbedder:
     """Texts that share words are near each other."""
 
+    model = "words"
     usd_per_million_tokens = 0.0
     runtime = ""
 
     def __init__(self, config: embedders.HashingEmbedder) -> None:
         """The dimension is the only setting."""
-        self.space = VectorSpace("hashing", "words", "2", config.dimensions, MAX_TOKENS)
+        self.space = VectorSpace("hashing", self.model, "2", config.dimensions, MAX_TOKENS)
         self.tokenizer = WordTokenizer(MAX_TOKENS)
 
     def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:

@@ -2,23 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from config import embedders
 from tasks.embed.base import Embedder
-from tasks.embed.tokens.tokenizers import ModelTokenizer, TiktokenTokenizer, WordTokenizer
 
 
-class CountingEmbedder(Embedder, Protocol):
-    """An embedder that counts tokens as it sends them."""
-
-    @property
-    def tokenizer(self) -> ModelTokenizer | TiktokenTokenizer | WordTokenizer:
-        """Known without loading weights."""
-        ...
-
-
-def open_embedder(config: embedders.Embedder, state: str = "") -> CountingEmbedder:
+def open_embedder(config: embedders.Embedder, state: str = "") -> Embedder:
     """Cheap: nothing heavy is imported before the first text. `state` is the URL of the pipeline's ledger."""
     match config:
         case embedders.SentenceTransformersEmbedder():
@@ -26,9 +16,10 @@ def open_embedder(config: embedders.Embedder, state: str = "") -> CountingEmbedd
 
             return SentenceTransformersEmbedder(config)
         case embedders.OpenAIEmbedder():
-            from tasks.embed.api.openai import OpenAIEmbedder
+            from tasks.embed.api.embedder import PaidEmbedder
+            from tasks.embed.api.openai import OpenAIProvider
 
-            return OpenAIEmbedder(config, _budget(state))
+            return PaidEmbedder(config, OpenAIProvider(config), _budget(state))
         case embedders.HashingEmbedder():
             from tasks.embed.hashing import HashingEmbedder
 

@@ -18,7 +18,7 @@ def describe(session: Session) -> dict[str, Any]:
         "store": pipeline.store.kind,
         "collection": pipeline.store.collection or pipeline.name,
         "generations": [{"generation": 1, "live": True, "space": sentinel.space}] if sentinel else [],
-        "model": session.model,
+        "model": session.embedder.model,
         "dimension": space.dimension,
         "space": space.fingerprint,
         "counts": counts(session.ledger),

@@ -66,6 +66,6 @@ def test_a_runs_money_limit_reaches_every_paid_kind(tmp_path: Path) -> None:
         "store": {"kind": "memory"},
     }
     pipeline = Pipeline.model_validate(given, context={"folder": tmp_path})
-    limited = pipeline.model_copy(update={"embedder": Newcomer.model_validate({})}).limited_to(0.01)
+    limited = pipeline.model_copy(update={"embedder": Newcomer.model_validate({"model": "x"})}).limited_to(0.01)
     assert isinstance(limited.embedder, PaidEmbedder)
     assert limited.embedder.max_usd == 0.01

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from config.embedders import OpenAIEmbedder as Config
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.embed.api.dispatch.bucket import BURST_SECONDS
-from tasks.embed.api.openai import OpenAIEmbedder
+from tasks.embed.api.embedder import PaidEmbedder
+from tasks.embed.api.openai import OpenAIProvider
 from tasks.records import EmbeddingKey
 from tests.benchmarks.embedding_provider import Limits, Provider, running
 from tests.benchmarks.harness import Gate, Measurement
@@ -92,7 +93,7 @@ def least_seconds(case: Case, requests: int) -> float:
     return max(sent_at + latency, math.ceil(requests / case.concurrency) * latency)
 
 
-def _opened(case: Case, provider: Provider, folder: str) -> OpenAIEmbedder:
+def _opened(case: Case, provider: Provider, folder: str) -> PaidEmbedder:
     """As a user has it: limits from the account's page, and a budget that is watched."""
     limits = (
         {} if case.is_told else {"requests_per_minute": case.limits.requests, "tokens_per_minute": case.limits.tokens}
@@ -101,7 +102,7 @@ def _opened(case: Case, provider: Provider, folder: str) -> OpenAIEmbedder:
         kind="openai", api_key="sk-bench", base_url=provider.url, concurrency=case.concurrency,
         max_usd=1e9, max_usd_per_day=1e9, **limits,
     )  # fmt: skip
-    return OpenAIEmbedder(config, f"sqlite:///{folder}/budget.db")
+    return PaidEmbedder(config, OpenAIProvider(config), f"sqlite:///{folder}/budget.db")
 
 
 def _text(number: int, tokens: int) -> str:

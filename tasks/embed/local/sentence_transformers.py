@@ -28,6 +28,7 @@ class SentenceTransformersEmbedder:
     def __init__(self, config: embedders.SentenceTransformersEmbedder) -> None:
         """Raises ConfigError when the model is not to be had."""
         self._config = config
+        self.model = config.model
         self._folder = find_folder(config.model, config.revision)
         self._known = local_model(config.model) or _own_prompts(self._folder)
 

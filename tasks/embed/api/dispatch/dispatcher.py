@@ -12,7 +12,7 @@ from tasks.embed.api.dispatch.backoff import LONG_SECONDS, PATIENCE_SECONDS, Clo
 from tasks.embed.api.dispatch.concurrency import OPEN_SECONDS, Concurrency, RetryBudget, Throttle
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError, OutageError, RateLimitedError
 from tasks.embed.api.dispatch.requests import NOTHING_YET, OutcomePolicy, Request, Settled, batch_of
-from tasks.embed.api.dispatch.transport import Completed, InFlight, Transport
+from tasks.embed.api.dispatch.transport import Completed, InFlight, Side, Transport
 from tasks.errors import BudgetError, HeadraceError, ServiceError
 from tasks.records import EmbeddedBatch
 
@@ -42,14 +42,18 @@ class Dispatcher:
         self._success_at = 0.0
 
     def run(
-        self, batches: Iterable[Sequence[int]], texts: Sequence[str], tokens: Sequence[int]
+        self,
+        batches: Iterable[Sequence[int]],
+        texts: Sequence[str],
+        tokens: Sequence[int],
+        side: Side = "document",
     ) -> Generator[EmbeddedBatch, None, None]:
         """Yield each answer as it comes, and an empty one now and then while nothing may be sent.
 
         After an error nothing more is sent, but what is on its way still comes, for it is paid; then the error is
         raised. The same for an error that the consumer throws in.
         """
-        work = _Work(batches, texts, tokens)
+        work = _Work(batches, texts, tokens, side)
         self._success_at = self._clock.now()
         try:
             while work.is_going:
@@ -103,7 +107,7 @@ class Dispatcher:
         self._retries.sent()
         self._throttle.sent(reservation.tokens)
         work.in_flight += 1
-        self._transport.send(InFlight(request, reservation, self._sent), request.texts(work.texts))
+        self._transport.send(InFlight(request, reservation, self._sent, work.side), request.texts(work.texts))
 
     def _completed(self, work: "_Work", delay: float | None) -> list[Completed]:
         """The next to come back, with those that came while the last were written down: one disk write for all."""
@@ -208,9 +212,12 @@ class Dispatcher:
 class _Work:
     """What one call of `run` has still to do."""
 
-    def __init__(self, batches: Iterable[Sequence[int]], texts: Sequence[str], tokens: Sequence[int]) -> None:
+    def __init__(
+        self, batches: Iterable[Sequence[int]], texts: Sequence[str], tokens: Sequence[int], side: Side
+    ) -> None:
         self.texts = texts
         self.tokens = tokens
+        self.side: Side = side
         self.in_flight = 0
         self.stopped_by: Exception | None = None
         self._order = itertools.count()

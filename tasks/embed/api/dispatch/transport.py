@@ -5,14 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import Literal, Protocol
 
 from tasks.embed.api.dispatch.account import Reservation
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.outcomes import Answer
 from tasks.embed.api.dispatch.requests import Request
 
-Call = Callable[[list[str]], Answer]
+Side = Literal["document", "query"]  # what the texts are: models embed the two differently
+Call = Callable[[list[str], Side], Answer]
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class InFlight:
     request: Request
     reservation: Reservation
     number: int
+    side: Side
 
 
 Completed = tuple[InFlight, Answer | BaseException]
@@ -82,6 +84,6 @@ class ThreadTransport:
 
     def _fly(self, in_flight: InFlight, texts: list[str]) -> None:
         try:
-            self._completed.put((in_flight, self._call(texts)))
+            self._completed.put((in_flight, self._call(texts, in_flight.side)))
         except BaseException as error:
             self._completed.put((in_flight, error))

@@ -14,7 +14,8 @@ from tasks.database.database import Database
 from tasks.embed.api.dispatch.account import Account, Terms, Usage
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.tables import BUDGET
-from tasks.embed.api.openai import OpenAIEmbedder
+from tasks.embed.api.embedder import PaidEmbedder
+from tasks.embed.api.openai import OpenAIProvider
 from tasks.errors import BudgetError, ConfigError, ServiceError
 from tests.openai_server import Fault, OpenAIServer
 from tests.tasks.embed.sky import Provider, Time, trial
@@ -178,6 +179,7 @@ def test_an_overtaken_run_still_gets_what_is_on_its_way() -> None:
     assert len(rows) == sum(provider.paid.values()) == 2 * 8
 
 
-def opened(server: OpenAIServer, folder: Path, **settings: object) -> OpenAIEmbedder:
+def opened(server: OpenAIServer, folder: Path, **settings: object) -> PaidEmbedder:
     values = {"kind": "openai", "api_key": "sk-test", "base_url": server.url, **settings}
-    return OpenAIEmbedder(Config.model_validate(values), f"sqlite:///{folder}/budget.db")
+    config = Config.model_validate(values)
+    return PaidEmbedder(config, OpenAIProvider(config), f"sqlite:///{folder}/budget.db")

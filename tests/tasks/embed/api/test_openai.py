@@ -10,7 +10,8 @@ import pytest
 from config.embedders import OpenAIEmbedder as Config
 from tasks.embed.api.dispatch.backoff import Clock, asked_delay, duration_seconds, jitter
 from tasks.embed.api.dispatch.outcomes import MalformedError
-from tasks.embed.api.openai import OpenAIEmbedder
+from tasks.embed.api.embedder import PaidEmbedder
+from tasks.embed.api.openai import OpenAIProvider
 from tasks.embed.api.openai_answer import read_answer
 from tasks.errors import BudgetError, ConfigError, FencedError, ServiceError, TransientError
 from tests.openai_server import Fault, OpenAIServer, vector_of
@@ -35,13 +36,14 @@ def time() -> Time:
 
 
 @pytest.fixture
-def make(openai_server: OpenAIServer, time: Time, tmp_path: Path) -> Iterator[Callable[..., OpenAIEmbedder]]:
-    opened: list[OpenAIEmbedder] = []
+def make(openai_server: OpenAIServer, time: Time, tmp_path: Path) -> Iterator[Callable[..., PaidEmbedder]]:
+    opened: list[PaidEmbedder] = []
 
-    def made(**settings: object) -> OpenAIEmbedder:
+    def made(**settings: object) -> PaidEmbedder:
         values = {"kind": "openai", "api_key": "sk-test", "base_url": openai_server.url, **settings}
         budget = f"sqlite:///{tmp_path}/budget-{len(opened)}.db"
-        opened.append(OpenAIEmbedder(Config.model_validate(values), budget, time.clock))
+        config = Config.model_validate(values)
+        opened.append(PaidEmbedder(config, OpenAIProvider(config), budget, time.clock))
         return opened[-1]
 
     yield made
@@ -49,7 +51,7 @@ def make(openai_server: OpenAIServer, time: Time, tmp_path: Path) -> Iterator[Ca
         embedder.close()
 
 
-def embed_all(embedder: OpenAIEmbedder, texts: list[str]) -> tuple[dict[int, np.ndarray], dict[int, str]]:
+def embed_all(embedder: PaidEmbedder, texts: list[str]) -> tuple[dict[int, np.ndarray], dict[int, str]]:
     found: dict[int, np.ndarray] = {}
     rejected: dict[int, str] = {}
     for batch in embedder.embed(texts, embedder.tokenizer.count(texts)):
@@ -59,14 +61,14 @@ def embed_all(embedder: OpenAIEmbedder, texts: list[str]) -> tuple[dict[int, np.
     return found, rejected
 
 
-def embed(embedder: OpenAIEmbedder, texts: list[str]) -> list[np.ndarray]:
+def embed(embedder: PaidEmbedder, texts: list[str]) -> list[np.ndarray]:
     found, rejected = embed_all(embedder, texts)
     assert not rejected
     return [found[row] for row in range(len(texts))]
 
 
 def test_vectors_come_as_base64_with_the_asked_dimension(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer
 ) -> None:
     [vector] = embed(make(dimensions=32), ["hello"])
     np.testing.assert_allclose(vector, vector_of("hello", 32), atol=1e-6)
@@ -75,7 +77,7 @@ def test_vectors_come_as_base64_with_the_asked_dimension(
     ]
 
 
-def test_requests_are_packed_to_the_limits(make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer) -> None:
+def test_requests_are_packed_to_the_limits(make: Callable[..., PaidEmbedder], openai_server: OpenAIServer) -> None:
     embed(make(dimensions=8), [f"text {number}" for number in range(4100)])
     assert sorted(len(inputs) for inputs in openai_server.requests) == [4, 2048, 2048]
     openai_server.requests.clear()
@@ -83,9 +85,7 @@ def test_requests_are_packed_to_the_limits(make: Callable[..., OpenAIEmbedder], 
     assert sorted(len(inputs) for inputs in openai_server.requests) == [5, 35]
 
 
-def test_answers_out_of_order_are_put_in_order(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer
-) -> None:
+def test_answers_out_of_order_are_put_in_order(make: Callable[..., PaidEmbedder], openai_server: OpenAIServer) -> None:
     openai_server.faults.append(Fault(bend="reorder"))
     texts = ["a", "b", "c"]
     for text, vector in zip(texts, embed(make(dimensions=8), texts), strict=True):
@@ -94,7 +94,7 @@ def test_answers_out_of_order_are_put_in_order(
 
 @pytest.mark.parametrize("bend", ["short", "nan", "zero"])
 def test_an_answer_that_does_not_fit_is_asked_for_once_more(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer, bend: str
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer, bend: str
 ) -> None:
     openai_server.faults.append(Fault(bend=bend))
     assert len(embed(make(dimensions=8), ["a", "b"])) == 2
@@ -126,7 +126,7 @@ def test_an_answer_that_cannot_be_read_says_where_and_quotes_nothing(content: by
 
 
 def test_a_provider_that_cannot_count_stops_the_run(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer
 ) -> None:
     openai_server.faults.extend([Fault(bend="short")] * 9)
     with pytest.raises(ServiceError, match="1 vectors came for 2 texts"):
@@ -135,7 +135,7 @@ def test_a_provider_that_cannot_count_stops_the_run(
 
 
 def test_another_dimension_stops_the_run_at_once(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer
 ) -> None:
     openai_server.faults.append(Fault(bend="dimension"))
     with pytest.raises(ConfigError, match="9 dimensions, expected 8"):
@@ -144,7 +144,7 @@ def test_another_dimension_stops_the_run_at_once(
 
 
 def test_a_text_that_never_gets_a_vector_is_rejected_and_the_others_are_paid_once(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer
 ) -> None:
     openai_server.senseless = {"b"}
     found, rejected = embed_all(make(dimensions=8), ["a", "b", "c"])
@@ -155,7 +155,7 @@ def test_a_text_that_never_gets_a_vector_is_rejected_and_the_others_are_paid_onc
 
 @pytest.mark.parametrize("position", [0, 1, 1000, 1023, 1024, 2046, 2047])
 def test_a_poisoned_text_is_found_and_the_others_are_embedded_once(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer, position: int
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer, position: int
 ) -> None:
     embedder = make(dimensions=8)
     embed(embedder, ["a first text that is taken"])
@@ -173,7 +173,7 @@ def test_a_poisoned_text_is_found_and_the_others_are_embedded_once(
     assert len(bisection) <= 13, "and one request for what was left aside"
 
 
-def test_several_poisoned_texts_are_all_found(make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer) -> None:
+def test_several_poisoned_texts_are_all_found(make: Callable[..., PaidEmbedder], openai_server: OpenAIServer) -> None:
     texts = [f"text {number}" for number in range(300)]
     openai_server.refused = {texts[7], texts[8], texts[250]}
     found, rejected = embed_all(make(dimensions=8), texts)
@@ -183,7 +183,7 @@ def test_several_poisoned_texts_are_all_found(make: Callable[..., OpenAIEmbedder
 
 
 def test_a_request_that_is_always_refused_stops_the_run_instead_of_blaming_documents(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer
 ) -> None:
     openai_server.faults.extend([Fault(400, message="dimensions are not supported")] * 50)
     with pytest.raises(ServiceError, match=r"dimensions are not supported.*settings of the embedder"):
@@ -192,7 +192,7 @@ def test_a_request_that_is_always_refused_stops_the_run_instead_of_blaming_docum
 
 
 def test_a_refusal_quotes_neither_the_document_nor_the_key(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer
 ) -> None:
     document = "the secret recipe of the house of orange"
     message = f"Bad input {document!r} from sk-test, or from sk-abcdefgh: " + "x" * 1000
@@ -216,7 +216,7 @@ def test_a_refusal_quotes_neither_the_document_nor_the_key(
     ],
 )
 def test_a_rate_limit_waits_as_long_as_it_is_asked_to(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer, time: Time, headers: dict[str, str], least: float
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer, time: Time, headers: dict[str, str], least: float
 ) -> None:
     openai_server.faults.append(Fault(429, headers))
     embed(make(dimensions=8), ["a"])
@@ -226,7 +226,7 @@ def test_a_rate_limit_waits_as_long_as_it_is_asked_to(
 
 @pytest.mark.parametrize("fault", [Fault(500), Fault(503), Fault(408), Fault(drop=True)])
 def test_an_outage_is_waited_for(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer, time: Time, fault: Fault
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer, time: Time, fault: Fault
 ) -> None:
     openai_server.faults.extend([fault] * 5)
     embed(make(dimensions=8), ["a"])
@@ -236,7 +236,7 @@ def test_an_outage_is_waited_for(
 
 
 def test_an_outage_that_asks_for_hours_ends_the_run(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer, time: Time
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer, time: Time
 ) -> None:
     openai_server.faults.append(Fault(503, {"retry-after": "7200"}))
     with pytest.raises(ServiceError, match="asks to wait for 120 minutes"):
@@ -245,7 +245,7 @@ def test_an_outage_that_asks_for_hours_ends_the_run(
 
 
 def test_whoever_has_seen_enough_ends_a_wait(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer, time: Time, caplog: pytest.LogCaptureFixture
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer, time: Time, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "headrace")
     openai_server.faults.append(Fault(429, {"retry-after": "40"}))
@@ -260,7 +260,7 @@ def test_whoever_has_seen_enough_ends_a_wait(
 
 
 def test_the_last_money_is_spent_on_smaller_requests(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer
 ) -> None:
     """Or a limit below the price of one full request would stand still for ever."""
     texts = [f"word {number}" for number in range(5000)]
@@ -274,7 +274,7 @@ def test_the_last_money_is_spent_on_smaller_requests(
 
 
 def test_an_outage_that_lasts_ends_as_a_transient_error(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer
 ) -> None:
     openai_server.faults.extend([Fault(500)] * 50)
     with pytest.raises(TransientError, match="500"):
@@ -282,7 +282,7 @@ def test_an_outage_that_lasts_ends_as_a_transient_error(
     assert len(openai_server.requests) == 6
 
 
-def test_a_server_that_was_never_reached_ends_the_run_soon(make: Callable[..., OpenAIEmbedder], time: Time) -> None:
+def test_a_server_that_was_never_reached_ends_the_run_soon(make: Callable[..., PaidEmbedder], time: Time) -> None:
     with pytest.raises(ServiceError, match=r"cannot be reached.*embedder\.base_url"):
         embed(make(base_url="http://127.0.0.1:9/v1", dimensions=8), ["a"])
     assert sum(time.slept) < 16
@@ -290,7 +290,7 @@ def test_a_server_that_was_never_reached_ends_the_run_soon(make: Callable[..., O
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_refused_key_or_model_is_a_setting_to_change(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer, status: int
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer, status: int
 ) -> None:
     openai_server.faults.append(Fault(status))
     with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
@@ -299,7 +299,7 @@ def test_a_refused_key_or_model_is_a_setting_to_change(
 
 
 def test_an_account_without_money_stops_at_once(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer, time: Time
+    make: Callable[..., PaidEmbedder], openai_server: OpenAIServer, time: Time
 ) -> None:
     openai_server.faults.append(Fault(429, {"Retry-After": "5"}, code="insufficient_quota"))
     with pytest.raises(ServiceError, match="account"):
@@ -307,16 +307,14 @@ def test_an_account_without_money_stops_at_once(
     assert (len(openai_server.requests), time.slept) == (1, [])
 
 
-def test_a_request_that_is_too_large_is_halved(
-    make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer
-) -> None:
+def test_a_request_that_is_too_large_is_halved(make: Callable[..., PaidEmbedder], openai_server: OpenAIServer) -> None:
     openai_server.faults.append(Fault(400, code="max_tokens_per_request"))
     embed(make(dimensions=8), [f"text {number}" for number in range(10)])
     assert sorted(len(inputs) for inputs in openai_server.requests) == [5, 5, 10]
     assert len(openai_server.answered) == len(set(openai_server.answered)) == 10
 
 
-def test_the_money_limit_is_never_passed(make: Callable[..., OpenAIEmbedder], openai_server: OpenAIServer) -> None:
+def test_the_money_limit_is_never_passed(make: Callable[..., PaidEmbedder], openai_server: OpenAIServer) -> None:
     embedder = make(dimensions=8, max_usd=0.02 * 8100 / 1e6)  # the price of 8,100 tokens
     embed(embedder, ["word " * 8000])
     with pytest.raises(BudgetError, match="max_usd"):
@@ -324,7 +322,7 @@ def test_the_money_limit_is_never_passed(make: Callable[..., OpenAIEmbedder], op
     assert len(openai_server.requests) == 1
 
 
-def test_requests_and_tokens_per_minute_are_kept(make: Callable[..., OpenAIEmbedder], time: Time) -> None:
+def test_requests_and_tokens_per_minute_are_kept(make: Callable[..., PaidEmbedder], time: Time) -> None:
     embedder = make(dimensions=8, requests_per_minute=60)
     for number in range(90):
         embed(embedder, [f"text {number}"])
@@ -336,7 +334,7 @@ def test_requests_and_tokens_per_minute_are_kept(make: Callable[..., OpenAIEmbed
     assert time.now - before == pytest.approx(90, abs=2)
 
 
-def test_a_missing_key_names_what_to_set(make: Callable[..., OpenAIEmbedder], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_names_what_to_set(make: Callable[..., PaidEmbedder], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     embedder = make(api_key=None)
     assert embedder.tokenizer.count(["a plan needs no key"]) == [5]
@@ -346,13 +344,13 @@ def test_a_missing_key_names_what_to_set(make: Callable[..., OpenAIEmbedder], mo
         embed(embedder, ["a"])
 
 
-def test_an_unknown_model_needs_its_dimension(make: Callable[..., OpenAIEmbedder]) -> None:
+def test_an_unknown_model_needs_its_dimension(make: Callable[..., PaidEmbedder]) -> None:
     with pytest.raises(ConfigError, match=r"embedder\.dimensions"):
         _ = make(model="my-own").space
     assert make(model="my-own", dimensions=12).space.dimension == 12
 
 
-def test_the_base_url_is_no_part_of_the_space(make: Callable[..., OpenAIEmbedder]) -> None:
+def test_the_base_url_is_no_part_of_the_space(make: Callable[..., PaidEmbedder]) -> None:
     assert make().space == make(base_url="http://127.0.0.1:9/v1").space
     assert make().space != make(dimensions=8).space
 

@@ -1,0 +1,137 @@
+"""An embedder that costs money: all but the SDK of one provider."""
+
+from collections.abc import Generator, Sequence
+from typing import NamedTuple
+
+from config import embedders
+from tasks.embed.api.dispatch.account import Account, Terms
+from tasks.embed.api.dispatch.backoff import Clock
+from tasks.embed.api.dispatch.dispatcher import Dispatcher
+from tasks.embed.api.dispatch.outcomes import Answer, MalformedError
+from tasks.embed.api.dispatch.packing import by_sum
+from tasks.embed.api.dispatch.requests import OutcomePolicy
+from tasks.embed.api.dispatch.transport import Side, ThreadTransport
+from tasks.embed.api.provider import Provider
+from tasks.embed.tokens.tokenizers import TiktokenTokenizer
+from tasks.errors import ConfigError, HeadraceError, ServiceError
+from tasks.records import EmbeddedBatch, Tokenizer, Vector, VectorSpace
+
+SAFETY = 0.95  # of the provider's token limit: its count may differ a little from ours
+MINUTE_SHARE = 0.5  # of the tokens per minute in one request, or it might never fit
+UNKNOWN_FACTOR = 1.5  # of a model that only the server knows: its tokenizer may find so many more tokens
+
+
+class PaidEmbedder:
+    """Opening needs no key and no network: `plan` counts and prices with neither."""
+
+    runtime = ""
+
+    def __init__(
+        self, config: embedders.PaidEmbedder, provider: Provider, budget: str, clock: Clock | None = None
+    ) -> None:
+        """ConfigError for a money limit without a price.
+
+        `budget` is the URL of the database in which processes share the account's limits and money; `clock` lets a test
+        wait for nothing.
+        """
+        self._config = config
+        self._provider = provider
+        self._budget = config.budget or budget
+        self._clock = clock or Clock()
+        self._open: _Open | None = None
+        known = provider.models.models.get(config.model)
+        self._known = known or provider.models.other
+        self._factor = known.tokens_factor if known else UNKNOWN_FACTOR
+        self.model = config.model
+        self.tokenizer: Tokenizer = TiktokenTokenizer(self._known.encoding, self._known.max_tokens)
+        own = config.usd_per_million_tokens
+        self.usd_per_million_tokens = self._known.usd_per_million_tokens if own is None else own
+        has_limit = config.max_usd is not None or config.max_usd_per_day is not None
+        if has_limit and own is None and not self.usd_per_million_tokens:
+            raise ConfigError(
+                f"embedder.max_usd is set, but the price of {config.model!r} is not known here; set"
+                " embedder.usd_per_million_tokens (0 where it costs nothing)"
+            )
+
+    @property
+    def space(self) -> VectorSpace:
+        """The base URL is not part of it: a proxy does not change vectors."""
+        dimension = self._config.dimensions or self._known.dimension
+        if not dimension:
+            raise ConfigError(f"embedder.dimensions is missing: the vectors of {self.model!r} are not known here")
+        return VectorSpace(self._provider.family, self.model, "", dimension, self._known.max_tokens)
+
+    def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
+        """As few requests as the provider's limits allow, several at once."""
+        opened, limits = self._opened(), self._known.limits
+        most = limits.tokens_per_request.most * SAFETY / self._known.tokens_factor
+        if per_minute := opened.account.tokens_per_minute:
+            most = min(most, per_minute * MINUTE_SHARE)
+        batches = by_sum(tokens, limits.inputs_per_request.most, int(most))
+        yield from opened.dispatcher.run(batches, texts, tokens)
+
+    def embed_query(self, text: str, /) -> Vector:
+        """On the account of the documents, and under its limits."""
+        batches = list(self._opened().dispatcher.run([[0]], [text], self.tokenizer.count([text]), "query"))
+        for batch in batches:
+            if batch.rows:
+                vector: Vector = batch.vectors[0]
+                return vector
+        why = next(batch.rejected[0] for batch in batches if batch.rejected)
+        raise ServiceError(f"the query cannot be embedded: {why}")
+
+    def check(self) -> None:
+        """A key is looked for where the SDK looks for it."""
+        self._provider.check()
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._open:
+            self._open.transport.close()
+            self._open.account.close()
+            self._open = None
+        self._provider.close()
+
+    def _opened(self) -> "_Open":
+        if self._open is None:
+            self.check()  # a missing key is told before anything is counted
+            config, clock = self._config, self._clock
+            account = Account(self._budget, (self._provider.family, *self._provider.account), self._terms(), clock)
+            transport = ThreadTransport(self._call, config.concurrency, clock)
+            policy = OutcomePolicy(self._provider.name, self.space.dimension, clock)
+            dispatcher = Dispatcher(account, transport, policy, clock, config.concurrency)
+            self._open = _Open(account, transport, dispatcher)
+        return self._open
+
+    def _terms(self) -> Terms:
+        return Terms(
+            requests_per_minute=self._config.requests_per_minute,
+            tokens_per_minute=self._config.tokens_per_minute,
+            max_usd=self._config.max_usd,
+            max_usd_per_day=self._config.max_usd_per_day,
+            usd_per_million_tokens=self.usd_per_million_tokens,
+            tokens_factor=self._factor,
+        )
+
+    def _call(self, texts: list[str], side: Side) -> Answer:
+        try:
+            answer = self._provider.call(texts, side)
+        except HeadraceError:
+            raise
+        except Exception as error:
+            meaning = self._provider.translate(error, self._clock)
+            if meaning is None:
+                raise
+            # Without its cause: an SDK's own error quotes the request, and the server's words may quote the key.
+            raise meaning from None
+        if len(answer.vectors) != len(texts):
+            raise MalformedError(f"{len(answer.vectors)} vectors came for {len(texts)} texts")
+        return answer
+
+
+class _Open(NamedTuple):
+    """What lives from the first text to `close`."""
+
+    account: Account
+    transport: ThreadTransport
+    dispatcher: Dispatcher
