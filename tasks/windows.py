@@ -4,7 +4,7 @@ Plain classes on purpose: a workflow engine that walks the fields of dataclasses
 needs a second for a window of 20,000 chunks, and 3 ms for one opaque object.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -117,8 +117,42 @@ class Deduped:
         self.texts = texts
 
 
+class Spent:
+    """What a run has paid for, counted batch by batch as the answers come, so that no later error hides it.
+
+    One thread adds at a time, the one that embeds; another may read and `use` meanwhile. A text counts once it has a
+    vector. It is unwritten until a point of a written document uses it, and the next point with that text reuses it.
+    """
+
+    def __init__(self) -> None:
+        self.texts = 0
+        self.tokens = 0
+        self.seconds = 0.0
+        self.used = 0
+        self._unused: set[EmbeddingKey] = set()
+
+    def add(self, keys: Iterable[EmbeddingKey], tokens: Sequence[int]) -> None:
+        """Texts that have just been paid for."""
+        self.texts += len(tokens)
+        self.tokens += sum(tokens)
+        self._unused.update(keys)
+
+    def use(self, key: EmbeddingKey) -> bool:
+        """Whether this is the first written point of a text that this run paid for."""
+        is_first = key in self._unused
+        if is_first:
+            self._unused.remove(key)
+            self.used += 1
+        return is_first
+
+    @property
+    def unwritten(self) -> int:
+        """Texts paid for that no written document has used so far: their vectors are in the cache."""
+        return self.texts - self.used
+
+
 class Embedded:
-    """The window with every vector it needs in the cache; the counts are what this window paid for.
+    """The window with every vector it needs in the cache; `texts` counts those that its last attempt embedded.
 
     `rejected` texts have no vector: embedding key -> why. `vectors` are those of the newest texts, up to a bound on
     their size, so that writing need not read them back.
@@ -127,8 +161,6 @@ class Embedded:
     def __init__(self, deduped: Deduped) -> None:
         self.deduped = deduped
         self.texts = 0
-        self.tokens = 0
-        self.cost_usd = 0.0
         self.embed_seconds = 0.0
         self.rejected: dict[EmbeddingKey, str] = {}
         self.vectors: dict[EmbeddingKey, Vector] = {}

@@ -5,7 +5,7 @@ import hashlib
 import json
 import threading
 from collections import deque
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -40,6 +40,9 @@ class OpenAIServer:
         self.refused: set[str] = set()  # texts for which a whole request is answered 400
         self.senseless: set[str] = set()  # texts whose vector is never a vector
         self.headers: dict[str, str] = {}  # of every answer that goes well
+        self.count: Callable[[str], int] = lambda text: len(text.split())  # tokens to bill
+        self.billed_tokens = 0
+        self.before_answer: Callable[[list[str]], None] = lambda _: None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
@@ -72,7 +75,10 @@ class OpenAIServer:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 server.bodies.append(body)
                 server.requests.append(body["input"])
+                server.before_answer(body["input"])
                 fault = server._fault(self.headers["Authorization"], body["input"])
+                tokens = sum(map(server.count, body["input"]))
+                server.billed_tokens += tokens if fault.drop or not fault.status else 0
                 if fault.drop:
                     self.close_connection = True
                     self.connection.close()
@@ -83,7 +89,7 @@ class OpenAIServer:
                     self._answer(fault.status, {"error": error}, fault.headers)
                     return
                 server.answered += body["input"]
-                self._answer(200, _embeddings(body, fault.bend, server.senseless), server.headers)
+                self._answer(200, _embeddings(body, tokens, fault.bend, server.senseless), server.headers)
 
             def _answer(self, status: int, body: object, headers: Mapping[str, str]) -> None:
                 content = json.dumps(body).encode()
@@ -108,7 +114,7 @@ def vector_of(text: str, dimension: int = DIMENSION) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def _embeddings(body: Mapping[str, Any], bend: str, senseless: Set[str]) -> dict[str, Any]:
+def _embeddings(body: Mapping[str, Any], tokens: int, bend: str, senseless: Set[str]) -> dict[str, Any]:
     dimension = body.get("dimensions", DIMENSION) + (bend == "dimension")
     rows = [vector_of(text, dimension) for text in body["input"]]
     rows = [row * (text not in senseless) for row, text in zip(rows, body["input"], strict=True)]
@@ -116,7 +122,6 @@ def _embeddings(body: Mapping[str, Any], bend: str, senseless: Set[str]) -> dict
         rows[0] = rows[0] * (np.nan if bend == "nan" else 0)
     data = [{"object": "embedding", "index": i, "embedding": _encoded(row, body)} for i, row in enumerate(rows)]
     data = {"reorder": data[::-1], "short": data[:-1]}.get(bend, data)
-    tokens = sum(len(text.split()) for text in body["input"])
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return {"object": "list", "model": body["model"], "data": data, "usage": usage}
 

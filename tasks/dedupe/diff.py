@@ -24,6 +24,11 @@ class Changes:
     missing: tuple[DocumentId, ...]
     unknown: tuple[DocumentId, ...]
 
+    @property
+    def listed(self) -> int:
+        """How many documents the sources list."""
+        return len(self.unchanged) + len(self.to_read) + len(self.refused)
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

@@ -34,6 +34,11 @@ class Embedder(Protocol):
         """0 for local models."""
         ...
 
+    @property
+    def spent_usd(self) -> float:
+        """What was booked since it was opened, for answers that were lost or refused as well; 0 for local models."""
+        ...
+
     def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
         """Yield each batch as soon as it is there, in any order, each row once; `tokens` counts each text as sent.
 

@@ -30,6 +30,7 @@ class HashingEmbedder:
 
     model = "words"
     usd_per_million_tokens = 0.0
+    spent_usd = 0.0
     runtime = ""
 
     def __init__(self, config: embedders.HashingEmbedder) -> None:

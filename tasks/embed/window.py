@@ -9,21 +9,32 @@ import numpy as np
 from tasks.embed.base import Embedder, Fence, VectorCache
 from tasks.errors import FencedError
 from tasks.records import EmbeddedBatch
-from tasks.windows import Deduped, Embedded
+from tasks.windows import Deduped, Embedded, Spent
 
 MOST_KEPT_BYTES = 32 << 20  # of vectors in one window, for the stage that writes them
 
 Batches = Generator[EmbeddedBatch, None, None]
 
 
-def embed_window(embedder: Embedder, cache: VectorCache, fence: Fence, deduped: Deduped) -> Embedded:
+def embed_window(embedder: Embedder, cache: VectorCache, fence: Fence, deduped: Deduped, spent: Spent) -> Embedded:
     """Each batch is durable in the cache before the next thing happens, so a kill costs the batches in flight at most.
 
     Asking the cache again makes a retry of the window pay only for what the first attempt did not get. An overtaken run
-    stops after the batches in flight: the newer run pays for the same texts.
+    stops after the batches in flight: the newer run pays for the same texts. `spent` grows with each batch, whatever
+    comes after it.
     """
     started = time.perf_counter()
     done = Embedded(deduped)
+    try:
+        _embed(embedder, cache, fence, done, spent)
+    finally:
+        done.embed_seconds = time.perf_counter() - started
+        spent.seconds += done.embed_seconds
+    return done
+
+
+def _embed(embedder: Embedder, cache: VectorCache, fence: Fence, done: Embedded, spent: Spent) -> None:
+    deduped = done.deduped
     kept_bytes = 0
     missing = cache.missing(deduped.texts)
     keys = [key for key in deduped.texts if key in missing]
@@ -33,16 +44,13 @@ def embed_window(embedder: Embedder, cache: VectorCache, fence: Fence, deduped: 
         counts = [tokens[row] for row in batch.rows]
         if batch.rows:
             paid = [keys[row] for row in batch.rows]
+            spent.add(paid, counts)  # first: what cannot be kept was paid for all the same
             cache.put(paid, batch.vectors, counts)
             kept_bytes += batch.vectors.nbytes
             if kept_bytes <= MOST_KEPT_BYTES:
                 done.vectors.update(zip(paid, batch.vectors.astype(np.float32, copy=False), strict=True))
         done.rejected.update((keys[row], why) for row, why in batch.rejected.items())
         done.texts += len(batch.rows)
-        done.tokens += sum(counts)
-        done.cost_usd += batch.cost_usd
-    done.embed_seconds = time.perf_counter() - started
-    return done
 
 
 def _until_overtaken(

@@ -98,6 +98,16 @@ class Ledger:
                 found.setdefault(owner, []).append(KnownPoint(*rest))
         return found
 
+    def served(self, documents: Sequence[DocumentId]) -> int:
+        """How many of these have a version in the collection."""
+        points = self.points(documents)
+        return sum(any(point.state == LIVE for point in known) for known in points.values())
+
+    def live_points(self, documents: Sequence[DocumentId]) -> int:
+        """How many points these have in the collection."""
+        points = self.points(documents)
+        return sum(point.state == LIVE for known in points.values() for point in known)
+
     def leaving(self, state: str, before: float | None = None) -> list[Owned]:
         """DOOMED or GONE points, those gone before the given time if one is given."""
         sql = "SELECT document, id FROM point WHERE state = ?"

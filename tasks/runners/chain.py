@@ -10,7 +10,7 @@ from tasks.embed.window import embed_window
 from tasks.load.window import load_window
 from tasks.session import Session
 from tasks.upsert.window import write_window
-from tasks.windows import Chunked, Deduped, Embedded, Loaded, Refs, Written
+from tasks.windows import Chunked, Deduped, Embedded, Loaded, Refs, Spent, Written
 
 
 class Chain:
@@ -20,10 +20,11 @@ class Chain:
     live in another process is the embedder, the chunker or the parser inside it, never a stage.
     """
 
-    def __init__(self, session: Session, differ: Differ) -> None:
-        """`differ` knows what the ledger knew when the run began."""
+    def __init__(self, session: Session, differ: Differ, spent: Spent) -> None:
+        """`differ` knows what the ledger knew when the run began; `spent` counts for the whole run."""
         self._session = session
         self._differ = differ
+        self._spent = spent
 
     def load(self, window: Refs, pause: Callable[[float], None] = time.sleep) -> Loaded:
         """The window's documents; `pause` waits so many seconds where a source asks for time."""
@@ -43,7 +44,8 @@ class Chain:
 
     def embed(self, deduped: Deduped, fence: Fence | None = None) -> Embedded:
         """Every vector of the window in the cache; `fence` may stop it earlier than the ledger does."""
-        return embed_window(self._session.embedder, self._session.cache, fence or self._session.ledger, deduped)
+        session = self._session
+        return embed_window(session.embedder, session.cache, fence or session.ledger, deduped, self._spent)
 
     def announce(self, deduped: Deduped) -> None:
         """Open the store if the window has something for it, for instance while the model is still busy."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from config.options import SyncOptions
 from tasks.ledger.history import departed, remember_departure
-from tasks.ledger.tables import DOOMED, GONE, LIVE
+from tasks.ledger.tables import DOOMED, GONE
 from tasks.records import DocumentId
 from tasks.session import Session
 from tasks.sync.guard import Circumstances, Verdict, judge
 from tasks.sync.listing import Survey
 from tasks.sync.report import Report
 from tasks.upsert.window import write_changes
-from tasks.windows import DocumentChange
+from tasks.windows import DocumentChange, Spent
 
 BATCH = 1000
 
@@ -45,16 +45,16 @@ class Leavers:
 class Losses:
     """Gathers, window by window, what the end of the run has to decide about."""
 
-    def __init__(self, found: Survey) -> None:
+    def __init__(self, survey: Survey) -> None:
         """Before the first window."""
-        held, self._missing = found.held.documents, found.changes.missing
-        contents = [(held[document].source, held[document].version) for document in self._missing]
+        known, self._missing = survey.known.documents, survey.changes.missing
+        contents = [(known[document].source, known[document].version) for document in self._missing]
         self._gone: Counter[tuple[str, str]] = Counter((source, version) for source, version in contents if version)
         self._contents = {version for _, version in self._gone}
         self._new: Counter[tuple[str, str]] = Counter()
         self._changes: list[DocumentChange] = []
-        unchanged = found.changes.unchanged if self._gone else ()
-        listed = ((ref.source, held[ref.id].version) for ref in unchanged)
+        unchanged = survey.changes.unchanged if self._gone else ()
+        listed = ((ref.source, known[ref.id].version) for ref in unchanged)
         self._there = Counter((source, version) for source, version in listed if version in self._contents)
 
     def see(self, changes: Iterable[DocumentChange]) -> None:
@@ -80,40 +80,39 @@ class Losses:
 
 
 def _by_content(documents: Counter[tuple[str, str]]) -> Counter[str]:
-    found: Counter[str] = Counter()
+    versions: Counter[str] = Counter()
     for (_, version), count in documents.items():
-        found[version] += count
-    return found
+        versions[version] += count
+    return versions
 
 
-def weigh(session: Session, leavers: Leavers, found: Survey, options: SyncOptions) -> Verdict:
+def weigh(session: Session, leavers: Leavers, survey: Survey, options: SyncOptions) -> Verdict:
     """Ask the guard about all kinds of loss together."""
-    listed = len(found.changes.unchanged) + len(found.changes.to_read) + len(found.changes.refused)
+    known = survey.known.documents
     lost = departed(session.ledger, session.clock())
-    held = found.held.documents
-    emptied = {held[document].source for document in leavers.missing}
-    silent = tuple(name for name in found.silent if name in emptied)
-    now = Circumstances(len(held), listed, lost, leavers.moved, silent)
+    emptied = {known[document].source for document in leavers.missing}
+    silent = tuple(name for name in survey.silent if name in emptied)
+    now = Circumstances(len(known), survey.changes.listed, lost, leavers.moved, silent)
     return judge(leavers.documents, now, session.pipeline.deletions, options.confirm_deletes)
 
 
-def count_deletions(session: Session, leavers: Leavers, verdict: Verdict, report: Report) -> None:
-    """Put the verdict into the report; writes nothing."""
-    report.plan_hash = verdict.plan_hash
-    if not verdict.allowed:
-        report.documents.withheld = len(leavers.documents)
-        report.documents.held = len(leavers.listed)
-        report.documents.served_old += len(leavers.listed)
-        report.outcome = "withheld"
-        report.notes.append(
-            f"deletions withheld: {verdict.reason}{_kinds(leavers)}; nothing was deleted."
-            f" If they are meant, run sync with --confirm-deletes {verdict.plan_hash}"
-        )
-        return
-    points = session.ledger.points(leavers.missing)
+def count_withheld(leavers: Leavers, verdict: Verdict, report: Report) -> None:
+    """Put into the report what the guard did not let through, and how it can be."""
+    report.documents.withheld = len(leavers.documents)
+    report.documents.held = len(leavers.listed)
+    report.documents.served_old += len(leavers.listed)
+    report.outcome = "withheld"
+    report.notes.append(
+        f"deletions withheld: {verdict.reason}{_kinds(leavers)}; nothing was deleted."
+        f" If they are meant, run sync with --confirm-deletes {verdict.plan_hash}"
+    )
+
+
+def count_deletions(leavers: Leavers, points: int, report: Report, spent: Spent) -> None:
+    """Put into the report what the guard let through; `points` were those of the missing documents."""
     report.documents.deleted = len(leavers.missing)
-    report.chunks.removed += sum(point.state == LIVE for held in points.values() for point in held)
-    report.count_changes(leavers.listed)
+    report.chunks.removed += points
+    report.count_changes(leavers.listed, spent)
 
 
 def _kinds(leavers: Leavers) -> str:

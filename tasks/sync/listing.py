@@ -1,7 +1,6 @@
 """The start of a run: what the sources hold, held against what the ledger knows."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from config import sources
@@ -9,7 +8,6 @@ from config.options import SyncOptions
 from tasks.dedupe.diff import Changes, Known, find_changes, within
 from tasks.errors import ConfigError, DocumentError, ServiceError, TransientError
 from tasks.ledger.history import refusals
-from tasks.ledger.tables import LIVE
 from tasks.load.base import Source
 from tasks.records import DocumentId, FailedScope, Listing
 from tasks.session import Session
@@ -23,13 +21,13 @@ class Survey:
     `left` are set-aside documents that the sources do not list any more; `silent` sources list nothing at all.
     """
 
-    held: Known
+    known: Known
     changes: Changes
     left: tuple[DocumentId, ...]
     silent: tuple[str, ...]
 
 
-def survey(session: Session, report: Report, options: SyncOptions) -> Survey:
+def survey_sources(session: Session, report: Report, options: SyncOptions) -> Survey:
     """List every source and sort the documents; parts that could not be listed make the outcome partial.
 
     Raises ConfigError when not a single source could be listed: most likely a path is wrong. ServiceError where all of
@@ -42,16 +40,16 @@ def survey(session: Session, report: Report, options: SyncOptions) -> Survey:
         kind = ServiceError if all(scope.is_outage for scope in failed) else ConfigError
         raise kind(f"{session.pipeline.name}: no source can be listed: " + "; ".join(s.reason for s in failed))
     aside = refusals(session.ledger)
-    held = Known(session.ledger.documents(), {} if options.retry_quarantined else aside)
+    known = Known(session.ledger.documents(), {} if options.retry_quarantined else aside)
     # An empty shape matches no stored hint, so every document is read and hashed.
     shape = "" if options.paranoid else session.identity.shape
     listed = [ref for listing in listings for ref in listing.refs]
-    changes = find_changes(listed, held, failed, shape)
+    changes = find_changes(listed, known, failed, shape)
     present = {ref.id for ref in listed}
     absent = [document for document in aside if document not in present]
     hidden = set(within(absent, failed))
     report.seconds.list = time.perf_counter() - started
-    _count(session, report, held, changes)
+    _count(session, report, known, changes)
     for scope in failed:
         report.outcome = "partial"
         report.notes.append(f"not listed, so nothing below it was deleted: {scope.reason}")
@@ -60,7 +58,7 @@ def survey(session: Session, report: Report, options: SyncOptions) -> Survey:
         f"source {name!r} lists no documents; check its path, and include and exclude, which heed the case of names"
         for name in silent
     ]
-    return Survey(held, changes, tuple(document for document in absent if document not in hidden), silent)
+    return Survey(known, changes, tuple(document for document in absent if document not in hidden), silent)
 
 
 def _listing(source: Source, config: sources.Source) -> Listing:
@@ -90,17 +88,11 @@ def _failed_wholly(listing: Listing) -> bool:
     return any(scope.prefix == f"{listing.source}:" for scope in listing.failed)
 
 
-def _count(session: Session, report: Report, held: Known, changes: Changes) -> None:
+def _count(session: Session, report: Report, known: Known, changes: Changes) -> None:
     documents = report.documents
-    empty = sum(held.documents[ref.id].chunks == 0 for ref in changes.unchanged)
-    documents.listed = len(changes.unchanged) + len(changes.to_read) + len(changes.refused)
+    empty = sum(known.documents[ref.id].chunks == 0 for ref in changes.unchanged)
+    documents.listed = changes.listed
     documents.empty += empty
     documents.unchanged += len(changes.unchanged) - empty
-    report.count_aside([held.refusals[ref.id].reason for ref in changes.refused])
-    documents.served_old += served(session, [ref.id for ref in changes.refused])
-
-
-def served(session: Session, documents: Sequence[DocumentId]) -> int:
-    """How many of these have an earlier version in the collection."""
-    held = session.ledger.points(documents)
-    return sum(any(point.state == LIVE for point in points) for points in held.values())
+    report.count_aside([known.refusals[ref.id].reason for ref in changes.refused])
+    documents.served_old += session.ledger.served([ref.id for ref in changes.refused])

@@ -13,11 +13,12 @@ from tasks.records import EmbeddingKey, Sentinel
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
 from tasks.session import Session, check_space
-from tasks.sync.deletions import Losses, count_deletions, weigh
+from tasks.sync.deletions import Losses, count_deletions, count_withheld, weigh
 from tasks.sync.incarnation import find_doubt, is_gone
-from tasks.sync.listing import served, survey
+from tasks.sync.listing import survey_sources
 from tasks.sync.report import Report
 from tasks.sync.run import Progress
+from tasks.windows import Spent
 
 RUNS_CONSIDERED = 10
 
@@ -43,27 +44,34 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
     _tell_doubt(session, sentinel, report)
-    found = survey(session, report, options)
-    progress.begin(len(found.changes.to_read))
-    chain = Chain(session, Differ(session.identity, session.ledger, session.cache, found.held))
+    survey = survey_sources(session, report, options)
+    progress.begin(len(survey.changes.to_read))
+    spent = Spent()
+    chain = Chain(session, Differ(session.identity, session.ledger, session.cache, survey.known), spent)
     promised: set[EmbeddingKey] = set()  # a text that an earlier window would pay for is free in a later one
-    losses = Losses(found)
-    for window in Pace().windows(found.changes.to_read):
+    losses = Losses(survey)
+    for window in Pace().windows(survey.changes.to_read):
         deduped = chain.dedupe(chain.read(window))
         texts = {key: text for key, text in deduped.texts.items() if key not in promised}
         promised.update(texts)
-        tokens = sum(count for _, count in texts.values())
+        spent.add(texts, [tokens for _, tokens in texts.values()])
         report.count_read(deduped)
         report.count_aside([failure.reason for failure in deduped.failures])
-        report.documents.served_old += served(session, [failure.id for failure in deduped.failures])
-        report.count_changes(plan for plan in deduped.changes if not plan.loses_content)
-        report.count_texts(len(texts), tokens, tokens * session.embedder.usd_per_million_tokens / 1e6)
+        report.documents.served_old += session.ledger.served([failure.id for failure in deduped.failures])
+        report.count_changes((change for change in deduped.changes if not change.loses_content), spent)
+        report.count_spent(spent, spent.tokens * session.embedder.usd_per_million_tokens / 1e6)
         losses.see(deduped.changes)
         progress.advance(len(window.refs), report)
     report.tell_aside()
     _check_embedder(session, report)
     leavers = losses.leavers()
-    count_deletions(session, leavers, weigh(session, leavers, found, options), report)
+    verdict = weigh(session, leavers, survey, options)
+    report.plan_hash = verdict.plan_hash
+    if verdict.allowed:
+        count_deletions(leavers, session.ledger.live_points(leavers.missing), report, spent)
+    else:
+        count_withheld(leavers, verdict, report)
+    report.chunks.unwritten = spent.unwritten
     _check_money(session, report)
     report.chunks.total = _total_after(session, report)
     return PlanReport(report, _eta_seconds(session, report.tokens.embedded))

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from tasks.errors import HeadraceError
-from tasks.windows import Deduped, DocumentChange, Written
+from tasks.windows import Deduped, DocumentChange, Spent, Written
 
 Outcome = Literal["done", "partial", "withheld", "budget", "locked", "failed", "interrupted"]
 EXIT_CODES: dict[Outcome, int] = {
@@ -36,18 +36,25 @@ class Documents:
 
 @dataclass
 class Chunks:
-    """`total` is what the collection holds for this pipeline; written = embedded + reused, if nothing is withheld."""
+    """embedded + reused = written + unwritten, however the run ended.
+
+    `total` is what the collection holds for this pipeline. `embedded` counts texts that got a vector in this run, each
+    once for the first written chunk that needs it; every other written chunk is `reused`. `unwritten` are embedded, but
+    in no written document: the run stopped, or the document is withheld or quarantined. Their vectors are in the cache,
+    so the next run reuses them.
+    """
 
     total: int = 0
     embedded: int = 0
     reused: int = 0
     written: int = 0
     removed: int = 0
+    unwritten: int = 0
 
 
 @dataclass
 class Tokens:
-    """Of the chunks embedded and reused, as the embedder counts them."""
+    """Of the chunks embedded and reused, as the embedder counts them; what a provider bills is in `cost_usd`."""
 
     embedded: int = 0
     reused: int = 0
@@ -74,7 +81,8 @@ def to_read(documents: int) -> str:
 class Report:
     """One run. `notes` are sentences for a person: what was withheld or could not be listed, and what to do.
 
-    `runtime` is what a local model ran on, and in which precision; empty where no text was embedded here.
+    `runtime` is what a local model ran on, and in which precision; empty where no text was embedded here. `cost_usd` is
+    what was booked for this run: for texts that were refused, sent twice, or whose answer was lost as well.
     """
 
     pipeline: str
@@ -111,7 +119,7 @@ class Report:
                 " `headrace status` says why"
             )
 
-    def count_changes(self, changes: Iterable[DocumentChange]) -> None:
+    def count_changes(self, changes: Iterable[DocumentChange], spent: Spent) -> None:
         """Count documents and their points; what the texts cost is counted where they are paid for."""
         for change in changes:
             if not change.chunks:
@@ -124,30 +132,28 @@ class Report:
                 self.documents.changed += 1
             self.chunks.written += len(change.put)
             self.chunks.removed += len(change.doom)
-            self.tokens.reused += sum(new.tokens for new in change.put)
-        self.chunks.reused = self.chunks.written - self.chunks.embedded
+            reused = [new.tokens for new in change.put if not spent.use(new.embedding)]
+            self.chunks.reused += len(reused)
+            self.tokens.reused += sum(reused)
 
     def count_read(self, deduped: Deduped) -> None:
         """Count the time that a window took to read."""
         self.seconds.load += deduped.load_seconds
         self.seconds.chunk += deduped.chunk_seconds
 
-    def count_texts(self, texts: int, tokens: int, cost_usd: float) -> None:
-        """Move what was paid for from `reused` to `embedded`."""
-        self.chunks.embedded += texts
-        self.chunks.reused -= texts
-        self.tokens.embedded += tokens
-        self.tokens.reused -= tokens
-        self.cost_usd += cost_usd
+    def count_spent(self, spent: Spent, cost_usd: float) -> None:
+        """Take over what the run has paid for so far, for windows that were never written as well."""
+        self.chunks.embedded = spent.texts
+        self.chunks.unwritten = spent.unwritten
+        self.tokens.embedded = spent.tokens
+        self.seconds.embed = spent.seconds
+        self.cost_usd = cost_usd
 
-    def count_written(self, written: Written) -> None:
+    def count_written(self, written: Written, spent: Spent) -> None:
         """Count a window that went all the way."""
-        embedded = written.embedded
-        self.count_read(embedded.deduped)
+        self.count_read(written.embedded.deduped)
         self.count_aside([failure.reason for failure in written.failures])
-        self.count_changes(change for change in written.changes if not change.loses_content)
-        self.count_texts(embedded.texts, embedded.tokens, embedded.cost_usd)
-        self.seconds.embed += embedded.embed_seconds
+        self.count_changes((change for change in written.changes if not change.loses_content), spent)
         self.seconds.upsert += written.upsert_seconds
 
     def as_json(self) -> dict[str, Any]:
@@ -156,8 +162,6 @@ class Report:
         shape["aside"] = dict(self.aside)
         shape["cost_usd"] = round(self.cost_usd, 9)
         shape["seconds"] = {name: round(value, 3) for name, value in shape["seconds"].items()}
-        for group in (shape["chunks"], shape["tokens"]):
-            group["reused"] = max(0, group["reused"])  # what is withheld was paid for, but is not written
         return shape
 
 

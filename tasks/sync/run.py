@@ -2,24 +2,24 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from contextlib import suppress
 from typing import Protocol
 
 from config.options import SyncOptions
 from tasks.dedupe.window import Differ
-from tasks.errors import BudgetError
+from tasks.errors import BudgetError, HeadraceError
 from tasks.ledger.history import counts, finish_run, forget_quarantined, start_run
-from tasks.ledger.lease import leased
+from tasks.ledger.lease import Lease, leased
 from tasks.runners.base import Pending, Runner
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
 from tasks.session import Session
-from tasks.sync.deletions import Losses, carry_out, count_deletions, reap, weigh
+from tasks.sync.deletions import Losses, carry_out, count_deletions, count_withheld, reap, weigh
 from tasks.sync.incarnation import check_incarnation
-from tasks.sync.listing import Survey, served, survey
+from tasks.sync.listing import Survey, survey_sources
 from tasks.sync.report import Report
 from tasks.system.file_system import readable
-from tasks.windows import Written
+from tasks.windows import Spent, Written
 
 WINDOWS_IN_FLIGHT = 4  # one is read, one embedded, two are written
 
@@ -41,71 +41,114 @@ def run_sync(session: Session, options: SyncOptions, runner: Runner, progress: P
 
     A normal run is the recovery: what a killed run left behind is dirty or pending in the ledger, and is mended here.
     """
-    started = time.perf_counter()
-    report = Report(pipeline=session.pipeline.name)
-    with leased(session.ledger, wait=options.wait) as lease:
-        report.run = start_run(session.ledger)
+    return Run(session, options, runner, progress).run()
+
+
+class Run:
+    """One sync, to be run once; `report` is right whatever ends it."""
+
+    def __init__(self, session: Session, options: SyncOptions, runner: Runner, progress: Progress) -> None:
+        """The runner is closed when the windows are done."""
+        self.report = Report(pipeline=session.pipeline.name)
+        self._session = session
+        self._options = options
+        self._runner = runner
+        self._progress = progress
+        self._pace = Pace(runner.most_at_first)
+        self._spent = Spent()
+        self._spent_usd_before = session.embedder.spent_usd
+        self._started = time.perf_counter()
+
+    def run(self) -> Report:
+        """All of it, under the lease; what stops it is recorded and raised, but for a spent budget."""
+        report, ledger = self.report, self._session.ledger
+        with leased(ledger, wait=self._options.wait) as lease:
+            report.run = start_run(ledger)
+            try:
+                self._work(lease)
+            except BudgetError as error:
+                report.outcome = "budget"
+                report.notes.append(f"{error}; what was paid for is kept, the next run goes on from here")
+            except (KeyboardInterrupt, Exception) as error:
+                report.outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+                report.notes += filter(None, [readable(str(error))])
+                with suppress(HeadraceError):  # what stopped the run matters more than that it cannot be recorded
+                    self._record()
+                raise
+            self._record()
+        return report
+
+    def _work(self, lease: Lease) -> None:
+        doubt = check_incarnation(self._session, lease)
+        if doubt:
+            self.report.notes.append(doubt)
+        survey = survey_sources(self._session, self.report, self._options)
+        losses = Losses(survey)
+        self._windows(survey, losses)
+        self._end(survey, losses)
+
+    def _windows(self, survey: Survey, losses: Losses) -> None:
+        """Keep a few windows going, so memory stays flat however large the source is."""
+        session, to_read = self._session, survey.changes.to_read
+        self._progress.begin(len(to_read))
+        differ = Differ(session.identity, session.ledger, session.cache, survey.known)
+        chain = Chain(session, differ, self._spent)
+        session.chunker.prepare(sum(ref.size_bytes for ref in to_read))
+        going: deque[Pending] = deque()
         try:
-            doubt = check_incarnation(session, lease)
-            if doubt:
-                report.notes.append(doubt)
-            _work(session, options, runner, (report, progress))
-        except BudgetError as error:
-            report.outcome = "budget"
-            report.notes.append(f"{error}; what was paid for is kept, the next run goes on from here")
-        except (KeyboardInterrupt, Exception) as error:
-            report.outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            report.notes += filter(None, [readable(str(error))])
-            finish_run(session.ledger, report.run, report.outcome, report.as_json())
-            raise
-        report.runtime = session.embedder.runtime
-        report.chunks.total = counts(session.ledger)["live"]
-        report.seconds.total = time.perf_counter() - started
-        finish_run(session.ledger, report.run, report.outcome, report.as_json())
-    return report
+            for window in self._pace.windows(to_read):
+                going.append(self._runner.start(chain, window))
+                if len(going) >= WINDOWS_IN_FLIGHT:
+                    self._finish_first(going, losses)
+            while going:
+                self._finish_first(going, losses)
+        finally:
+            self._runner.close()
+            for pending in going:  # some may be written all the same, although the run ends here
+                with suppress(Exception):
+                    self._count(pending.result())
 
-
-def _work(session: Session, options: SyncOptions, runner: Runner, told: tuple[Report, Progress]) -> None:
-    report, progress = told
-    found = survey(session, report, options)
-    progress.begin(len(found.changes.to_read))
-    losses = Losses(found)
-    for written in _windows(session, runner, found):
-        report.count_written(written)
-        report.documents.served_old += served(session, [failure.id for failure in written.failures])
+    def _finish_first(self, going: deque[Pending], losses: Losses) -> None:
+        written = going[0].result()
+        going.popleft()
+        self._count(written)
         losses.see(written.changes)
-        progress.advance(written.embedded.deduped.documents, report)
-    report.tell_aside()
-    leavers = losses.leavers()
-    verdict = weigh(session, leavers, found, options)
-    count_deletions(session, leavers, verdict, report)
-    if verdict.allowed:
-        carry_out(session, leavers, verdict)
-    forget_quarantined(session.ledger, found.left)
-    reap(session)
 
+    def _count(self, written: Written) -> None:
+        embedded = written.embedded
+        deduped = embedded.deduped
+        slowest = max(deduped.load_seconds + deduped.chunk_seconds, embedded.embed_seconds, written.upsert_seconds)
+        points = sum(len(change.put) for change in deduped.changes)
+        self._pace.finished(deduped.documents, slowest, embedded.texts, points)
+        self.report.count_written(written, self._spent)
+        self._count_spent()
+        documents = self.report.documents
+        documents.served_old += self._session.ledger.served([failure.id for failure in written.failures])
+        self._progress.advance(deduped.documents, self.report)
 
-def _windows(session: Session, runner: Runner, found: Survey) -> Iterator[Written]:
-    """Keep a few windows going, so memory stays flat however large the source is."""
-    pace = Pace(runner.most_at_first)
-    chain = Chain(session, Differ(session.identity, session.ledger, session.cache, found.held))
-    session.chunker.prepare(sum(ref.size_bytes for ref in found.changes.to_read))
-    going: deque[Pending] = deque()
-    try:
-        for window in pace.windows(found.changes.to_read):
-            going.append(runner.start(chain, window))
-            if len(going) >= WINDOWS_IN_FLIGHT:
-                yield _finished(going.popleft(), pace)
-        while going:
-            yield _finished(going.popleft(), pace)
-    finally:
-        runner.close()
+    def _end(self, survey: Survey, losses: Losses) -> None:
+        session, report = self._session, self.report
+        report.tell_aside()
+        leavers = losses.leavers()
+        verdict = weigh(session, leavers, survey, self._options)
+        report.plan_hash = verdict.plan_hash
+        if verdict.allowed:
+            lost = session.ledger.live_points(leavers.missing)
+            carry_out(session, leavers, verdict)
+            count_deletions(leavers, lost, report, self._spent)
+        else:
+            count_withheld(leavers, verdict, report)
+        forget_quarantined(session.ledger, survey.left)
+        reap(session)
 
+    def _count_spent(self) -> None:
+        cost_usd = self._session.embedder.spent_usd - self._spent_usd_before
+        self.report.count_spent(self._spent, cost_usd)
 
-def _finished(window: Pending, pace: Pace) -> Written:
-    written = window.result()
-    embedded = written.embedded
-    deduped = embedded.deduped
-    slowest = max(deduped.load_seconds + deduped.chunk_seconds, embedded.embed_seconds, written.upsert_seconds)
-    pace.finished(deduped.documents, slowest, embedded.texts, sum(len(plan.put) for plan in deduped.changes))
-    return written
+    def _record(self) -> None:
+        report, ledger = self.report, self._session.ledger
+        self._count_spent()
+        report.runtime = self._session.embedder.runtime
+        report.seconds.total = time.perf_counter() - self._started
+        report.chunks.total = counts(ledger)["live"]
+        finish_run(ledger, report.run, report.outcome, report.as_json())

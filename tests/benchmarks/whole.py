@@ -59,6 +59,7 @@ class Recording:
     """The local model; keeps the windows it was given."""
 
     usd_per_million_tokens = 0.0
+    spent_usd = 0.0
 
     def __init__(self, real: SentenceTransformersEmbedder) -> None:
         self.real = real

@@ -111,7 +111,7 @@ def late_cache(patch: pytest.MonkeyPatch) -> None:
     held: list[tuple[Any, Any, Any]] = []
     real = chain.embed_window
 
-    def wrong(embedder: Any, cache: Any, fence: Any, planned: Any) -> Any:
+    def wrong(embedder: Any, cache: Any, fence: Any, planned: Any, spent: Any) -> Any:
         held.clear()
 
         class Later:
@@ -120,7 +120,7 @@ def late_cache(patch: pytest.MonkeyPatch) -> None:
             def put(self, keys: Any, vectors: Any, tokens: Any) -> None:
                 held.append((keys, vectors, tokens))
 
-        done = real(embedder, Later(), fence, planned)
+        done = real(embedder, Later(), fence, planned, spent)
         for part in held:
             cache.put(*part)
         return done

@@ -224,6 +224,7 @@ class Letters:
 
     space = SPACE
     usd_per_million_tokens = 1.0
+    spent_usd = 0.0
     runtime = ""
 
     def __init__(self) -> None:

@@ -61,6 +61,11 @@ class PaidEmbedder:
             raise ConfigError(f"embedder.dimensions is missing: the vectors of {self.model!r} are not known here")
         return VectorSpace(self._provider.family, self.model, "", dimension, self._known.max_tokens)
 
+    @property
+    def spent_usd(self) -> float:
+        """By the account's books, so what was sent and lost is in it."""
+        return self._open.account.spent_usd if self._open else 0.0
+
     def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
         """As few requests as the provider's limits allow, several at once."""
         opened, limits = self._opened(), self._known.limits

@@ -24,6 +24,7 @@ class SentenceTransformersEmbedder:
     """The model's files are found at once; its weights are loaded with the first text."""
 
     usd_per_million_tokens = 0.0
+    spent_usd = 0.0
 
     def __init__(self, config: embedders.SentenceTransformersEmbedder) -> None:
         """Raises ConfigError when the model is not to be had."""

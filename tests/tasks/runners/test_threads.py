@@ -26,7 +26,7 @@ from tasks.session import open_session
 from tasks.sync.report import Report
 from tasks.sync.run import run_sync
 from tasks.upsert.qdrant_embedded.store import QdrantStore
-from tasks.windows import Refs
+from tasks.windows import Refs, Spent
 from tests.faults.world import Silence
 
 CONFIG = """\
@@ -168,7 +168,7 @@ def test_a_window_is_recorded_while_the_store_takes_the_one_before(folder: Path)
         store.ensure(session.embedder.space.dimension)
         watched = replace(session, store=store)
         held = Known(session.ledger.documents())
-        chain = Chain(watched, Differ(session.identity, session.ledger, session.cache, held))
+        chain = Chain(watched, Differ(session.identity, session.ledger, session.cache, held), Spent())
         refs = session.sources["docs"].list().refs
         runner = ThreadRunner()
         going = [runner.start(chain, Refs([ref])) for ref in refs]
