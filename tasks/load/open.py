@@ -7,7 +7,7 @@ from tasks.load.base import Source
 
 
 def open_source(config: sources.Source) -> Source:
-    """Nothing is touched or contacted before the first listing."""
+    """The source that a configuration names; nothing is touched or contacted before the first listing."""
     match config:
         case sources.FilesSource():
             return _open_files(config)
@@ -16,11 +16,26 @@ def open_source(config: sources.Source) -> Source:
 
 
 def _open_files(config: sources.FilesSource) -> Source:
-    """A local path, or any other place that fsspec reaches."""
-    if "://" in config.path and not config.path.startswith("file://"):
-        from tasks.load.files.remote import RemoteFiles
+    """A local path, a web server, or any other place that fsspec reaches, such as an archive on one."""
+    match _schemes(config.path):
+        case ["file", *_]:
+            from tasks.load.files.local import Files
 
-        return RemoteFiles(config)
-    from tasks.load.files.local import Files
+            return Files(config)
+        case ["http" | "https"]:
+            from tasks.load.web.site import WebFiles
 
-    return Files(config)
+            return WebFiles(config)
+        case _:
+            from tasks.load.files.remote import RemoteFiles
+
+            return RemoteFiles(config)
+
+
+def _schemes(path: str) -> list[str]:
+    """The schemes of a chain of URLs, such as zip and https; `file` for a path that is no URL."""
+    if "://" not in path:
+        return ["file"]
+    from tasks.load.web.address_guard import links_of
+
+    return [link.partition("://")[0] for link in links_of(path)]

@@ -1,7 +1,11 @@
-"""Which paths a source includes."""
+"""The paths of a source: which ones it includes, and which document each one is."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
+
+from tasks.records import DocumentId, DocumentRef, FailedScope
+from tasks.system.file_system import readable
 
 _ENDING = re.compile(r"\*\*/\*([^*?/]+)")  # most patterns are like **/*.md, and every path of a source is held to them
 SKIPPED_FOLDERS = {"node_modules", "__pycache__"}
@@ -37,6 +41,33 @@ class PathFilter:
         folders = path.split("/")[:-1]
         above = ("/".join(folders[: depth + 1]) for depth in range(len(folders)))
         return self.takes(path) and all(self.enters(folder) for folder in above)
+
+
+def document_id(source: str, path: str) -> DocumentId:
+    """Unicode NFC; bytes that are no UTF-8 become a stable escape."""
+    if path.isascii():
+        return DocumentId(f"{source}:{path}")
+    return DocumentId(f"{source}:{unicodedata.normalize('NFC', readable(path))}")
+
+
+def without_doubles(refs: list[DocumentRef], source: str) -> tuple[list[DocumentRef], list[FailedScope]]:
+    """Two files whose names only differ in Unicode form would be one document: neither is taken."""
+    if len({ref.id for ref in refs}) == len(refs):
+        return refs, []
+    seen: dict[DocumentId, DocumentRef] = {}
+    doubles: dict[DocumentId, DocumentRef] = {}
+    for ref in refs:
+        if ref.id in seen:
+            doubles[ref.id] = ref
+        seen[ref.id] = ref
+    why = f"two names in source {source!r} differ in Unicode form only; rename one"
+    failed = [FailedScope(ref.id, f"{readable(ref.path)}: {why}") for ref in doubles.values()]
+    return [ref for ref in refs if ref.id not in doubles], failed
+
+
+def is_relative(path: str) -> bool:
+    """Whether the path names something below a root without any detour."""
+    return "\0" not in path and all(part not in ("", ".", "..") for part in path.split("/"))
 
 
 def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:

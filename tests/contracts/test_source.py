@@ -1,8 +1,8 @@
-"""What every source promises: a local folder, a single file, and a folder behind an fsspec URL."""
+"""What every source promises: a local folder, a single file, a folder behind an fsspec URL, a web server."""
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from tasks.errors import DocumentError
 from tasks.load.base import Source
 from tasks.load.open import open_source
 from tasks.records import DocumentId, Listing
+from tests.web_server import Site, links
 
 PAGES = {"a.md": "# Alpha\r\n\r\nText.\r\n", "sub/b.txt": "Beta\n", "sub/deep/c.md": "no title\n", "skip.bin": "x"}
 
@@ -24,13 +25,21 @@ class Place:
     write: Callable[[str, str], None]
     source: Source
     names: list[str]
+    has_hints: bool = True
 
 
-@pytest.fixture(params=["folder", "file", "url", "remote"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+@pytest.fixture(params=["folder", "file", "url", "remote", "web"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "remote":
-        return _remote(tmp_path.name)
+        yield _remote(tmp_path.name)
+    elif request.param == "web":
+        with Site() as site:
+            yield _web(site)
+    else:
+        yield _local(request.param, tmp_path)
 
+
+def _local(kind: str, tmp_path: Path) -> Place:
     def write(name: str, text: str) -> None:
         path = tmp_path / "docs" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,9 +48,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
     for name, text in PAGES.items():
         write(name, text)
-    path = str(tmp_path / "docs" / ("a.md" if request.param == "file" else ""))
-    config = FilesSource(kind="files", path=f"file://{path}" if request.param == "url" else path, name="s")
-    names = ["a.md"] if request.param == "file" else ["a.md", "sub/b.txt", "sub/deep/c.md"]
+    path = str(tmp_path / "docs" / ("a.md" if kind == "file" else ""))
+    config = FilesSource(kind="files", path=f"file://{path}" if kind == "url" else path, name="s")
+    names = ["a.md"] if kind == "file" else ["a.md", "sub/b.txt", "sub/deep/c.md"]
     return Place(write, open_source(config), names)
 
 
@@ -57,6 +66,19 @@ def _remote(bucket: str) -> Place:
         write(name, text)
     config = FilesSource(kind="files", path=f"memory://{bucket}", name="s")
     return Place(write, open_source(config), ["a.md", "sub/b.txt", "sub/deep/c.md"])
+
+
+def _web(site: Site) -> Place:
+    def write(name: str, text: str) -> None:
+        site.page(f"/docs/{name}", text.encode())
+
+    for name, text in PAGES.items():
+        write(name, text)
+    site.page("/docs/", links("a.md", "skip.bin", "sub/"))
+    site.page("/docs/sub/", links("b.txt", "deep/"))
+    site.page("/docs/sub/deep/", links("c.md"))
+    config = FilesSource(kind="files", path=f"{site.url}/docs", name="s", private_network=True)
+    return Place(write, open_source(config), ["a.md", "sub/b.txt", "sub/deep/c.md"], has_hints=False)
 
 
 def hints(listing: Listing) -> dict[str, str]:
@@ -76,6 +98,8 @@ def test_an_unchanged_source_is_listed_the_same(place: Place) -> None:
 
 
 def test_the_hint_of_an_edited_document_changes_and_no_other(place: Place) -> None:
+    if not place.has_hints:
+        pytest.skip("a web server says nothing of its pages before they are read")
     before = hints(place.source.list())
     assert all(before.values())
     place.write("a.md", "# Alpha\n\nOther text.\n")
@@ -96,6 +120,23 @@ def test_a_document_that_is_gone_is_a_document_error(place: Place) -> None:
         pytest.skip("a single file has no other name")
     with pytest.raises(DocumentError, match=r"never\.md"):
         place.source.read(ref)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("docs", "Files"),
+        ("/a/b.md", "Files"),
+        ("file:///a", "Files"),
+        ("s3://bucket/docs", "RemoteFiles"),
+        ("memory://docs", "RemoteFiles"),
+        ("https://docs.example/a", "WebFiles"),
+        ("http://[::1]/a", "WebFiles"),
+        ("zip://a.md::https://docs.example/b.zip", "RemoteFiles"),
+    ],
+)
+def test_a_path_says_what_reads_it(path: str, kind: str) -> None:
+    assert type(open_source(FilesSource(path=path))).__name__ == kind
 
 
 @pytest.mark.parametrize("path", ["/nowhere/at/all", "memory://nowhere-at-all", "file:///nowhere/at/all"])

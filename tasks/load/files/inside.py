@@ -10,11 +10,6 @@ _ROOT = os.O_DIRECTORY | getattr(os, "O_PATH", os.O_RDONLY)  # macOS has no O_PA
 _FOLDER = _ROOT | os.O_NOFOLLOW
 
 
-def is_relative(path: str) -> bool:
-    """Whether the path names something below a root without any detour."""
-    return "\0" not in path and all(part not in ("", ".", "..") for part in path.split("/"))
-
-
 def open_resolved(path: Path) -> FileIO:
     """Open a path that holds no link; OSError where one of its parts has become a link since it was resolved.
 

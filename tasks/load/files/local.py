@@ -4,7 +4,6 @@ import contextlib
 import errno
 import os
 import time
-import unicodedata
 from collections.abc import Iterator, MutableSequence
 from io import FileIO
 from operator import attrgetter
@@ -13,10 +12,10 @@ from urllib.parse import unquote, urlsplit
 
 from config import sources
 from tasks.errors import DocumentError, HeadraceError, ServiceError, TransientError
-from tasks.load.files.inside import is_relative, open_below, open_resolved
+from tasks.load.files.inside import open_below, open_resolved
 from tasks.load.parse.open import parse
-from tasks.load.paths import PathFilter
-from tasks.records import Document, DocumentId, DocumentRef, FailedScope, Listing
+from tasks.load.paths import PathFilter, document_id, is_relative, without_doubles
+from tasks.records import Document, DocumentRef, FailedScope, Listing
 from tasks.system.file_system import RACY_NANOSECONDS, readable
 
 EXHAUSTED = {errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # no document is to blame
@@ -162,13 +161,6 @@ class Files:
             )
 
 
-def document_id(source: str, path: str) -> DocumentId:
-    """Unicode NFC; bytes that are no UTF-8 become a stable escape."""
-    if path.isascii():
-        return DocumentId(f"{source}:{path}")
-    return DocumentId(f"{source}:{unicodedata.normalize('NFC', readable(path))}")
-
-
 def _content(file: FileIO, size: int) -> bytes:
     """To the end, but no more than one byte above the size it should have."""
     content = file.read(size + 1) or b""
@@ -179,18 +171,3 @@ def _content(file: FileIO, size: int) -> bytes:
 
 def _outside(ref: DocumentRef) -> DocumentError:
     return DocumentError("outside", f"{ref.id} leads out of its source's folder; remove the link, or exclude it")
-
-
-def without_doubles(refs: list[DocumentRef], source: str) -> tuple[list[DocumentRef], list[FailedScope]]:
-    """Two files whose names only differ in Unicode form would be one document: neither is taken."""
-    if len({ref.id for ref in refs}) == len(refs):
-        return refs, []
-    seen: dict[DocumentId, DocumentRef] = {}
-    doubles: dict[DocumentId, DocumentRef] = {}
-    for ref in refs:
-        if ref.id in seen:
-            doubles[ref.id] = ref
-        seen[ref.id] = ref
-    why = f"two names in source {source!r} differ in Unicode form only; rename one"
-    failed = [FailedScope(ref.id, f"{readable(ref.path)}: {why}") for ref in doubles.values()]
-    return [ref for ref in refs if ref.id not in doubles], failed

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from tasks.errors import DocumentError, TransientError
-from tasks.load.files.inside import is_relative
+from tasks.load.paths import is_relative
 from tasks.load.web.address_guard import WEB, AddressPolicy, ForbiddenAddressError
 from tasks.retry import retry_after
 

@@ -1,78 +1,27 @@
 """Web sources reach the open internet and nothing else, and no server decides how much is read."""
 
 import gzip
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 
 import pytest
 
 from config.sources import FilesSource
 from tasks.errors import ConfigError, DocumentError, TransientError
-from tasks.load.files.remote import RemoteFiles
 from tasks.load.web import listing as web
 from tasks.load.web.address_guard import AddressPolicy, ForbiddenAddressError, is_public
-
-Pages = dict[str, tuple[int, bytes, Mapping[str, str]]]
-
-
-class Site:
-    """Pages by path; `asked` are the paths that were requested."""
-
-    def __init__(self) -> None:
-        self.pages: Pages = {}
-        self.make: Callable[[str], bytes | None] = lambda _path: None
-        self.asked: list[str] = []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
-        self.port = self.server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def page(self, path: str, content: bytes, status: int = 200, **headers: str) -> None:
-        self.pages[path] = (status, content, {name.replace("_", "-"): value for name, value in headers.items()})
-
-    def _handler(site: "Site") -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler below
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                site.asked.append(self.path)
-                made = site.make(self.path)
-                missing = (404, b"none", {})
-                status, content, headers = (200, made, {}) if made else site.pages.get(self.path, missing)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(content)))
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                if self.command == "GET":
-                    self.wfile.write(content)
-
-            def do_HEAD(self) -> None:
-                self.do_GET()
-
-            def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class names it
-                """Quiet."""
-
-        return Handler
+from tasks.load.web.site import WebFiles
+from tests.web_server import Site, links
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    made = Site()
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-    thread.join()
+    with Site() as server:
+        yield server
 
 
-def source(url: str, **settings: object) -> RemoteFiles:
+def source(url: str, **settings: object) -> WebFiles:
     values = {"kind": "files", "path": url, "name": "web", "private_network": True, **settings}
-    return RemoteFiles(FilesSource.model_validate(values))
-
-
-def links(*hrefs: str) -> bytes:
-    return "".join(f'<a href="{href}">x</a>' for href in hrefs).encode()
+    return WebFiles(FilesSource.model_validate(values))
 
 
 def test_pages_below_the_root_are_read(site: Site) -> None:
@@ -150,7 +99,7 @@ def test_a_redirect_is_checked_like_a_first_address(site: Site, monkeypatch: pyt
     site.page("/docs/", links("a.md"))
     site.page("/docs/a.md", b"", 302, Location="http://169.254.169.254/latest/meta-data/")
     policy = AddressPolicy("web", allows=lambda address: address == "127.0.0.1", ports=None)
-    monkeypatch.setattr("tasks.load.files.remote.policy_for", lambda *_, **__: policy)
+    monkeypatch.setattr("tasks.load.url_root.policy_for", lambda *_, **__: policy)
     made = source(f"{site.url}/docs")
     [listed] = made.list().refs
     with pytest.raises(DocumentError, match=r"169\.254\.169\.254") as caught:

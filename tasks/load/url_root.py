@@ -1,0 +1,125 @@
+"""What is behind a URL, through fsspec: how its entries become documents, and what its errors mean."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from config import sources
+from tasks.errors import DocumentError, MissingExtraError, TransientError
+from tasks.load.parse.open import parse
+from tasks.load.paths import PathFilter, document_id, without_doubles
+from tasks.load.web.address_guard import WEB, check_web_url, links_of, policy_for
+from tasks.load.web.listing import web_options
+from tasks.records import Document, DocumentRef, FailedScope, Listing
+
+Entries = Mapping[str, Mapping[str, Any]]  # by full path, what fsspec knows of each
+
+_EXTRAS = {
+    "s3": "s3",
+    "s3a": "s3",
+    "gs": "gcs",
+    "gcs": "gcs",
+    "az": "azure",
+    "abfs": "azure",
+    "http": "http",
+    "https": "http",
+}
+_VERSIONS = ("ETag", "etag", "md5Hash", "md5", "checksum", "LastModified", "last_modified", "mtime", "created")
+
+
+class UrlRoot:
+    """A folder or a file behind a URL; ids are paths relative to it. Web servers in its chain are guarded."""
+
+    def __init__(self, config: sources.FilesSource) -> None:
+        """Nothing is contacted before `files` is asked for. ConfigError for a URL that holds a password."""
+        self.url = config.path
+        self.name = config.name
+        self.max_bytes = config.max_bytes
+        self._filter = PathFilter(config.include, config.exclude)
+        self._policy = policy_for(config.name, private_network=config.private_network)
+        for link in links_of(self.url):
+            check_web_url(link)
+
+    @property
+    def files(self) -> Any:
+        """The file system of fsspec."""
+        return self._opened[0]
+
+    @property
+    def path(self) -> str:
+        """The root's full path in `files`, without a slash at its end."""
+        return self._opened[1]
+
+    def listing(self, find: Callable[[], tuple[Entries, str]]) -> Listing:
+        """The documents among the entries that `find` returns, with why these are not all ("" where they are).
+
+        An error in the middle makes the whole listing a failed scope: what it would have shown is unknown.
+        """
+        try:
+            self.files.invalidate_cache()
+            entries, limit = find()
+        except MissingExtraError:
+            raise
+        except FileNotFoundError:
+            return self._failed(f"{self.url} does not exist; check `path` of source {self.name!r}")
+        except DocumentError as error:
+            return self._failed(f"{self.url} cannot be listed: {error}")
+        except Exception as error:
+            return self._failed(f"{self.url} cannot be listed: {type(error).__name__}: {error}", is_outage=True)
+        refs = [self._ref(path, entry) for path, entry in sorted(entries.items())]
+        is_single = [*entries] == [self.path]
+        refs, failed = without_doubles([ref for ref in refs if is_single or self._filter.reaches(ref.path)], self.name)
+        if limit:
+            failed.append(self._unknown(f"{self.url} shows {limit}"))
+        return Listing(self.name, tuple(refs), tuple(failed))
+
+    def document(self, ref: DocumentRef, content: Callable[[DocumentRef], bytes]) -> Document:
+        """The document made of its `content`; what goes wrong is its own fault, or may help to try again."""
+        if ref.size_bytes > self.max_bytes:
+            raise DocumentError(
+                "too-large",
+                f"{ref.id} has {ref.size_bytes:,} bytes, the limit is {self.max_bytes:,};"
+                " raise max_bytes or exclude it",
+            )
+        try:
+            read = content(ref)
+        except (DocumentError, MissingExtraError, TransientError):
+            raise
+        except FileNotFoundError as error:
+            raise DocumentError("missing", f"{ref.id} was listed, but is gone; the next run will see") from error
+        except PermissionError as error:
+            raise DocumentError("unreadable", f"{ref.id} may not be read with these credentials") from error
+        except Exception as error:
+            raise TransientError(f"{ref.id} cannot be read: {type(error).__name__}: {error}") from error
+        return parse(ref, read)
+
+    def full_path(self, ref: DocumentRef) -> str:
+        """The document's path in `files`."""
+        name = self.path.rpartition("/")[2]
+        return self.path if ref.path == name and self.files.isfile(self.path) else f"{self.path}/{ref.path}"
+
+    @cached_property
+    def _opened(self) -> tuple[Any, str]:
+        import fsspec
+
+        try:
+            schemes = {link.split("://")[0] for link in links_of(self.url)}
+            options = {scheme: web_options(self._policy) for scheme in WEB if scheme in schemes}
+            files, root = fsspec.core.url_to_fs(self.url, **options)
+        except ImportError as error:
+            scheme = self.url.split("://")[0]
+            raise MissingExtraError(f"{scheme}://", _EXTRAS.get(scheme, scheme)) from error
+        return files, str(root).rstrip("/")
+
+    def _ref(self, path: str, entry: Mapping[str, Any]) -> DocumentRef:
+        inside = path.removeprefix(self.path).removeprefix("/") or path.rpartition("/")[2]
+        size = int(entry.get("size") or 0)
+        version = next((str(entry[name]) for name in _VERSIONS if entry.get(name)), "")
+        hint = f"{size}-{version}" if version else ""
+        return DocumentRef(document_id(self.name, inside), self.name, inside, hint, size)
+
+    def _failed(self, reason: str, *, is_outage: bool = False) -> Listing:
+        return Listing(self.name, (), (self._unknown(reason, is_outage=is_outage),))
+
+    def _unknown(self, reason: str, *, is_outage: bool = False) -> FailedScope:
+        return FailedScope(f"{self.name}:", reason, is_outage)
