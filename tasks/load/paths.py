@@ -7,22 +7,26 @@ from collections.abc import Callable, Sequence
 from tasks.records import DocumentId, DocumentRef, FailedScope
 from tasks.system.file_system import readable
 
-_ENDING = re.compile(r"\*\*/\*([^*?/]+)")  # most patterns are like **/*.md, and every path of a source is held to them
+# Most patterns are like **/*.md, and every path of a source is held to them.
+_SUFFIX_ALONE = re.compile(r"\*\*/\*(\.[^*?/]+)")
+_SUFFIXES = re.compile(r"(?:.*/)?\.*+[^./]*(\.[^/]*)", re.DOTALL)  # `.tar.gz`; the first dot of `.env` begins no suffix
 SKIPPED_FOLDERS = {"node_modules", "__pycache__"}
 
 
 class PathFilter:
     """Glob patterns on paths relative to the root: `*` stays inside a folder, `**` crosses folders.
 
-    Suffixes are matched whatever their case: old systems and scanners write `.PDF`. Folders whose name begins with a
-    dot, `node_modules` and `__pycache__` are passed over, unless a pattern of `include` names them.
+    Suffixes are matched whatever their case, in both lists: old systems and scanners write `.PDF`. Names and folders
+    are matched as they are written. Folders whose name begins with a dot, `node_modules` and `__pycache__` are passed
+    over, unless a pattern of `include` names them.
     """
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         """One look at the ending and one expression for each list, however many patterns it has."""
         self.includes = _matcher(include)
         self.excludes = _matcher(exclude)
-        self._prunes = _matcher([pattern.removesuffix("/**") for pattern in exclude if pattern.endswith("/**")])
+        folders = [pattern.removesuffix("/**") for pattern in exclude if pattern.endswith("/**")]
+        self._prunes = _expressions([_expression(folder) for folder in folders])
         self._named = {part for pattern in include for part in pattern.split("/")[:-1]}
 
     def takes(self, path: str) -> bool:
@@ -71,24 +75,27 @@ def is_relative(path: str) -> bool:
 
 
 def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
-    folded = [_folded(pattern) for pattern in patterns]
-    endings = tuple(found.group(1) for pattern in folded if (found := _ENDING.fullmatch(pattern)))
-    others = [pattern for pattern in folded if not _ENDING.fullmatch(pattern)]
+    endings = tuple(match[1].lower() for pattern in patterns if (match := _SUFFIX_ALONE.fullmatch(pattern)))
+    others = [_with_suffixes(pattern) for pattern in patterns if not _SUFFIX_ALONE.fullmatch(pattern)]
     if not others:
-        return lambda path: _folded(path).endswith(endings)
-    expression = re.compile("|".join(f"(?:{_expression(pattern)})" for pattern in others), re.DOTALL)
-
-    def matches(path: str) -> bool:
-        alike = _folded(path)
-        return alike.endswith(endings) or expression.fullmatch(alike) is not None
-
-    return matches
+        return lambda path: path.lower().endswith(endings)
+    matches = _expressions(others)
+    return lambda path: path.lower().endswith(endings) or matches(path)
 
 
-def _folded(path: str) -> str:
-    """With its suffix in lower case; names and folders stay as they are."""
-    stem, dot, suffix = path.rpartition(".")
-    return path if not dot or suffix.islower() or "/" in suffix else f"{stem}.{suffix.lower()}"
+def _expressions(expressions: Sequence[str]) -> Callable[[str], bool]:
+    """Whether one of them matches the whole path."""
+    if not expressions:
+        return lambda _path: False
+    expression = re.compile("|".join(f"(?:{one})" for one in expressions), re.DOTALL)
+    return lambda path: expression.fullmatch(path) is not None
+
+
+def _with_suffixes(pattern: str) -> str:
+    """The expression of a file's pattern, whose suffixes match in upper and lower case."""
+    suffixes = match[1] if (match := _SUFFIXES.fullmatch(pattern)) else ""
+    name = pattern.removesuffix(suffixes)
+    return f"{_expression(name)}(?i:{_expression(suffixes)})" if suffixes else _expression(pattern)
 
 
 def _expression(pattern: str) -> str:

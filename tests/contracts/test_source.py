@@ -1,9 +1,12 @@
 """What every source promises: a local folder, a single file, a folder behind an fsspec URL, a web server."""
 
 import os
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -20,65 +23,68 @@ PAGES = {"a.md": "# Alpha\r\n\r\nText.\r\n", "sub/b.txt": "Beta\n", "sub/deep/c.
 
 @dataclass
 class Place:
-    """Somewhere with files, and the source that reads it."""
+    """Somewhere with files, and how it is named."""
 
     write: Callable[[str, str], None]
-    source: Source
-    names: list[str]
+    path: str
+    names: Sequence[str] = ("a.md", "sub/b.txt", "sub/deep/c.md")
     has_hints: bool = True
+
+    def open(self, **settings: object) -> Source:
+        values = {"kind": "files", "path": self.path, "name": "s", "private_network": True, **settings}
+        return open_source(FilesSource.model_validate(values))
+
+    @cached_property
+    def source(self) -> Source:
+        return self.open()
 
 
 @pytest.fixture(params=["folder", "file", "url", "remote", "web"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    if request.param == "remote":
-        yield _remote(tmp_path.name)
-    elif request.param == "web":
-        with Site() as site:
-            yield _web(site)
-    else:
-        yield _local(request.param, tmp_path)
+    with ExitStack() as stack:
+        if request.param == "remote":
+            made = _remote(tmp_path.name)
+        elif request.param == "web":
+            made = _web(stack.enter_context(Site()))
+        else:
+            made = _local(request.param, tmp_path / "docs")
+        for name, text in PAGES.items():
+            made.write(name, text)
+        yield made
 
 
-def _local(kind: str, tmp_path: Path) -> Place:
+def _local(kind: str, folder: Path) -> Place:
     def write(name: str, text: str) -> None:
-        path = tmp_path / "docs" / name
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode())
         os.utime(path, (time.time() - 60 + len(text), time.time() - 60 + len(text)))
 
-    for name, text in PAGES.items():
-        write(name, text)
-    path = str(tmp_path / "docs" / ("a.md" if kind == "file" else ""))
-    config = FilesSource(kind="files", path=f"file://{path}" if kind == "url" else path, name="s")
-    names = ["a.md"] if kind == "file" else ["a.md", "sub/b.txt", "sub/deep/c.md"]
-    return Place(write, open_source(config), names)
+    if kind == "file":
+        return Place(write, str(folder / "a.md"), ["a.md"])
+    return Place(write, f"file://{folder}" if kind == "url" else str(folder))
 
 
 def _remote(bucket: str) -> Place:
     import fsspec
 
     files = fsspec.filesystem("memory")
-
-    def write(name: str, text: str) -> None:
-        files.pipe_file(f"/{bucket}/{name}", text.encode())
-
-    for name, text in PAGES.items():
-        write(name, text)
-    config = FilesSource(kind="files", path=f"memory://{bucket}", name="s")
-    return Place(write, open_source(config), ["a.md", "sub/b.txt", "sub/deep/c.md"])
+    return Place(lambda name, text: files.pipe_file(f"/{bucket}/{name}", text.encode()), f"memory://{bucket}")
 
 
 def _web(site: Site) -> Place:
-    def write(name: str, text: str) -> None:
-        site.page(f"/docs/{name}", text.encode())
+    folders: dict[str, set[str]] = {}
 
-    for name, text in PAGES.items():
-        write(name, text)
-    site.page("/docs/", links("a.md", "skip.bin", "sub/"))
-    site.page("/docs/sub/", links("b.txt", "deep/"))
-    site.page("/docs/sub/deep/", links("c.md"))
-    config = FilesSource(kind="files", path=f"{site.url}/docs", name="s", private_network=True)
-    return Place(write, open_source(config), ["a.md", "sub/b.txt", "sub/deep/c.md"], has_hints=False)
+    def write(name: str, text: str) -> None:
+        """The page, and a link to it in the page of each folder above."""
+        site.page(f"/docs/{name}", text.encode())
+        parts = re.findall("[^/]+/?", name)
+        for depth, part in enumerate(parts):
+            folder = "".join(parts[:depth])
+            folders.setdefault(folder, set()).add(part)
+            site.page(f"/docs/{folder}", links(*sorted(folders[folder])))
+
+    return Place(write, f"{site.url}/docs", has_hints=False)
 
 
 def hints(listing: Listing) -> dict[str, str]:
@@ -88,7 +94,7 @@ def hints(listing: Listing) -> dict[str, str]:
 def test_a_listing_names_every_document_once_and_in_order(place: Place) -> None:
     listing = place.source.list()
     assert listing.failed == ()
-    assert [ref.path for ref in listing.refs] == place.names
+    assert [ref.path for ref in listing.refs] == [*place.names]
     assert [ref.id for ref in listing.refs] == [f"s:{name}" for name in place.names]
     assert {ref.source for ref in listing.refs} == {place.source.name} == {"s"}
 
@@ -120,6 +126,42 @@ def test_a_document_that_is_gone_is_a_document_error(place: Place) -> None:
         pytest.skip("a single file has no other name")
     with pytest.raises(DocumentError, match=r"never\.md"):
         place.source.read(ref)
+
+
+ODD = ("X.PDF", "b.Md", ".Md", ".env", "README", "a.tar.GZ", "sub.MD/NOTES.Txt", ".hidden/c.md", "Node.Draft.md")
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({}, [".Md", "Node.Draft.md", "X.PDF", "a.md", "b.Md", "sub.MD/NOTES.Txt", "sub/b.txt", "sub/deep/c.md"]),
+        ({"include": ["**/*.md"]}, [".Md", "Node.Draft.md", "a.md", "b.Md", "sub/deep/c.md"]),
+        ({"include": ["**/*.pdf", "*.MD"]}, [".Md", "Node.Draft.md", "X.PDF", "a.md", "b.Md"]),
+        ({"include": ["**/*.tar.gz", "**/README", "**/readme.*"]}, ["README", "a.tar.GZ"]),
+        ({"include": ["**/.Env", ".hidden/**", "sub.md/*"]}, [".hidden/c.md"]),
+        ({"include": ["**"], "exclude": ["**/*.pdf", "**/*.MD", "*.TAR.gz", "**/*.*xt"]},
+         [".env", "README", "skip.bin"]),
+        ({"include": ["**/*"], "exclude": ["**/*.?d", "X.*", "sub.md/**", "sub/**", "*.BIN", "readme"]},
+         [".env", "README", "a.tar.GZ", "sub.MD/NOTES.Txt"]),
+        ({"include": ["*.md"], "exclude": ["**/*.draft*", ".MD"]}, [".Md", "a.md", "b.Md"]),
+    ],
+    ids=range(8),
+)  # fmt: skip
+def test_suffixes_match_whatever_their_case_and_names_as_they_are(
+    place: Place, settings: dict[str, object], names: list[str]
+) -> None:
+    if place.names == ["a.md"]:
+        pytest.skip("a single file is taken whatever the patterns are")
+    for name in ODD:
+        place.write(name, "text")
+    assert [ref.path for ref in place.open(**settings).list().refs] == names
+
+
+def test_a_document_that_is_excluded_in_another_case_is_not_listed_any_more(place: Place) -> None:
+    place.write("X.MD", "text")
+    assert "X.MD" in [ref.path for ref in place.source.list().refs] or place.names == ["a.md"]
+    listing = place.open(exclude=["**/*.md"]).list()
+    assert ("X.MD" in [ref.path for ref in listing.refs], listing.failed) == (False, ())
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,14 @@ def test_names_and_folders_are_matched_as_they_are_written() -> None:
     only = PathFilter(["docs/read*.md"], [])
     assert not only.takes("Docs/readme.md")
     assert not only.takes("docs/README.md")
+    assert PathFilter(["**/*README"], []).takes("notes.README")
+    assert not PathFilter(["**/*README"], []).takes("notes.readme")
+
+
+def test_a_folder_is_passed_over_only_where_everything_in_it_is_excluded() -> None:
+    paths = PathFilter(["**/*.md"], ["docs.Old/**"])
+    assert (paths.enters("docs.Old"), paths.takes("docs.Old/a.md")) == (False, False)
+    assert (paths.enters("docs.old"), paths.takes("docs.old/a.md")) == (True, True)
 
 
 def test_exclude_wins_and_hidden_folders_are_passed_over(tmp_path: Path) -> None:
