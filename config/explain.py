@@ -95,7 +95,9 @@ def _walk(loc: Fields) -> tuple[tuple[int | str, ...], _Shape]:
 
 
 def _settings(loc: Fields) -> Sequence[str]:
-    return sorted(_walk(loc)[1].get("properties", {}), key=lambda name: (name != "kind", name != "model"))
+    """The settings of a section; first those that say most of it."""
+    names = _walk(loc)[1].get("properties", {})
+    return sorted(names, key=lambda name: (name != "kind", name not in {"path", "model"}))
 
 
 def _kinds(shape: _Shape) -> Sequence[str]:

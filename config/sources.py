@@ -15,7 +15,29 @@ TEXT_PATTERNS = (
 )
 
 
-class FilesSource(Section):
+class SourceSection(Section):
+    """What every source can be told, whatever its kind."""
+
+    name: str = Field(
+        default="", pattern=r"^[^:]*$", description="First part of the document ids. Default: the path as written."
+    )
+    canary: str | None = Field(
+        default=None, description="Path of a document that is always there; without it the listing is not believed."
+    )
+    max_bytes: int = Field(default=50_000_000, gt=0, description="Larger documents are set aside, not read.")
+
+
+class PathsSection(SourceSection):
+    """What a source can be told whose documents have paths, and of which some are taken."""
+
+    include: tuple[str, ...] = Field(
+        default=tuple(TEXT_PATTERNS.split()),
+        description="Glob patterns, relative to the path; ** crosses folders. Suffixes match whatever their case.",
+    )
+    exclude: tuple[str, ...] = Field(default=(), description="Glob patterns that win over include.")
+
+
+class FilesSource(PathsSection):
     """A folder, a single file, or an fsspec URL."""
 
     kind: Literal["files"] = Field(default="files", description="Documents are files.")
@@ -23,17 +45,6 @@ class FilesSource(Section):
         description="Folder, file or fsspec URL (s3://, gs://, az://, https://, memory://). Of a web server: the files"
         " to which a folder's page links, and those of the folders below it; links inside the files are not followed."
     )
-    name: str = Field(
-        default="", pattern=r"^[^:]*$", description="First part of the document ids. Default: the path as written."
-    )
-    include: tuple[str, ...] = Field(
-        default=tuple(TEXT_PATTERNS.split()), description="Glob patterns, relative to the path; ** crosses folders."
-    )
-    exclude: tuple[str, ...] = Field(default=(), description="Glob patterns that win over include.")
-    canary: str | None = Field(
-        default=None, description="Path of a document that is always there; without it the listing is not believed."
-    )
-    max_bytes: int = Field(default=50_000_000, gt=0, description="Larger files are set aside, not read.")
     private_network: bool = Field(
         default=False, description="Allow http(s) addresses that are not public, and other ports."
     )
@@ -52,4 +63,5 @@ def with_kind(source: Any) -> Any:
     return {"kind": "files", **source} if isinstance(source, dict) else source
 
 
+# The next kind makes it Annotated[FilesSource | …, Field(discriminator="kind"), BeforeValidator(with_kind)].
 Source = Annotated[FilesSource, BeforeValidator(with_kind)]

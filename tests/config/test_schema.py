@@ -1,18 +1,22 @@
 """The JSON Schema that editors complete from agrees with what is read."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter
+from pydantic import BeforeValidator, Field
 
 from config.errors import ConfigError
+from config.pipeline import Pipeline
 from config.read import json_schema, read_pipeline
-from config.sources import FilesSource, with_kind
+from config.sources import FilesSource, SourceSection, with_kind
 from config.template import write_config
 
+SMALL = "name: a\nsources: [{path: docs}]\nembedder: {kind: hashing}\nstore: {kind: memory}\n"
 EXAMPLES = sorted((Path(__file__).parents[2] / "config" / "examples").glob("*.yaml"))
 
 
@@ -68,23 +72,71 @@ def test_what_init_writes_is_valid_to_an_editor_too(tmp_path: Path, validator: D
 def test_an_editor_and_headrace_refuse_the_same(
     tmp_path: Path, validator: Draft202012Validator, old: str, new: str
 ) -> None:
-    text = "name: a\nsources: [{path: docs}]\nembedder: {kind: hashing}\nstore: {kind: memory}\n"
-    assert validator.is_valid(yaml.safe_load(text))
-    (tmp_path / "p.yaml").write_text(text)
+    assert validator.is_valid(yaml.safe_load(SMALL))
+    (tmp_path / "p.yaml").write_text(SMALL)
     assert read_pipeline(tmp_path / "p.yaml").name == "a"
 
-    wrong = text.replace(old, new)
+    wrong = SMALL.replace(old, new)
     assert not validator.is_valid(yaml.safe_load(wrong))
     (tmp_path / "p.yaml").write_text(wrong)
     with pytest.raises(ConfigError):
         read_pipeline(tmp_path / "p.yaml")
 
 
-def test_a_source_without_its_kind_is_files_also_where_there_are_several_kinds() -> None:
-    class Other(BaseModel):
-        kind: Literal["other"]
+class RowsSource(SourceSection):
+    """A second kind of source, as one will be added to the configuration."""
 
-    several = Annotated[FilesSource | Other, Field(discriminator="kind"), BeforeValidator(with_kind)]
-    adapter: TypeAdapter[FilesSource | Other] = TypeAdapter(several)
-    assert isinstance(adapter.validate_python({"path": "docs"}), FilesSource)
-    assert isinstance(adapter.validate_python({"kind": "other"}), Other)
+    kind: Literal["rows"] = Field(description="Documents are rows.")
+    table: str = Field(description="Name of the table.")
+
+
+class TwoKinds(Pipeline):
+    sources: tuple[
+        Annotated[FilesSource | RowsSource, Field(discriminator="kind"), BeforeValidator(with_kind)], ...
+    ] = Field(min_length=1, description="Where the documents come from.")
+
+
+@pytest.fixture
+def two_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Pipeline]:
+    """Reads a configuration with these sources where there are two kinds of them."""
+    for module in ("config.read", "config.explain"):
+        monkeypatch.setattr(f"{module}.Pipeline", TwoKinds)
+
+    def read(sources: str) -> Pipeline:
+        (tmp_path / "p.yaml").write_text(SMALL.replace("[{path: docs}]", sources))
+        return read_pipeline(tmp_path / "p.yaml")
+
+    return read
+
+
+SEVERAL = "[{path: docs}, {kind: files, path: more, canary: a.md}, {kind: rows, table: t, name: t, max_bytes: 9}]"
+
+
+def test_a_second_kind_of_source_leaves_kind_optional_for_files(two_kinds: Callable[[str], Pipeline]) -> None:
+    files, more, rows = two_kinds(SEVERAL).sources
+    assert (type(files), type(more), type(rows)) == (FilesSource, FilesSource, RowsSource)
+    assert (files.name, more.canary, rows.max_bytes) == ("docs", "a.md", 9)
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ("[{kind: row}]", 'sources[0].kind: "row"; expected one of files, rows; did you mean rows?'),
+        ("[{pth: docs, path: docs}]", "sources[0].pth: unknown setting; expected one of kind, path, "),
+        ("[{kind: rows, path: x, table: t}]", "sources[0].path: unknown setting; expected one of kind, name, "),
+        ("[docs]", 'sources[0]: "docs"; expected a mapping'),
+        ("[{kind: rows}]", "sources[0].table: missing; expected: Name of the table."),
+    ],
+)
+def test_a_mistake_in_a_source_of_several_kinds_is_explained(
+    two_kinds: Callable[[str], Pipeline], sources: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"p.yaml:2: {message}")):
+        two_kinds(sources)
+
+
+@pytest.mark.usefixtures("two_kinds")
+def test_an_editor_knows_a_second_kind_of_source_too() -> None:
+    validator = Draft202012Validator(json_schema())
+    for sources, is_valid in ((SEVERAL, True), ("[{kind: rows, path: x}]", False), ("[{kind: row, path: x}]", False)):
+        assert validator.is_valid(yaml.safe_load(SMALL.replace("[{path: docs}]", sources))) is is_valid
