@@ -7,13 +7,6 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from config.fields import Location, Section
 
-# One for each suffix in tasks/load/parse/formats.py: a test holds the two equal, for nothing is imported here.
-TEXT_PATTERNS = (
-    "**/*.md **/*.markdown **/*.txt **/*.text **/*.rst **/*.html **/*.htm **/*.pdf **/*.docx **/*.py **/*.js **/*.ts "
-    "**/*.jsx **/*.tsx **/*.java **/*.go **/*.rs **/*.c **/*.h **/*.cpp **/*.hpp **/*.cs **/*.rb **/*.php "
-    "**/*.swift **/*.kt **/*.scala **/*.sh **/*.sql"
-)
-
 
 class SourceSection(Section):
     """What every source can be told, whatever its kind."""
@@ -30,9 +23,10 @@ class SourceSection(Section):
 class PathsSection(SourceSection):
     """What a source can be told whose documents have paths, and of which some are taken."""
 
-    include: tuple[str, ...] = Field(
-        default=tuple(TEXT_PATTERNS.split()),
-        description="Glob patterns, relative to the path; ** crosses folders. Suffixes match whatever their case.",
+    include: tuple[str, ...] | None = Field(
+        default=None,
+        description="Glob patterns, relative to the path; ** crosses folders. Suffixes match whatever their case."
+        " Default: the suffixes of every format that is read.",
     )
     exclude: tuple[str, ...] = Field(default=(), description="Glob patterns that win over include.")
 

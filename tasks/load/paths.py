@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
+from tasks.load.parse.formats import DEFAULT_PATTERNS
 from tasks.records import DocumentId, DocumentRef, FailedScope
 from tasks.system.file_system import readable
 
@@ -21,8 +22,9 @@ class PathFilter:
     over, unless a pattern of `include` names them.
     """
 
-    def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
-        """One look at the ending and one expression for each list, however many patterns it has."""
+    def __init__(self, include: Sequence[str] | None, exclude: Sequence[str]) -> None:
+        """`include` None takes every format that is read; a long list costs a path no more than a short one."""
+        include = DEFAULT_PATTERNS if include is None else include
         self.includes = _matcher(include)
         self.excludes = _matcher(exclude)
         folders = [pattern.removesuffix("/**") for pattern in exclude if pattern.endswith("/**")]

@@ -1,28 +1,32 @@
-"""The formats of files, one row each: what is said nowhere else is how a kind of file is read."""
+"""The formats of files, one row each.
+
+A new format is a row here, a file beside this one that makes text of its content, and a sample in
+`tests/contracts/test_format.py`. What a source includes by default, what is checked before a file is parsed, and which
+parsers run in a process of their own follow from the rows.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from tasks.load.parse.markdown import parse_markdown
 from tasks.load.parse.rst import parse_rst
-from tasks.load.parse.signature import check_docx, check_pdf, check_text
+from tasks.load.parse.signature import ARCHIVE, Signature
 from tasks.load.parse.text import Parsed, parse_text
 from tasks.records import Format
 
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """`suffixes` are in lower case; "" is a name without one.
+    """`suffixes` are in lower case; "" is a name without one. `form` is what the chunker gets.
 
     `parser` is a function of the text, or `module:function` of a foreign library's, which may hang or explode: it runs
-    in a process of its own, and gets bytes. `check` raises DocumentError for content that is another format's.
+    in a process of its own, and gets bytes. `signature` None is text, which is decoded before it is parsed.
     """
 
     suffixes: tuple[str, ...]
     form: Format
     parser: Callable[[str], Parsed] | str
-    check: Callable[[str, bytes], None] = check_text
-    is_text: bool = True
+    signature: Signature | None = None
 
 
 CODE = FileFormat(
@@ -38,11 +42,16 @@ FORMATS = (
     FileFormat((".txt", ".text", ""), "text", parse_text),
     FileFormat((".rst",), "rst", parse_rst),
     FileFormat((".html", ".htm"), "markdown", "tasks.load.parse.html:parse_html"),
-    FileFormat((".pdf",), "text", "tasks.load.parse.pdf:parse_pdf", check_pdf, is_text=False),
-    FileFormat((".docx",), "markdown", "tasks.load.parse.docx:parse_docx", check_docx, is_text=False),
+    # Some writers put things before the mark, and readers allow it.
+    FileFormat((".pdf",), "text", "tasks.load.parse.pdf:parse_pdf", Signature("a PDF", b"%PDF-", 1024)),
+    FileFormat(
+        (".docx",), "markdown", "tasks.load.parse.docx:parse_docx", Signature("a Word document (DOCX)", ARCHIVE, 2)
+    ),
     CODE,
 )
 _BY_SUFFIX = {suffix: row for row in FORMATS for suffix in row.suffixes}
+# A name without a suffix may be anything, so it is read only where a source names it.
+DEFAULT_PATTERNS = tuple(f"**/*{suffix}" for suffix in _BY_SUFFIX if suffix)
 
 
 def format_of(suffix: str) -> FileFormat:

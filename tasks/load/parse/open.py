@@ -5,12 +5,13 @@ from pathlib import PurePosixPath
 from tasks.load.decode import decode, normalised, require_readable
 from tasks.load.parse.formats import FileFormat, format_of
 from tasks.load.parse.isolated import child
+from tasks.load.parse.signature import check_signature
 from tasks.load.parse.text import Parsed
 from tasks.records import Document, DocumentRef
 
 
 def parse(ref: DocumentRef, content: bytes) -> Document:
-    """By suffix. A file without content is no error: it becomes an empty document."""
+    """The document that a file's suffix says it is. One without content is no error: it becomes an empty document."""
     suffix = PurePosixPath(ref.path).suffix.lower()
     file_format = format_of(suffix)
     parsed = _parsed(ref.path, content, file_format) if content else Parsed("")
@@ -24,10 +25,10 @@ def parse(ref: DocumentRef, content: bytes) -> Document:
 
 
 def _parsed(name: str, content: bytes, file_format: FileFormat) -> Parsed:
-    file_format.check(name, content)
-    text = decode(name, content) if file_format.is_text else ""
+    check_signature(name, content, file_format.signature)
+    text = decode(name, content) if file_format.signature is None else None
     if not isinstance(file_format.parser, str):
-        return file_format.parser(text)
-    parsed = child.SHARED.parse(file_format.parser, name, text.encode() if file_format.is_text else content)
+        return file_format.parser(text or "")
+    parsed = child.SHARED.parse(file_format.parser, name, content if text is None else text.encode())
     # What a library made of a file may hold anything.
     return Parsed(require_readable(name, parsed.text), normalised(parsed.title))

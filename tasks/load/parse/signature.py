@@ -1,8 +1,10 @@
 """What a file is by its first bytes, whatever its name says."""
 
+from typing import NamedTuple
+
 from tasks.errors import DocumentError
 
-PDF_HEAD_BYTES = 1024  # some writers put things before the mark, and readers allow it
+ARCHIVE = b"PK"
 _OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SEALED = "EncryptedPackage".encode("utf-16-le")
 _KINDS = (
@@ -19,27 +21,29 @@ _NEVER_TEXT = {kind for mark, kind in _KINDS if not mark.startswith(b"{")}
 _PAGES = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 
 
-def check_pdf(name: str, content: bytes) -> None:
-    """Raise DocumentError unless the mark of a PDF is near the beginning."""
-    if b"%PDF-" not in content[:PDF_HEAD_BYTES]:
-        raise _wrong(name, _kind(content), "a PDF")
+class Signature(NamedTuple):
+    """A format that is no text: its name in messages, its mark, and in how many first bytes that is looked for."""
+
+    noun: str
+    mark: bytes
+    head_bytes: int
 
 
-def check_docx(name: str, content: bytes) -> None:
-    """Raise DocumentError for what is no ZIP archive, and for a document that is sealed with a password."""
-    if content.startswith(_OFFICE) and _SEALED in content:
-        raise DocumentError(
-            "encrypted", f"{name} is an encrypted Office document; save it without its password, or exclude it"
-        )
-    if not content.startswith(b"PK"):
-        raise _wrong(name, _kind(content), "a Word document (DOCX)")
+def check_signature(name: str, content: bytes, expected: Signature | None) -> None:
+    """Raise DocumentError for content without the signature; for text, which has none, for what begins as a binary.
 
-
-def check_text(name: str, content: bytes) -> None:
-    """Raise DocumentError for what begins as a binary format does."""
-    kind = _kind(content)
-    if kind in _NEVER_TEXT:
-        raise _wrong(name, kind, "text")
+    A document that is sealed with a password is no archive any more: that has a message of its own.
+    """
+    if expected is None:
+        kind = _kind(content)
+        if kind in _NEVER_TEXT:
+            raise _wrong(name, kind, "text")
+    elif expected.mark not in content[: expected.head_bytes]:
+        if expected.mark == ARCHIVE and content.startswith(_OFFICE) and _SEALED in content:
+            raise DocumentError(
+                "encrypted", f"{name} is an encrypted Office document; save it without its password, or exclude it"
+            )
+        raise _wrong(name, _kind(content), expected.noun)
 
 
 def _kind(content: bytes) -> str:
@@ -50,5 +54,5 @@ def _kind(content: bytes) -> str:
     return "HTML or XML" if head.startswith(_PAGES) else "something else"
 
 
-def _wrong(name: str, found: str, expected: str) -> DocumentError:
-    return DocumentError("wrong-type", f"{name} is {found}, not {expected}, as its name says; rename or exclude it")
+def _wrong(name: str, kind: str, expected: str) -> DocumentError:
+    return DocumentError("wrong-type", f"{name} is {kind}, not {expected}, as its name says; rename or exclude it")

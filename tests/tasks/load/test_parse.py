@@ -1,11 +1,7 @@
 """Each format to text with its structure, and its title."""
 
-import importlib
-
 import pytest
 
-from config.sources import TEXT_PATTERNS
-from tasks.load.parse.formats import FORMATS
 from tasks.load.parse.open import parse
 from tasks.records import Document, DocumentId, DocumentRef
 
@@ -82,16 +78,3 @@ def test_an_entity_bomb_stays_small() -> None:
 def test_code_knows_its_language() -> None:
     document = read("src/main.rs", "fn main() {}\n")
     assert (document.format, document.language, document.text) == ("code", "rs", "fn main() {}\n")
-
-
-def test_every_format_is_included_by_default_and_has_a_suffix_of_its_own() -> None:
-    suffixes = [suffix for row in FORMATS for suffix in row.suffixes]
-    assert sorted(TEXT_PATTERNS.split()) == sorted(f"**/*{suffix}" for suffix in suffixes if suffix)
-    assert len(set(suffixes)) == len(suffixes)
-
-
-def test_every_parser_of_another_process_is_there() -> None:
-    for row in FORMATS:
-        if isinstance(row.parser, str):
-            module, _, function = row.parser.partition(":")
-            assert callable(getattr(importlib.import_module(module), function))

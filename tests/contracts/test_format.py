@@ -1,0 +1,102 @@
+"""What every format of files promises: its text and title, its suffixes, and no other format's content."""
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import permutations
+
+import pytest
+
+from tasks.errors import DocumentError
+from tasks.load.parse.formats import FORMATS, FileFormat, format_of
+from tasks.load.parse.isolated import child
+from tasks.load.parse.open import parse
+from tasks.load.paths import PathFilter
+from tasks.records import Document, DocumentId, DocumentRef
+from tests.tasks.load.bad_inputs import docx, pdf
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A small file of one format, some of its text, and its title."""
+
+    suffix: str
+    content: bytes
+    text: str
+    title: str = ""
+
+
+SAMPLES = (
+    Sample(".md", b"# Alpha\n\nA page of text.\n", "# Alpha", title="Alpha"),
+    Sample(".txt", b"A page of text.\n", "A page of text."),
+    Sample(".rst", b"Alpha\n=====\n\nA page of text.\n", "=====", title="Alpha"),
+    Sample(".html", b"<title>Alpha</title><h1>One</h1><p>A page of text.", "# One", title="Alpha"),
+    Sample(".pdf", pdf(), "A page of text."),
+    Sample(".docx", docx(), "A page of text."),
+    Sample(".py", b"def main():\n    pass\n", "def main():"),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_parser() -> Iterator[None]:
+    yield
+    child.SHARED.close()
+
+
+@pytest.fixture(params=SAMPLES, ids=lambda sample: sample.suffix)
+def sample(request: pytest.FixtureRequest) -> Sample:
+    found: Sample = request.param
+    return found
+
+
+def read(name: str, content: bytes) -> Document:
+    return parse(DocumentRef(DocumentId(f"s:{name}"), "s", name), content)
+
+
+def test_every_format_has_a_sample() -> None:
+    assert [format_of(sample.suffix) for sample in SAMPLES] == list(FORMATS)
+
+
+def test_a_suffix_belongs_to_one_format_and_is_included_by_default() -> None:
+    suffixes = [suffix for row in FORMATS for suffix in row.suffixes]
+    assert len(set(suffixes)) == len(suffixes)
+    taken = {suffix for suffix in suffixes if PathFilter(None, []).takes(f"docs/a{suffix.upper()}")}
+    assert taken == {*suffixes} - {""}
+
+
+def test_the_sample_is_read_with_its_title(sample: Sample) -> None:
+    document = read(f"docs/a{sample.suffix}", sample.content)
+    assert sample.text in document.text
+    assert document.format == format_of(sample.suffix).form
+    assert document.metadata.get("title", "") == sample.title
+
+
+def test_the_same_file_is_the_same_document(sample: Sample) -> None:
+    assert read(f"a{sample.suffix}", sample.content) == read(f"a{sample.suffix}", sample.content)
+
+
+def test_an_empty_file_is_an_empty_document(sample: Sample) -> None:
+    document = read(f"a{sample.suffix}", b"")
+    assert (document.text, document.metadata) == ("", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param(f"a{named.suffix}", given.content, id=f"{given.suffix} as {named.suffix}")
+        for named, given in permutations(SAMPLES, 2)
+        if {format_of(named.suffix).signature, format_of(given.suffix).signature} != {None}  # text may be any text
+    ],
+)
+def test_content_of_another_format_is_told_and_not_parsed(name: str, content: bytes) -> None:
+    with pytest.raises(DocumentError, match=rf"^{name} is .+, not .+, as its name says") as caught:
+        read(name, content)
+    assert caught.value.reason == "wrong-type"
+
+
+@pytest.mark.parametrize("row", FORMATS, ids=lambda row: row.suffixes[0])
+def test_a_foreign_parser_is_there_and_runs_elsewhere(row: FileFormat) -> None:
+    if isinstance(row.parser, str):
+        module, _, function = row.parser.partition(":")
+        assert callable(getattr(importlib.import_module(module), function))
+    assert isinstance(row.parser, str) or row.signature is None, "only text is parsed in this process"
