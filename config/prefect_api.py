@@ -3,41 +3,34 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
-
-HEALTH_SECONDS = 2.0
+from typing import Any, NamedTuple
 
 
-def configured_url() -> str | None:
+class PrefectApi(NamedTuple):
+    """`origin` says where `url` is set, for whoever has to change it."""
+
+    url: str
+    origin: str
+
+
+def configured_api() -> PrefectApi | None:
     """PREFECT_API_URL from the environment, from prefect.toml here, or from the active profile."""
-    return os.environ.get("PREFECT_API_URL") or _project_url() or _profile_url()
+    if url := os.environ.get("PREFECT_API_URL"):
+        return PrefectApi(url, "PREFECT_API_URL in the environment")
+    return _project_api() or _profile_api()
 
 
-def is_healthy(url: str) -> bool:
-    """Whether a server answers at `url` within 2 s."""
-    if not url.startswith(("http://", "https://")):
-        return False
-    import urllib.error
-    import urllib.request
-
-    try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=HEALTH_SECONDS) as answer:  # noqa: S310 - checked above
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError, ValueError):
-        return False
-
-
-def _project_url() -> str | None:
+def _project_api() -> PrefectApi | None:
     url = _toml(Path("prefect.toml")).get("api", {}).get("url")
-    return url if isinstance(url, str) else None
+    return PrefectApi(url, "api.url in prefect.toml") if isinstance(url, str) else None
 
 
-def _profile_url() -> str | None:
-    home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
-    profiles = _toml(home / "profiles.toml")
+def _profile_api() -> PrefectApi | None:
+    path = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser() / "profiles.toml"
+    profiles = _toml(path)
     active = os.environ.get("PREFECT_PROFILE") or profiles.get("active", "")
     url = profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL")
-    return url if isinstance(url, str) else None
+    return PrefectApi(url, f"PREFECT_API_URL of the profile {active!r} in {path}") if isinstance(url, str) else None
 
 
 def _toml(path: Path) -> dict[str, Any]:

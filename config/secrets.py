@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from config.errors import ConfigError
-from config.prefect_api import configured_url
+from config.prefect_api import configured_api
 from config.yaml_file import Fields, YamlFile, YamlValue
 
 SECRET_SETTINGS = frozenset({"api_key", "password", "token"})
@@ -27,8 +27,8 @@ def refuse_written_secrets(file: YamlFile) -> None:
 
 def load_secret(name: str) -> str:
     """The value of the Prefect Secret block; ConfigError, without any value, where it is not to be had."""
-    url = configured_url()
-    if url is None:
+    api = configured_api()
+    if api is None:
         raise ConfigError(f"the secret {name!r} is kept by Prefect, but no Prefect server is set; set PREFECT_API_URL")
     from prefect.blocks.system import Secret
 
@@ -36,12 +36,13 @@ def load_secret(name: str) -> str:
         block: Any = Secret.load(name)  # pyright: ignore[reportUnknownVariableType]
     except ValueError as error:
         raise ConfigError(
-            f"Prefect at {url} has no Secret block named {name!r}; make it on the page Blocks, or with"
+            f"Prefect at {api.url} has no Secret block named {name!r}; make it on the page Blocks, or with"
             f" Secret(value=…).save({name!r})"
         ) from error
     except Exception as error:
         raise ConfigError(
-            f"the Secret block {name!r} cannot be read from Prefect at {url} ({type(error).__name__}); is it running?"
+            f"the Secret block {name!r} cannot be read from Prefect at {api.url} ({type(error).__name__}); is it"
+            " running?"
         ) from error
     return str(block.value.get_secret_value())
 

@@ -69,9 +69,11 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--retry-quarantined", action="store_true", help="try documents again that were set aside and have not changed"
     )
-    parser.add_argument(
-        "--track", action="store_true", help="run as a Prefect flow, with a temporary server if need be"
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument(
+        "--track", action="store_true", help="run as a Prefect flow, with a temporary server if none is set"
     )
+    way.add_argument("--direct", action="store_true", help="run without Prefect, also where a server is set")
 
 
 def _add_verify_options(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from config.options import SyncOptions, VerifyOptions
+from config.prefect_api import PrefectApi
 from tasks.console.answer import Answer
 from tasks.sync.report import Report
 
@@ -46,8 +47,9 @@ def plan(options: argparse.Namespace) -> Answer:
 
 
 def sync(options: argparse.Namespace) -> Answer:
-    """Run tracked where a Prefect API answers or --track asks for it, directly otherwise: the same stages in both."""
-    from config.prefect_api import configured_url, is_healthy
+    """Run tracked where a Prefect API is set or --track asks for it, directly otherwise: the same stages in both."""
+    from config.prefect_api import configured_api
+    from tasks.console.hint import hint_at_tracking
     from tasks.console.text import report_text
 
     run = SyncOptions(
@@ -57,12 +59,12 @@ def sync(options: argparse.Namespace) -> Answer:
         paranoid=options.paranoid,
         retry_quarantined=options.retry_quarantined,
     )
-    url = configured_url()
-    if options.track or (url and is_healthy(url)):
-        report = _sync_tracked(options.config, run)
+    api = None if options.direct else configured_api()
+    if options.track or api:
+        report = _sync_tracked(options.config, run, api)
     else:
-        if not options.json:
-            sys.stderr.write(_why_direct(url) + "\n")
+        if not (options.json or options.direct):
+            hint_at_tracking()
         report = _sync_directly(options, run)
     return Answer(report.as_json(), report_text(report.as_json()), report.exit_code)
 
@@ -121,12 +123,15 @@ def _sync_directly(options: argparse.Namespace, run: SyncOptions) -> Report:
         return run_sync(session, run, ThreadRunner(), progress)
 
 
-def _sync_tracked(config: str, run: SyncOptions) -> Report:
-    import httpx
+def _sync_tracked(config: str, run: SyncOptions, api: PrefectApi | None) -> Report:
+    """`api` None: on a server of its own, for this run alone."""
+    from tasks.runners.prefect_server import await_server, meaning
+
+    if api:
+        await_server(api, _say)
     from prefect import tags
 
     from flows.sync import sync as flow
-    from tasks.errors import ServiceError
     from tasks.sync.report import IncompleteRunError, report_from
 
     try:
@@ -135,16 +140,12 @@ def _sync_tracked(config: str, run: SyncOptions) -> Report:
         return report_from(cast(dict[str, Any], report))  # what a failed state holds is raised, never returned
     except IncompleteRunError as error:
         return error.report
-    except (httpx.TransportError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "API" not in str(error):  # as Prefect says it
+    except Exception as error:
+        if (ours := meaning(error)) is None:
             raise
-        raise ServiceError(
-            f"the Prefect server does not answer: {str(error) or type(error).__name__}; nothing that was written is"
-            " lost. Start it, or unset PREFECT_API_URL, and run again"
-        ) from error
+        raise ours from error
 
 
-def _why_direct(url: str | None) -> str:
-    if url:
-        return f"no Prefect server answers at {url}; running without it"
-    return "running without Prefect; for its UI: `prefect server start`, then set PREFECT_API_URL"
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -1,11 +1,10 @@
 """The one place that knows the kinds of embedders."""
 
-import os
-from pathlib import Path
 from typing import assert_never
 
 from config import embedders
 from tasks.embed.base import Embedder
+from tasks.system.file_system import user_state
 
 
 def open_embedder(config: embedders.Embedder, state: str = "") -> Embedder:
@@ -31,5 +30,4 @@ def _budget(state: str) -> str:
     """Where processes share limits and money: all machines that share a ledger, else all runs of a user."""
     if state.startswith("postgres"):
         return state
-    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return f"sqlite:///{home / 'headrace' / 'budget.db'}"
+    return f"sqlite:///{user_state() / 'budget.db'}"

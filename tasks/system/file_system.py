@@ -1,4 +1,4 @@
-"""What holds for files wherever they are used: time stamps, names that are no text, a user's cache."""
+"""What holds for files wherever they are used: time stamps, names that are no text, a user's cache and state."""
 
 import os
 from pathlib import Path
@@ -14,3 +14,8 @@ def readable(name: str) -> str:
 def user_cache() -> Path:
     """What may be deleted at no cost but time; it need not exist, and it may not be writable."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headrace"
+
+
+def user_state() -> Path:
+    """What one user's runs on this machine share, and want to keep; it need not exist."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "headrace"

@@ -1,0 +1,137 @@
+"""The Prefect server that a tracked run needs: waited for before the run, and told apart when it fails.
+
+A run that was to be tracked never goes on without a trace: where an API is configured, its absence is a failure.
+"""
+
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
+from urllib.parse import urlsplit
+
+import httpx
+
+from config.prefect_api import PrefectApi
+from tasks.errors import ConfigError, HeadraceError, ServiceError
+
+WAIT_SECONDS = 10.0  # a server that is being restarted is back by then
+QUIET_SECONDS = 2.0
+POLL_SECONDS = 0.3
+_BUSY = frozenset({408, 429})  # as is every 5xx
+
+
+def await_server(api: PrefectApi, say: Callable[[str], None]) -> None:
+    """Return once the server answers; `say` is told after 2 s that somebody waits.
+
+    Raises ServiceError where it does not, ConfigError where what answers is no Prefect API. Whether the server takes
+    our key, the run's first request tells.
+    """
+    probe = _Probe(api)
+    threading.Thread(target=probe.run, daemon=True).start()  # looking up a name, for one, knows no time limit
+    if not probe.ended.wait(QUIET_SECONDS):
+        say(f"waiting up to {WAIT_SECONDS:g} s for the Prefect server at {probe.url}")
+        probe.ended.wait(WAIT_SECONDS - QUIET_SECONDS)
+    if not probe.ended.is_set():
+        probe.given_up.set()
+        raise ServiceError(
+            f"the Prefect server at {probe.url} does not answer: {probe.problem}; tried for {WAIT_SECONDS:g} s. It is"
+            f" set as {api.origin}, so this run was to be tracked; nothing was written. {_REMEDY}"
+        )
+    if probe.error:
+        raise probe.error
+
+
+_REMEDY = "Start it, unset PREFECT_API_URL, or pass --direct to run without it"
+
+
+def meaning(error: Exception) -> HeadraceError | None:
+    """What Prefect's client says of its server, as an error of ours; None for an error of another origin."""
+    match error:
+        case httpx.HTTPStatusError():
+            return _refusal(error.response.status_code, str(error.request.url))
+        case httpx.TransportError():
+            reason = str(error) or type(error).__name__
+        case RuntimeError() if "API" in str(error):  # as Prefect says it
+            reason = str(error)
+        case _:
+            return None
+    return ServiceError(
+        f"the Prefect server does not answer: {reason}; nothing that was written is lost. {_REMEDY}; then run again"
+    )
+
+
+def _refusal(status: int, url: str) -> HeadraceError:
+    if status in (401, 403):
+        return ConfigError(
+            f"the Prefect server answers {status} at {url}: it does not take our key; set PREFECT_API_KEY (Prefect"
+            " Cloud) or PREFECT_API_AUTH_STRING (a server of your own), or pass --direct to run without it"
+        )
+    if status == 404:
+        return ConfigError(
+            f"there is no Prefect API at {url} (404); PREFECT_API_URL most often ends in /api, as in"
+            " http://127.0.0.1:4200/api"
+        )
+    return ServiceError(
+        f"the Prefect server answers {status} at {url}; expected it to take the run. Look into its log, and run again,"
+        " or pass --direct to run without it"
+    )
+
+
+class _Probe:
+    """Asks again and again in a thread of its own; `problem` is what the last answer was like."""
+
+    def __init__(self, api: PrefectApi) -> None:
+        self.ended, self.given_up = threading.Event(), threading.Event()
+        self.problem = "no whole answer"
+        self.error: HeadraceError | None = None
+        self.url = _checked(api)
+
+    def run(self) -> None:
+        while not self.given_up.is_set():
+            try:
+                self._ask()
+                self.ended.set()
+                return
+            except ConfigError as error:
+                self.error = error
+                self.ended.set()
+                return
+            except urllib.error.HTTPError as error:
+                self.problem = f"it answers {error.code} {error.reason}"
+            except (OSError, HTTPException) as error:
+                self.problem = str(getattr(error, "reason", error)) or type(error).__name__
+            self.given_up.wait(POLL_SECONDS)
+
+    def _ask(self) -> None:
+        """Returns where something answers that may be a Prefect API."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=WAIT_SECONDS) as answer:  # noqa: S310 - of http
+                kind = answer.headers.get_content_type()
+        except urllib.error.HTTPError as error:
+            if error.code >= 500 or error.code in _BUSY:
+                raise
+            return
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, ssl.SSLError):
+                return  # which certificates are good is set in Prefect
+            raise
+        if kind == "text/html":
+            raise ConfigError(
+                f"a web page answers at {self.url}/health, not a Prefect API; PREFECT_API_URL most often ends in /api,"
+                " as in http://127.0.0.1:4200/api; is a proxy before it?"
+            )
+
+
+def _checked(api: PrefectApi) -> str:
+    """Without a name and a password, which are for Prefect's own client, and for no message."""
+    try:
+        parts = urlsplit(api.url)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        shown = api.url.rpartition("@")[2]
+        raise ConfigError(f"{api.origin} is {shown!r}; expected a URL such as http://127.0.0.1:4200/api")
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
