@@ -15,30 +15,19 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
 from prefect.states import Failed
 
 from config.options import SyncOptions
 from config.read import read_pipeline
 from flows.termination import told_to_prefect
 from tasks.console.artifacts import ArtifactProgress
-from tasks.errors import HeadraceError
-from tasks.runners.prefect import PrefectRunner
+from tasks.runners.prefect import PrefectRunner, run_name
 from tasks.session import open_session
 from tasks.sync.report import IncompleteRunError
 from tasks.sync.run import run_sync
 
 
-def _run_name() -> str:
-    """Of the pipeline; where the file cannot be read, its own name: the run then says what is wrong with it."""
-    config = Path(flow_run.parameters["config"])
-    try:
-        return f"sync {read_pipeline(config).name}"
-    except HeadraceError:
-        return f"sync {config.stem}"
-
-
-@flow(name="sync", flow_run_name=_run_name, persist_result=False)
+@flow(name="sync", flow_run_name=run_name, persist_result=False)
 def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | State[Any]:  # noqa: B008 - frozen
     """Make the collection equal to the sources.
 

@@ -16,12 +16,12 @@ from config.read import read_pipeline
 from flows.termination import told_to_prefect
 from tasks.console.artifacts import ArtifactProgress
 from tasks.errors import CollectionError
-from tasks.runners.prefect import PrefectRunner
+from tasks.runners.prefect import PrefectRunner, run_name
 from tasks.session import open_session
 from tasks.sync.verify import verify as verify_session
 
 
-@flow(name="verify", persist_result=False)
+@flow(name="verify", flow_run_name=run_name, persist_result=False)
 def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, Any] | State[Any]:  # noqa: B008 - frozen
     """Read the collection back and compare it with the ledger.
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task
@@ -10,7 +11,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TagsContext
 from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run
 
+from config.errors import ConfigError
+from config.read import read_name
 from tasks.retry import JITTER, RETRY_DELAYS_SECONDS, is_transient
 from tasks.runners.base import Pending
 from tasks.runners.chain import Chain
@@ -61,6 +65,16 @@ class TrackedWindow:
         results = [future.result() for future in self.futures]
         written: Written = results[-1]
         return written
+
+
+def run_name() -> str:
+    """`sync handbook`, of flow and pipeline; after the file where its name cannot be read: the run says why."""
+    config = Path(flow_run.parameters["config"])
+    try:
+        pipeline = read_name(config)
+    except ConfigError:
+        pipeline = config.stem
+    return f"{flow_run.flow_name} {pipeline}"
 
 
 class PrefectRunner:

@@ -53,7 +53,10 @@ def meaning(error: Exception) -> HeadraceError | None:
             return _refusal(error.response.status_code, str(error.request.url))
         case httpx.TransportError():
             reason = str(error) or type(error).__name__
-        case RuntimeError() if "API" in str(error):  # as Prefect says it
+        case RuntimeError() if "API" in str(error):  # as Prefect says it, of whatever the cause was
+            cause = error.__cause__
+            if isinstance(cause, Exception) and (known := meaning(cause)):
+                return known
             reason = str(error)
         case _:
             return None
@@ -71,7 +74,7 @@ def _refusal(status: int, url: str) -> HeadraceError:
     if status == 404:
         return ConfigError(
             f"there is no Prefect API at {url} (404); PREFECT_API_URL most often ends in /api, as in"
-            " http://127.0.0.1:4200/api"
+            " http://127.0.0.1:4200/api; or pass --direct to run without it"
         )
     return ServiceError(
         f"the Prefect server answers {status} at {url}; expected it to take the run. Look into its log, and run again,"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import ConfigError
-from config.read import json_schema, read_pipeline
+from config.read import json_schema, read_name, read_pipeline
 from config.template import write_config
 
 GOOD = """\
@@ -135,3 +135,18 @@ def test_the_configuration_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ}
     )
     assert answer.stdout.strip() == "[]"
+
+
+def test_a_name_is_read_without_the_rest(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEAM", "platform")
+    rest = GOOD.replace("./docs", "${NOT_SET}") + "state: ${secret:nobody-keeps-it}\nunknown: 1\n"
+    for name, expected in (("handbook", "handbook"), ("${TEAM}-docs", "platform-docs"), ("${NO_TEAM:-x}", "x")):
+        file.write_text(rest.replace("name: handbook", f"name: {name}"))
+        assert read_name(file) == expected
+
+
+@pytest.mark.parametrize("line", ["", "name: [a]", "name: a/b", "name: ${NOT_SET}", "name: 7"])
+def test_what_is_no_name_is_refused(file: Path, line: str) -> None:
+    file.write_text(GOOD.replace("name: handbook", line))
+    with pytest.raises(ConfigError, match=r"pipeline\.yaml:[12]: name: "):
+        read_name(file)

@@ -115,6 +115,14 @@ def finished_tasks(environment: Mapping[str, str]) -> list[str]:
     return sorted(run["name"] for run in found) if len(found) >= 5 else []
 
 
+def test_a_verification_is_named_after_its_pipeline(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    pipeline.sync("--direct")
+    command = [sys.executable, "-m", "flows.verify", str(pipeline.config.rename(pipeline.folder / "other.yaml"))]
+    subprocess.run(command, env=dict(server), cwd=ROOT, capture_output=True, check=True)
+    named = ask(server, "flow_runs/filter", {"flow_runs": {"name": {"like_": "verify"}}})
+    assert [run["name"] for run in named] == ["verify trial"]
+
+
 def test_a_run_that_is_not_wholly_done_fails_in_prefect_too(server: Mapping[str, str], pipeline: Pipeline) -> None:
     headrace(server, "sync", str(pipeline.config))
     (pipeline.folder / "docs/b.md").write_bytes(b"\x00" * 500)

@@ -1,9 +1,14 @@
 """A configured Prefect server is waited for, and its absence is a failure that says what to do."""
 
+import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +19,7 @@ from tasks.runners.prefect_server import await_server
 from tests.conftest import Pipeline
 from tests.odd_server import OddServer, http
 
+ROOT = Path(__file__).parents[3]
 HTML = http("200 OK", "<!doctype html>", "text/html")
 
 
@@ -142,6 +148,26 @@ def test_a_run_whose_server_is_away_writes_nothing_and_says_how_to_go_on(
     done = pipeline.run("sync", str(pipeline.config), "--json", "--direct")
     assert (done.code, done.json["outcome"]) == (0, "done")
     assert "waiting" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        ("401 Unauthorized", 2, "set PREFECT_API_KEY"),
+        ("404 Not Found", 2, "ends in /api"),
+        ("500 Internal Server Error", 70, "Look into its log"),
+    ],
+)
+def test_a_server_that_refuses_the_run_says_why(pipeline: Pipeline, status: str, code: int, words: str) -> None:
+    with OddServer(http("200 OK"), http(status)) as server:
+        command = [sys.executable, "-m", "flows.cli", "sync", str(pipeline.config), "--json"]
+        environment = {**os.environ, "PREFECT_API_URL": server.url}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    told = json.loads(done.stdout)["error"]
+    for part in (words, status[:3], "--direct"):
+        assert part in told
+    assert not (pipeline.folder / "state").exists()
 
 
 def test_a_run_is_direct_where_no_server_is_set(pipeline: Pipeline) -> None:
