@@ -8,6 +8,7 @@ from typing import TypeAlias, cast
 import yaml
 
 from config.errors import ConfigError
+from config.nearby import other_than
 
 YamlValue: TypeAlias = "dict[str, YamlValue] | list[YamlValue] | str | float | None"
 Fields: TypeAlias = Sequence[int | str]
@@ -88,11 +89,9 @@ def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; `headrace init FOLDER` writes one") from None
+        raise ConfigError(f"{path}: no such file; {other_than(path)}") from None
     except IsADirectoryError:
-        inside = path / "headrace.yaml"
-        remedy = f"give {inside}" if inside.is_file() else f"`headrace init {path}` writes one"
-        raise ConfigError(f"{path} is a folder; expected a YAML file, {remedy}") from None
+        raise ConfigError(f"{path} is a folder; expected a YAML file, {other_than(path)}") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}; expected a readable YAML file") from error
     try:
@@ -111,6 +110,8 @@ def _explain(path: Path, error: yaml.MarkedYAMLError) -> str:
     place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
     reason = ", ".join(part for part in (error.context, error.problem) if part)
     remedy = "; indent with spaces, never with tabs" if "'\\t'" in reason else ""
+    if path.suffix not in (".yaml", ".yml"):
+        remedy = f"; expected the YAML file of a pipeline, {other_than(path)}"
     return f"{place}: not valid YAML: {reason}{remedy}"
 
 

@@ -1,8 +1,6 @@
 """The `headrace` command: reads the arguments, runs one command, says how it went.
 
-Exit codes: 0 done, 1 partial, 2 usage or configuration, 3 locked, 4 budget, 5 refused, 25 deletions withheld,
-70 anything unforeseen, 130 interrupted, 143 terminated, 129 hung up. With --json one JSON object, and nothing else, is
-on stdout.
+With --json one JSON object, and nothing else, is on stdout; an error is one too. `headrace help` lists the exit codes.
 """
 
 import atexit
@@ -14,10 +12,9 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
-from flows.arguments import UsageError, parse
+from flows.command_line import UsageError, parse
+from flows.commands.table import COMMANDS
 from flows.termination import TerminatedError, heed
-from tasks.console.answer import Answer
-from tasks.console.log import show_log
 from tasks.console.text import printable
 from tasks.system.garbage import look_rarely
 
@@ -50,23 +47,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse(given)
     except UsageError as error:
-        nothing = Namespace(command=None, json="--json" in given)
-        return _failed(nothing, "failed", 2, (error.usage, str(error)))
+        speaker = f"headrace {error.command}: " if error.command else "headrace: "
+        code = _failed(Namespace(command=error.command, json="--json" in given), "failed", 2, str(error), speaker)
+        sys.stderr.write(f"{error.usage}\n")
+        return code
     look_rarely()
-    if not options.json:
-        show_log()
     try:
-        from flows import commands  # half a second, in which somebody may press Ctrl-C
-
-        answer: Answer = getattr(commands, options.command)(options)
+        if not options.json:
+            _show_log()
+        answer = COMMANDS[options.command].run(options)  # imports for half a second, when somebody may press Ctrl-C
     except KeyboardInterrupt as error:
         how, code = ("terminated", error.exit_code) if isinstance(error, TerminatedError) else ("interrupted", 130)
-        return _failed(options, "interrupted", code, ("", f"{how}; the next run goes on from here"))
+        return _failed(options, "interrupted", code, f"{how}; the next run goes on from here")
     except Exception as error:
         if options.debug:
             raise
         return _fail(options, error)
     return _say(_as_text(answer.shape) if options.json else printable(answer.text), answer.exit_code)
+
+
+def _show_log() -> None:
+    from tasks.console.log import show_log
+
+    show_log()
 
 
 def _as_text(shape: Any) -> str:
@@ -96,15 +99,14 @@ def _fail(options: Namespace, error: Exception) -> int:
     speaker = f"headrace {options.command}: "
     if isinstance(error, HeadraceError):
         outcome = "locked" if isinstance(error, LockedError) else "failed"
-        return _failed(options, outcome, error.exit_code, (speaker, str(error)))
-    code = _failed(options, "failed", 70, (speaker, f"unforeseen {type(error).__name__}: {error}"))
+        return _failed(options, outcome, error.exit_code, str(error), speaker)
+    code = _failed(options, "failed", 70, f"unforeseen {type(error).__name__}: {error}", speaker)
     sys.stderr.write("run again with --debug to see where it happened\n")
     return code
 
 
-def _failed(options: Namespace, outcome: str, code: int, told: tuple[str, str]) -> int:
-    """`told` is who speaks, for the terminal alone, and what there is to say."""
-    speaker, message = told
+def _failed(options: Namespace, outcome: str, code: int, message: str, speaker: str = "") -> int:
+    """`speaker` begins the line on a terminal."""
     if options.json:
         shape = {"command": options.command, "outcome": outcome, "exit_code": code, "error": message}
         code = _say(_as_text(shape), code)

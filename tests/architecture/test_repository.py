@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.arguments import COMMANDS
 from flows.cli import main
+from flows.commands.table import COMMANDS
 
 REPOSITORY = Path(__file__).parents[2]
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|opt|root|tmp)/")

@@ -7,10 +7,11 @@ import openai.resources.embeddings
 import qdrant_edge
 import tiktoken
 
-import flows.commands
+import config.read
+import flows.commands.table
 import tasks
 
-__all__ = ["flows", "openai", "qdrant_edge", "tiktoken"]
+__all__ = ["config", "flows", "openai", "qdrant_edge", "tiktoken"]
 
 for _module in pkgutil.walk_packages(tasks.__path__, "tasks."):
     if not _module.name.startswith(

@@ -89,26 +89,6 @@ sys.exit(cli.run())
     assert json.loads(done.stdout) == {"command": "schema", "outcome": "interrupted", "exit_code": 130, "error": told}
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["sync"], ["frobnicate"], [], ["sync", "a.yaml", "--limit", "3"], ["sync", "a.yaml", "--max-usd", "nan"]],
-)
-def test_arguments_that_cannot_be_understood_are_told_as_all_errors_are(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    from flows.cli import main
-
-    assert main(arguments) == 2
-    plain = capsys.readouterr()
-    assert plain.out == ""
-    assert plain.err.startswith("usage: headrace")
-    assert "error: " in plain.err
-    assert main([*arguments, "--json"]) == 2
-    shape = json.loads(capsys.readouterr().out)
-    assert (shape["outcome"], shape["exit_code"]) == ("failed", 2)
-    assert shape["error"] in plain.err
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_termination_ends_a_run_in_order(pipeline: Pipeline, number: signal.Signals, code: int) -> None:
     """The run is recorded, and what was paid is kept."""

@@ -1,0 +1,34 @@
+"""`headrace plan`."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from flows.arguments import add_config, add_paranoid
+from tasks.console.answer import Answer
+
+SUMMARY = "say what a sync would do and cost: no embedding call, no write"
+
+
+def add_arguments(parser: ArgumentParser, /) -> None:
+    """Asks for what changes what a sync would read."""
+    add_config(parser)
+    add_paranoid(parser)
+
+
+def run(options: Namespace, /) -> Answer:
+    """Exits as the sync would, as far as reading tells."""
+    from config.options import SyncOptions
+    from config.read import read_pipeline
+    from tasks.console.progress import TerminalProgress
+    from tasks.console.text import report_text
+    from tasks.session import open_session
+    from tasks.sync.plan import plan_sync
+
+    pipeline = read_pipeline(Path(options.config))
+    with (
+        open_session(pipeline, read_only=True) as session,
+        TerminalProgress(pipeline.name, quiet=options.json) as progress,
+    ):
+        seen = plan_sync(session, SyncOptions(paranoid=options.paranoid), progress)
+    shape = seen.as_json()
+    return Answer(shape, report_text(shape), seen.report.exit_code)

@@ -1,0 +1,97 @@
+"""`headrace sync`."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from flows.arguments import add_config, add_paranoid, add_wait, money
+from tasks.console.answer import Answer
+
+if TYPE_CHECKING:
+    from config.options import SyncOptions
+    from config.prefect_api import PrefectApi
+    from tasks.sync.report import Report
+
+SUMMARY = "make the collection equal to the sources"
+
+
+def add_arguments(parser: ArgumentParser, /) -> None:
+    """Asks what this one run may do beside its configuration."""
+    add_config(parser)
+    parser.add_argument("--confirm-deletes", metavar="PLAN_HASH", help="let exactly these deletions through, once")
+    parser.add_argument("--max-usd", type=money, metavar="USD", help="stop before this run costs more")
+    add_wait(parser)
+    add_paranoid(parser)
+    parser.add_argument(
+        "--retry-quarantined", action="store_true", help="try documents again that were set aside and have not changed"
+    )
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument(
+        "--track", action="store_true", help="run as a Prefect flow, with a temporary server if none is set"
+    )
+    way.add_argument("--direct", action="store_true", help="run without Prefect, also where a server is set")
+
+
+def run(options: Namespace, /) -> Answer:
+    """Runs tracked where a Prefect API is set or --track asks for it, directly otherwise: the same stages in both."""
+    from config.options import SyncOptions
+    from config.prefect_api import configured_api
+    from tasks.console.hint import hint_at_tracking
+    from tasks.console.text import report_text
+
+    wanted = SyncOptions(
+        confirm_deletes=options.confirm_deletes,
+        max_usd=options.max_usd,
+        wait=options.wait,
+        paranoid=options.paranoid,
+        retry_quarantined=options.retry_quarantined,
+    )
+    api = None if options.direct else configured_api()
+    if options.track or api:
+        report = _sync_tracked(options.config, wanted, api)
+    else:
+        if not (options.json or options.direct):
+            hint_at_tracking()
+        report = _sync_directly(options, wanted)
+    return Answer(report.as_json(), report_text(report.as_json()), report.exit_code)
+
+
+def _sync_directly(options: Namespace, wanted: "SyncOptions") -> "Report":
+    from config.read import read_pipeline
+    from tasks.console.progress import TerminalProgress
+    from tasks.runners.threads import ThreadRunner
+    from tasks.session import open_session
+    from tasks.sync.run import run_sync
+
+    pipeline = read_pipeline(Path(options.config)).limited_to(wanted.max_usd)
+    with open_session(pipeline) as session, TerminalProgress(pipeline.name, quiet=options.json) as progress:
+        return run_sync(session, wanted, ThreadRunner(), progress)
+
+
+def _sync_tracked(config: str, wanted: "SyncOptions", api: "PrefectApi | None") -> "Report":
+    """`api` None: on a server of its own, for this run alone."""
+    from tasks.runners.prefect_server import await_server, meaning
+
+    if api:
+        await_server(api, _say)
+    from prefect import tags
+
+    from flows.sync import sync as flow
+    from tasks.sync.report import IncompleteRunError, report_from
+
+    try:
+        with tags("headrace"):  # as a deployment's runs have it
+            report = flow(str(Path(config).absolute()), wanted)
+        return report_from(cast(dict[str, Any], report))  # what a failed state holds is raised, never returned
+    except IncompleteRunError as error:
+        return error.report
+    except Exception as error:
+        if (ours := meaning(error)) is None:
+            raise
+        raise ours from error
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

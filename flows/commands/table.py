@@ -1,0 +1,33 @@
+"""Which commands there are: a new one is its file and its line here."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from typing import Protocol
+
+from flows.commands import init, plan, schema, search, status, sync, verify
+from tasks.console.answer import Answer
+
+
+class Command(Protocol):
+    """What each of these files has. All of them are imported for `--help`, so heavy parts are imported in `run`."""
+
+    SUMMARY: str
+
+    def add_arguments(self, parser: ArgumentParser, /) -> None:
+        """Asks for what it needs beside --json and --debug, which every command has."""
+        ...
+
+    def run(self, options: Namespace, /) -> Answer:
+        """Does it; `options` holds what `add_arguments` asked for."""
+        ...
+
+
+COMMANDS: Mapping[str, Command] = {  # in the order in which a newcomer needs them
+    "init": init,
+    "plan": plan,
+    "sync": sync,
+    "search": search,
+    "status": status,
+    "verify": verify,
+    "schema": schema,
+}
