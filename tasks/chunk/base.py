@@ -14,7 +14,7 @@ class Chunker(Protocol):
         """Changes when the same text may be cut elsewhere."""
         ...
 
-    def prepare(self, characters: int, /) -> None:
+    def expect(self, characters: int, /) -> None:
         """A run may have so many to cut; not needed before `split`."""
         ...
 

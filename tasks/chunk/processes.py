@@ -27,7 +27,7 @@ class ChunkerProcesses:
         self._children: list[ChildProcess] = []
         self.fingerprint = self._own.fingerprint
 
-    def prepare(self, characters: int, /) -> None:
+    def expect(self, characters: int, /) -> None:
         """The processes start with the first document that is really cut: others may prove to be unchanged."""
         if characters >= self._left:
             self._left = 0

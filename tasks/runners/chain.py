@@ -51,7 +51,7 @@ class Chain:
         """Open the store if the window has something for it, for instance while the model is still busy."""
         points = sum(len(change.put) for change in deduped.changes if not change.loses_content)
         if points:
-            self._session.store.prepare(points)
+            self._session.store.expect(points)
 
     def upsert(self, embedded: Embedded) -> Written:
         """The window in the store and in the ledger."""

@@ -93,7 +93,7 @@ class Run:
         self._progress.begin(len(to_read))
         differ = Differ(session.identity, session.ledger, session.cache, survey.known)
         chain = Chain(session, differ, self._spent)
-        session.chunker.prepare(sum(ref.size_bytes for ref in to_read))
+        session.chunker.expect(sum(ref.size_bytes for ref in to_read))
         going: deque[Pending] = deque()
         try:
             for window in self._pace.windows(to_read):

@@ -14,7 +14,7 @@ class VectorStore(Protocol):
         """Create the collection where it is missing; CollectionError when it holds vectors of another dimension."""
         ...
 
-    def prepare(self, points: int, /) -> None:
+    def expect(self, points: int, /) -> None:
         """So many will be written soon: a store that takes long to open begins with it. Not needed before a write."""
         ...
 

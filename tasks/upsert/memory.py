@@ -30,7 +30,7 @@ class MemoryStore:
             )
         self._dimension = dimension
 
-    def prepare(self, points: int, /) -> None:
+    def expect(self, points: int, /) -> None:
         """Nothing to open."""
 
     def upsert(self, points: Sequence[Point], /) -> None:

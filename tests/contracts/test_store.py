@@ -67,8 +67,8 @@ def found(store: VectorStore, **filters: str) -> set[str]:
 
 def test_a_store_may_be_told_what_is_coming_and_need_not_be(new_store: VectorStore) -> None:
     new_store.ensure(8)
-    new_store.prepare(2)
-    new_store.prepare(1000)
+    new_store.expect(2)
+    new_store.expect(1000)
     one = point()
     new_store.upsert([one])
     assert new_store.present([one.id]) == {one.id}

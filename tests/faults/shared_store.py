@@ -29,7 +29,7 @@ class SharedStore:
         self._connection.executemany("INSERT OR REPLACE INTO point VALUES (?, ?, ?)", rows)
         self._connection.execute("COMMIT")
 
-    def prepare(self, points: int, /) -> None:
+    def expect(self, points: int, /) -> None:
         """Nothing to open."""
 
     def delete(self, ids: Sequence[PointId], /) -> None:

@@ -209,7 +209,7 @@ class Lines:
 class LineChunker:
     fingerprint = "lines"
 
-    def prepare(self, characters: int) -> None:
+    def expect(self, characters: int) -> None:
         """There is nothing to start."""
 
     def split(self, documents: Sequence[Document]) -> list[list[Chunk]]:

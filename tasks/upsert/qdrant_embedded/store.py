@@ -65,7 +65,7 @@ class QdrantStore:
                     " go back to the model it was built with, or name a new `collection` under `store`"
                 )
 
-    def prepare(self, points: int, /) -> None:
+    def expect(self, points: int, /) -> None:
         """The engine is opened."""
         with self._translated():
             self._opened(writes=points)

@@ -52,10 +52,10 @@ def test_the_chunks_are_the_same_wherever_they_are_cut(chunker: ChunkerProcesses
 
 
 def test_a_run_that_is_known_to_be_large_starts_them_at_once(chunker: ChunkerProcesses) -> None:
-    chunker.prepare(999)
+    chunker.expect(999)
     chunker.split(documents(2))
     assert chunker._children == []
-    chunker.prepare(1000)
+    chunker.expect(1000)
     assert (chunker.split([]), chunker._children) == ([], [])  # what was touched and says the same is not cut
     here = AutoChunker(CONFIG.max_tokens, CONFIG.overlap_tokens, WordTokenizer(100))
     for _ in range(2):

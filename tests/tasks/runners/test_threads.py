@@ -49,8 +49,8 @@ class Watched(QdrantStore):
         self.told: list[int] = []
         self.is_open = threading.Event()
 
-    def prepare(self, points: int, /) -> None:
-        super().prepare(points)
+    def expect(self, points: int, /) -> None:
+        super().expect(points)
         self.told.append(points)
         self.is_open.set()
 

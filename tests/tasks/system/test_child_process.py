@@ -73,7 +73,7 @@ def test_an_error_arrives_as_what_it_was() -> None:
     assert transient.value.retry_after_seconds == 7
     with pytest.raises(RuntimeError, match="OddError: 1 and 2"):
         child.call("refuse", "odd")
-    with pytest.raises(Exception, match="pickle|local object"):
+    with pytest.raises(Exception, match=r"pickle|local object"):
         child.call("add", lambda: 1)
     assert child.call("add", 1) == 1
     child.close()
