@@ -29,5 +29,5 @@ def run(options: Namespace, /) -> Answer:
 
     query, filters = readable(options.query), parse_filters(options.filter)
     with open_session(read_pipeline(Path(options.config)), read_only=True) as session:
-        hits = search_collection(session, query, options.limit, filters)
+        hits = [hit.as_json() for hit in search_collection(session, query, options.limit, filters)]
     return Answer({"query": query, "hits": hits}, hits_text(hits))

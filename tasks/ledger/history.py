@@ -4,17 +4,40 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tasks.database.database import Transaction
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.quarantine import LONGEST_DELAY_SECONDS, QuarantineEntry
+from tasks.ledger.quarantine import LONGEST_DELAY_SECONDS, QuarantinedDocument, QuarantineEntry
 from tasks.records import DocumentId
 
 RUNS_KEPT = 200
 MINUTE_SECONDS = 60.0
 WEEK_SECONDS = 7 * 86_400.0
-_SHOWN = ("document", "reason", "message", "attempts", "since", "next_try")
+_SHOWN = "document, reason, message, attempts, since, next_try"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """A run as the ledger keeps it; without an outcome it is still going on, or was killed. `report` is JSON's."""
+
+    id: str
+    started_at: float
+    finished_at: float | None
+    outcome: str | None
+    report: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Documents, and points by what the ledger knows of them."""
+
+    documents: int
+    live: int = 0
+    pending: int = 0
+    doomed: int = 0
+    gone: int = 0
 
 
 def lineage(ledger: Ledger) -> str:
@@ -65,31 +88,22 @@ def finish_run(ledger: Ledger, run_id: str, outcome: str, report: Mapping[str, A
         )
 
 
-def last_runs(ledger: Ledger, limit: int) -> list[dict[str, Any]]:
-    """Newest first; a run without `outcome` is still going on, or was killed."""
+def last_runs(ledger: Ledger, limit: int) -> list[RecordedRun]:
+    """Newest first."""
     with ledger.database.read() as transaction:
         rows = transaction.execute(
             "SELECT id, started_at, finished_at, outcome, report FROM run ORDER BY epoch DESC LIMIT ?", (limit,)
         )
-        return [
-            {
-                "run": row[0],
-                "started_at": row[1],
-                "finished_at": row[2],
-                "outcome": row[3],
-                "report": json.loads(row[4] or "null"),
-            }
-            for row in rows
-        ]
+        return [RecordedRun(row[0], row[1], row[2], row[3], json.loads(row[4] or "null")) for row in rows]
 
 
-def counts(ledger: Ledger) -> dict[str, int]:
-    """Documents, and points by what the ledger knows of them, in lower case."""
+def counts(ledger: Ledger) -> Counts:
+    """Of everything that the ledger knows."""
     with ledger.database.read() as transaction:
         documents = transaction.execute("SELECT COUNT(*) FROM document").scalar()
         states = transaction.execute("SELECT state, COUNT(*) FROM point GROUP BY state")
-        found = {row[0].lower(): int(row[1]) for row in states}
-    return {"documents": int(documents or 0), "live": 0, "pending": 0, "doomed": 0, "gone": 0, **found}
+        points = {row[0].lower(): int(row[1]) for row in states}
+    return Counts(documents=int(documents or 0), **points)
 
 
 def remember_departure(ledger: Ledger, documents: int, now: float) -> None:
@@ -134,11 +148,11 @@ def forget_quarantined(ledger: Ledger, documents: Iterable[DocumentId]) -> None:
             transaction.many("DELETE FROM quarantine WHERE document = ?", rows)
 
 
-def quarantined(ledger: Ledger) -> list[dict[str, Any]]:
-    """For a person: the documents that are set aside, and why. `next_try` is None where only a change helps."""
+def quarantined(ledger: Ledger) -> list[QuarantinedDocument]:
+    """All that are set aside, in order of their names."""
     with ledger.database.read() as transaction:
-        rows = transaction.execute(f"SELECT {', '.join(_SHOWN)} FROM quarantine ORDER BY document")  # noqa: S608 - constants
-        return [dict(zip(_SHOWN, row, strict=True)) for row in rows]
+        rows = transaction.execute(f"SELECT {_SHOWN} FROM quarantine ORDER BY document")  # noqa: S608 - a constant
+        return [QuarantinedDocument(*row) for row in rows]
 
 
 def _meta(transaction: Transaction, key: str) -> str | None:

@@ -34,6 +34,18 @@ class QuarantineEntry:
     is_due: bool
 
 
+@dataclass(frozen=True, slots=True)
+class QuarantinedDocument:
+    """For a person: a document that is set aside, and why. `next_try` is None where only a change helps."""
+
+    document: str
+    reason: str
+    message: str
+    attempts: int
+    since: float
+    next_try: float | None
+
+
 def put_quarantined(transaction: Transaction, failures: Sequence[Quarantined], now: float) -> None:
     """Attempts count as long as the document stays the same."""
     ids = [failure.id for failure in failures]

@@ -1,11 +1,31 @@
 """Searches a collection as its pipeline would."""
 
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tasks.errors import ConfigError
 from tasks.session import Session, check_space
 from tasks.system.file_system import readable
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A chunk near the query; `document` is its id, and `score` the cosine similarity."""
+
+    score: float
+    document: str
+    text: str
+    metadata: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """One of `hits` in `search --json`."""
+        return {
+            "score": round(self.score, 4),
+            "document": self.document,
+            "text": self.text,
+            "metadata": self.metadata,
+        }
 
 
 def parse_filters(pairs: Sequence[str]) -> dict[str, str]:
@@ -21,7 +41,7 @@ def parse_filters(pairs: Sequence[str]) -> dict[str, str]:
     return filters
 
 
-def search_collection(session: Session, query: str, limit: int, filters: Mapping[str, str]) -> list[dict[str, Any]]:
+def search_collection(session: Session, query: str, limit: int, filters: Mapping[str, str]) -> list[Found]:
     """Embed the query with the query side's prefix and ask the store; refuses a collection of another space."""
     if not query.strip():
         raise ConfigError("the query is empty; expected words to look for")
@@ -32,12 +52,7 @@ def search_collection(session: Session, query: str, limit: int, filters: Mapping
     stored = _stored(filters, session.sources)
     hits = session.store.search(session.embedder.embed_query(query), limit, stored)
     return [
-        {
-            "score": round(hit.score, 4),
-            "document": hit.payload["headrace"]["document"],
-            "text": hit.payload["text"],
-            "metadata": hit.payload["metadata"],
-        }
+        Found(hit.score, hit.payload["headrace"]["document"], hit.payload["text"], hit.payload["metadata"])
         for hit in hits
     ]
 

@@ -11,7 +11,7 @@ from tasks.records import DocumentId
 from tasks.session import Session
 from tasks.sync.guard import Circumstances, Verdict, judge
 from tasks.sync.listing import Survey
-from tasks.sync.report import Report
+from tasks.sync.report import Outcome, Report
 from tasks.upsert.window import write_changes
 from tasks.windows import DocumentChange, Spent
 
@@ -101,7 +101,7 @@ def count_withheld(leavers: Leavers, verdict: Verdict, report: Report) -> None:
     report.documents.withheld = len(leavers.documents)
     report.documents.held = len(leavers.listed)
     report.documents.served_old += len(leavers.listed)
-    report.outcome = "withheld"
+    report.outcome = Outcome.WITHHELD
     report.notes.append(
         f"deletions withheld: {verdict.reason}{_kinds(leavers)}; nothing was deleted."
         f" If they are meant, run sync with --confirm-deletes {verdict.plan_hash}"

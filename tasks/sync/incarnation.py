@@ -60,7 +60,7 @@ def find_doubt(session: Session, sentinel: Sentinel | None) -> str:
     marked = epoch_marked(session.ledger)
     if sentinel.epoch != marked:
         return "the collection is older than the ledger" if sentinel.epoch < marked else "the ledger is an older copy"
-    lost = counts(session.ledger)["live"] - session.store.count()
+    lost = counts(session.ledger).live - session.store.count()
     return f"the collection has lost {lost} records" if lost > 0 else ""
 
 

@@ -11,7 +11,7 @@ from tasks.ledger.history import refusals
 from tasks.load.base import Source
 from tasks.records import DocumentId, FailedScope, Listing
 from tasks.session import Session
-from tasks.sync.report import Report
+from tasks.sync.report import Outcome, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
     report.seconds.list = time.perf_counter() - started
     _count(session, report, known, changes)
     for scope in failed:
-        report.outcome = "partial"
+        report.outcome = Outcome.PARTIAL
         report.notes.append(f"not listed, so nothing below it was deleted: {scope.reason}")
     silent = tuple(listing.source for listing in listings if not listing.refs and not listing.failed)
     report.notes += [

@@ -7,7 +7,7 @@ from config.embedders import PaidEmbedder
 from config.options import SyncOptions
 from tasks.dedupe.window import Differ
 from tasks.errors import ConfigError
-from tasks.ledger.history import counts, last_runs
+from tasks.ledger.history import counts
 from tasks.ledger.lease import holder
 from tasks.records import EmbeddingKey, Sentinel
 from tasks.runners.chain import Chain
@@ -16,8 +16,9 @@ from tasks.session import Session, check_space
 from tasks.sync.deletions import Losses, count_deletions, count_withheld, weigh
 from tasks.sync.incarnation import find_doubt, is_gone
 from tasks.sync.listing import survey_sources
-from tasks.sync.report import Report
+from tasks.sync.report import Outcome, Report
 from tasks.sync.run import Progress
+from tasks.sync.status import run_summaries
 from tasks.windows import Spent
 
 RUNS_CONSIDERED = 10
@@ -80,7 +81,7 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
 def _tell_doubt(session: Session, sentinel: Sentinel | None, report: Report) -> None:
     """A plan mends nothing, so what it counts is what the ledger believes. A run that is going on is no doubt."""
     if is_gone(session, sentinel):
-        lost = counts(session.ledger)["live"]
+        lost = counts(session.ledger).live
         report.notes.append(f"the collection is gone; the next sync writes its {lost} chunks again, from the cache")
     elif holder(session.ledger) is None and (doubt := find_doubt(session, sentinel)):
         report.notes.append(
@@ -105,7 +106,7 @@ def _check_money(session: Session, report: Report) -> None:
     limits = {"max_usd": embedder.max_usd, "max_usd_per_day": embedder.max_usd_per_day}
     for name, limit in limits.items():
         if limit is not None and report.cost_usd > limit:
-            report.outcome = "budget"
+            report.outcome = Outcome.BUDGET
             report.notes.append(
                 f"{name} is {limit:g}, and this costs ${report.cost_usd:.6f}: a sync stops before that, keeps what is"
                 " paid for, and the next one goes on from there"
@@ -113,11 +114,11 @@ def _check_money(session: Session, report: Report) -> None:
 
 
 def _total_after(session: Session, report: Report) -> int:
-    return counts(session.ledger)["live"] + report.chunks.written - report.chunks.removed
+    return counts(session.ledger).live + report.chunks.written - report.chunks.removed
 
 
 def _eta_seconds(session: Session, tokens: int) -> float | None:
-    reports = [run["report"] for run in last_runs(session.ledger, RUNS_CONSIDERED) if run["report"]]
-    seen = sum(report["tokens"]["embedded"] for report in reports)
-    seconds = sum(report["seconds"]["embed"] for report in reports)
+    reports = [run.report for run in run_summaries(session.ledger, RUNS_CONSIDERED) if run.report]
+    seen = sum(report.tokens.embedded for report in reports)
+    seconds = sum(report.seconds.embed for report in reports)
     return round(tokens * seconds / seen, 1) if seen else None

@@ -2,16 +2,38 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tasks.errors import HeadraceError
 from tasks.windows import Deduped, DocumentChange, Spent, Written
 
-Outcome = Literal["done", "partial", "withheld", "budget", "locked", "failed", "interrupted"]
-EXIT_CODES: dict[Outcome, int] = {
-    "done": 0, "partial": 1, "locked": 3, "budget": 4, "withheld": 25, "failed": 70, "interrupted": 130,
-}  # fmt: skip
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Part = TypeVar("Part", bound="DataclassInstance")
+
+
+class Outcome(StrEnum):
+    """How a run ended, and the exit code of a process that ends with it."""
+
+    DONE = "done", 0
+    PARTIAL = "partial", 1
+    LOCKED = "locked", 3
+    BUDGET = "budget", 4
+    WITHHELD = "withheld", 25
+    FAILED = "failed", 70
+    INTERRUPTED = "interrupted", 130
+
+    exit_code: int
+
+    def __new__(cls, name: str, exit_code: int = 0) -> Self:
+        """Members have both; one is found again by its name alone."""
+        outcome = str.__new__(cls, name)
+        outcome._value_ = name
+        outcome.exit_code = exit_code
+        return outcome
 
 
 @dataclass
@@ -87,7 +109,7 @@ class Report:
 
     pipeline: str
     run: str = ""
-    outcome: Outcome = "done"
+    outcome: Outcome = Outcome.DONE
     generation: int = 1
     documents: Documents = field(default_factory=Documents)
     chunks: Chunks = field(default_factory=Chunks)
@@ -102,7 +124,7 @@ class Report:
     @property
     def exit_code(self) -> int:
         """The process's exit status for this outcome."""
-        return EXIT_CODES[self.outcome]
+        return self.outcome.exit_code
 
     def count_aside(self, reasons: Sequence[str]) -> None:
         """Count documents that are set aside, by class."""
@@ -112,7 +134,7 @@ class Report:
     def tell_aside(self) -> None:
         """A run that set something aside is partial, and says what."""
         if self.documents.quarantined:
-            self.outcome = "partial"
+            self.outcome = Outcome.PARTIAL
             kinds = ", ".join(f"{count} {reason}" for reason, count in sorted(self.aside.items()))
             self.notes.append(
                 f"set aside: {kinds}; {self.documents.served_old} of them are served as they last were."
@@ -159,6 +181,7 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The shape that `sync --json` promises; seconds to the millisecond."""
         shape = asdict(self)
+        shape["outcome"] = self.outcome.value
         shape["aside"] = dict(self.aside)
         shape["cost_usd"] = round(self.cost_usd, 9)
         shape["seconds"] = {name: round(value, 3) for name, value in shape["seconds"].items()}
@@ -166,16 +189,20 @@ class Report:
 
 
 def report_from(shape: Mapping[str, Any]) -> Report:
-    """The inverse of `as_json`."""
-    parts: dict[str, Any] = {
-        "documents": Documents,
-        "chunks": Chunks,
-        "tokens": Tokens,
-        "seconds": Seconds,
-        "aside": Counter,
-    }
-    fields: dict[str, Any] = {name: parts[name](**shape[name]) if name in parts else shape[name] for name in shape}
-    return Report(**fields)
+    """The inverse of `as_json`, for reports of other versions as well: each may have counts that the other lacks."""
+    report = _filled(Report, shape)
+    report.outcome = Outcome(shape["outcome"])
+    report.documents = _filled(Documents, shape["documents"])
+    report.chunks = _filled(Chunks, shape["chunks"])
+    report.tokens = _filled(Tokens, shape["tokens"])
+    report.seconds = _filled(Seconds, shape["seconds"])
+    report.aside = Counter(shape.get("aside", {}))
+    return report
+
+
+def _filled(kind: type[Part], values: Mapping[str, Any]) -> Part:
+    known = {one.name for one in fields(kind)}
+    return kind(**{name: value for name, value in values.items() if name in known})
 
 
 class IncompleteRunError(HeadraceError):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from config.options import SyncOptions
 from tasks.dedupe.window import Differ
-from tasks.errors import BudgetError, HeadraceError
+from tasks.errors import BudgetError, HeadraceError, LockedError
 from tasks.ledger.history import counts, finish_run, forget_quarantined, start_run
 from tasks.ledger.lease import Lease, leased
 from tasks.runners.base import Pending, Runner
@@ -17,7 +17,7 @@ from tasks.session import Session
 from tasks.sync.deletions import Losses, carry_out, count_deletions, count_withheld, reap, weigh
 from tasks.sync.incarnation import check_incarnation
 from tasks.sync.listing import Survey, survey_sources
-from tasks.sync.report import Report
+from tasks.sync.report import Outcome, Report
 from tasks.system.file_system import readable
 from tasks.windows import Spent, Written
 
@@ -67,10 +67,10 @@ class Run:
             try:
                 self._work(lease)
             except BudgetError as error:
-                report.outcome = "budget"
+                report.outcome = Outcome.BUDGET
                 report.notes.append(f"{error}; what was paid for is kept, the next run goes on from here")
             except (KeyboardInterrupt, Exception) as error:
-                report.outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+                report.outcome = _outcome(error)
                 report.notes += filter(None, [readable(str(error))])
                 with suppress(HeadraceError):  # what stopped the run matters more than that it cannot be recorded
                     self._record()
@@ -150,5 +150,15 @@ class Run:
         self._count_spent()
         report.runtime = self._session.embedder.runtime
         report.seconds.total = time.perf_counter() - self._started
-        report.chunks.total = counts(ledger)["live"]
+        report.chunks.total = counts(ledger).live
         finish_run(ledger, report.run, report.outcome, report.as_json())
+
+
+def _outcome(error: BaseException) -> Outcome:
+    match error:
+        case KeyboardInterrupt():
+            return Outcome.INTERRUPTED
+        case LockedError():
+            return Outcome.LOCKED
+        case _:
+            return Outcome.FAILED

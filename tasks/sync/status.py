@@ -1,28 +1,110 @@
 """What a pipeline is like, from its ledger."""
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from tasks.ledger.history import counts, last_runs, quarantined
+from tasks.ledger.history import Counts, counts, last_runs, quarantined
 from tasks.ledger.lease import holder
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.quarantine import QuarantinedDocument
 from tasks.session import Session
+from tasks.sync.report import Outcome, Report, report_from
 
 RUNS_SHOWN = 5
 
 
-def describe(session: Session) -> dict[str, Any]:
-    """The state of the pipeline, from the ledger."""
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One of the last runs; `outcome` and `report` are None while it is going on, and where it was killed."""
+
+    run: str
+    started_at: float
+    finished_at: float | None
+    outcome: Outcome | None
+    report: Report | None
+
+    def as_json(self) -> dict[str, Any]:
+        """One of `runs` in `status --json`."""
+        return {
+            "run": self.run,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "outcome": self.outcome and self.outcome.value,
+            "report": self.report and self.report.as_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One physical collection and the vector space of what it holds."""
+
+    generation: int
+    live: bool
+    space: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of a pipeline; `running` says in words who works on it now, None where nobody does."""
+
+    pipeline: str
+    store: str
+    collection: str
+    generations: Sequence[Generation]
+    model: str
+    dimension: int
+    space: str
+    counts: Counts
+    running: str | None
+    runs: Sequence[RunSummary]
+    quarantine: Sequence[QuarantinedDocument]
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that `status --json` promises."""
+        return {
+            "pipeline": self.pipeline,
+            "store": self.store,
+            "collection": self.collection,
+            "generations": [asdict(generation) for generation in self.generations],
+            "model": self.model,
+            "dimension": self.dimension,
+            "space": self.space,
+            "counts": asdict(self.counts),
+            "running": self.running,
+            "runs": [run.as_json() for run in self.runs],
+            "quarantine": [asdict(document) for document in self.quarantine],
+        }
+
+
+def describe(session: Session) -> Status:
+    """Asks the ledger, and the store for its mark alone, so it answers while a run goes on."""
     pipeline, space = session.pipeline, session.embedder.space
     sentinel = session.store.sentinel()
-    return {
-        "pipeline": pipeline.name,
-        "store": pipeline.store.kind,
-        "collection": pipeline.store.collection or pipeline.name,
-        "generations": [{"generation": 1, "live": True, "space": sentinel.space}] if sentinel else [],
-        "model": session.embedder.model,
-        "dimension": space.dimension,
-        "space": space.fingerprint,
-        "counts": counts(session.ledger),
-        "running": holder(session.ledger),
-        "runs": last_runs(session.ledger, RUNS_SHOWN),
-        "quarantine": quarantined(session.ledger),
-    }
+    return Status(
+        pipeline=pipeline.name,
+        store=pipeline.store.kind,
+        collection=pipeline.store.collection or pipeline.name,
+        generations=[Generation(1, live=True, space=sentinel.space)] if sentinel else [],
+        model=session.embedder.model,
+        dimension=space.dimension,
+        space=space.fingerprint,
+        counts=counts(session.ledger),
+        running=holder(session.ledger),
+        runs=run_summaries(session.ledger, RUNS_SHOWN),
+        quarantine=quarantined(session.ledger),
+    )
+
+
+def run_summaries(ledger: Ledger, limit: int) -> list[RunSummary]:
+    """The newest runs, newest first."""
+    return [
+        RunSummary(
+            run=run.id,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+            outcome=Outcome(run.outcome) if run.outcome else None,
+            report=report_from(run.report) if run.report else None,
+        )
+        for run in last_runs(ledger, limit)
+    ]

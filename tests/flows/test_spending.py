@@ -116,7 +116,7 @@ def test_a_run_that_was_overtaken(paid: Pipeline, openai_server: OpenAIServer) -
             run.run()
     report = run.report.as_json()
     check(report, openai_server)
-    assert (report["outcome"], report["chunks"]["unwritten"] > 0) == ("failed", True)
+    assert (report["outcome"], report["chunks"]["unwritten"] > 0) == ("locked", True)
 
 
 def test_a_run_whose_store_failed(paid: Pipeline, openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:

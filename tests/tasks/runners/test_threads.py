@@ -126,7 +126,7 @@ def test_a_run_that_is_interrupted_ends_after_the_batch_in_flight(folder: Path) 
         with pytest.raises(KeyboardInterrupt):
             run_sync(interrupted, SyncOptions(), ThreadRunner(), Silence())
         assert 3 <= embedder.batches < 100
-        assert last_runs(session.ledger, 1)[0]["outcome"] == "interrupted"
+        assert last_runs(session.ledger, 1)[0].outcome == "interrupted"
     with open_session(pipeline) as session:
         report = run_sync(session, SyncOptions(), ThreadRunner(), Silence())
     assert (report.outcome, report.chunks.total) == ("done", 1000)
