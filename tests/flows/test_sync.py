@@ -28,7 +28,7 @@ def test_the_first_sync_writes_every_document(pipeline: Pipeline) -> None:
         "listed": 3, "added": 3, "changed": 0, "unchanged": 0, "deleted": 0, "withheld": 0,
         "quarantined": 0, "empty": 0, "held": 0, "served_old": 0,
     }  # fmt: skip
-    assert report["chunks"] == {"total": 4, "embedded": 4, "reused": 0, "written": 4, "removed": 0}
+    assert report["chunks"] == {"total": 4, "embedded": 4, "reused": 0, "written": 4, "removed": 0, "unwritten": 0}
     assert pipeline.texts() == {
         "a.md": ["# Alpha\n\nFirst page.", "## Install\n\nRun the thing."],
         "b.md": ["# Beta\n\nSecond page."],
@@ -154,7 +154,7 @@ def test_a_run_that_fails_unforeseen_says_so_in_the_status(pipeline: Pipeline, m
     def fail(*_: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("tasks.sync.run.survey", fail)
+    monkeypatch.setattr("tasks.sync.run.survey_sources", fail)
     assert pipeline.run("sync", str(pipeline.config)).code == 70
     [run] = pipeline.run("status", str(pipeline.config), "--json").json["runs"]
     assert (run["outcome"], run["report"]["notes"]) == ("failed", ["by zero"])
