@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey, Payload, PointId, Vector
+from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey, KeyedVectors, Payload, PointId
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,8 @@ class Spent:
 class Embedded:
     """The window with every vector it needs in the cache; `texts` counts those that its last attempt embedded.
 
-    `rejected` texts have no vector: embedding key -> why. `vectors` are those of the newest texts, up to a bound on
-    their size, so that writing need not read them back.
+    `rejected` texts have no vector: embedding key -> why. `vectors` are those of the newest texts, batch by batch,
+    up to a bound on their size, so that writing need not read them back.
     """
 
     def __init__(self, deduped: Deduped) -> None:
@@ -163,7 +163,7 @@ class Embedded:
         self.texts = 0
         self.embed_seconds = 0.0
         self.rejected: dict[EmbeddingKey, str] = {}
-        self.vectors: dict[EmbeddingKey, Vector] = {}
+        self.vectors: list[KeyedVectors] = []
 
 
 class Written:

@@ -8,7 +8,8 @@ from tasks.database.connection import Connection
 from tasks.database.database import Database
 from tasks.database.migrations import Layout
 from tasks.database.tables import Table, complete_tables
-from tasks.records import EmbeddingKey, Vector, Vectors
+from tasks.errors import ServiceError
+from tasks.records import EmbeddingKey, KeyedVectors, Vectors
 
 # The vector is float32, little endian.
 _EMBEDDING = Table(
@@ -40,12 +41,19 @@ class EmbeddingCache:
             rows = transaction.select_in("SELECT key FROM embedding WHERE key IN ({})", wanted)
             return set(wanted) - {EmbeddingKey(row[0]) for row in rows}
 
-    def get(self, keys: Iterable[EmbeddingKey]) -> dict[EmbeddingKey, Vector]:
-        """Keys that are not held are left out."""
+    def get(self, keys: Iterable[EmbeddingKey]) -> KeyedVectors:
+        """Keys that are not held are left out; ServiceError where the vectors are not of one dimension."""
         wanted = list(dict.fromkeys(keys))
         with self._database.read() as transaction:
-            rows = transaction.select_in("SELECT key, vector FROM embedding WHERE key IN ({})", wanted)
-            return {EmbeddingKey(row[0]): np.frombuffer(row[1], dtype="<f4") for row in rows}
+            rows = list(transaction.select_in("SELECT key, vector FROM embedding WHERE key IN ({})", wanted))
+        sizes = sorted({len(row[1]) for row in rows})
+        if len(sizes) > 1:
+            raise ServiceError(
+                f"the embedding cache {self._database.name} holds vectors of {sizes} bytes for one model, expected one"
+                " size; it is damaged: restore it from a backup, or move it away and pay for its texts again"
+            )
+        vectors = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f4")
+        return KeyedVectors([EmbeddingKey(row[0]) for row in rows], vectors.reshape(len(rows), -1 if rows else 0))
 
     def put(self, keys: Sequence[EmbeddingKey], vectors: Vectors, tokens: Sequence[int]) -> None:
         """Durable when it returns; a key that is held already keeps its vector."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.embed.base import Embedder, Fence, VectorCache
 from tasks.errors import FencedError
-from tasks.records import EmbeddedBatch
+from tasks.records import EmbeddedBatch, KeyedVectors
 from tasks.windows import Deduped, Embedded, Spent
 
 MOST_KEPT_BYTES = 32 << 20  # of vectors in one window, for the stage that writes them
@@ -48,7 +48,7 @@ def _embed(embedder: Embedder, cache: VectorCache, fence: Fence, done: Embedded,
             cache.put(paid, batch.vectors, counts)
             kept_bytes += batch.vectors.nbytes
             if kept_bytes <= MOST_KEPT_BYTES:
-                done.vectors.update(zip(paid, batch.vectors.astype(np.float32, copy=False), strict=True))
+                done.vectors.append(KeyedVectors(paid, batch.vectors.astype(np.float32, copy=False)))
         done.rejected.update((keys[row], why) for row, why in batch.rejected.items())
         done.texts += len(batch.rows)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from tasks.records import EmbeddingKey, Hit, Payload, Point, PointId, Sentinel, Vector
+from tasks.records import EmbeddingKey, Hit, KeyedVectors, Payload, PointId, Points, Sentinel, Vector
 from tasks.windows import DocumentChange, Quarantined
 
 
@@ -18,7 +18,7 @@ class VectorStore(Protocol):
         """So many will be written soon: a store that takes long to open begins with it. Not needed before a write."""
         ...
 
-    def upsert(self, points: Sequence[Point], /) -> None:
+    def upsert(self, points: Points, /) -> None:
         """Idempotent by id; returns when the store has acknowledged all of them.
 
         Raises DocumentError for a vector that is not finite, zero or of the wrong dimension, before anything is sent.
@@ -81,6 +81,6 @@ class WriteAheadLedger(Protocol):
 class VectorLookup(Protocol):
     """Where the vectors of new points come from."""
 
-    def get(self, keys: Iterable[EmbeddingKey], /) -> dict[EmbeddingKey, Vector]:
+    def get(self, keys: Iterable[EmbeddingKey], /) -> KeyedVectors:
         """Keys that are not held are left out."""
         ...

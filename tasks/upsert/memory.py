@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from tasks.errors import CollectionError, ServiceError
-from tasks.records import Hit, Payload, Point, PointId, Sentinel, Vector
-from tasks.upsert.vectors import checked_rows
+from tasks.records import Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.upsert.vectors import check_vectors
 
 
 class MemoryStore:
@@ -33,12 +33,12 @@ class MemoryStore:
     def expect(self, points: int, /) -> None:
         """Nothing to open."""
 
-    def upsert(self, points: Sequence[Point], /) -> None:
+    def upsert(self, points: Points, /) -> None:
         """All or nothing."""
         if self._dimension is None:
             raise ServiceError("there is no collection in memory yet; it is made by `ensure`")
-        checked_rows(points, self._dimension)
-        self._points.update((point.id, (point.vector, point.payload)) for point in points)
+        check_vectors(points, self._dimension)
+        self._points.update(zip(points.ids, zip(points.vectors, points.payloads, strict=True), strict=True))
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Missing ids are no error."""

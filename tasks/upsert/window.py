@@ -3,8 +3,8 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tasks.errors import TransientError
-from tasks.records import EmbeddingKey, Point, Vector
+from tasks.errors import ServiceError, TransientError
+from tasks.records import EmbeddingKey, KeyedVectors, Points
 from tasks.upsert.base import VectorLookup, VectorStore, WriteAheadLedger
 from tasks.windows import DocumentChange, Embedded, NewPoint, Quarantined, Written
 
@@ -28,15 +28,24 @@ def write_window(store: VectorStore, ledger: WriteAheadLedger, cache: VectorLook
 class _FreshVectors:
     """Vectors that were paid for a moment ago, and the cache for all others."""
 
-    def __init__(self, fresh: Mapping[EmbeddingKey, Vector], cache: VectorLookup) -> None:
-        self._fresh = fresh
+    def __init__(self, fresh: Sequence[KeyedVectors], cache: VectorLookup) -> None:
+        self._fresh = KeyedVectors.joined(fresh)
         self._cache = cache
 
-    def get(self, keys: Iterable[EmbeddingKey], /) -> dict[EmbeddingKey, Vector]:
-        wanted = list(keys)
-        found = {key: self._fresh[key] for key in wanted if key in self._fresh}
-        older = [key for key in wanted if key not in found]
-        return {**found, **self._cache.get(older)} if older else found
+    def get(self, keys: Iterable[EmbeddingKey], /) -> KeyedVectors:
+        wanted = dict.fromkeys(keys)
+        older = [key for key in wanted if key not in self._fresh]
+        if not older:
+            return self._fresh
+        newer = [key for key in wanted if key in self._fresh]
+        fresh = KeyedVectors(newer, self._fresh.matrix(newer))
+        try:
+            return KeyedVectors.joined([fresh, self._cache.get(older)])
+        except ValueError as error:
+            raise ServiceError(
+                f"the embedding cache holds vectors of another dimension than the model makes ({error}); it is damaged:"
+                " restore it from a backup, or move it away and pay for its texts again"
+            ) from error
 
 
 def write_changes(
@@ -61,15 +70,15 @@ def _refusal(change: DocumentChange, rejected: Mapping[EmbeddingKey, str]) -> Qu
     return Quarantined(change.id, "rejected", message, change.hint, change.version)
 
 
-def _points(changes: Sequence[DocumentChange], cache: VectorLookup) -> Iterator[list[Point]]:
+def _points(changes: Sequence[DocumentChange], cache: VectorLookup) -> Iterator[Points]:
     put = [new for change in changes for new in change.put]
     for start in range(0, len(put), POINTS_PER_UPSERT):
         yield _with_vectors(put[start : start + POINTS_PER_UPSERT], cache)
 
 
-def _with_vectors(put: Sequence[NewPoint], cache: VectorLookup) -> list[Point]:
-    vectors = cache.get([new.embedding for new in put])
+def _with_vectors(put: Sequence[NewPoint], cache: VectorLookup) -> Points:
+    keys = [new.embedding for new in put]
     try:
-        return [Point(new.id, vectors[new.embedding], new.payload) for new in put]
+        return Points([new.id for new in put], cache.get(keys).matrix(keys), [new.payload for new in put])
     except KeyError as error:
         raise TransientError("the embedding cache lost vectors during the run; the next run pays for them") from error

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tasks.records import Point, PointId, Sentinel
+from tasks.records import PointId, Points, Sentinel
 from tasks.upsert.base import VectorStore
 from tasks.upsert.memory import MemoryStore
 
@@ -19,7 +19,7 @@ class LateStore(MemoryStore):
         self._coming: deque[tuple[int, Callable[[], None]]] = deque()
         self._operations = 0
 
-    def upsert(self, points: Sequence[Point], /) -> None:
+    def upsert(self, points: Points, /) -> None:
         self._later(lambda: MemoryStore.upsert(self, points))
 
     def delete(self, ids: Sequence[PointId], /) -> None:

@@ -12,7 +12,7 @@ from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import document_version, point_id
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.tables import DOOMED
-from tasks.records import Point
+from tasks.records import Points
 from tasks.runners import chain
 from tasks.sync import run as order
 from tasks.upsert import window as writing
@@ -173,9 +173,11 @@ def half_a_document(patch: pytest.MonkeyPatch) -> None:
     """A document is written without the chunk that the provider refused."""
     patch.setattr(writing, "_refusal", lambda plan, rejected: None)
 
-    def wrong(put: Sequence[Any], cache: Any) -> list[Point]:
+    def wrong(put: Sequence[Any], cache: Any) -> Points:
         vectors = cache.get([new.embedding for new in put])
-        return [Point(new.id, vectors[new.embedding], new.payload) for new in put if new.embedding in vectors]
+        whole = [new for new in put if new.embedding in vectors]
+        rows = vectors.matrix([new.embedding for new in whole])
+        return Points([new.id for new in whole], rows, [new.payload for new in whole])
 
     patch.setattr(writing, "_with_vectors", wrong)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.records import Hit, Payload, Point, PointId, Sentinel, Vector
+from tasks.records import Hit, Payload, PointId, Points, Sentinel, Vector
 
 
 class SharedStore:
@@ -23,8 +23,9 @@ class SharedStore:
     def ensure(self, dimension: int, /) -> None:
         """Any dimension will do."""
 
-    def upsert(self, points: Sequence[Point], /) -> None:
-        rows = [(point.id, point.vector.astype("<f4").tobytes(), json.dumps(point.payload)) for point in points]
+    def upsert(self, points: Points, /) -> None:
+        columns = zip(points.ids, points.vectors.astype("<f4"), points.payloads, strict=True)
+        rows = [(point, vector.tobytes(), json.dumps(payload)) for point, vector, payload in columns]
         self._connection.execute("BEGIN IMMEDIATE")
         self._connection.executemany("INSERT OR REPLACE INTO point VALUES (?, ?, ?)", rows)
         self._connection.execute("COMMIT")

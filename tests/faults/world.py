@@ -30,8 +30,8 @@ from tasks.records import (
     EmbeddedBatch,
     FailedScope,
     Listing,
-    Point,
     PointId,
+    Points,
     Sentinel,
     Vector,
     VectorSpace,
@@ -148,7 +148,7 @@ class FaultyStore:
         self._store = store
         self._world = world
 
-    def upsert(self, points: Sequence[Point]) -> None:
+    def upsert(self, points: Points) -> None:
         half = points[: len(points) // 2]
         self._world.hit("store.upsert", lambda: self._store.upsert(points), lambda: self._store.upsert(half))
 

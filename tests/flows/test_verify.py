@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.records import Point, PointId
+from tasks.records import PointId
 from tasks.upsert.qdrant_embedded.store import QdrantStore
 from tests.conftest import Pipeline
+from tests.points import Point, columns
 
 
 def verify(pipeline: Pipeline, *options: str) -> Any:
@@ -39,25 +40,25 @@ def lose(store: QdrantStore) -> None:
 def add_orphan(store: QdrantStore) -> None:
     point, payload = first(store)
     vector = store.vectors([point])[point]
-    store.upsert([Point(PointId("00000000-0000-5000-8000-000000000001"), vector, payload)])
+    store.upsert(columns(Point(PointId("00000000-0000-5000-8000-000000000001"), vector, payload)))
 
 
 def alter(store: QdrantStore) -> None:
     point, payload = first(store)
     vector = store.vectors([point])[point]
-    store.upsert([Point(point, vector, {**payload, "text": "something else"})])
+    store.upsert(columns(Point(point, vector, {**payload, "text": "something else"})))
 
 
 def turn(store: QdrantStore) -> None:
     point, payload = first(store)
     other = np.roll(store.vectors([point])[point], 1)
-    store.upsert([Point(point, other, payload)])
+    store.upsert(columns(Point(point, other, payload)))
 
 
 def rename_space(store: QdrantStore) -> None:
     point, payload = first(store)
     vector = store.vectors([point])[point]
-    store.upsert([Point(point, vector, {**payload, "headrace": {**payload["headrace"], "space": "0" * 16}})])
+    store.upsert(columns(Point(point, vector, {**payload, "headrace": {**payload["headrace"], "space": "0" * 16}})))
 
 
 DAMAGES: dict[str, Callable[[QdrantStore], None]] = {
@@ -113,7 +114,7 @@ def test_a_second_record_for_one_place_is_found(pipeline: Pipeline) -> None:
 def test_a_foreign_record_is_reported_and_never_touched(pipeline: Pipeline) -> None:
     pipeline.sync()
     foreign = PointId("00000000-0000-5000-8000-00000000000f")
-    edit(pipeline, lambda store: store.upsert([Point(foreign, np.ones(64, np.float32), {"text": "mine"})]))
+    edit(pipeline, lambda store: store.upsert(columns(Point(foreign, np.ones(64, np.float32), {"text": "mine"}))))
     for options in ((), ("--repair",)):
         found = verify(pipeline, *options)
         assert (found["code"], found["ok"], found["foreign"]) == (0, True, 1)

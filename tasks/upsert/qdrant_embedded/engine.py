@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.errors import ServiceError
-from tasks.records import Hit, Payload, PointId, Vector, Vectors
+from tasks.records import Hit, Payload, PointId, Points, Vector
 from tasks.system.child_process import ChildDiedError, ChildProcess
 from tasks.upsert.qdrant_embedded.errors import translated
 from tasks.upsert.qdrant_embedded.filter import as_filter
@@ -30,7 +30,7 @@ Page = tuple[list[tuple[PointId, Payload]], Any]  # records, and where the next 
 class Engine(Protocol):
     """Foreign errors arrive as ours."""
 
-    def upsert(self, ids: Sequence[PointId], rows: Vectors, payloads: Sequence[Payload], /) -> None:
+    def upsert(self, points: Points, /) -> None:
         """DocumentError for a payload that is no plain JSON, before anything is written."""
         ...
 
@@ -84,11 +84,11 @@ class OwnEngine:
         self._writeback = Writeback(shard)
         self._changes = 0
 
-    def upsert(self, ids: Sequence[PointId], rows: Vectors, payloads: Sequence[Payload], /) -> None:
+    def upsert(self, points: Points, /) -> None:
         """In updates of a size that lets other threads run in between."""
         import qdrant_edge as engine
 
-        made = as_engine_points(ids, rows, payloads)
+        made = as_engine_points(points)
         with translated(self._folder):
             for start in range(0, len(made), BATCH):
                 part = made[start : start + BATCH]
@@ -180,9 +180,9 @@ class EngineProcess:
         """Of the child."""
         return self._child.pid
 
-    def upsert(self, ids: Sequence[PointId], rows: Vectors, payloads: Sequence[Payload], /) -> None:
+    def upsert(self, points: Points, /) -> None:
         """Other threads run meanwhile."""
-        self._ask("upsert", ids, rows, payloads)
+        self._ask("upsert", points)
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """As in this process."""

@@ -10,8 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from tasks.errors import CollectionError, DocumentError, ServiceError
-from tasks.records import Payload, PointId, Vectors
+from tasks.records import Payload, Points
 from tasks.upsert.vectors import document_name
 
 if TYPE_CHECKING:
@@ -55,12 +57,13 @@ def stored_dimension(folder: Path) -> int:
     return dimension
 
 
-def as_engine_points(ids: Sequence[PointId], rows: Vectors, payloads: Sequence[Payload]) -> "list[engine.Point]":
-    """`rows` are the vectors, one a row; DocumentError names the document whose payload is not plain JSON."""
+def as_engine_points(points: Points) -> "list[engine.Point]":
+    """The same in the engine's form; DocumentError names the document whose payload is not plain JSON."""
     import qdrant_edge as engine
 
     made: list[engine.Point] = []
-    for point, row, payload in zip(ids, rows, payloads, strict=True):
+    rows = np.ascontiguousarray(points.vectors, dtype=np.float32)
+    for point, row, payload in zip(points.ids, rows, points.payloads, strict=True):
         try:
             # The engine reads any buffer of floats, though its stubs say list: three times as fast as a list.
             made.append(engine.Point(point, cast("list[float]", row.data), _packed(payload)))

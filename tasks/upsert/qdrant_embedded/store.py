@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.errors import CollectionError, ServiceError
-from tasks.records import Hit, Payload, Point, PointId, Sentinel, Vector
+from tasks.records import Hit, Payload, PointId, Points, Sentinel, Vector
 from tasks.upsert.qdrant_embedded.engine import Engine, EngineProcess, OwnEngine
 from tasks.upsert.qdrant_embedded.errors import translated
 from tasks.upsert.qdrant_embedded.filter import as_filter
@@ -20,7 +20,7 @@ from tasks.upsert.qdrant_embedded.folder import FIRST, Generations
 from tasks.upsert.qdrant_embedded.lock import FolderLock
 from tasks.upsert.qdrant_embedded.record_count import RecordCount
 from tasks.upsert.qdrant_embedded.shard import create_shard, stored_dimension
-from tasks.upsert.vectors import checked_rows
+from tasks.upsert.vectors import check_vectors
 
 MANY = 500  # points in a call: a process of its own takes a quarter of a second to start, and they take a tenth
 WAIT_SECONDS = 3.0  # a search has the collection open for a moment, and a sync should not fail over it
@@ -70,17 +70,15 @@ class QdrantStore:
         with self._translated():
             self._opened(writes=points)
 
-    def upsert(self, points: Sequence[Point], /) -> None:
+    def upsert(self, points: Points, /) -> None:
         """Returns when the points are in the engine's log."""
         if not points:
             return
         with self._translated():
-            dimension = self._held_dimension()
-            rows = checked_rows(points, dimension)
-            self._require_space(_written_bytes(points, dimension))
+            check_vectors(points, self._held_dimension())
+            self._require_space(_written_bytes(points))
             self._is_changed = True
-            engine = self._opened(writes=len(points))
-            engine.upsert([point.id for point in points], rows, [point.payload for point in points])
+            self._opened(writes=len(points)).upsert(points)
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Missing ids are no error."""
@@ -222,7 +220,7 @@ def _disk_usage(folder: Path) -> int:
     return sum(path.stat().st_blocks * 512 for path in folder.rglob("*"))
 
 
-def _written_bytes(points: Sequence[Point], dimension: int) -> int:
+def _written_bytes(points: Points) -> int:
     """At most: log and storage each hold the text, of up to four bytes a character, and the vector."""
-    characters = sum(len(str(point.payload.get("text", ""))) for point in points)
-    return 8 * characters + 8 * dimension * len(points)
+    characters = sum(len(str(payload.get("text", ""))) for payload in points.payloads)
+    return 8 * characters + 2 * points.vectors.nbytes

@@ -19,7 +19,7 @@ from tasks.errors import TransientError
 from tasks.ledger.history import last_runs
 from tasks.ledger.lease import leased
 from tasks.ledger.ledger import Ledger
-from tasks.records import DocumentId, EmbeddedBatch, Point
+from tasks.records import DocumentId, EmbeddedBatch, Points
 from tasks.runners.chain import Chain
 from tasks.runners.threads import ThreadRunner
 from tasks.session import open_session
@@ -149,8 +149,8 @@ class Taking(QdrantStore):
         self.seen: list[str] = []
         self.has_looked = threading.Event()
 
-    def upsert(self, points: Sequence[Point], /) -> None:
-        if points[0].payload["metadata"]["document"] != "a.md":
+    def upsert(self, points: Points, /) -> None:
+        if points.payloads[0]["metadata"]["document"] != "a.md":
             assert self.has_looked.wait(SECONDS)
             super().upsert(points)
             return

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from config.pipeline import Pipeline
-from tasks.records import Point, PointId
+from tasks.records import PointId
 from tasks.upsert.memory import MemoryStore
 from tasks.upsert.open import open_store
+from tests.points import Point, columns
 
 ID = PointId("6f0c3f4e-6f39-4f0c-9d0b-0b1f5a1c2d3e")
 
@@ -26,7 +27,7 @@ def pipeline(store: dict[str, str]) -> Pipeline:
 def write_one(settings: Pipeline) -> None:
     store = open_store(settings.store, settings.name)
     store.ensure(8)
-    store.upsert([Point(ID, np.ones(8, dtype=np.float32), {"text": "x"})])
+    store.upsert(columns(Point(ID, np.ones(8, dtype=np.float32), {"text": "x"})))
     store.close()
 
 

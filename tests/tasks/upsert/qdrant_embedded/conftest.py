@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.records import Point, PointId
+from tasks.records import PointId
+from tests.points import Point
 
 MakePoints = Callable[[int], list[Point]]
 OpenElsewhere = Callable[[Path], AbstractContextManager[subprocess.Popen[str]]]

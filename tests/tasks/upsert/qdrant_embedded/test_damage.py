@@ -13,10 +13,10 @@ import pytest
 import qdrant_edge
 
 from tasks.errors import CollectionError, FencedError, HeadraceError, LockedError, ServiceError
-from tasks.records import Point
 from tasks.upsert.qdrant_embedded import store as qdrant
 from tasks.upsert.qdrant_embedded.errors import is_foreign, translate
 from tasks.upsert.qdrant_embedded.store import MANY, QdrantStore
+from tests.points import Point, columns
 
 MakePoints = Callable[[int], list[Point]]
 FOLDER = Path("some/where")
@@ -105,10 +105,10 @@ def test_a_nearly_full_disk_stops_a_write_before_the_kernel_does(
 ) -> None:
     points = make_points(2)
     with QdrantStore(str(folder), "c") as store:
-        store.upsert(points[:1])
+        store.upsert(columns(*points[:1]))
         monkeypatch.setattr(qdrant, "RESERVE_BYTES", 1 << 60)
         with pytest.raises(ServiceError, match=rf"disk of {folder}/c has \d+ MB left.*free some space"):
-            store.upsert(points[1:])
+            store.upsert(columns(*points[1:]))
         with pytest.raises(ServiceError, match="free some space"):
             store.delete([points[0].id])
         assert store.present([one.id for one in points]) == {points[0].id}
@@ -137,10 +137,11 @@ def test_a_write_that_the_system_refuses_is_reported_and_the_next_try_starts_afr
 FLUSHED = """
 import resource, sys, uuid
 import numpy as np
-from tasks.records import Point
+from tasks.records import Points
 from tasks.upsert.qdrant_embedded.store import QdrantStore
 store = QdrantStore(sys.argv[1], "c")
-store.upsert([Point(str(uuid.uuid4()), np.ones(8, dtype="f4"), {"text": "x"}) for _ in range(int(sys.argv[2]))])
+count = int(sys.argv[2])
+store.upsert(Points([str(uuid.uuid4()) for _ in range(count)], np.ones((count, 8), "f4"), [{"text": "x"}] * count))
 engine = getattr(store._engine, "pid", 0)  # 0 is this process
 resource.prlimit(engine, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 print("own" if engine == 0 else "child", flush=True)

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import ServiceError
-from tasks.records import Point, PointId
+from tasks.records import PointId
 from tasks.upsert.qdrant_embedded.engine import EngineProcess
 from tasks.upsert.qdrant_embedded.store import MANY, QdrantStore
+from tests.points import Point, columns
 
 MakePoints = Callable[[int], list[Point]]
 
@@ -21,15 +22,15 @@ MakePoints = Callable[[int], list[Point]]
 WRITER = """
 import sys, uuid
 import numpy as np
-from tasks.records import Point
+from tasks.records import Points
 from tasks.upsert.qdrant_embedded.store import QdrantStore
 store = QdrantStore(sys.argv[1], "c")
 store.ensure(8)
 while True:
-    batch = [Point(str(uuid.uuid4()), np.ones(8, dtype="f4"), {"headrace": {"document": "s:a"}}) for _ in range(700)]
-    print("?", *(point.id for point in batch), flush=True)
-    store.upsert(batch)
-    print("!", *(point.id for point in batch), flush=True)
+    ids = [str(uuid.uuid4()) for _ in range(700)]
+    print("?", *ids, flush=True)
+    store.upsert(Points(ids, np.ones((700, 8), dtype="f4"), [{"headrace": {"document": "s:a"}}] * 700))
+    print("!", *ids, flush=True)
 """
 
 
@@ -60,11 +61,11 @@ def test_a_store_whose_engine_is_killed_says_so_and_keeps_what_it_acknowledged(
     points = make_points(2 * MANY)
     store = QdrantStore(str(tmp_path), "c")
     store.ensure(8)
-    store.upsert(points[:MANY])
+    store.upsert(columns(*points[:MANY]))
     assert isinstance(store._engine, EngineProcess)
     os.kill(store._engine.pid, signal.SIGBUS)
     with pytest.raises(ServiceError, match=rf"{tmp_path}/c: .* ended by SIGBUS; most likely the disk is full: .*again"):
-        store.upsert(points[MANY:])
+        store.upsert(columns(*points[MANY:]))
     with pytest.raises(ServiceError, match="SIGBUS"):
         store.close()
     with QdrantStore(str(tmp_path), "c", wait_seconds=0) as other:
@@ -87,7 +88,7 @@ def test_a_process_killed_while_it_compacts_keeps_what_was_acknowledged(
     points = make_points(8000)
     with QdrantStore(str(tmp_path), "c") as store:
         store.ensure(8)
-        store.upsert(points)
+        store.upsert(columns(*points))
     for death in range(4):
         doomed, points = points[:1800], points[1800:]
         command = [sys.executable, "-c", DELETER, str(tmp_path)]

@@ -15,8 +15,9 @@ import pytest
 import qdrant_edge
 
 from tasks.errors import LockedError
-from tasks.records import Point, Sentinel
+from tasks.records import Sentinel
 from tasks.upsert.qdrant_embedded.store import QdrantStore
+from tests.points import Point, columns
 
 MakePoints = Callable[[int], list[Point]]
 OpenElsewhere = Callable[[Path], AbstractContextManager[subprocess.Popen[str]]]
@@ -40,10 +41,10 @@ def test_the_same_process_cannot_open_a_collection_twice(tmp_path: Path, make_po
         second = QdrantStore(str(tmp_path), "c", wait_seconds=0)
         second.ensure(8)
         with pytest.raises(LockedError, match=f"open in process {os.getpid()} "):
-            second.upsert(make_points(1))
+            second.upsert(columns(*make_points(1)))
         second.close()
         assert store.count() == 0
-        store.upsert(make_points(2))
+        store.upsert(columns(*make_points(2)))
         assert store.count() == 2
 
 
@@ -64,7 +65,7 @@ def test_a_short_search_does_not_fail_a_sync_that_meets_it(tmp_path: Path, make_
     ending.start()
     started = time.monotonic()
     with QdrantStore(str(tmp_path), "c", wait_seconds=20) as sync:
-        sync.upsert(make_points(3))
+        sync.upsert(columns(*make_points(3)))
         assert sync.count() == 3
     assert time.monotonic() - started >= 0.3
     ending.join()

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import qdrant_edge as engine
 
-from tasks.records import Point
 from tasks.upsert.qdrant_embedded.record_count import RecordCount
 from tasks.upsert.qdrant_embedded.store import QdrantStore
+from tests.points import Point, columns
 
 MakePoints = Callable[[int], list[Point]]
 OpenElsewhere = Callable[[Path], AbstractContextManager[subprocess.Popen[str]]]
@@ -34,7 +34,7 @@ def points(tmp_path: Path, make_points: MakePoints) -> list[Point]:
     made = make_points(7)
     with QdrantStore(str(tmp_path), "c", wait_seconds=0) as store:
         store.ensure(8)
-        store.upsert(made)
+        store.upsert(columns(*made))
     return made
 
 

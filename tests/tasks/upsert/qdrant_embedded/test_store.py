@@ -11,11 +11,12 @@ import pytest
 import qdrant_edge
 
 from tasks.errors import CollectionError, ConfigError, DocumentError, ServiceError
-from tasks.records import Point, PointId, Sentinel
+from tasks.records import PointId, Sentinel
 from tasks.upsert.qdrant_embedded import engine as qdrant_engine
 from tasks.upsert.qdrant_embedded.engine import OwnEngine
 from tasks.upsert.qdrant_embedded.shard import create_shard
 from tasks.upsert.qdrant_embedded.store import INDEXED_FIELDS, QdrantStore
+from tests.points import Point, columns
 
 MakePoints = Callable[[int], list[Point]]
 
@@ -44,7 +45,7 @@ def test_reading_a_missing_collection_creates_nothing(tmp_path: Path) -> None:
 def test_everything_is_there_after_closing_and_opening_again(tmp_path: Path, make_points: MakePoints) -> None:
     points = make_points(1300)
     with opened(tmp_path) as store:
-        store.upsert(points)
+        store.upsert(columns(*points))
         store.delete([one.id for one in points[:100]])
         store.mark(Sentinel("line", 3, "space"))
     with QdrantStore(str(tmp_path), "c") as store:
@@ -59,13 +60,13 @@ def test_everything_is_there_after_closing_and_opening_again(tmp_path: Path, mak
 def test_a_collection_can_be_written_after_reopening_without_ensure(tmp_path: Path, make_points: MakePoints) -> None:
     opened(tmp_path).close()
     with QdrantStore(str(tmp_path), "c") as store:
-        store.upsert(make_points(3))
+        store.upsert(columns(*make_points(3)))
         assert store.count() == 3
 
 
 def test_a_lost_pointer_is_written_again_and_costs_no_record(tmp_path: Path, make_points: MakePoints) -> None:
     with opened(tmp_path) as store:
-        store.upsert(make_points(3))
+        store.upsert(columns(*make_points(3)))
         store.mark(Sentinel("line", 3, "space"))
     pointer = tmp_path / "c" / "current"
     assert pointer.read_text() == "generation-000001\n"
@@ -81,7 +82,7 @@ def test_a_closed_store_refuses_further_calls(tmp_path: Path, make_points: MakeP
     store = opened(tmp_path)
     store.close()
     with pytest.raises(ServiceError, match="used after it had been closed"):
-        store.upsert(make_points(1))
+        store.upsert(columns(*make_points(1)))
     with pytest.raises(ServiceError, match="used after it had been closed"):
         store.count()
     with QdrantStore(str(tmp_path), "c", wait_seconds=0) as other:
@@ -91,7 +92,7 @@ def test_a_closed_store_refuses_further_calls(tmp_path: Path, make_points: MakeP
 def test_a_copied_folder_is_the_same_collection_with_its_sentinel(tmp_path: Path, make_points: MakePoints) -> None:
     points = make_points(30)
     with opened(tmp_path / "db") as store:
-        store.upsert(points)
+        store.upsert(columns(*points))
         store.mark(Sentinel("line", 9, "space"))
     subprocess.run(["cp", "-r", "--sparse=always", tmp_path / "db", tmp_path / "copy"], check=True)
     shutil.rmtree(tmp_path / "db")
@@ -104,7 +105,9 @@ def test_vectors_of_any_length_are_kept_as_unit_vectors(tmp_path: Path, make_poi
     points = make_points(2)
     with opened(tmp_path) as store:
         store.upsert(
-            [Point(one.id, one.vector * factor, one.payload) for one, factor in zip(points, (250, 0.01), strict=True)]
+            columns(
+                *(Point(one.id, one.vector * size, one.payload) for one, size in zip(points, (250, 0.01), strict=True))
+            )
         )
         vectors = store.vectors([one.id for one in points])
         for one in points:
@@ -133,11 +136,11 @@ def test_a_payload_that_is_no_json_is_refused_and_nothing_is_written(tmp_path: P
         for value in (float("nan"), {1, 2}, "\ud800", {1: 2}):
             bad = Point(first.id, first.vector, {"text": "x", "at": value, "headrace": {"document": "s:bad"}})
             with pytest.raises(DocumentError, match=r"s:bad: point .* cannot be stored: .*plain JSON") as raised:
-                store.upsert([*good, bad])
+                store.upsert(columns(*good, bad))
             assert raised.value.reason == "bad-payload"
             assert "\n" not in str(raised.value)
         with pytest.raises(DocumentError, match="point doc-1 cannot be stored"):
-            store.upsert([*good, Point(PointId("doc-1"), first.vector, first.payload)])
+            store.upsert(columns(*good, Point(PointId("doc-1"), first.vector, first.payload)))
         assert store.count() == 0
 
 
@@ -154,7 +157,7 @@ def test_deleted_records_give_their_place_back_when_the_store_is_closed(
 ) -> None:
     points = make_points(5000)
     with opened(tmp_path) as store:
-        store.upsert(points)
+        store.upsert(columns(*points))
     full = places(tmp_path)
     with QdrantStore(str(tmp_path), "c") as store:
         store.delete([one.id for one in points[500:]])
@@ -171,13 +174,13 @@ def places(folder: Path) -> int:
 
 IDLE_RUN = """
 import sys
-from tasks.records import Sentinel
+from tasks.records import Points, Sentinel
 from tasks.upsert.qdrant_embedded.store import QdrantStore
 store = QdrantStore(sys.argv[1], "c")
 store.sentinel()
 store.ensure(8)
 store.mark(Sentinel("line", 4, "space"))
-store.delete([]), store.present([]), store.upsert([])
+store.delete([]), store.present([]), store.upsert(Points([], [], []))
 store.close()
 print("qdrant_edge" in sys.modules)
 """
@@ -203,11 +206,11 @@ def test_what_the_engine_holds_until_a_flush_is_bounded(
     monkeypatch.setattr(qdrant_engine, "FLUSH", 1000)
     create_shard(tmp_path / "shard", 8, ())
     engine = Counting(tmp_path / "shard", tmp_path)
-    points = make_points(1400)
-    ids, rows, payloads = [one.id for one in points], np.stack([one.vector for one in points]), [{}] * len(points)
-    engine.upsert(ids[:900], rows[:900], payloads[:900])
+    points = columns(*make_points(1400))
+    ids = points.ids
+    engine.upsert(points[:900])
     assert engine.flushes == 0
-    engine.upsert(ids[900:], rows[900:], payloads[900:])
+    engine.upsert(points[900:])
     assert engine.flushes == 1
     engine.delete(ids[:700])
     assert engine.flushes == 1
