@@ -216,6 +216,39 @@ class Sentinel:
     space: str
 
 
+Scalar = str | int | float | bool
+Operator = Literal["in", "not_in", ">=", ">", "<=", "<"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A condition on one field of `metadata`; a field that is a list passes where one of its items does.
+
+    `in`: it equals one of `values`. `not_in` passes all that `in` does not: records without the field, too. The others
+    compare numbers with the one number in `values`, and pass nothing else; beyond 2**53 they may be as coarse as floats
+    of 64 bits. Values are equal as they are in JSON: 1 is 1.0, but neither the text "1" nor true.
+    """
+
+    field: str
+    operator: Operator
+    values: tuple[Scalar, ...]
+
+    def __post_init__(self) -> None:
+        kinds = [type(value) for value in self.values]
+        if self.operator not in ("in", "not_in") and kinds not in ([int], [float]):
+            raise ValueError(f"{self.field} {self.operator} {self.values}: expected one number to compare with")
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Passes where every filter of one of the alternatives passes."""
+
+    alternatives: tuple[tuple[Filter, ...], ...]
+
+
+Condition = Filter | AnyOf  # a search takes any number of them, all of which must pass
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A search result; `score` is the cosine similarity."""

@@ -1,9 +1,9 @@
 """What the pipeline needs of a vector database."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from tasks.records import EmbeddingKey, Hit, KeyedVectors, Payload, PointId, Points, Sentinel, Vector
+from tasks.records import Condition, EmbeddingKey, Hit, KeyedVectors, Payload, PointId, Points, Sentinel, Vector
 from tasks.windows import DocumentChange, Quarantined
 
 
@@ -41,8 +41,8 @@ class VectorStore(Protocol):
         """Stored vectors by id; absent ids are left out."""
         ...
 
-    def search(self, vector: Vector, limit: int, filters: Mapping[str, str], /) -> list[Hit]:
-        """Best first; `filters` are equalities on fields of `metadata`, all of which must hold."""
+    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+        """Best first, among the records that pass all of `conditions`."""
         ...
 
     def sentinel(self) -> Sentinel | None:

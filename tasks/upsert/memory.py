@@ -1,12 +1,12 @@
 """A collection in this process's memory: for trials and tests."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from tasks.errors import CollectionError, ServiceError
-from tasks.records import Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.upsert.filters import passes
 from tasks.upsert.vectors import check_vectors
 
 
@@ -58,12 +58,12 @@ class MemoryStore:
         """As they were written, whatever their length."""
         return {point: self._points[point][0] for point in ids if point in self._points}
 
-    def search(self, vector: Vector, limit: int, filters: Mapping[str, str], /) -> list[Hit]:
-        """Exact, over every record that passes the filters."""
+    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+        """Exact, over every record that passes the conditions."""
         hits = [
             Hit(point, _cosine(vector, held), payload)
             for point, (held, payload) in list(self._points.items())
-            if _passes(payload.get("metadata", {}), filters)
+            if passes(payload.get("metadata", {}), conditions)
         ]
         return sorted(hits, key=lambda hit: -hit.score)[:limit]
 
@@ -85,20 +85,3 @@ class MemoryStore:
 
 def _cosine(one: Vector, other: Vector) -> float:
     return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
-
-
-def _passes(metadata: Mapping[str, Any], filters: Mapping[str, str]) -> bool:
-    return all(_equals(metadata.get(key), text) for key, text in filters.items())
-
-
-def _equals(value: str | int | list[Any] | None, text: str) -> bool:
-    """Texts, integers and booleans by the way they are written; a list where one of its values is equal."""
-    match value:
-        case bool():
-            return text == ("true" if value else "false")
-        case str() | int():
-            return str(value) == text
-        case list():
-            return any(not isinstance(item, list) and _equals(item, text) for item in value)
-        case _:
-            return False

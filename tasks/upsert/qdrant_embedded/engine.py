@@ -4,12 +4,12 @@ The engine keeps Python's one running thread to itself, and turning payloads int
 beside a fast model that is most of a run. So a run that writes much has the engine in a child process.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.errors import ServiceError
-from tasks.records import Hit, Payload, PointId, Points, Vector
+from tasks.records import Condition, Hit, Payload, PointId, Points, Vector
 from tasks.system.child_process import ChildDiedError, ChildProcess
 from tasks.upsert.qdrant_embedded.errors import translated
 from tasks.upsert.qdrant_embedded.filter import as_filter
@@ -50,7 +50,7 @@ class Engine(Protocol):
         """Of unit length."""
         ...
 
-    def search(self, vector: Vector, limit: int, filters: Mapping[str, str], /) -> list[Hit]:
+    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
         """Exact, best first."""
         ...
 
@@ -121,13 +121,13 @@ class OwnEngine:
             records = self._shard.retrieve(list(ids), False, True)
         return {PointId(str(record.id)): as_vector(record.vector) for record in records}
 
-    def search(self, vector: Vector, limit: int, filters: Mapping[str, str], /) -> list[Hit]:
-        """Over every record that passes the filters."""
+    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+        """Over every record that passes the conditions."""
         import qdrant_edge as engine
 
         with translated(self._folder):
             query = engine.Query.Nearest(vector.tolist())
-            request = engine.SearchRequest(query, limit, filter=as_filter(filters), with_payload=True)
+            request = engine.SearchRequest(query, limit, filter=as_filter(conditions), with_payload=True)
             found = self._shard.search(request)
         return [Hit(PointId(str(hit.id)), float(hit.score), as_payload(hit.payload)) for hit in found]
 
@@ -203,9 +203,9 @@ class EngineProcess:
         found: dict[PointId, Vector] = self._ask("vectors", ids)
         return found
 
-    def search(self, vector: Vector, limit: int, filters: Mapping[str, str], /) -> list[Hit]:
+    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
         """As in this process."""
-        found: list[Hit] = self._ask("search", vector, limit, filters)
+        found: list[Hit] = self._ask("search", vector, limit, conditions)
         return found
 
     def count(self) -> int:

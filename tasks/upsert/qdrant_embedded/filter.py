@@ -1,36 +1,65 @@
-"""`--filter KEY=VALUE` in the engine's words."""
+"""A search's conditions in the engine's words."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from tasks.errors import ConfigError
+from tasks.records import Condition, Filter, Scalar
 
 if TYPE_CHECKING:
-    from qdrant_edge import Filter
-
-_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")  # at most 18 digits always fit the engine's 64 bits
-_BOOLEANS = {"true": True, "false": False}
-
-Reading = str | int | bool
-
-
-def as_filter(filters: Mapping[str, str]) -> "Filter | None":
-    """All must hold. A value is text on the command line, so it is also tried as the integer or boolean it spells."""
     import qdrant_edge as engine
 
-    if not filters:
-        return None
-    must: list[Any] = []
-    for key, text in filters.items():
-        path = _path(key)
-        should: list[Any] = [
-            engine.FieldCondition(path, match=engine.MatchValue(reading)) for reading in _readings(text)
-        ]
-        must.append(engine.Filter(should=should))
-    return engine.Filter(must=must)
+_RANGES = {">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}
+_EXACT = 2**53  # whole numbers below it are the same as 64-bit floats, which the engine compares in ranges
+_BITS_64 = range(-(2**63), 2**63)
+
+
+def as_filter(conditions: Sequence[Condition]) -> "engine.Filter | None":
+    """All must pass; ConfigError for a field that the engine cannot name."""
+    import qdrant_edge as engine
+
+    return engine.Filter(must=[_condition(one) for one in conditions]) if conditions else None
+
+
+def _condition(condition: Condition) -> Any:
+    import qdrant_edge as engine
+
+    if isinstance(condition, Filter):
+        return _filter(condition)
+    every = [engine.Filter(must=[_filter(one) for one in alternative]) for alternative in condition.alternatives]
+    return _any(every)
+
+
+def _filter(one: Filter) -> "engine.Filter":
+    import qdrant_edge as engine
+
+    path = _path(one.field)
+    if one.operator in _RANGES:
+        limit = engine.RangeFloat(**{_RANGES[one.operator]: float(one.values[0])})
+        return engine.Filter(must=[engine.FieldCondition(path, range=limit)])
+    equal = _any([_equality(path, value) for value in one.values])
+    return equal if one.operator == "in" else engine.Filter(must_not=[equal])
+
+
+def _any(alternatives: list[Any]) -> "engine.Filter":
+    """Without alternatives it passes nothing; the engine takes an empty list for no condition at all."""
+    import qdrant_edge as engine
+
+    return engine.Filter(should=alternatives or [engine.HasIdCondition(set())])
+
+
+def _equality(path: str, value: Scalar) -> "engine.FieldCondition":
+    """Numbers by ranges, which do not tell 1 from 1.0; the engine takes Python's truth values for the integers 0, 1."""
+    import qdrant_edge as engine
+
+    is_exact = isinstance(value, int) and abs(value) >= _EXACT and value in _BITS_64
+    if isinstance(value, bool):
+        return engine.FieldCondition(path, match=engine.MatchValue(cast(bool, np.bool_(value))))
+    if isinstance(value, str) or is_exact:
+        return engine.FieldCondition(path, match=engine.MatchValue(cast("str | int", value)))
+    return engine.FieldCondition(path, range=engine.RangeFloat(gte=float(value), lte=float(value)))
 
 
 def _path(key: str) -> str:
@@ -40,14 +69,3 @@ def _path(key: str) -> str:
             f"the filter key {key!r} names no metadata field; expected a name without quotes or backslashes"
         )
     return f'metadata."{key}"'
-
-
-def _readings(text: str) -> list[Reading]:
-    if _INTEGER.fullmatch(text):
-        return [text, int(text)]
-    if text in _BOOLEANS:
-        return [
-            text,
-            cast(Reading, np.bool_(_BOOLEANS[text])),
-        ]  # the engine takes Python's own for the integers 0 and 1
-    return [text]
