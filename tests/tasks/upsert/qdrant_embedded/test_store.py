@@ -11,7 +11,7 @@ import pytest
 import qdrant_edge
 
 from tasks.errors import CollectionError, ConfigError, DocumentError, ServiceError
-from tasks.records import PointId, Sentinel
+from tasks.records import Filter, PointId, Sentinel
 from tasks.upsert.qdrant_embedded import engine as qdrant_engine
 from tasks.upsert.qdrant_embedded.engine import OwnEngine
 from tasks.upsert.qdrant_embedded.shard import create_shard
@@ -127,7 +127,7 @@ def test_a_filter_key_that_the_engine_cannot_name_is_refused(tmp_path: Path) -> 
     with opened(tmp_path) as store:
         for key in ("", 'a"b', "a\\"):
             with pytest.raises(ConfigError, match="names no metadata field"):
-                store.search(np.ones(8, dtype=np.float32), 3, {key: "x"})
+                store.search(np.ones(8, dtype=np.float32), 3, [Filter(key, "in", ("x",))])
 
 
 def test_a_payload_that_is_no_json_is_refused_and_nothing_is_written(tmp_path: Path, make_points: MakePoints) -> None:
@@ -174,7 +174,7 @@ def places(folder: Path) -> int:
 
 IDLE_RUN = """
 import sys
-from tasks.records import Points, Sentinel
+from tasks.records import Filter, Points, Sentinel
 from tasks.upsert.qdrant_embedded.store import QdrantStore
 store = QdrantStore(sys.argv[1], "c")
 store.sentinel()
