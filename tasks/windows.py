@@ -4,7 +4,7 @@ Plain classes on purpose: a workflow engine that walks the fields of dataclasses
 needs a second for a window of 20,000 chunks, and 3 ms for one opaque object.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -70,51 +70,69 @@ class Refs:
         self.refs = tuple(refs)
 
 
+class Tally:
+    """What one window is and takes: one record beside it, filled in by each stage, and anew by a stage that is retried.
+
+    `texts_paid` are those that the last attempt embedded.
+    """
+
+    def __init__(self, documents_seen: int) -> None:
+        self.documents_seen = documents_seen
+        self.points_to_put = 0
+        self.texts_paid = 0
+        self.load_seconds = 0.0
+        self.chunk_seconds = 0.0
+        self.embed_seconds = 0.0
+        self.upsert_seconds = 0.0
+
+    @property
+    def slowest_seconds(self) -> float:
+        """Of the three lanes that work side by side: read and chunk, embed, write."""
+        return max(self.load_seconds + self.chunk_seconds, self.embed_seconds, self.upsert_seconds)
+
+
 class Loaded:
     """The window's documents that could be read, and those that could not; `touched` say the same as before."""
 
     def __init__(
         self,
+        tally: Tally,
         documents: Sequence[Document],
         touched: Sequence[DocumentRef],
         failures: Sequence[Quarantined],
-        seconds: float,
     ) -> None:
+        self.tally = tally
         self.documents = documents
         self.touched = touched
         self.failures = failures
-        self.load_seconds = seconds
 
 
 class Chunked:
     """`chunks[i]` belongs to `loaded.documents[i]`."""
 
-    def __init__(self, loaded: Loaded, chunks: Sequence[Sequence[Chunk]], seconds: float) -> None:
+    def __init__(self, loaded: Loaded, chunks: Sequence[Sequence[Chunk]]) -> None:
+        self.tally = loaded.tally
         self.loaded = loaded
         self.chunks = chunks
-        self.chunk_seconds = seconds
 
 
 class Deduped:
-    """`texts` holds what the cache does not: embedding key -> (text, tokens), each text once.
+    """`unpaid` holds what the cache does not: embedding key -> (text, tokens), each text once.
 
     `failures` are the documents that could not be read, and those that are still as they were when they were refused.
     """
 
     def __init__(
         self,
-        chunked: Chunked,
+        tally: Tally,
         changes: Sequence[DocumentChange],
         failures: Sequence[Quarantined],
-        texts: dict[EmbeddingKey, tuple[str, int]],
+        unpaid: Mapping[EmbeddingKey, tuple[str, int]],
     ) -> None:
-        loaded = chunked.loaded
-        self.documents = len(loaded.documents) + len(loaded.touched) + len(loaded.failures)
-        self.load_seconds = loaded.load_seconds
-        self.chunk_seconds = chunked.chunk_seconds
+        self.tally = tally
         self.changes = changes
         self.failures = failures
-        self.texts = texts
+        self.unpaid = unpaid
 
 
 class Spent:
@@ -125,16 +143,16 @@ class Spent:
     """
 
     def __init__(self) -> None:
-        self.texts = 0
-        self.tokens = 0
+        self.texts_paid = 0
+        self.tokens_paid = 0
+        self.texts_used = 0
         self.seconds = 0.0
-        self.used = 0
         self._unused: set[EmbeddingKey] = set()
 
     def add(self, keys: Iterable[EmbeddingKey], tokens: Sequence[int]) -> None:
         """Texts that have just been paid for."""
-        self.texts += len(tokens)
-        self.tokens += sum(tokens)
+        self.texts_paid += len(tokens)
+        self.tokens_paid += sum(tokens)
         self._unused.update(keys)
 
     def use(self, key: EmbeddingKey) -> bool:
@@ -142,26 +160,25 @@ class Spent:
         is_first = key in self._unused
         if is_first:
             self._unused.remove(key)
-            self.used += 1
+            self.texts_used += 1
         return is_first
 
     @property
     def unwritten(self) -> int:
         """Texts paid for that no written document has used so far: their vectors are in the cache."""
-        return self.texts - self.used
+        return self.texts_paid - self.texts_used
 
 
 class Embedded:
-    """The window with every vector it needs in the cache; `texts` counts those that its last attempt embedded.
+    """The window with every vector it needs in the cache.
 
     `rejected` texts have no vector: embedding key -> why. `vectors` are those of the newest texts, batch by batch,
     up to a bound on their size, so that writing need not read them back.
     """
 
     def __init__(self, deduped: Deduped) -> None:
+        self.tally = deduped.tally
         self.deduped = deduped
-        self.texts = 0
-        self.embed_seconds = 0.0
         self.rejected: dict[EmbeddingKey, str] = {}
         self.vectors: list[KeyedVectors] = []
 
@@ -172,10 +189,7 @@ class Written:
     `failures` are set aside.
     """
 
-    def __init__(
-        self, embedded: Embedded, changes: Sequence[DocumentChange], failures: Sequence[Quarantined], seconds: float
-    ) -> None:
-        self.embedded = embedded
+    def __init__(self, tally: Tally, changes: Sequence[DocumentChange], failures: Sequence[Quarantined]) -> None:
+        self.tally = tally
         self.changes = changes
         self.failures = failures
-        self.upsert_seconds = seconds

@@ -10,4 +10,5 @@ def chunk_window(chunker: Chunker, loaded: Loaded) -> Chunked:
     """All documents of the window in one call, so that the tokenizer works in large batches."""
     started = time.perf_counter()
     chunks = chunker.split(loaded.documents)
-    return Chunked(loaded, chunks, time.perf_counter() - started)
+    loaded.tally.chunk_seconds = time.perf_counter() - started
+    return Chunked(loaded, chunks)

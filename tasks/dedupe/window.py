@@ -36,18 +36,19 @@ class Differ:
     def diff_window(self, chunked: Chunked) -> Deduped:
         """One change or failure per document, and each unpaid text once."""
         documents = chunked.loaded.documents
-        held = self._ledger.points([document.ref.id for document in documents])
-        found = [
-            self._diff_document(document, chunks, held.get(document.ref.id, []))
+        points = self._ledger.points([document.ref.id for document in documents])
+        diffs = [
+            self._diff_document(document, chunks, points.get(document.ref.id, []))
             for document, chunks in zip(documents, chunked.chunks, strict=True)
         ]
-        changes = self._without_collapse([change for change in found if isinstance(change, DocumentChange)])
+        changes = self._without_collapse([change for change in diffs if isinstance(change, DocumentChange)])
         changes += [self._touched(ref) for ref in chunked.loaded.touched]
         failures = [
             replace(failure, hint=trusted_hint(self._shape, failure.hint)) for failure in chunked.loaded.failures
         ]
-        failures += [failure for failure in found if isinstance(failure, Quarantined)]
-        return Deduped(chunked, changes, failures, self._unpaid(changes))
+        failures += [failure for failure in diffs if isinstance(failure, Quarantined)]
+        chunked.tally.points_to_put = sum(len(change.put) for change in changes)
+        return Deduped(chunked.tally, changes, failures, self._unpaid(changes))
 
     def _touched(self, ref: DocumentRef) -> DocumentChange:
         """Only what the listing said of it is new."""
@@ -72,7 +73,7 @@ class Differ:
         return {key: text for key, text in texts.items() if key in missing}
 
     def _diff_document(
-        self, document: Document, chunks: Sequence[Chunk], held: Sequence[KnownPoint]
+        self, document: Document, chunks: Sequence[Chunk], points: Sequence[KnownPoint]
     ) -> DocumentChange | Quarantined:
         """A Quarantined for a document that was refused as it is: nobody pays for it again."""
         ref = document.ref
@@ -82,7 +83,7 @@ class Differ:
         if refusal is not None and refusal.version == version and not refusal.is_due:
             return Quarantined(ref.id, refusal.reason, refusal.message, hint, version)
         wanted = wanted_points(self._identity, document, chunks)
-        diff = diff_points(list(wanted), held)
+        diff = diff_points(list(wanted), points)
         put = tuple(
             NewPoint(
                 id=point_id,
@@ -104,7 +105,7 @@ class Differ:
             chunks=len(chunks),
             tokens=sum(chunk.tokens for chunk in chunks),
             is_new=before is None,
-            is_emptied=not chunks and any(point.state == LIVE for point in held),
+            is_emptied=not chunks and any(point.state == LIVE for point in points),
             is_unchanged=before is not None and before.version == version and not put and not diff.doom,
         )
 

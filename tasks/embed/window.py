@@ -23,23 +23,22 @@ def embed_window(embedder: Embedder, cache: VectorCache, fence: Fence, deduped: 
     stops after the batches in flight: the newer run pays for the same texts. `spent` grows with each batch, whatever
     comes after it.
     """
-    started = time.perf_counter()
-    done = Embedded(deduped)
+    tally, before, started = deduped.tally, spent.texts_paid, time.perf_counter()
     try:
-        _embed(embedder, cache, fence, done, spent)
+        return _embed(embedder, cache, fence, deduped, spent)
     finally:
-        done.embed_seconds = time.perf_counter() - started
-        spent.seconds += done.embed_seconds
-    return done
+        tally.texts_paid = spent.texts_paid - before
+        tally.embed_seconds = time.perf_counter() - started
+        spent.seconds += tally.embed_seconds
 
 
-def _embed(embedder: Embedder, cache: VectorCache, fence: Fence, done: Embedded, spent: Spent) -> None:
-    deduped = done.deduped
+def _embed(embedder: Embedder, cache: VectorCache, fence: Fence, deduped: Deduped, spent: Spent) -> Embedded:
+    embedded = Embedded(deduped)
     kept_bytes = 0
-    missing = cache.missing(deduped.texts)
-    keys = [key for key in deduped.texts if key in missing]
-    texts = [deduped.texts[key][0] for key in keys]
-    tokens = [deduped.texts[key][1] for key in keys]
+    missing = cache.missing(deduped.unpaid)
+    keys = [key for key in deduped.unpaid if key in missing]
+    texts = [deduped.unpaid[key][0] for key in keys]
+    tokens = [deduped.unpaid[key][1] for key in keys]
     for batch in _until_overtaken(embedder.embed(texts, tokens), fence) if keys else ():
         counts = [tokens[row] for row in batch.rows]
         if batch.rows:
@@ -48,9 +47,9 @@ def _embed(embedder: Embedder, cache: VectorCache, fence: Fence, done: Embedded,
             cache.put(paid, batch.vectors, counts)
             kept_bytes += batch.vectors.nbytes
             if kept_bytes <= MOST_KEPT_BYTES:
-                done.vectors.append(KeyedVectors(paid, batch.vectors.astype(np.float32, copy=False)))
-        done.rejected.update((keys[row], why) for row, why in batch.rejected.items())
-        done.texts += len(batch.rows)
+                embedded.vectors.append(KeyedVectors(paid, batch.vectors.astype(np.float32, copy=False)))
+        embedded.rejected.update((keys[row], why) for row, why in batch.rejected.items())
+    return embedded
 
 
 def _until_overtaken(

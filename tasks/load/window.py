@@ -9,7 +9,7 @@ from tasks.load.base import KnownVersions, Source
 from tasks.records import Document, DocumentRef
 from tasks.retry import LONGEST_SECONDS, full_jitter
 from tasks.system.file_system import readable
-from tasks.windows import Loaded, Quarantined, Refs
+from tasks.windows import Loaded, Quarantined, Refs, Tally
 
 ATTEMPTS = 3
 OUTAGE = 5  # documents in a row that cannot be fetched: no longer their own fault
@@ -48,7 +48,9 @@ def load_window(
             else:
                 documents.append(document)
         in_a_row[ref.source] = 0
-    return Loaded(documents, touched, failures, time.perf_counter() - started)
+    tally = Tally(len(window.refs))
+    tally.load_seconds = time.perf_counter() - started
+    return Loaded(tally, documents, touched, failures)
 
 
 def _outage(source: str, error: TransientError) -> ServiceError:

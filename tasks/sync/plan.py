@@ -53,14 +53,14 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
     losses = Losses(survey)
     for window in Pace().windows(survey.changes.to_read):
         deduped = chain.dedupe(chain.read(window))
-        texts = {key: text for key, text in deduped.texts.items() if key not in promised}
+        texts = {key: text for key, text in deduped.unpaid.items() if key not in promised}
         promised.update(texts)
         spent.add(texts, [tokens for _, tokens in texts.values()])
-        report.count_read(deduped)
+        report.count_read(deduped.tally)
         report.count_aside([failure.reason for failure in deduped.failures])
         report.documents.served_old += session.ledger.served([failure.id for failure in deduped.failures])
         report.count_changes((change for change in deduped.changes if not change.loses_content), spent)
-        report.count_spent(spent, spent.tokens * session.embedder.usd_per_million_tokens / 1e6)
+        report.count_spent(spent, spent.tokens_paid * session.embedder.usd_per_million_tokens / 1e6)
         losses.see(deduped.changes)
         progress.advance(len(window.refs), report)
     report.tell_aside()

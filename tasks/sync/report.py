@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tasks.errors import HeadraceError
-from tasks.windows import Deduped, DocumentChange, Spent, Written
+from tasks.windows import DocumentChange, Spent, Tally, Written
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -158,25 +158,25 @@ class Report:
             self.chunks.reused += len(reused)
             self.tokens.reused += sum(reused)
 
-    def count_read(self, deduped: Deduped) -> None:
+    def count_read(self, tally: Tally) -> None:
         """Count the time that a window took to read."""
-        self.seconds.load += deduped.load_seconds
-        self.seconds.chunk += deduped.chunk_seconds
+        self.seconds.load += tally.load_seconds
+        self.seconds.chunk += tally.chunk_seconds
 
     def count_spent(self, spent: Spent, cost_usd: float) -> None:
         """Take over what the run has paid for so far, for windows that were never written as well."""
-        self.chunks.embedded = spent.texts
+        self.chunks.embedded = spent.texts_paid
         self.chunks.unwritten = spent.unwritten
-        self.tokens.embedded = spent.tokens
+        self.tokens.embedded = spent.tokens_paid
         self.seconds.embed = spent.seconds
         self.cost_usd = cost_usd
 
     def count_written(self, written: Written, spent: Spent) -> None:
         """Count a window that went all the way."""
-        self.count_read(written.embedded.deduped)
+        self.count_read(written.tally)
         self.count_aside([failure.reason for failure in written.failures])
         self.count_changes((change for change in written.changes if not change.loses_content), spent)
-        self.seconds.upsert += written.upsert_seconds
+        self.seconds.upsert += written.tally.upsert_seconds
 
     def as_json(self) -> dict[str, Any]:
         """The shape that `sync --json` promises; seconds to the millisecond."""

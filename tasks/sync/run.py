@@ -115,16 +115,13 @@ class Run:
         losses.see(written.changes)
 
     def _count(self, written: Written) -> None:
-        embedded = written.embedded
-        deduped = embedded.deduped
-        slowest = max(deduped.load_seconds + deduped.chunk_seconds, embedded.embed_seconds, written.upsert_seconds)
-        points = sum(len(change.put) for change in deduped.changes)
-        self._pace.finished(deduped.documents, slowest, embedded.texts, points)
+        tally = written.tally
+        self._pace.finished(tally.documents_seen, tally.slowest_seconds, tally.texts_paid, tally.points_to_put)
         self.report.count_written(written, self._spent)
         self._count_spent()
         documents = self.report.documents
         documents.served_old += self._session.ledger.served([failure.id for failure in written.failures])
-        self._progress.advance(deduped.documents, self.report)
+        self._progress.advance(tally.documents_seen, self.report)
 
     def _end(self, survey: Survey, losses: Losses) -> None:
         session, report = self._session, self.report

@@ -22,7 +22,8 @@ def write_window(store: VectorStore, ledger: WriteAheadLedger, cache: VectorLook
     write_changes(store, ledger, in_hand, [change for change in changes if not change.loses_content])
     if failures:
         ledger.quarantine(failures)
-    return Written(embedded, changes, failures, time.perf_counter() - started)
+    embedded.tally.upsert_seconds = time.perf_counter() - started
+    return Written(embedded.tally, changes, failures)
 
 
 class _FreshVectors:
