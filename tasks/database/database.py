@@ -11,6 +11,7 @@ from tasks.database.connection import PARAMETERS_PER_QUERY, Connection, Connecti
 from tasks.database.errors import translated
 from tasks.database.migrations import Layout, is_current, migrate_once
 from tasks.database.sqlite import SqliteConnections
+from tasks.slices import slices
 
 
 class Transaction:
@@ -35,9 +36,8 @@ class Transaction:
 
     def select_in(self, sql: str, values: Sequence[Any]) -> Iterator[Any]:
         """Rows of `sql`, whose `{}` becomes a list of parameters, for any number of values."""
-        for start in range(0, len(values), PARAMETERS_PER_QUERY):
-            part = tuple(values[start : start + PARAMETERS_PER_QUERY])
-            yield from self.execute(sql.format(",".join("?" * len(part))), part)
+        for part in slices(values, PARAMETERS_PER_QUERY):
+            yield from self.execute(sql.format(",".join("?" * len(part))), tuple(part))
 
 
 class Database:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.database.connection import PARAMETERS_PER_QUERY, Rows
+from tasks.slices import slices
 
 BUSY_SECONDS = 30.0
 PAGE_BYTES = 8192  # of a new file: two vectors of 768 dimensions a page, and a shallow tree of ids
@@ -56,7 +57,7 @@ class SqliteConnection:
         if len(rows) >= size and (values := _VALUES.search(sql)):
             whole = len(rows) - len(rows) % size
             large = f"{sql[: values.end()]}{f', {values[1]}' * (size - 1)}{sql[values.end() :]}"
-            parts = (rows[start : start + size] for start in range(0, whole, size))
+            parts = slices(rows[:whole], size)
             self.driver.executemany(large, (list(chain.from_iterable(part)) for part in parts))
             rows = rows[whole:]
         self.driver.executemany(sql, rows)

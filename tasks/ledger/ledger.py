@@ -2,7 +2,7 @@
 
 Every write is one transaction that first checks the lease's epoch, so an overtaken run stops at its next commit.
 Nothing is in the store that is not here first (intent), nothing is LIVE that the store has not acknowledged (flip),
-and nothing is forgotten before the store was read and did not have it (settle).
+and nothing is forgotten before the store was read and did not have it (forget absent).
 """
 
 import hashlib
@@ -63,6 +63,13 @@ class KnownPoint(NamedTuple):
     state: str
 
 
+class Stray(NamedTuple):
+    """A record in the store that says it is ours, though the ledger does not know it."""
+
+    id: PointId
+    book: Bookkeeping
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A point as the ledger knows it."""
@@ -89,14 +96,14 @@ class Ledger:
 
     def points(self, documents: Sequence[DocumentId]) -> dict[DocumentId, list[KnownPoint]]:
         """Points of the given documents in every state; documents without points are left out."""
-        found: dict[DocumentId, list[KnownPoint]] = {}
+        points: dict[DocumentId, list[KnownPoint]] = {}
         if not documents:
-            return found
+            return points
         sql = "SELECT document, id, key, state FROM point WHERE document IN ({})"
         with self.database.read() as transaction:
             for owner, *rest in transaction.select_in(sql, documents):
-                found.setdefault(owner, []).append(KnownPoint(*rest))
-        return found
+                points.setdefault(owner, []).append(KnownPoint(*rest))
+        return points
 
     def served(self, documents: Sequence[DocumentId]) -> int:
         """How many of these have a version in the collection."""
@@ -168,28 +175,32 @@ class Ledger:
         with self.fenced("correct") as transaction:
             transaction.execute("UPDATE point SET gone_at = ? WHERE state = 'GONE' AND gone_at > ?", (now, now))
 
-    def settle(self, absent: Sequence[Owned], back: Sequence[Owned], now: float) -> None:
+    def forget_absent(self, absent: Sequence[Owned], back: Sequence[Owned], now: float) -> None:
         """After the grace time: forget what is proven absent; what came back starts its grace time again."""
-        with self.fenced("settle") as transaction:
+        with self.fenced("forget absent") as transaction:
             transaction.many(_FORGET_POINT, absent)
             transaction.many(_DELAY_POINT, [(now, *point) for point in back])
 
-    def suspect(self, wrong: Sequence[Owned], strays: Sequence[tuple[PointId, Bookkeeping]]) -> None:
-        """Repair: points that the store lost or holds wrongly are PENDING again, strays are adopted.
+    def mark_for_repair(self, wrong: Sequence[Owned]) -> None:
+        """Points that the store lost or holds wrongly are PENDING again.
 
         Their documents become dirty, so the next windows write what is wanted and doom the rest.
         """
-        with self.fenced("suspect") as transaction:
-            soiled = dict.fromkeys((document, "") for document, _ in wrong)
-            soiled.update(dict.fromkeys((book.document, book.source) for _, book in strays))
-            transaction.many(_SOIL_DOCUMENT, list(soiled))
+        with self.fenced("mark for repair") as transaction:
+            transaction.many(_SOIL_DOCUMENT, list(dict.fromkeys((document, "") for document, _ in wrong)))
             transaction.many(_DOUBT_POINT, wrong)
+
+    def adopt(self, strays: Sequence[Stray]) -> None:
+        """Records of ours that the ledger does not know become PENDING points of dirty documents."""
+        with self.fenced("adopt") as transaction:
+            books = [book for _, book in strays]
+            transaction.many(_SOIL_DOCUMENT, list(dict.fromkeys((book.document, book.source) for book in books)))
             transaction.many(_PUT_POINT, [(book.document, i, book.key, book.embedding, PENDING) for i, book in strays])
 
     def quarantine(self, failures: Sequence[Quarantined]) -> None:
-        """Quarantine: the last good version of these documents stays as it is."""
+        """Set documents aside: the last good version of them stays as it is."""
         now = self.database.now()
-        with self.fenced("set aside") as transaction:
+        with self.fenced("quarantine") as transaction:
             put_quarantined(transaction, failures, now)
 
     @contextmanager
@@ -204,8 +215,8 @@ class Ledger:
         with self.database.read() as transaction:
             self._check(transaction.execute(_EPOCH), "this run stops")
 
-    def _check(self, found: Rows, consequence: str) -> None:
-        newest = found.scalar()
+    def _check(self, epochs: Rows, consequence: str) -> None:
+        newest = epochs.scalar()
         if self.epoch is None or newest != self.epoch:
             raise FencedError(f"another run took the lease (epoch {newest}, ours {self.epoch}); {consequence}")
 

@@ -1,24 +1,25 @@
 """Ledger against store: every id, every record's bookkeeping, and a sample of the vectors are read back."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
+from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import bookkeeping
-from tasks.ledger.ledger import Owned, Row
+from tasks.ledger.ledger import Owned, Row, Stray
 from tasks.ledger.tables import GONE, LIVE, PENDING
-from tasks.records import Bookkeeping, PointId, Vector
+from tasks.records import Payload, PointId, Vector
 from tasks.session import Session
+from tasks.slices import slices
+from tasks.upsert.base import VectorStore
 
-BATCH = 1000
+POINTS_AT_A_TIME = 1000
 LEAST_COSINE = 0.999  # what quantisation and rounding in a store may cost
 
 _WRONG = ("missing", "unfinished", "orphaned", "stale", "duplicate", "wrong_space", "wrong_vector")
-
-Item = TypeVar("Item")
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Findings:
 
     missing: list[Owned] = field(default_factory=list[Owned])
     unfinished: list[Owned] = field(default_factory=list[Owned])
-    orphaned: list[tuple[PointId, Bookkeeping]] = field(default_factory=list[tuple[PointId, Bookkeeping]])
+    orphaned: list[Stray] = field(default_factory=list[Stray])
     stale: list[Owned] = field(default_factory=list[Owned])
     duplicate: list[Owned] = field(default_factory=list[Owned])
     wrong_space: list[Owned] = field(default_factory=list[Owned])
@@ -59,53 +60,63 @@ def audit(session: Session, sample: int) -> Findings:
     wrong_space   a vector of another model
     wrong_vector  not the vector that was paid for
     """
-    rows = session.ledger.rows()
-    found = Findings()
-    held: set[PointId] = set()
-    places: dict[tuple[str, int], PointId] = {}
-    for point, payload in session.store.scan():
-        held.add(point)
-        found.records += 1
+    one = Audit(session.ledger.rows(), session.pipeline.name, session.embedder.space.fingerprint)
+    one.read_records(session.store.scan())
+    one.read_vectors(session.store, session.cache, sample)
+    return one.findings
+
+
+class Audit:
+    """One reading of a collection against `rows`, the points that the ledger knows."""
+
+    def __init__(self, rows: Mapping[PointId, Row], pipeline: str, space: str) -> None:
+        """Records of another `pipeline` are foreign; `space` is the fingerprint that ours should have."""
+        self.findings = Findings()
+        self._rows = rows
+        self._pipeline = pipeline
+        self._space = space
+        self._stored: set[PointId] = set()
+        self._places: dict[tuple[str, int], PointId] = {}
+
+    def read_records(self, records: Iterable[tuple[PointId, Payload]]) -> None:
+        """Every record that the store holds, then what the ledger knows beside them."""
+        for point, payload in records:
+            self._stored.add(point)
+            self._read_record(point, payload)
+        absent = [(point, row) for point, row in self._rows.items() if point not in self._stored]
+        self.findings.records = len(self._stored)
+        self.findings.missing = [(row.document, point) for point, row in absent if row.state == LIVE]
+        self.findings.unfinished = [(row.document, point) for point, row in absent if row.state == PENDING]
+
+    def _read_record(self, point: PointId, payload: Payload) -> None:
         book = bookkeeping(payload)
-        if book is None or book.pipeline != session.pipeline.name:
-            found.foreign.append(point)
-            found.owners.update([book.pipeline] if book else [])
-            continue
-        row = rows.get(point)
-        _judge(found, session, (point, book), row)
+        if book is None or book.pipeline != self._pipeline:
+            self.findings.foreign.append(point)
+            self.findings.owners.update([book.pipeline] if book else [])
+            return
+        row = self._rows.get(point)
+        if row is None or row.state == GONE:
+            self.findings.orphaned.append(Stray(point, book))
+        elif book.space != self._space:
+            self.findings.wrong_space.append((row.document, point))
+        elif not book.is_intact or book.key != row.key:
+            self.findings.stale.append((row.document, point))
         place = (book.document, book.position)
-        if row is not None and row.state == LIVE and places.setdefault(place, point) != point:
-            found.duplicate.append((row.document, point))
-    absent = [(point, row) for point, row in rows.items() if point not in held]
-    found.missing = [(row.document, point) for point, row in absent if row.state == LIVE]
-    found.unfinished = [(row.document, point) for point, row in absent if row.state == PENDING]
-    _check_vectors(found, session, rows, _sample([point for point in held if point in rows], sample))
-    return found
+        if row is not None and row.state == LIVE and self._places.setdefault(place, point) != point:
+            self.findings.duplicate.append((row.document, point))
 
-
-def _judge(found: Findings, session: Session, record: tuple[PointId, Bookkeeping], row: Row | None) -> None:
-    point, book = record
-    if row is None or row.state == GONE:
-        found.orphaned.append((point, book))
-    elif book.space != session.embedder.space.fingerprint:
-        found.wrong_space.append((row.document, point))
-    elif not book.is_intact or book.key != row.key:
-        found.stale.append((row.document, point))
-
-
-def _sample(points: Sequence[PointId], size: int) -> Sequence[PointId]:
-    return points if len(points) <= size else random.sample(points, size)
-
-
-def _check_vectors(found: Findings, session: Session, rows: Mapping[PointId, Row], sample: Sequence[PointId]) -> None:
-    """What the cache does not hold can only be checked for being a direction at all."""
-    for part in slices(sample):
-        stored = session.store.vectors(part)
-        paid = session.cache.get([rows[point].embedding for point in stored])
-        found.sampled += len(stored)
-        for point, vector in stored.items():
-            if not _agrees(vector, paid.get(rows[point].embedding)):
-                found.wrong_vector.append((rows[point].document, point))
+    def read_vectors(self, store: VectorStore, cache: EmbeddingCache, sample: int) -> None:
+        """What the cache does not hold can only be checked for being a direction at all."""
+        points = [point for point in self._stored if point in self._rows]
+        chosen = points if len(points) <= sample else random.sample(points, sample)
+        for part in slices(chosen, POINTS_AT_A_TIME):
+            stored = store.vectors(part)
+            paid = cache.get([self._rows[point].embedding for point in stored])
+            self.findings.sampled += len(stored)
+            for point, vector in stored.items():
+                row = self._rows[point]
+                if not _agrees(vector, paid.get(row.embedding)):
+                    self.findings.wrong_vector.append((row.document, point))
 
 
 def _agrees(stored: Vector, paid: Vector | None) -> bool:
@@ -117,30 +128,24 @@ def _agrees(stored: Vector, paid: Vector | None) -> bool:
     return stored.shape == paid.shape and float(stored @ paid) >= LEAST_COSINE * length * float(np.linalg.norm(paid))
 
 
-def repair(session: Session, found: Findings) -> int:
+def repair(session: Session, findings: Findings) -> int:
     """Mark what is wrong, so that the windows of this run write it again; returns how many points that are.
 
     Vectors of orphaned points were paid for: they go to the cache, so a ledger rebuilt from the store costs no tokens.
     """
-    wrong = dict.fromkeys([*found.missing, *found.stale, *found.duplicate, *found.wrong_space, *found.wrong_vector])
-    for part in slices(list(wrong)):
-        session.ledger.suspect(part, [])
-    for strays in slices(found.orphaned):
-        _keep_vectors(session, strays)
-        session.ledger.suspect([], strays)
-    return len(wrong) + len(found.orphaned)
+    ledger, space = session.ledger, session.embedder.space.fingerprint
+    wrong = [*findings.missing, *findings.stale, *findings.duplicate, *findings.wrong_space, *findings.wrong_vector]
+    points = list(dict.fromkeys(wrong))
+    for part in slices(points, POINTS_AT_A_TIME):
+        ledger.mark_for_repair(part)
+    for strays in slices(findings.orphaned, POINTS_AT_A_TIME):
+        _keep_vectors(session.store, session.cache, [stray for stray in strays if stray.book.space == space])
+        ledger.adopt(strays)
+    return len(points) + len(findings.orphaned)
 
 
-def _keep_vectors(session: Session, strays: Sequence[tuple[PointId, Bookkeeping]]) -> None:
-    space = session.embedder.space.fingerprint
-    wanted = {point: book.embedding for point, book in strays if book.space == space and book.is_intact}
-    vectors = {point: vector for point, vector in session.store.vectors(list(wanted)).items() if _agrees(vector, None)}
+def _keep_vectors(store: VectorStore, cache: EmbeddingCache, strays: Sequence[Stray]) -> None:
+    keys = {stray.id: stray.book.embedding for stray in strays if stray.book.is_intact}
+    vectors = {point: vector for point, vector in store.vectors(list(keys)).items() if _agrees(vector, None)}
     if vectors:
-        keys = [wanted[point] for point in vectors]
-        session.cache.put(keys, np.stack(list(vectors.values())), [0] * len(keys))
-
-
-def slices(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Parts of at most BATCH items."""
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]
+        cache.put([keys[point] for point in vectors], np.stack(list(vectors.values())), [0] * len(vectors))

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 
 from config.options import SyncOptions
 from tasks.ledger.history import departed, remember_departure
+from tasks.ledger.ledger import Ledger
 from tasks.ledger.tables import DOOMED, GONE
 from tasks.records import DocumentId
 from tasks.session import Session
+from tasks.slices import slices
 from tasks.sync.guard import Circumstances, Verdict, judge
 from tasks.sync.listing import Survey
 from tasks.sync.report import Outcome, Report
+from tasks.upsert.base import VectorStore
 from tasks.upsert.window import write_changes
 from tasks.windows import DocumentChange, Spent
 
-BATCH = 1000
+POINTS_PER_DELETE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,24 +140,22 @@ def carry_out(session: Session, leavers: Leavers, verdict: Verdict) -> None:
         write_changes(session.store, session.ledger, session.cache, leavers.listed)
 
 
-def reap(session: Session) -> None:
+def reap(store: VectorStore, ledger: Ledger, now: float, grace_seconds: float) -> None:
     """Delete doomed points from the store; forget them only when they are proven absent after the grace time.
 
     A request of a dead process may land after our delete: what came back is deleted again, and its grace time restarts.
     """
-    now = session.clock()
-    session.ledger.correct(now)
-    earlier = session.ledger.leaving(GONE, before=now)
-    doomed = session.ledger.leaving(DOOMED)
-    for start in range(0, len(doomed), BATCH):
-        part = doomed[start : start + BATCH]
-        session.store.delete([point for _, point in part])
-        session.ledger.mark_gone(part, now)
+    ledger.correct(now)
+    earlier = ledger.leaving(GONE, before=now)
+    doomed = ledger.leaving(DOOMED)
+    for part in slices(doomed, POINTS_PER_DELETE):
+        store.delete([point for _, point in part])
+        ledger.mark_gone(part, now)
     if not earlier:
         return
-    back = session.store.present([point for _, point in earlier])
+    back = store.present([point for _, point in earlier])
     if back:
-        session.store.delete(list(back))
-    ripe = session.ledger.leaving(GONE, before=now - session.grace_seconds)
+        store.delete(list(back))
+    ripe = ledger.leaving(GONE, before=now - grace_seconds)
     absent = [owned for owned in ripe if owned[1] not in back]
-    session.ledger.settle(absent, [owned for owned in earlier if owned[1] in back], now)
+    ledger.forget_absent(absent, [owned for owned in earlier if owned[1] in back], now)

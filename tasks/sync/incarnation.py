@@ -19,16 +19,18 @@ as marked                    | marked       | all is well                    | g
 from tasks.errors import CollectionError
 from tasks.ledger.history import counts, epoch_marked, lineage, remember_mark
 from tasks.ledger.lease import Lease
+from tasks.ledger.ledger import Ledger
 from tasks.records import Sentinel
 from tasks.session import Session, check_space
 from tasks.sync.audit import audit, repair
+from tasks.upsert.base import VectorStore
 
 
 def check_incarnation(session: Session, lease: Lease) -> str:
     """Repair where the table says so, then mark ledger and store; returns what was found, "" when all is well."""
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
-    doubt = find_doubt(session, sentinel)
+    doubt = find_doubt(session.store, session.ledger, sentinel, session.pipeline.name)
     if not doubt and sentinel is not None and not lease.was_clean:
         doubt = "the machine went down during a run"
     session.store.ensure(session.embedder.space.dimension)
@@ -39,39 +41,39 @@ def check_incarnation(session: Session, lease: Lease) -> str:
     return doubt
 
 
-def is_gone(session: Session, sentinel: Sentinel | None) -> bool:
+def is_gone(ledger: Ledger, sentinel: Sentinel | None) -> bool:
     """Whether the ledger remembers a mark that the store does not have."""
-    return sentinel is None and epoch_marked(session.ledger) > 0
+    return sentinel is None and epoch_marked(ledger) > 0
 
 
-def find_doubt(session: Session, sentinel: Sentinel | None) -> str:
+def find_doubt(store: VectorStore, ledger: Ledger, sentinel: Sentinel | None, pipeline: str) -> str:
     """What the table says of store and ledger, "" when all is well; CollectionError for somebody else's collection."""
-    if is_gone(session, sentinel):
+    if is_gone(ledger, sentinel):
         return "the collection is gone or new"
     if sentinel is None:
-        if session.store.count():
+        if store.count():
             raise CollectionError(
-                f"the collection of {session.pipeline.name!r} holds {session.store.count()} records that Headrace did"
-                " not write; name another `collection` under `store`"
+                f"the collection of {pipeline!r} holds {store.count()} records that Headrace did not write;"
+                " name another `collection` under `store`"
             )
         return ""
-    if sentinel.lineage != lineage(session.ledger):
+    if sentinel.lineage != lineage(ledger):
         return "the ledger is not the one that wrote the collection"
-    marked = epoch_marked(session.ledger)
+    marked = epoch_marked(ledger)
     if sentinel.epoch != marked:
         return "the collection is older than the ledger" if sentinel.epoch < marked else "the ledger is an older copy"
-    lost = counts(session.ledger).live - session.store.count()
+    lost = counts(ledger).live - store.count()
     return f"the collection has lost {lost} records" if lost > 0 else ""
 
 
 def _repair_all(session: Session) -> str:
-    found = audit(session, sample=0)
-    if found.owners:
+    findings = audit(session, sample=0)
+    if findings.owners:
         raise CollectionError(
-            f"the collection belongs to the pipeline {min(found.owners)!r}, not to {session.pipeline.name!r};"
+            f"the collection belongs to the pipeline {min(findings.owners)!r}, not to {session.pipeline.name!r};"
             " name another `collection` under `store`"
         )
-    repair(session, found)
-    foreign = f", {len(found.foreign)} records of somebody else were left alone" if found.foreign else ""
-    lost, unknown = len(found.missing), len(found.orphaned)
+    repair(session, findings)
+    foreign = f", {len(findings.foreign)} records of somebody else were left alone" if findings.foreign else ""
+    lost, unknown = len(findings.missing), len(findings.orphaned)
     return f"{lost} lost points are to be written again, {unknown} unknown ones were adopted{foreign}"

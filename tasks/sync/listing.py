@@ -8,6 +8,7 @@ from config.options import SyncOptions
 from tasks.dedupe.diff import Changes, Known, find_changes, within
 from tasks.errors import ConfigError, DocumentError, ServiceError, TransientError
 from tasks.ledger.history import refusals
+from tasks.ledger.ledger import Ledger
 from tasks.load.base import Source
 from tasks.records import DocumentId, FailedScope, Listing
 from tasks.session import Session
@@ -18,7 +19,7 @@ from tasks.sync.report import Outcome, Report
 class Survey:
     """What a run starts from.
 
-    `left` are set-aside documents that the sources do not list any more; `silent` sources list nothing at all.
+    `left` are quarantined documents that the sources do not list any more; `silent` sources list nothing at all.
     """
 
     known: Known
@@ -39,17 +40,17 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
     if failed and not any(listing.refs for listing in listings) and all(_failed_wholly(one) for one in listings):
         kind = ServiceError if all(scope.is_outage for scope in failed) else ConfigError
         raise kind(f"{session.pipeline.name}: no source can be listed: " + "; ".join(s.reason for s in failed))
-    aside = refusals(session.ledger)
-    known = Known(session.ledger.documents(), {} if options.retry_quarantined else aside)
+    quarantine = refusals(session.ledger)
+    known = Known(session.ledger.documents(), {} if options.retry_quarantined else quarantine)
     # An empty shape matches no stored hint, so every document is read and hashed.
     shape = "" if options.paranoid else session.identity.shape
     listed = [ref for listing in listings for ref in listing.refs]
     changes = find_changes(listed, known, failed, shape)
     present = {ref.id for ref in listed}
-    absent = [document for document in aside if document not in present]
+    absent = [document for document in quarantine if document not in present]
     hidden = set(within(absent, failed))
     report.seconds.list = time.perf_counter() - started
-    _count(session, report, known, changes)
+    _count(session.ledger, report, known, changes)
     for scope in failed:
         report.outcome = Outcome.PARTIAL
         report.notes.append(f"not listed, so nothing below it was deleted: {scope.reason}")
@@ -88,11 +89,11 @@ def _failed_wholly(listing: Listing) -> bool:
     return any(scope.prefix == f"{listing.source}:" for scope in listing.failed)
 
 
-def _count(session: Session, report: Report, known: Known, changes: Changes) -> None:
+def _count(ledger: Ledger, report: Report, known: Known, changes: Changes) -> None:
     documents = report.documents
     empty = sum(known.documents[ref.id].chunks == 0 for ref in changes.unchanged)
     documents.listed = changes.listed
     documents.empty += empty
     documents.unchanged += len(changes.unchanged) - empty
     report.count_aside([known.refusals[ref.id].reason for ref in changes.refused])
-    documents.served_old += session.ledger.served([ref.id for ref in changes.refused])
+    documents.served_old += ledger.served([ref.id for ref in changes.refused])

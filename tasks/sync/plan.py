@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from config.embedders import PaidEmbedder
+from config import embedders
 from config.options import SyncOptions
 from tasks.dedupe.window import Differ
+from tasks.embed.base import Embedder
 from tasks.errors import ConfigError
 from tasks.ledger.history import counts
 from tasks.ledger.lease import holder
+from tasks.ledger.ledger import Ledger
 from tasks.records import EmbeddingKey, Sentinel
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
@@ -64,7 +66,7 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
         losses.see(deduped.changes)
         progress.advance(len(window.refs), report)
     report.tell_aside()
-    _check_embedder(session, report)
+    _check_embedder(session.embedder, report)
     leavers = losses.leavers()
     verdict = weigh(session, leavers, survey, options)
     report.plan_hash = verdict.plan_hash
@@ -73,35 +75,38 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
     else:
         count_withheld(leavers, verdict, report)
     report.chunks.unwritten = spent.unwritten
-    _check_money(session, report)
-    report.chunks.total = _total_after(session, report)
-    return PlanReport(report, _eta_seconds(session, report.tokens.embedded))
+    _check_money(session.pipeline.embedder, report)
+    report.chunks.total = counts(session.ledger).live + report.chunks.written - report.chunks.removed
+    return PlanReport(report, _eta_seconds(session.ledger, report.tokens.embedded))
 
 
 def _tell_doubt(session: Session, sentinel: Sentinel | None, report: Report) -> None:
     """A plan mends nothing, so what it counts is what the ledger believes. A run that is going on is no doubt."""
-    if is_gone(session, sentinel):
+    if is_gone(session.ledger, sentinel):
         lost = counts(session.ledger).live
         report.notes.append(f"the collection is gone; the next sync writes its {lost} chunks again, from the cache")
-    elif holder(session.ledger) is None and (doubt := find_doubt(session, sentinel)):
+        return
+    if holder(session.ledger) is not None:
+        return
+    doubt = find_doubt(session.store, session.ledger, sentinel, session.pipeline.name)
+    if doubt:
         report.notes.append(
             f"{doubt}: the next sync mends that first, so it may write, delete and pay for other documents than these"
         )
 
 
-def _check_embedder(session: Session, report: Report) -> None:
+def _check_embedder(embedder: Embedder, report: Report) -> None:
     """A plan needs no key; the sync that follows would stop at the first text."""
     if report.chunks.embedded:
         try:
-            session.embedder.check()
+            embedder.check()
         except ConfigError as error:
             report.notes.append(str(error))
 
 
-def _check_money(session: Session, report: Report) -> None:
+def _check_money(embedder: embedders.Embedder, report: Report) -> None:
     """What other runs of the day have spent is not asked: that needs the key."""
-    embedder = session.pipeline.embedder
-    if not isinstance(embedder, PaidEmbedder):
+    if not isinstance(embedder, embedders.PaidEmbedder):
         return
     limits = {"max_usd": embedder.max_usd, "max_usd_per_day": embedder.max_usd_per_day}
     for name, limit in limits.items():
@@ -113,12 +118,8 @@ def _check_money(session: Session, report: Report) -> None:
             )
 
 
-def _total_after(session: Session, report: Report) -> int:
-    return counts(session.ledger).live + report.chunks.written - report.chunks.removed
-
-
-def _eta_seconds(session: Session, tokens: int) -> float | None:
-    reports = [run.report for run in run_summaries(session.ledger, RUNS_CONSIDERED) if run.report]
+def _eta_seconds(ledger: Ledger, tokens: int) -> float | None:
+    reports = [run.report for run in run_summaries(ledger, RUNS_CONSIDERED) if run.report]
     seen = sum(report.tokens.embedded for report in reports)
     seconds = sum(report.seconds.embed for report in reports)
     return round(tokens * seconds / seen, 1) if seen else None

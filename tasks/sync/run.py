@@ -136,7 +136,7 @@ class Run:
         else:
             count_withheld(leavers, verdict, report)
         forget_quarantined(session.ledger, survey.left)
-        reap(session)
+        reap(session.store, session.ledger, session.clock(), session.grace_seconds)
 
     def _count_spent(self) -> None:
         cost_usd = self._session.embedder.spent_usd - self._spent_usd_before

@@ -16,10 +16,10 @@ from tasks.sync.run import Progress, run_sync
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """`found` before anything was mended; `left` and `sync` only where something was."""
+    """`findings` before anything was mended; `left` and `sync` only where something was."""
 
     pipeline: str
-    found: Findings
+    findings: Findings
     repaired: int = 0
     left: Findings | None = None
     sync: Report | None = None
@@ -27,7 +27,7 @@ class Verification:
     @property
     def ok(self) -> bool:
         """Whether all is well now."""
-        return (self.left or self.found).ok and self.exit_code in (0, None)
+        return (self.left or self.findings).ok and self.exit_code in (0, None)
 
     @property
     def exit_code(self) -> int | None:
@@ -36,7 +36,7 @@ class Verification:
 
     def as_json(self) -> dict[str, Any]:
         """The shape that `verify --json` promises."""
-        shape = {"pipeline": self.pipeline, **self.found.as_json(), "ok": self.ok, "repaired": self.repaired}
+        shape = {"pipeline": self.pipeline, **self.findings.as_json(), "ok": self.ok, "repaired": self.repaired}
         if self.left is not None and self.sync is not None:
             shape["left"] = self.left.as_json()
             shape["sync"] = self.sync.as_json()
@@ -48,17 +48,17 @@ def verify(session: Session, options: VerifyOptions, runner: Runner, progress: P
 
     Repair marks what is wrong in the ledger; the sync that follows writes it again, from the cache where it can.
     """
-    found = _found(session, options)
-    if found.ok or not options.repair:
-        return Verification(session.pipeline.name, found)
+    findings = _audit(session, options)
+    if findings.ok or not options.repair:
+        return Verification(session.pipeline.name, findings)
     with leased(session.ledger, wait=options.wait):
         session.store.ensure(session.embedder.space.dimension)
-        repaired = repair(session, found)
+        repaired = repair(session, findings)
     report = run_sync(session, SyncOptions(wait=options.wait), runner, progress)
-    return Verification(session.pipeline.name, found, repaired, _found(session, options), report)
+    return Verification(session.pipeline.name, findings, repaired, _audit(session, options), report)
 
 
-def _found(session: Session, options: VerifyOptions) -> Findings:
+def _audit(session: Session, options: VerifyOptions) -> Findings:
     with leased(session.ledger, wait=options.wait):
         if not epoch_marked(session.ledger):
             raise ConfigError(f"{session.pipeline.name!r} was never synced, so there is nothing to verify; run sync")

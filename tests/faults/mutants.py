@@ -78,12 +78,12 @@ def split_flip(patch: pytest.MonkeyPatch) -> None:
 def forget_before_delete(patch: pytest.MonkeyPatch) -> None:
     """The ledger forgets a point before the store has deleted it."""
 
-    def wrong(session: Any) -> None:
-        doomed = session.ledger.leaving(DOOMED)
+    def wrong(store: Any, ledger: Any, now: float, _grace_seconds: float) -> None:
+        doomed = ledger.leaving(DOOMED)
         if doomed:
-            session.ledger.mark_gone(doomed, -1e9)
-            session.ledger.settle(doomed, [], 0.0)
-            session.store.delete([point for _, point in doomed])
+            ledger.mark_gone(doomed, -1e9)
+            ledger.forget_absent(doomed, [], 0.0)
+            store.delete([point for _, point in doomed])
 
     patch.setattr(order, "reap", wrong)
 
@@ -91,12 +91,12 @@ def forget_before_delete(patch: pytest.MonkeyPatch) -> None:
 def no_grace(patch: pytest.MonkeyPatch) -> None:
     """A deleted point is forgotten at once."""
 
-    def wrong(session: Any) -> None:
-        doomed = session.ledger.leaving(DOOMED)
+    def wrong(store: Any, ledger: Any, now: float, _grace_seconds: float) -> None:
+        doomed = ledger.leaving(DOOMED)
         if doomed:
-            session.store.delete([point for _, point in doomed])
-            session.ledger.mark_gone(doomed, session.clock())
-            session.ledger.settle(doomed, [], session.clock())
+            store.delete([point for _, point in doomed])
+            ledger.mark_gone(doomed, now)
+            ledger.forget_absent(doomed, [], now)
 
     patch.setattr(order, "reap", wrong)
 

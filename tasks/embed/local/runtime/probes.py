@@ -10,6 +10,7 @@ from tasks.embed.local.runtime.base import Features, Runtime, padded, unit_rows
 from tasks.embed.local.runtime.model_cache import ModelCache
 from tasks.embed.tokens.tokenizers import ModelTokenizer
 from tasks.records import Vectors
+from tasks.slices import slices
 
 REFERENCE = "reference"
 TESTED = 32
@@ -60,4 +61,4 @@ def _batches(tokenizer: ModelTokenizer, padding: int, texts: list[str]) -> list[
     encodings = tokenizer.loaded.encode_batch_fast(texts)
     for encoding in encodings:
         encoding.truncate(tokenizer.max_tokens)
-    return [padded(encodings[start : start + BATCH], padding) for start in range(0, len(encodings), BATCH)]
+    return [padded(part, padding) for part in slices(encodings, BATCH)]
