@@ -13,7 +13,7 @@ from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A document that is set aside; `reason` is a short class name, `message` says cause and remedy.
+    """A document that cannot be used; `reason` is a short class name, `message` says cause and remedy.
 
     `hint` and `version` tell later whether it is still the same document; empty: not known.
     """
@@ -119,7 +119,7 @@ class Chunked:
 class Deduped:
     """`unpaid` holds what the cache does not: embedding key -> (text, tokens), each text once.
 
-    `failures` are the documents that could not be read, and those that are still as they were when they were refused.
+    `failures` are the documents that could not be read, and those that are still as they were when quarantined.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class Embedded:
 class Written:
     """The window after the flip: the documents of `changes` are current in the collection, but those that lose content.
 
-    `failures` are set aside.
+    `failures` are quarantined.
     """
 
     def __init__(self, tally: Tally, changes: Sequence[DocumentChange], failures: Sequence[Quarantined]) -> None:

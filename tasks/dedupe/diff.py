@@ -14,20 +14,20 @@ from tasks.records import DocumentId, DocumentRef, FailedScope, PointId
 class Changes:
     """`unchanged` are as the ledger knows them, `to_read` may have changed, `missing` were not listed.
 
-    `unknown` were not listed either, but belong to a part of the source that could not be listed. `refused` were set
-    aside earlier, have not changed since, and are not due for another try.
+    `unknown` were not listed either, but belong to a part of the source that could not be listed. `quarantined`
+    have been so before, have not changed since, and are not due for another try.
     """
 
     unchanged: tuple[DocumentRef, ...]
     to_read: tuple[DocumentRef, ...]
-    refused: tuple[DocumentRef, ...]
+    quarantined: tuple[DocumentRef, ...]
     missing: tuple[DocumentId, ...]
     unknown: tuple[DocumentId, ...]
 
     @property
     def listed(self) -> int:
         """How many documents the sources list."""
-        return len(self.unchanged) + len(self.to_read) + len(self.refused)
+        return len(self.unchanged) + len(self.to_read) + len(self.quarantined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Known:
     """What the ledger knew when the run began."""
 
     documents: Mapping[DocumentId, KnownDocument]
-    refusals: Mapping[DocumentId, QuarantineEntry] = field(default_factory=dict[DocumentId, QuarantineEntry])
+    quarantine: Mapping[DocumentId, QuarantineEntry] = field(default_factory=dict[DocumentId, QuarantineEntry])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,12 @@ def trusted_hint(shape: str, hint: str) -> str:
     return f"{shape}/{hint}" if hint else ""
 
 
-def find_changes(listed: Iterable[DocumentRef], held: Known, failed: Sequence[FailedScope], shape: str) -> Changes:
+def find_changes(listed: Iterable[DocumentRef], known: Known, failed: Sequence[FailedScope], shape: str) -> Changes:
     """Sort every document, listed or known.
 
     listed | known | hint                             | result
     -------|-------|----------------------------------|-------------------------------
-    yes    | any   | as it was refused, and not due   | refused
+    yes    | any   | as when quarantined, and not due | quarantined
     yes    | no    | any                              | to_read
     yes    | dirty | any                              | to_read
     yes    | yes   | empty, or differs                | to_read
@@ -66,23 +66,23 @@ def find_changes(listed: Iterable[DocumentRef], held: Known, failed: Sequence[Fa
     """
     unchanged: list[DocumentRef] = []
     to_read: list[DocumentRef] = []
-    refused: list[DocumentRef] = []
+    quarantined: list[DocumentRef] = []
     seen: set[DocumentId] = set()
     for ref in listed:
         seen.add(ref.id)
         hint = trusted_hint(shape, ref.hint)
-        refusal, document = held.refusals.get(ref.id), held.documents.get(ref.id)
-        if hint and refusal is not None and refusal.hint == hint and not refusal.is_due:
-            refused.append(ref)
+        entry, document = known.quarantine.get(ref.id), known.documents.get(ref.id)
+        if hint and entry is not None and entry.hint == hint and not entry.is_due:
+            quarantined.append(ref)
         elif hint and document is not None and document.version is not None and document.hint == hint:
             unchanged.append(ref)
         else:
             to_read.append(ref)
-    absent = [document for document in held.documents if document not in seen]
+    absent = [document for document in known.documents if document not in seen]
     unknown = within(absent, failed)
     hidden = set(unknown)
     missing = tuple(document for document in absent if document not in hidden)
-    return Changes(tuple(unchanged), tuple(to_read), tuple(refused), missing, unknown)
+    return Changes(tuple(unchanged), tuple(to_read), tuple(quarantined), missing, unknown)
 
 
 def within(documents: Iterable[DocumentId], failed: Sequence[FailedScope]) -> tuple[DocumentId, ...]:
@@ -91,7 +91,7 @@ def within(documents: Iterable[DocumentId], failed: Sequence[FailedScope]) -> tu
     return tuple(document for document in documents if document.startswith(prefixes)) if prefixes else ()
 
 
-def diff_points(wanted: Sequence[str], held: Sequence[KnownPoint]) -> PointDiff:
+def diff_points(wanted: Sequence[str], points: Sequence[KnownPoint]) -> PointDiff:
     """Compare a document's wanted payload keys with its points in the ledger.
 
     wanted | state            | result
@@ -103,15 +103,15 @@ def diff_points(wanted: Sequence[str], held: Sequence[KnownPoint]) -> PointDiff:
     no     | LIVE, PENDING    | doom
     no     | DOOMED, GONE     | already on its way out
     """
-    live = {point.key: point.id for point in held if point.state == LIVE}
-    pending = {point.key: point.id for point in held if point.state == PENDING}
-    used = {point.id for point in held}
+    live = {point.key: point.id for point in points if point.state == LIVE}
+    pending = {point.key: point.id for point in points if point.state == PENDING}
+    used = {point.id for point in points}
     put: dict[str, PointId] = {}
     for key in wanted:
         if key not in live:
             put[key] = pending.get(key) or _free_id(key, used)
     keep = {*put.values(), *(live[key] for key in wanted if key in live)}
-    doom = tuple(p.id for p in held if p.state in (LIVE, PENDING) and p.id not in keep)
+    doom = tuple(p.id for p in points if p.state in (LIVE, PENDING) and p.id not in keep)
     return PointDiff(put, doom)
 
 

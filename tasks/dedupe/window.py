@@ -75,13 +75,13 @@ class Differ:
     def _diff_document(
         self, document: Document, chunks: Sequence[Chunk], points: Sequence[KnownPoint]
     ) -> DocumentChange | Quarantined:
-        """A Quarantined for a document that was refused as it is: nobody pays for it again."""
+        """A Quarantined for a document that was quarantined as it is: nobody pays for it again."""
         ref = document.ref
         version = document_version(self._shape, document)
         hint = trusted_hint(self._shape, ref.hint)
-        refusal = self._before.refusals.get(ref.id)
-        if refusal is not None and refusal.version == version and not refusal.is_due:
-            return Quarantined(ref.id, refusal.reason, refusal.message, hint, version)
+        entry = self._before.quarantine.get(ref.id)
+        if entry is not None and entry.version == version and not entry.is_due:
+            return Quarantined(ref.id, entry.reason, entry.message, hint, version)
         wanted = wanted_points(self._identity, document, chunks)
         diff = diff_points(list(wanted), points)
         put = tuple(

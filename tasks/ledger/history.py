@@ -123,8 +123,8 @@ def departed(ledger: Ledger, now: float) -> int:
         return int(transaction.execute(sql, (now - WEEK_SECONDS, now)).scalar() or 0)
 
 
-def refusals(ledger: Ledger) -> dict[DocumentId, QuarantineEntry]:
-    """Everything that is set aside. A time for the next try that lies too far ahead was made by a wrong clock."""
+def quarantine_entries(ledger: Ledger) -> dict[DocumentId, QuarantineEntry]:
+    """Everything in quarantine. A time for the next try that lies too far ahead was made by a wrong clock."""
     now = ledger.database.now()
     with ledger.database.read() as transaction:
         rows = transaction.execute("SELECT document, reason, message, hint, version, next_try FROM quarantine")
@@ -144,12 +144,12 @@ def forget_quarantined(ledger: Ledger, documents: Iterable[DocumentId]) -> None:
     """These documents left the source."""
     rows = [(document,) for document in documents]
     if rows:
-        with ledger.fenced("forget refusals") as transaction:
+        with ledger.fenced("forget quarantined") as transaction:
             transaction.many("DELETE FROM quarantine WHERE document = ?", rows)
 
 
 def quarantined(ledger: Ledger) -> list[QuarantinedDocument]:
-    """All that are set aside, in order of their names."""
+    """All in quarantine, in order of their names."""
     with ledger.database.read() as transaction:
         rows = transaction.execute(f"SELECT {_SHOWN} FROM quarantine ORDER BY document")  # noqa: S608 - a constant
         return [QuarantinedDocument(*row) for row in rows]

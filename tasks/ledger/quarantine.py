@@ -1,4 +1,4 @@
-"""Documents that are set aside: why, since when, and when they are tried again.
+"""Documents in quarantine: why, since when, and when they are tried again.
 
 What is wrong with the document itself is tried again when the document or the way it is cut and embedded changes. What
 may pass (a locked file, a slow server) is tried again after a delay that doubles with each attempt.
@@ -25,7 +25,7 @@ _PUT = (
 
 @dataclass(frozen=True, slots=True)
 class QuarantineEntry:
-    """A document as it was set aside; `is_due` says that it is to be tried again although it did not change."""
+    """A document as it was quarantined; `is_due` says that it is to be tried again although it did not change."""
 
     reason: str
     message: str
@@ -36,7 +36,7 @@ class QuarantineEntry:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedDocument:
-    """For a person: a document that is set aside, and why. `next_try` is None where only a change helps."""
+    """For a person: a document in quarantine, and why. `next_try` is None where only a change helps."""
 
     document: str
     reason: str

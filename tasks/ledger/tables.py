@@ -57,8 +57,8 @@ _QUARANTINE = Table(
         "message": _NAME,
         "attempts": _COUNT,
         "since": f"{_TIME} NOT NULL",
-        "hint": _TEXT,  # of the document as it was refused, with the shape; empty or NULL promises nothing
-        "version": _TEXT,  # of the document as it was refused, where it could be read
+        "hint": _TEXT,  # of the document as it was quarantined, with the shape; empty or NULL promises nothing
+        "version": _TEXT,  # of the document as it was quarantined, where it could be read
         "next_try": _TIME,  # NULL: not before the document or the shape changes
     },
     ("document",),

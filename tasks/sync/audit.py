@@ -50,7 +50,7 @@ class Findings:
 
 
 def audit(session: Session, sample: int) -> Findings:
-    """Read the whole collection back; `sample` vectors are held against the cache.
+    """Read the whole collection back; `sample` vectors are compared with the cache.
 
     missing       the ledger says LIVE, the store has not got it
     unfinished    a run was to write it, but did not come so far: it died, or its document cannot be read

@@ -27,7 +27,7 @@ from tasks.upsert.base import VectorStore
 
 
 def check_incarnation(session: Session, lease: Lease) -> str:
-    """Repair where the table says so, then mark ledger and store; returns what was found, "" when all is well."""
+    """Repair where the table says so, then mark ledger and store; returns what was wrong, "" when all is well."""
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
     doubt = find_doubt(session.store, session.ledger, sentinel, session.pipeline.name)

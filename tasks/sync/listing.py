@@ -1,4 +1,4 @@
-"""The start of a run: what the sources hold, held against what the ledger knows."""
+"""The start of a run: what the sources hold, compared with what the ledger knows."""
 
 import time
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from config import sources
 from config.options import SyncOptions
 from tasks.dedupe.diff import Changes, Known, find_changes, within
 from tasks.errors import ConfigError, DocumentError, ServiceError, TransientError
-from tasks.ledger.history import refusals
+from tasks.ledger.history import quarantine_entries
 from tasks.ledger.ledger import Ledger
 from tasks.load.base import Source
 from tasks.records import DocumentId, FailedScope, Listing
@@ -40,7 +40,7 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
     if failed and not any(listing.refs for listing in listings) and all(_failed_wholly(one) for one in listings):
         kind = ServiceError if all(scope.is_outage for scope in failed) else ConfigError
         raise kind(f"{session.pipeline.name}: no source can be listed: " + "; ".join(s.reason for s in failed))
-    quarantine = refusals(session.ledger)
+    quarantine = quarantine_entries(session.ledger)
     known = Known(session.ledger.documents(), {} if options.retry_quarantined else quarantine)
     # An empty shape matches no stored hint, so every document is read and hashed.
     shape = "" if options.paranoid else session.identity.shape
@@ -95,5 +95,5 @@ def _count(ledger: Ledger, report: Report, known: Known, changes: Changes) -> No
     documents.listed = changes.listed
     documents.empty += empty
     documents.unchanged += len(changes.unchanged) - empty
-    report.count_aside([known.refusals[ref.id].reason for ref in changes.refused])
-    documents.served_old += ledger.served([ref.id for ref in changes.refused])
+    report.count_quarantined([known.quarantine[ref.id].reason for ref in changes.quarantined])
+    documents.served_old += ledger.served([ref.id for ref in changes.quarantined])

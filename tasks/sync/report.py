@@ -126,18 +126,18 @@ class Report:
         """The process's exit status for this outcome."""
         return self.outcome.exit_code
 
-    def count_aside(self, reasons: Sequence[str]) -> None:
-        """Count documents that are set aside, by class."""
+    def count_quarantined(self, reasons: Sequence[str]) -> None:
+        """Count documents that are quarantined, by class."""
         self.documents.quarantined += len(reasons)
         self.aside.update(reasons)
 
-    def tell_aside(self) -> None:
-        """A run that set something aside is partial, and says what."""
+    def tell_quarantined(self) -> None:
+        """A run with something in quarantine is partial, and says what."""
         if self.documents.quarantined:
             self.outcome = Outcome.PARTIAL
             kinds = ", ".join(f"{count} {reason}" for reason, count in sorted(self.aside.items()))
             self.notes.append(
-                f"set aside: {kinds}; {self.documents.served_old} of them are served as they last were."
+                f"quarantined: {kinds}; {self.documents.served_old} of them are served as they last were."
                 " `headrace status` says why"
             )
 
@@ -174,7 +174,7 @@ class Report:
     def count_written(self, written: Written, spent: Spent) -> None:
         """Count a window that went all the way."""
         self.count_read(written.tally)
-        self.count_aside([failure.reason for failure in written.failures])
+        self.count_quarantined([failure.reason for failure in written.failures])
         self.count_changes((change for change in written.changes if not change.loses_content), spent)
         self.seconds.upsert += written.tally.upsert_seconds
 

@@ -1,5 +1,6 @@
 """One run, in order: lease, incarnation, listing, windows, deletions, report."""
 
+import logging
 import time
 from collections import deque
 from contextlib import suppress
@@ -22,6 +23,8 @@ from tasks.system.file_system import readable
 from tasks.windows import Spent, Written
 
 WINDOWS_IN_FLIGHT = 4  # one is read, one embedded, two are written
+
+_log = logging.getLogger("headrace")
 
 
 class Progress(Protocol):
@@ -74,6 +77,8 @@ class Run:
                 report.notes += filter(None, [readable(str(error))])
                 with suppress(HeadraceError):  # what stopped the run matters more than that it cannot be recorded
                     self._record()
+                if report.cost_usd:
+                    _log.info("this run has cost $%.6f; what was paid for is kept", report.cost_usd)
                 raise
             self._record()
         return report
@@ -125,7 +130,7 @@ class Run:
 
     def _end(self, survey: Survey, losses: Losses) -> None:
         session, report = self._session, self.report
-        report.tell_aside()
+        report.tell_quarantined()
         leavers = losses.leavers()
         verdict = weigh(session, leavers, survey, self._options)
         report.plan_hash = verdict.plan_hash

@@ -102,7 +102,9 @@ def check_after(report: Any, after: Any) -> None:
     assert report["chunks"]["total"] == report["chunks"]["written"]
 
 
-def test_a_run_that_was_overtaken(paid: Pipeline, openai_server: OpenAIServer) -> None:
+def test_a_run_that_was_overtaken(
+    paid: Pipeline, openai_server: OpenAIServer, caplog: pytest.LogCaptureFixture
+) -> None:
     def overtake(_: list[str]) -> None:
         if len(openai_server.requests) == 3:
             with sqlite3.connect(paid.folder / "state/trial.db") as ledger:
@@ -110,6 +112,7 @@ def test_a_run_that_was_overtaken(paid: Pipeline, openai_server: OpenAIServer) -
             ledger.close()
 
     openai_server.before_answer = overtake
+    caplog.set_level("INFO", "headrace")
     with open_session(read_pipeline(paid.config)) as session:
         run = Run(session, SyncOptions(), ThreadRunner(), Silence())
         with pytest.raises(FencedError):
@@ -117,6 +120,7 @@ def test_a_run_that_was_overtaken(paid: Pipeline, openai_server: OpenAIServer) -
     report = run.report.as_json()
     check(report, openai_server)
     assert (report["outcome"], report["chunks"]["unwritten"] > 0) == ("locked", True)
+    assert f"this run has cost ${report['cost_usd']:.6f}" in caplog.text
 
 
 def test_a_run_whose_store_failed(paid: Pipeline, openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:

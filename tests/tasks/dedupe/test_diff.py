@@ -121,19 +121,19 @@ def test_no_document_is_lost_or_counted_twice(listed: set[str], before: set[str]
     assert set(changes.missing).isdisjoint(changes.unknown)
 
 
-def test_a_refused_document_is_left_alone_until_it_changes_or_is_due() -> None:
-    def refusal(hint: str = "h", *, is_due: bool = False) -> QuarantineEntry:
+def test_a_quarantined_document_is_left_alone_until_it_changes_or_is_due() -> None:
+    def entry(hint: str = "h", *, is_due: bool = False) -> QuarantineEntry:
         return QuarantineEntry("binary", "", trusted_hint("shape", hint), "", is_due)
 
     listed = [ref("same"), ref("edited", "other"), ref("due"), ref("vague", "")]
-    aside = {
-        DocumentId("s:same"): refusal(),
-        DocumentId("s:edited"): refusal(),
-        DocumentId("s:due"): refusal(is_due=True),
-        DocumentId("s:vague"): refusal(""),
+    quarantine = {
+        DocumentId("s:same"): entry(),
+        DocumentId("s:edited"): entry(),
+        DocumentId("s:due"): entry(is_due=True),
+        DocumentId("s:vague"): entry(""),
     }
-    changes = find_changes(listed, Known({DocumentId("s:same"): known()}, aside), [], "shape")
-    assert [one.path for one in changes.refused] == ["same"]
+    changes = find_changes(listed, Known({DocumentId("s:same"): known()}, quarantine), [], "shape")
+    assert [one.path for one in changes.quarantined] == ["same"]
     assert [one.path for one in changes.to_read] == ["edited", "due", "vague"]
     assert changes.missing == ()
-    assert [one.path for one in find_changes(listed, Known({}, aside), [], "another shape").refused] == []
+    assert [one.path for one in find_changes(listed, Known({}, quarantine), [], "another shape").quarantined] == []
