@@ -21,6 +21,8 @@ from config.options import SyncOptions
 from config.read import read_pipeline
 from flows.termination import told_to_prefect
 from tasks.console.artifacts import ArtifactProgress
+from tasks.console.summary import summary
+from tasks.ledger.history import quarantined
 from tasks.runners.prefect import PrefectRunner, run_name
 from tasks.session import open_session
 from tasks.sync.report import IncompleteRunError
@@ -40,10 +42,9 @@ def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | 
 
     """
     pipeline = read_pipeline(Path(config)).limited_to(options.max_usd)
-    progress = ArtifactProgress(pipeline.name)
-    with told_to_prefect(), open_session(pipeline) as session:
+    with told_to_prefect(), open_session(pipeline) as session, ArtifactProgress(pipeline.name) as progress:
         report = run_sync(session, options, PrefectRunner(), progress)
-    progress.end(report)
+        progress.end(summary(report, quarantined(session.ledger)))
     if report.exit_code:
         error = IncompleteRunError(report)
         return Failed(message=str(error), data=error)  # as if raised, without a traceback in the log

@@ -34,8 +34,8 @@ def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, A
 
     """
     pipeline = read_pipeline(Path(config))
-    with told_to_prefect(), open_session(pipeline) as session:
-        done = verify_session(session, options, PrefectRunner(), ArtifactProgress(pipeline.name))
+    with told_to_prefect(), open_session(pipeline) as session, ArtifactProgress(pipeline.name) as progress:
+        done = verify_session(session, options, PrefectRunner(), progress)
     if not done.ok:
         error = CollectionError(f"{pipeline.name}: the collection is not what the ledger says: {done.as_json()}")
         return Failed(message=str(error), data=error)

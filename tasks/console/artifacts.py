@@ -1,59 +1,78 @@
-"""What a tracked run shows in the Prefect UI: a progress bar while it works, a table when it is done."""
+"""What a tracked run shows in the Prefect UI: a progress bar and a log while it works, a summary when it is done."""
 
 import re
-import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
-from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.logging import get_run_logger
 
-from tasks.sync.report import Report, to_read
+from tasks.console.progress import LINE_SECONDS
+from tasks.console.standing import Standing, Ticks, in_thread
+from tasks.sync.report import Report
 
-UPDATE_SECONDS = 3.0
+UPDATE_SECONDS = 3.0  # an update costs 13 ms here and as much on the server
+PATIENCE_SECONDS = 15.0
 
 
 class ArtifactProgress:
-    """At most one update in 3 s: an update costs 13 ms here and as much on the server. It never fails the run."""
+    """The server is talked to by threads of their own: one that is slow or away neither stops nor fails the run."""
 
     def __init__(self, pipeline: str) -> None:
-        """Artifacts of one pipeline share a key, so the UI shows their history."""
+        """Call inside a flow run. Artifacts of one pipeline share a key, so the UI shows their history."""
         self._key = re.sub(r"[^a-z0-9-]+", "-", pipeline.lower())
-        self._id: Any = None
-        self._total = self._done = 0
-        self._updated = 0.0
+        self._log = get_run_logger()
+        self._bar: Any = None  # the artifact's id
+        self._ticks: tuple[Ticks, ...] = ()
+        self._standing: Standing | None = None
+        self._shown = ""
 
-    def begin(self, documents: int) -> None:
-        """Create the bar."""
-        self._total = documents
-        with suppress(Exception):
-            self._id = create_progress_artifact(
-                progress=0.0 if documents else 100.0,
-                key=f"{self._key}-progress",
-                description=to_read(documents),
-            )
+    def begin(self, documents: int, size_bytes: int, look: Callable[[], Report], /) -> None:
+        """Log how much there is; the bar comes with the first update."""
+        self._standing = Standing(documents, size_bytes, look)
+        self._log.info(self._standing.first_line())
+        if documents:
+            self._ticks = (Ticks(LINE_SECONDS, self._tell), Ticks(UPDATE_SECONDS, self._show))
 
-    def advance(self, documents: int, report: Report) -> None:
-        """Move the bar."""
-        self._done += documents
-        is_last = self._done >= self._total
-        if self._id is None or (time.monotonic() - self._updated < UPDATE_SECONDS and not is_last):
+    def advance(self, documents: int, /) -> None:
+        """Count; the threads show it."""
+        if self._standing:
+            self._standing.done += documents
+
+    def end(self, summary: str) -> None:
+        """Publish what the run came to, in Markdown, as far as the server takes it in time."""
+        self._stop()
+        in_thread(partial(self._publish, summary)).join(PATIENCE_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        for ticks in self._ticks:
+            ticks.end()
+
+    def _tell(self) -> None:
+        if self._standing:
+            self._log.info(self._standing.line())
+
+    def _show(self) -> None:
+        if self._standing is None or (text := self._standing.line()) == self._shown:
             return
-        self._updated = time.monotonic()
-        text = f"{self._done} of {self._total} documents, {report.chunks.embedded} chunks embedded"
+        percent = self._standing.percent
         with suppress(Exception):
-            update_progress_artifact(self._id, progress=100.0 * self._done / self._total, description=text)
+            if self._bar is None:
+                self._bar = create_progress_artifact(percent, key=f"{self._key}-progress", description=text)
+            else:
+                update_progress_artifact(self._bar, progress=percent, description=text)
+            self._shown = text
 
-    def end(self, report: Report) -> None:
-        """Publish the report as a table, its notes above it."""
-        shape = report.as_json()
-        rows = [
-            {"what": group, **{str(name): value for name, value in shape[group].items()}}
-            for group in ("documents", "chunks", "tokens", "seconds")
-        ]
-        cells = [
-            {"what": row["what"], "count": name, "value": row[name]} for row in rows for name in row if name != "what"
-        ]
-        cells.append({"what": "cost", "count": "usd", "value": shape["cost_usd"]})
-        text = "\n\n".join([f"**{report.pipeline}: {report.outcome}**", *report.notes])
+    def _publish(self, summary: str) -> None:
+        if self._ticks:
+            self._show()
         with suppress(Exception):
-            create_table_artifact(table=cells, key=f"{self._key}-summary", description=text)
+            create_markdown_artifact(summary, key=f"{self._key}-summary")

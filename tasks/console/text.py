@@ -86,7 +86,10 @@ def status_text(status: Mapping[str, Any]) -> str:
         f" {counts['gone']:,} gone",
         f"  running    {status['running'] or 'no'}",
     ]
-    lines += [f"  run        {_run_text(run)}" for run in status["runs"]] or ["  run        none yet"]
+    if progress := status["progress"]:
+        lines.append(f"  progress   {_progress_text(progress)}")
+    ended = [run for run in status["runs"] if not (progress and run["run"] == progress["run"])]
+    lines += [f"  run        {_run_text(run)}" for run in ended] or ["  run        none yet"]
     lines += [f"  set aside  {one['document']}: {one['message']}{_tries(one)}" for one in status["quarantine"]]
     return "\n".join(lines)
 
@@ -97,6 +100,15 @@ def _tries(one: Mapping[str, Any]) -> str:
     else:
         again = time.strftime("next try %Y-%m-%d %H:%M", time.localtime(one["next_try"]))
     return f" ({one['reason']}, {one['attempts']} x, {again})"
+
+
+def _progress_text(progress: Mapping[str, Any]) -> str:
+    since = time.strftime("since %Y-%m-%d %H:%M:%S", time.localtime(progress["started_at"]))
+    total = progress["documents_total"]
+    if total is None:
+        return f"finding out what is to be read, {since}"
+    done, chunks = progress["documents_done"], progress["chunks_embedded"]
+    return f"{done:,} of {total:,} documents, {chunks:,} chunks embedded, {since}"
 
 
 def _run_text(run: Mapping[str, Any]) -> str:

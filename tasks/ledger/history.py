@@ -15,6 +15,7 @@ from tasks.records import DocumentId
 RUNS_KEPT = 200
 MINUTE_SECONDS = 60.0
 WEEK_SECONDS = 7 * 86_400.0
+_PROGRESS = "id, documents_done, documents_total, chunks_embedded, started_at"
 _SHOWN = "document, reason, message, attempts, since, next_try"
 
 
@@ -27,6 +28,17 @@ class RecordedRun:
     finished_at: float | None
     outcome: str | None
     report: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """How far a run is; the counts are None until it has found out what is to be read."""
+
+    run: str
+    documents_done: int | None
+    documents_total: int | None
+    chunks_embedded: int | None
+    started_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,27 @@ def start_run(ledger: Ledger) -> str:
         )
         transaction.execute("DELETE FROM run WHERE epoch <= ?", ((ledger.epoch or 0) - RUNS_KEPT,))
     return run_id
+
+
+def advance_run(ledger: Ledger, run_id: str, documents: tuple[int, int], chunks_embedded: int) -> None:
+    """`documents` are those done, and all that were to be read."""
+    with ledger.fenced("progress") as transaction:
+        transaction.execute(
+            "UPDATE run SET documents_done = ?, documents_total = ?, chunks_embedded = ? WHERE id = ?",
+            (*documents, chunks_embedded, run_id),
+        )
+
+
+def current_run(ledger: Ledger) -> RunProgress | None:
+    """How far the run of the newest lease is; None where that lease was for something else, or its run has ended.
+
+    Whether somebody still holds that lease, the lock says: what is written here outlives a killed run.
+    """
+    with ledger.database.read() as transaction:
+        row = transaction.execute(
+            f"SELECT {_PROGRESS} FROM run WHERE finished_at IS NULL AND epoch = (SELECT epoch FROM lease)"  # noqa: S608 - constants
+        ).one_or_none()
+    return RunProgress(*row) if row else None
 
 
 def finish_run(ledger: Ledger, run_id: str, outcome: str, report: Mapping[str, Any]) -> None:

@@ -88,4 +88,10 @@ def m001_tables(connection: Connection) -> None:
     complete_tables(connection, TABLES)
 
 
-LEDGER = Layout("ledger", (m001_tables,))
+def m002_progress(connection: Connection) -> None:
+    """A run says how far it is; NULL for runs of the time before, and where nothing was to be read."""
+    for column in ("documents_done", "documents_total", "chunks_embedded"):
+        connection.execute(f"ALTER TABLE run ADD COLUMN {column} INTEGER", ())
+
+
+LEDGER = Layout("ledger", (m001_tables, m002_progress))

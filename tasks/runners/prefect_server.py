@@ -19,6 +19,7 @@ from tasks.errors import ConfigError, HeadraceError, ServiceError
 WAIT_SECONDS = 10.0  # a server that is being restarted is back by then
 QUIET_SECONDS = 2.0
 POLL_SECONDS = 0.3
+NO_ANSWER = "no whole answer"
 _BUSY = frozenset({408, 429})  # as is every 5xx
 
 
@@ -87,7 +88,7 @@ class _Probe:
 
     def __init__(self, api: PrefectApi) -> None:
         self.ended, self.given_up = threading.Event(), threading.Event()
-        self.problem = "no whole answer"
+        self.problem = NO_ANSWER
         self.error: HeadraceError | None = None
         self.url = _checked(api)
 
@@ -104,7 +105,8 @@ class _Probe:
             except urllib.error.HTTPError as error:
                 self.problem = f"it answers {error.code} {error.reason}"
             except (OSError, HTTPException) as error:
-                self.problem = str(getattr(error, "reason", error)) or type(error).__name__
+                reason = getattr(error, "reason", error)
+                self.problem = NO_ANSWER if isinstance(reason, TimeoutError) else str(reason) or type(error).__name__
             self.given_up.wait(POLL_SECONDS)
 
     def _ask(self) -> None:

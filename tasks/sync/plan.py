@@ -18,8 +18,8 @@ from tasks.session import Session, check_space
 from tasks.sync.deletions import Losses, count_deletions, count_withheld, weigh
 from tasks.sync.incarnation import find_doubt, is_gone
 from tasks.sync.listing import survey_sources
+from tasks.sync.progress import Progress
 from tasks.sync.report import Outcome, Report
-from tasks.sync.run import Progress
 from tasks.sync.status import run_summaries
 from tasks.windows import Spent
 
@@ -48,12 +48,13 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
     check_space(session, sentinel)
     _tell_doubt(session, sentinel, report)
     survey = survey_sources(session, report, options)
-    progress.begin(len(survey.changes.to_read))
+    to_read = survey.changes.to_read
+    progress.begin(len(to_read), sum(ref.size_bytes for ref in to_read), lambda: report)
     spent = Spent()
     chain = Chain(session, Differ(session.identity, session.ledger, session.cache, survey.known), spent)
     promised: set[EmbeddingKey] = set()  # a text that an earlier window would pay for is free in a later one
     losses = Losses(survey)
-    for window in Pace().windows(survey.changes.to_read):
+    for window in Pace().windows(to_read):
         deduped = chain.dedupe(chain.read(window))
         texts = {key: text for key, text in deduped.unpaid.items() if key not in promised}
         promised.update(texts)
@@ -64,7 +65,7 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
         report.count_changes((change for change in deduped.changes if not change.loses_content), spent)
         report.count_spent(spent, spent.tokens_paid * session.embedder.usd_per_million_tokens / 1e6)
         losses.see(deduped.changes)
-        progress.advance(len(window.refs), report)
+        progress.advance(len(window.refs))
     report.tell_quarantined()
     _check_embedder(session.embedder, report)
     leavers = losses.leavers()

@@ -94,11 +94,6 @@ class Seconds:
     upsert: float = 0.0
 
 
-def to_read(documents: int) -> str:
-    """What every kind of progress begins with."""
-    return f"{documents} {'document' if documents == 1 else 'documents'} to read"
-
-
 @dataclass
 class Report:
     """One run. `notes` are sentences for a person: what was withheld or could not be listed, and what to do.

@@ -4,7 +4,6 @@ import logging
 import time
 from collections import deque
 from contextlib import suppress
-from typing import Protocol
 
 from config.options import SyncOptions
 from tasks.dedupe.window import Differ
@@ -18,6 +17,7 @@ from tasks.session import Session
 from tasks.sync.deletions import Losses, carry_out, count_deletions, count_withheld, reap, weigh
 from tasks.sync.incarnation import check_incarnation
 from tasks.sync.listing import Survey, survey_sources
+from tasks.sync.progress import Progress, RecordedProgress
 from tasks.sync.report import Outcome, Report
 from tasks.system.file_system import readable
 from tasks.windows import Spent, Written
@@ -25,18 +25,6 @@ from tasks.windows import Spent, Written
 WINDOWS_IN_FLIGHT = 4  # one is read, one embedded, two are written
 
 _log = logging.getLogger("headrace")
-
-
-class Progress(Protocol):
-    """Shows a person how far the run is."""
-
-    def begin(self, documents: int) -> None:
-        """So many documents will be read."""
-        ...
-
-    def advance(self, documents: int, report: Report) -> None:
-        """So many more are done."""
-        ...
 
 
 def run_sync(session: Session, options: SyncOptions, runner: Runner, progress: Progress) -> Report:
@@ -56,7 +44,7 @@ class Run:
         self._session = session
         self._options = options
         self._runner = runner
-        self._progress = progress
+        self._progress: Progress = progress
         self._pace = Pace(runner.most_at_first)
         self._spent = Spent()
         self._spent_usd_before = session.embedder.spent_usd
@@ -67,6 +55,7 @@ class Run:
         report, ledger = self.report, self._session.ledger
         with leased(ledger, wait=self._options.wait) as lease:
             report.run = start_run(ledger)
+            self._progress = RecordedProgress(ledger, report.run, self._progress)
             try:
                 self._work(lease)
             except BudgetError as error:
@@ -95,10 +84,11 @@ class Run:
     def _windows(self, survey: Survey, losses: Losses) -> None:
         """Keep a few windows going, so memory stays flat however large the source is."""
         session, to_read = self._session, survey.changes.to_read
-        self._progress.begin(len(to_read))
+        size_bytes = sum(ref.size_bytes for ref in to_read)
+        self._progress.begin(len(to_read), size_bytes, self._look)
         differ = Differ(session.identity, session.ledger, session.cache, survey.known)
         chain = Chain(session, differ, self._spent)
-        session.chunker.expect(sum(ref.size_bytes for ref in to_read))
+        session.chunker.expect(size_bytes)
         going: deque[Pending] = deque()
         try:
             for window in self._pace.windows(to_read):
@@ -126,7 +116,7 @@ class Run:
         self._count_spent()
         documents = self.report.documents
         documents.served_old += self._session.ledger.served([failure.id for failure in written.failures])
-        self._progress.advance(tally.documents_seen, self.report)
+        self._progress.advance(tally.documents_seen)
 
     def _end(self, survey: Survey, losses: Losses) -> None:
         session, report = self._session, self.report
@@ -142,6 +132,11 @@ class Run:
             count_withheld(leavers, verdict, report)
         forget_quarantined(session.ledger, survey.left)
         reap(session.store, session.ledger, session.clock(), session.grace_seconds)
+
+    def _look(self) -> Report:
+        """For whoever watches, from another thread: what is embedded counts before its window is done."""
+        self._count_spent()
+        return self.report
 
     def _count_spent(self) -> None:
         cost_usd = self._session.embedder.spent_usd - self._spent_usd_before

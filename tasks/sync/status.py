@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tasks.ledger.history import Counts, counts, last_runs, quarantined
+from tasks.ledger.history import Counts, RunProgress, counts, current_run, last_runs, quarantined
 from tasks.ledger.lease import holder
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.quarantine import QuarantinedDocument
@@ -46,7 +46,10 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of a pipeline; `running` says in words who works on it now, None where nobody does."""
+    """The state of a pipeline; `running` says in words who works on it now, None where nobody does.
+
+    `progress` is None as well where what runs is no sync.
+    """
 
     pipeline: str
     store: str
@@ -57,6 +60,7 @@ class Status:
     space: str
     counts: Counts
     running: str | None
+    progress: RunProgress | None
     runs: Sequence[RunSummary]
     quarantine: Sequence[QuarantinedDocument]
 
@@ -72,6 +76,7 @@ class Status:
             "space": self.space,
             "counts": asdict(self.counts),
             "running": self.running,
+            "progress": self.progress and asdict(self.progress),
             "runs": [run.as_json() for run in self.runs],
             "quarantine": [asdict(document) for document in self.quarantine],
         }
@@ -81,6 +86,7 @@ def describe(session: Session) -> Status:
     """Asks the ledger, and the store for its mark alone, so it answers while a run goes on."""
     pipeline, space = session.pipeline, session.embedder.space
     sentinel = session.store.sentinel()
+    running = holder(session.ledger)
     return Status(
         pipeline=pipeline.name,
         store=pipeline.store.kind,
@@ -90,7 +96,8 @@ def describe(session: Session) -> Status:
         dimension=space.dimension,
         space=space.fingerprint,
         counts=counts(session.ledger),
-        running=holder(session.ledger),
+        running=running,
+        progress=current_run(session.ledger) if running else None,
         runs=run_summaries(session.ledger, RUNS_SHOWN),
         quarantine=quarantined(session.ledger),
     )

@@ -10,8 +10,9 @@ from tasks.ledger.lease import leased
 from tasks.runners.base import Runner
 from tasks.session import Session, check_space
 from tasks.sync.audit import Findings, audit, repair
+from tasks.sync.progress import Progress
 from tasks.sync.report import Report
-from tasks.sync.run import Progress, run_sync
+from tasks.sync.run import run_sync
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,8 +303,8 @@ class Machine:
 
 
 class Silence:
-    def begin(self, documents: int) -> None:
+    def begin(self, documents: int, size_bytes: int, look: Callable[[], Report], /) -> None:
         """Nobody watches."""
 
-    def advance(self, documents: int, report: Report) -> None:
+    def advance(self, documents: int, /) -> None:
         """Nobody watches."""

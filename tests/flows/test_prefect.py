@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import CONFIG, Pipeline
+from tests.odd_server import Gate
 from tests.openai_server import Fault, OpenAIServer
 from tests.prefect_server import end, prefect_server
 from tests.terminated_run import terminated_run
@@ -21,6 +22,22 @@ from tests.terminated_run import terminated_run
 pytestmark = pytest.mark.prefect
 
 ROOT = Path(__file__).parents[2]
+
+
+GATED = """
+import sys, time
+from pathlib import Path
+from tasks.embed.hashing import HashingEmbedder
+real, gate = HashingEmbedder._vectors, Path(sys.argv.pop())
+def waiting(self, texts):
+    gate.touch()
+    while gate.exists():
+        time.sleep(0.05)
+    return real(self, texts)
+HashingEmbedder._vectors = waiting
+from flows.cli import run
+sys.exit(run())
+"""
 
 
 def wait_for(what: Callable[[], Any], seconds: float) -> Any:
@@ -105,8 +122,19 @@ def test_a_tracked_run_shows_its_stages_and_its_report(server: Mapping[str, str]
     assert (run["name"], run["tags"]) == ("sync trial", ["headrace"])
     artifacts = ask(server, "artifacts/filter", {})
     assert {artifact["key"] for artifact in artifacts} == {"trial-progress", "trial-summary"}
-    table = next(artifact for artifact in artifacts if artifact["key"] == "trial-summary")
-    assert {"what": "chunks", "count": "written", "value": 4} in json.loads(table["data"])
+    page = next(artifact for artifact in artifacts if artifact["key"] == "trial-summary")
+    assert (page["type"], "4 written" in page["data"]) == ("markdown", True)
+    bar = next(artifact for artifact in artifacts if artifact["key"] == "trial-progress")
+    assert (float(bar["data"]), "3 of 3 documents" in bar["description"]) == (100.0, True)
+    size = sum(path.stat().st_size for path in (pipeline.folder / "docs").rglob("*") if path.is_file())
+    lines = wait_for(lambda: logged(server, run["id"], "documents to read"), 30)
+    assert lines == [f"3 documents to read, {size} bytes"]
+
+
+def logged(environment: Mapping[str, str], run: str, words: str) -> list[str]:
+    """Lines of a run's log, which the server gets with a delay."""
+    found = ask(environment, "logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}})
+    return [line["message"] for line in found if words in line["message"]]
 
 
 def finished_tasks(environment: Mapping[str, str]) -> list[str]:
@@ -131,6 +159,33 @@ def test_a_run_that_is_not_wholly_done_fails_in_prefect_too(server: Mapping[str,
     assert json.loads(answer.stdout)["documents"]["quarantined"] == 1
     states = ask(server, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["FAILED"]}}}})
     assert "partial" in states[0]["state"]["message"]
+    pages = ask(server, "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [states[0]["id"]]}}})
+    (page,) = (artifact["data"] for artifact in pages if artifact["key"] == "trial-summary")
+    assert "**Partly done" in page
+    assert "| docs:b.md | " in page
+
+
+def test_a_server_that_falls_silent_does_not_stop_the_run(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    """It says so at the end, with what is done in place."""
+    away = {**server, "PREFECT_API_REQUEST_TIMEOUT": "3", "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    with Gate(server["PREFECT_API_URL"]) as gate:
+        command = [sys.executable, "-c", GATED, "sync", str(pipeline.config), "--json", str(pipeline.folder / "gate")]
+        with subprocess.Popen(
+            command,
+            env={**away, "PREFECT_API_URL": gate.url},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            wait_for(lambda: (pipeline.folder / "gate").exists(), 60)
+            gate.silence()
+            (pipeline.folder / "gate").unlink()
+            out, err = process.communicate(timeout=120)
+    assert process.returncode == 70, err
+    assert "the Prefect server does not answer" in json.loads(out)["error"]
+    assert pipeline.run("status", str(pipeline.config), "--json").json["runs"][0]["outcome"] == "done"
+    assert len(pipeline.texts()) == 3
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
@@ -148,7 +203,7 @@ def test_a_server_that_is_not_there_is_named(server: Mapping[str, str], pipeline
     away = {**server, "PREFECT_API_URL": "http://127.0.0.1:9/api", "PREFECT_CLIENT_MAX_RETRIES": "0"}
     done = headrace(away, "sync", str(pipeline.config), "--track", "--json")
     assert done.returncode == 70
-    assert "the Prefect server does not answer" in json.loads(done.stdout)["error"]
+    assert "the Prefect server at http://127.0.0.1:9/api does not answer" in json.loads(done.stdout)["error"]
     assert "unset PREFECT_API_URL" in done.stderr
 
 

@@ -23,27 +23,34 @@ EARLIER = sorted((Path(__file__).parents[2] / "data/earlier_state").glob("*.sql"
 LAYOUTS = {"ledger": LEDGER, "cache": CACHE, "budget": BUDGET}
 COLUMNS = {"id": "INTEGER NOT NULL", "what": "VARCHAR"}
 Rows = dict[str, list[Any]]
+Columns = dict[str, list[str]]
 
 
 def layout_of(dump: Path) -> Layout:
     return LAYOUTS[dump.name.partition("-")[0]]
 
 
-def as_written(dump: Path) -> Rows:
-    """The rows of the dump itself, read by nothing of ours; columns in the order of their names."""
+def as_written(dump: Path) -> tuple[Columns, Rows]:
+    """The dump itself, read by nothing of ours."""
     with closing(sqlite3.connect(":memory:")) as driver:
         driver.executescript(dump.read_text())
-        return _rows(driver)
+        columns = _columns(driver)
+        return columns, _rows(driver, columns)
 
 
-def _rows(driver: sqlite3.Connection) -> Rows:
+def _columns(driver: sqlite3.Connection) -> Columns:
+    """By table, in the order of their names."""
     tables = [name for (name,) in driver.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    rows: Rows = {}
-    for table in tables:
-        columns = sorted(row[1] for row in driver.execute(f"PRAGMA table_info({table})"))
-        rows[table] = sorted(driver.execute(f"SELECT {', '.join(columns)} FROM {table}"), key=repr)
-    rows.pop("headrace_version", None)
-    return rows
+    tables = [table for table in tables if table != "headrace_version"]
+    return {table: sorted(row[1] for row in driver.execute(f"PRAGMA table_info({table})")) for table in tables}
+
+
+def _rows(driver: sqlite3.Connection, columns: Columns) -> Rows:
+    """What stands in these columns."""
+    return {
+        table: sorted(driver.execute(f"SELECT {', '.join(names)} FROM {table}"), key=repr)
+        for table, names in columns.items()
+    }
 
 
 def sqlite_schema(path: Path) -> set[Any]:
@@ -72,8 +79,9 @@ def test_an_earlier_file_has_every_row_and_the_tables_of_a_new_one(dump: Path, t
         driver.executescript(dump.read_text())
     for place in (path, fresh):
         Database(f"sqlite:///{place}", layout_of(dump), "any").close()
+    columns, rows = as_written(dump)
     with closing(sqlite3.connect(path)) as driver:
-        assert _rows(driver) == as_written(dump)
+        assert _rows(driver, columns) == rows
     assert sqlite_schema(path) == sqlite_schema(fresh)
 
 
@@ -86,7 +94,7 @@ def test_an_earlier_schema_on_a_server_has_every_row_and_the_tables_of_a_new_one
         Database(postgres_url, layout_of(dump), schema).close()
     assert postgres_schema(postgres_url, "earlier") == postgres_schema(postgres_url, "fresh")
     with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
-        for table, rows in as_written(dump).items():
+        for table, rows in as_written(dump)[1].items():
             (count,) = connection.execute(f"SELECT count(*) FROM earlier.{table}".encode()).fetchone() or (0,)
             assert count == len(rows)
 
@@ -161,7 +169,7 @@ def test_one_file_holds_two_layouts(tmp_path: Path) -> None:
     for layout in (LEDGER, CACHE, BUDGET, LEDGER):
         Database(f"sqlite:///{tmp_path}/any.db", layout, "any").close()
     with closing(sqlite3.connect(tmp_path / "any.db")) as driver:
-        assert {"point", "embedding", "reservation"} <= _rows(driver).keys()
+        assert {"point", "embedding", "reservation"} <= _columns(driver).keys()
 
 
 def unnumbered(url: str, *tables: Table) -> None:
