@@ -12,11 +12,13 @@ from typing import Any
 
 from tasks.database.connection import PARAMETERS_PER_QUERY, Rows
 from tasks.slices import slices
+from tasks.system.file_system import keep_private, user_state
 
 BUSY_SECONDS = 30.0
 PAGE_BYTES = 8192  # of a new file: two vectors of 768 dimensions a page, and a shallow tree of ids
 CACHE_KIB = 32_768
 LOG_PAGES = 4000  # the log is folded in at 32 MB: each folding writes and syncs every page that was touched
+OUR_FOLDER = ".headrace"  # where state is kept by default
 _VALUES = re.compile(r"VALUES (\([^()]*\))(?=[^?]*$)")
 _PRAGMAS = (
     f"page_size={PAGE_BYTES}",
@@ -91,6 +93,7 @@ class SqliteConnections:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # Before SQLite makes it with the common mode: it holds paths, and vectors tell of their texts.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            _keep_private(path)
         self._shared = None if path else self._connected()
         self._turn = threading.RLock()  # of the shared one: it has one transaction at a time
 
@@ -129,3 +132,12 @@ class SqliteConnections:
             driver.close()
             raise
         return SqliteConnection(driver)
+
+
+def _keep_private(path: Path) -> None:
+    """Also what an earlier version made; the folder only where it is ours, and not one that somebody chose."""
+    path = path.resolve()
+    for suffix in ("", "-wal", "-shm"):
+        keep_private(path.with_name(path.name + suffix))
+    if path.parent.name == OUR_FOLDER or path.parent == user_state().resolve():
+        keep_private(path.parent)

@@ -1,6 +1,8 @@
 """What holds for files wherever they are used: time stamps, names that are no text, a user's cache and state."""
 
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 RACY_NANOSECONDS = 2_000_000_000  # a file that changed so lately may change again within the same time stamp
@@ -19,3 +21,16 @@ def user_cache() -> Path:
 def user_state() -> Path:
     """What one user's runs on this machine share, and want to keep; it need not exist."""
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "headrace"
+
+
+def keep_private(path: Path) -> bool:
+    """Take from others what rights an earlier version, or a copy, gave them; whether there was anything to take.
+
+    Nothing happens to what is not there, is a link, belongs to another user, or lies where there are no rights.
+    """
+    with suppress(OSError):
+        found = path.lstat()
+        if not stat.S_ISLNK(found.st_mode) and found.st_uid == os.geteuid() and found.st_mode & 0o077:
+            path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+            return True
+    return False

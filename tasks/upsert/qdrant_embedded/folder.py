@@ -22,6 +22,7 @@ from pathlib import Path
 
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Sentinel
+from tasks.system.file_system import keep_private
 
 FIRST = "generation-000001"
 _GENERATION = re.compile(r"generation-\d{6}")
@@ -58,6 +59,13 @@ class Generations:
         live = self.live()
         if live is not None and self._pointed() is None:
             self.switch(live.name)
+
+    def keep_private(self) -> None:
+        """Take from others what rights an earlier version gave them; call for a collection that is there."""
+        folder = self.folder.resolve()
+        if keep_private(folder):  # who cannot enter it reaches nothing in it: the rest is looked at once
+            for path in folder.rglob("*"):
+                keep_private(path)
 
     @contextmanager
     def building(self, name: str) -> Generator[Path]:

@@ -58,6 +58,7 @@ class QdrantStore:
             if self._generations.live() is None:
                 self._create(dimension)
             self._generations.settle()
+            self._generations.keep_private()
             held = self._held_dimension()
             if held != dimension:
                 raise CollectionError(
@@ -170,6 +171,7 @@ class QdrantStore:
             self._lock.acquire(self._wait_seconds)
             try:
                 live = self._live()
+                self._generations.keep_private()
                 RecordCount(live).forget()
                 if writes >= MANY and self._lock.file is not None:
                     self._engine = EngineProcess(live / "shard", self._folder, self._lock.file)
