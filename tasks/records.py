@@ -47,11 +47,15 @@ class FailedScope:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What one source holds now. Deletion needs a complete listing: `failed` is empty."""
+    """What one source holds now. Deletion needs a complete listing: `failed` is empty.
+
+    `passed_over` counts, by suffix in lower case, what no setting names: neither `include` nor `exclude`.
+    """
 
     source: str
     refs: tuple[DocumentRef, ...]
     failed: tuple[FailedScope, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)

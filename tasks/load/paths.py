@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 from tasks.load.parse.formats import DEFAULT_PATTERNS
 from tasks.records import DocumentId, DocumentRef, FailedScope
@@ -27,6 +28,7 @@ class PathFilter:
         include = DEFAULT_PATTERNS if include is None else include
         self.includes = _matcher(include)
         self.excludes = _matcher(exclude)
+        self._excludes_files = _matcher([pattern for pattern in exclude if not pattern.endswith("/**")])
         folders = [pattern.removesuffix("/**") for pattern in exclude if pattern.endswith("/**")]
         self._prunes = _expressions([_expression(folder) for folder in folders])
         self._named = {part for pattern in include for part in pattern.split("/")[:-1]}
@@ -43,10 +45,21 @@ class PathFilter:
         return not self._prunes(path)
 
     def reaches(self, path: str) -> bool:
-        """`takes`, for a listing that does not go folder by folder."""
+        """`enters` for all folders above a file, where a listing does not go folder by folder."""
         folders = path.split("/")[:-1]
-        above = ("/".join(folders[: depth + 1]) for depth in range(len(folders)))
-        return self.takes(path) and all(self.enters(folder) for folder in above)
+        return all(self.enters("/".join(folders[: depth + 1])) for depth in range(len(folders)))
+
+    def misses(self, path: str) -> bool:
+        """Whether nobody decided about a file that is reached and not taken: not hidden, and named by no `exclude`."""
+        return not path.rpartition("/")[2].startswith(".") and not self._excludes_files(path)
+
+
+def by_suffix(names: Iterable[str]) -> dict[str, int]:
+    """Counts of files by suffix in lower case, most frequent first; "" is a name without one."""
+    counts: Counter[str] = Counter()
+    for suffix, number in Counter([name.rpartition(".")[2] if "." in name else None for name in names]).items():
+        counts["" if suffix is None else f".{readable(suffix).lower()}"] += number
+    return dict(counts.most_common())
 
 
 def document_id(source: str, path: str) -> DocumentId:
@@ -79,6 +92,8 @@ def is_relative(path: str) -> bool:
 def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
     endings = tuple(match[1].lower() for pattern in patterns if (match := _SUFFIX_ALONE.fullmatch(pattern)))
     others = [_with_suffixes(pattern) for pattern in patterns if not _SUFFIX_ALONE.fullmatch(pattern)]
+    if not patterns:
+        return lambda _path: False
     if not others:
         return lambda path: path.lower().endswith(endings)
     matches = _expressions(others)

@@ -7,7 +7,7 @@ from typing import Any
 from config import sources
 from tasks.errors import DocumentError, MissingExtraError, TransientError
 from tasks.load.parse.open import parse
-from tasks.load.paths import PathFilter, document_id, without_doubles
+from tasks.load.paths import PathFilter, by_suffix, document_id, without_doubles
 from tasks.load.web.address_guard import WEB, check_web_url, links_of, policy_for
 from tasks.load.web.listing import web_options
 from tasks.records import Document, DocumentRef, FailedScope, Listing
@@ -68,10 +68,14 @@ class UrlRoot:
             return self._failed(f"{self.url} cannot be listed: {type(error).__name__}: {error}", is_outage=True)
         refs = [self._ref(path, entry) for path, entry in sorted(entries.items())]
         is_single = [*entries] == [self.path]
-        refs, failed = without_doubles([ref for ref in refs if is_single or self._filter.reaches(ref.path)], self.name)
+        reached = [ref for ref in refs if is_single or self._filter.reaches(ref.path)]
+        wanted = [ref for ref in reached if is_single or self._filter.takes(ref.path)]
+        taken, failed = without_doubles(wanted, self.name)
         if limit:
             failed.append(self._unknown(f"{self.url} shows {limit}"))
-        return Listing(self.name, tuple(refs), tuple(failed))
+        rest = {ref.path for ref in reached} - {ref.path for ref in wanted}
+        missed = [path.rpartition("/")[2] for path in rest if self._filter.misses(path)]
+        return Listing(self.name, tuple(taken), tuple(failed), by_suffix(missed))
 
     def document(self, ref: DocumentRef, content: Callable[[DocumentRef], bytes]) -> Document:
         """The document made of its `content`; what goes wrong is its own fault, or may help to try again."""

@@ -99,6 +99,15 @@ def test_a_listing_names_every_document_once_and_in_order(place: Place) -> None:
     assert {ref.source for ref in listing.refs} == {place.source.name} == {"s"}
 
 
+def test_what_no_pattern_names_is_counted_by_its_suffix(place: Place) -> None:
+    place.write("sub/other.BIN", "x")
+    place.write("sub/Makefile", "x")
+    place.write(".hidden.bin", "x")
+    place.write("node_modules/away.bin", "x")
+    expected = {} if place.names == ["a.md"] else {".bin": 2, "": 1}
+    assert dict(place.source.list().passed_over) == expected
+
+
 def test_an_unchanged_source_is_listed_the_same(place: Place) -> None:
     assert place.source.list() == place.source.list()
 

@@ -14,7 +14,7 @@ from config import sources
 from tasks.errors import DocumentError, HeadraceError, ServiceError, TransientError
 from tasks.load.files.inside import open_below, open_resolved
 from tasks.load.parse.open import parse
-from tasks.load.paths import PathFilter, document_id, is_relative, without_doubles
+from tasks.load.paths import PathFilter, by_suffix, document_id, is_relative, without_doubles
 from tasks.records import Document, DocumentRef, FailedScope, Listing
 from tasks.system.file_system import RACY_NANOSECONDS, readable
 
@@ -47,17 +47,18 @@ class Files:
             self._device = self._root.stat().st_dev
         refs: list[DocumentRef] = []
         failed: list[FailedScope] = []
+        missed: list[str] = []
         now = time.time_ns()
         folders = [""]
         while folders:
             folder = folders.pop()
             try:
-                refs += self._in_folder(folder, folders, now)
+                refs += self._in_folder(folder, folders, missed, now)
             except OSError as error:
                 failed.append(self._failed(folder, error))
         refs, doubles = without_doubles(refs, self.name)
         failed += doubles
-        return Listing(self.name, tuple(sorted(refs, key=attrgetter("path"))), tuple(failed))
+        return Listing(self.name, tuple(sorted(refs, key=attrgetter("path"))), tuple(failed), by_suffix(missed))
 
     def read(self, ref: DocumentRef, /) -> Document:
         """The bytes of one moment: a file that changes while it is read is read again, three times at most."""
@@ -87,17 +88,22 @@ class Files:
         except OSError:
             return True
 
-    def _in_folder(self, folder: str, folders: MutableSequence[str], now: int) -> Iterator[DocumentRef]:
-        """Documents right in the folder; folders below it go on the list."""
-        takes, above = self._filter.takes, f"{folder}/" if folder else ""
+    def _in_folder(
+        self, folder: str, folders: MutableSequence[str], missed: MutableSequence[str], now: int
+    ) -> Iterator[DocumentRef]:
+        """Documents right in the folder; folders below it go on the list, and names that no setting knows."""
+        takes, misses, above = self._filter.takes, self._filter.misses, f"{folder}/" if folder else ""
         with os.scandir(self._root / folder if folder else self._root) as entries:
             for entry in entries:
                 path = above + entry.name
                 if entry.is_dir(follow_symlinks=False):
                     if self._filter.enters(path):
                         folders.append(path)
-                elif takes(path) and self._is_inside(entry):
-                    yield self._ref(path, entry.stat(), now)
+                elif takes(path):
+                    if self._is_inside(entry):
+                        yield self._ref(path, entry.stat(), now)
+                elif misses(path) and entry.is_file(follow_symlinks=False):
+                    missed.append(entry.name)
 
     def _is_inside(self, entry: os.DirEntry[str]) -> bool:
         """A regular file; through a link only one below the root."""

@@ -75,6 +75,20 @@ def test_exclude_wins_and_hidden_folders_are_passed_over(tmp_path: Path) -> None
     assert ".git/d.md" not in listed(named)
 
 
+def test_what_exclude_names_is_not_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, "a.md", "b.zip", "c.log", "drafts/d.zip", "x/e.tmp")
+    (tmp_path / "link.zip").symlink_to(tmp_path / "b.zip")
+    excluding = files(tmp_path, exclude=["drafts/**", "**/*.log", "x/*"])
+    assert dict(excluding.list().passed_over) == {".zip": 1}
+    assert dict(files(tmp_path).list().passed_over) == {".zip": 2, ".log": 1, ".tmp": 1}
+    assert dict(files(tmp_path, include=["**"]).list().passed_over) == {}
+
+
+def test_a_suffix_that_is_no_unicode_can_be_told(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"a.\xff")).touch()
+    assert dict(files(tmp_path).list().passed_over) == {r".\xff": 1}
+
+
 def test_links_out_of_the_root_are_passed_over_and_loops_end(tmp_path: Path) -> None:
     root = tmp_path / "root"
     write(tmp_path, "outside.md")
