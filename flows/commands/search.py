@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from shutil import get_terminal_size
 
 from flows.arguments import add_config, positive
 from tasks.console.answer import Answer
@@ -25,7 +26,7 @@ def add_arguments(parser: ArgumentParser, /) -> None:
 def run(options: Namespace, /) -> Answer:
     """Answers with the nearest chunks, best first."""
     from config.read import read_pipeline
-    from tasks.console.text import hits_text
+    from tasks.console.hits import hits_text, telling_words
     from tasks.search.filters import read_filters
     from tasks.search.query import search_collection
     from tasks.session import open_session
@@ -34,5 +35,6 @@ def run(options: Namespace, /) -> Answer:
     query, pipeline = readable(options.query), read_pipeline(Path(options.config))
     conditions = read_filters(options.filter, [source.name for source in pipeline.sources])
     with open_session(pipeline, read_only=True) as session:
-        hits = [hit.as_json() for hit in search_collection(session, query, options.limit, conditions)]
-    return Answer({"query": query, "hits": hits}, hits_text(hits))
+        hits = search_collection(session, query, options.limit, conditions)
+    text = hits_text(hits, query, get_terminal_size().columns)
+    return Answer({"query": query, "hits": [hit.as_json() for hit in hits]}, text, emphasis=telling_words(query))

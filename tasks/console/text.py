@@ -15,6 +15,11 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def line_of(text: str) -> str:
+    """`printable`, in one line: names may hold line feeds too."""
+    return " ".join(printable(text).split())
+
+
 def report_text(report: Mapping[str, Any]) -> str:
     """The outcome of a sync, or what a plan would do, in five lines and its notes."""
     documents, chunks, tokens = report["documents"], report["chunks"], report["tokens"]
