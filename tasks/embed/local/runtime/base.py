@@ -41,6 +41,11 @@ class Runtime(Protocol):
         ...
 
 
+def runtime_name(library: str, precision: str, devices: Sequence[str], attention: str = "") -> str:
+    """Words for a person; other words decide nothing, and cost one more self-test."""
+    return ", ".join(filter(None, [library, attention, precision, *devices]))
+
+
 def padded(encodings: "Sequence[Encoding]", padding: int) -> Features:
     """Token ids as matrices; `padding` is the id of the padding token."""
     longest = max((len(encoding) for encoding in encodings), default=0)

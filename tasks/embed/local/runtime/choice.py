@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from config import embedders
-from tasks.embed.local.runtime.base import Runtime
+from tasks.embed.local.runtime.base import Runtime, runtime_name
 from tasks.embed.local.runtime.device import has_bfloat16
 from tasks.embed.local.runtime.model_cache import ModelCache
 from tasks.embed.local.runtime.openvino_runtime import OpenVinoRuntime, cpu_has_bfloat16
@@ -40,12 +40,30 @@ class LocalWeights:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """`must_prove` is False for what the others are compared with."""
+    """A runtime that may be opened. `attention` is empty where there is no choice of it.
 
-    name: str
-    open: Callable[[], Runtime]
+    `by_itself` is False for what is used only where its precision is asked for; `must_prove` is False for what the
+    others are compared with.
+    """
+
+    library: str
     precision: str
+    devices: tuple[str, ...]
+    open: Callable[[], Runtime]
+    attention: str = ""
+    by_itself: bool = True
     must_prove: bool = True
+
+    @property
+    def name(self) -> str:
+        """Words for a person."""
+        return runtime_name(self.library, self.precision, self.devices, self.attention)
+
+    def fits(self, library: str, precision: str) -> bool:
+        """Whether these settings, each of which may be auto, allow it."""
+        return library in ("auto", self.library) and (
+            precision == self.precision or (precision == "auto" and self.by_itself)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +78,16 @@ def open_runtime(
     weights: LocalWeights, config: embedders.SentenceTransformersEmbedder, devices: Sequence[str]
 ) -> Chosen:
     """The first candidate that opens and proves itself; ConfigError where the configuration leaves none."""
-    kept = ModelCache(weights.hash)
+    cache = ModelCache(weights.hash)
     passed_over: list[str] = []
-    found = candidates(weights, config, devices, kept)
-    for candidate in found:
+    offered = candidates(weights, config, devices, cache)
+    for candidate in offered:
         try:
-            runtime = _proven(candidate, weights, kept)
+            runtime = _proven(candidate, weights, cache)
         except MemoryError:
             raise
         except Exception as error:
-            if isinstance(error, HeadraceError) and len(found) == 1:
+            if isinstance(error, HeadraceError) and len(offered) == 1:
                 raise
             passed_over.append(f"{candidate.name}: {' '.join(str(error).split())[:200] or type(error).__name__}")
         else:
@@ -82,48 +100,49 @@ def open_runtime(
 
 
 def candidates(
-    weights: LocalWeights, config: embedders.SentenceTransformersEmbedder, devices: Sequence[str], kept: ModelCache
+    weights: LocalWeights, config: embedders.SentenceTransformersEmbedder, devices: Sequence[str], cache: ModelCache
 ) -> list[Candidate]:
     """Fastest first, as far as runtime and precision leave a choice."""
-    library, precision = config.runtime, config.precision
-    offered = _on_cpu(weights, kept, library) if devices == ("cpu",) else _on_gpu(weights, devices)
-    return [
-        one
-        for one in offered
-        if library in ("auto", one.name.split(",")[0]) and (precision == one.precision or _by_itself(one, precision))
-    ]
+    offered = _on_cpu(weights, cache, config.runtime) if devices == ("cpu",) else _on_gpu(weights, devices)
+    return [candidate for candidate in offered if candidate.fits(config.runtime, config.precision)]
 
 
-def _by_itself(candidate: Candidate, precision: str) -> bool:
-    """int8 only where it is asked for; bfloat16 in torch on a CPU is emulated on most, so only then too."""
-    return precision == "auto" and candidate.precision != "int8" and candidate.name != "torch, bfloat16, cpu"
-
-
-def _on_cpu(weights: LocalWeights, kept: ModelCache, library: str) -> list[Candidate]:
+def _on_cpu(weights: LocalWeights, cache: ModelCache, library: str) -> list[Candidate]:
+    """int8 makes other vectors, and most CPUs emulate bfloat16 in torch: both only where they are asked for."""
     precisions = ["float32", "int8"]
     if library != "torch" and cpu_has_bfloat16():  # OpenVINO knows, and is not loaded for nothing
         precisions.insert(0, "bfloat16")
-    found = [Candidate(f"openvino, {one}, cpu", partial(_openvino, weights, kept, one), one) for one in precisions]
-    for precision in ("float32", "bfloat16"):
-        opened = partial(_torch, weights.folder, ("cpu",), precision, PADDED)
-        found.append(Candidate(f"torch, {precision}, cpu", opened, precision, must_prove=precision != "float32"))
-    return found
+    devices = ("cpu",)
+    return [
+        *(
+            Candidate(
+                "openvino",
+                precision,
+                devices,
+                partial(_openvino, weights, cache, precision),
+                by_itself=precision != "int8",
+            )
+            for precision in precisions
+        ),
+        Candidate("torch", "float32", devices, partial(_torch, weights.folder, devices, "float32"), must_prove=False),
+        Candidate("torch", "bfloat16", devices, partial(_torch, weights.folder, devices, "bfloat16"), by_itself=False),
+    ]
 
 
-def _openvino(weights: LocalWeights, kept: ModelCache, precision: str) -> Runtime:
+def _openvino(weights: LocalWeights, cache: ModelCache, precision: str) -> Runtime:
     """A kept model that cannot be read any more is made anew."""
     from tasks.embed.local.runtime.conversion import converted, quantised
 
     def model() -> Path:
         if precision == "int8":
-            return quantised(kept, weights.folder, calibrating(weights.tokenizer, weights.padding))
-        return converted(kept, weights.folder)
+            return quantised(cache, weights.folder, calibrating(weights.tokenizer, weights.padding))
+        return converted(cache, weights.folder)
 
     folder = model()
     try:
         return OpenVinoRuntime(folder, precision)
     except RuntimeError:
-        kept.forget(folder.name)
+        cache.forget(folder.name)
     return OpenVinoRuntime(model(), precision)
 
 
@@ -136,15 +155,17 @@ def _on_gpu(weights: LocalWeights, devices: Sequence[str]) -> list[Candidate]:
             forms.insert(0, ("bfloat16", FLASH))
     return [
         Candidate(
-            ", ".join(["torch", attention or "padded", precision, *devices]),
-            partial(_torch, weights.folder, tuple(devices), precision, attention),
+            "torch",
             precision,
+            tuple(devices),
+            partial(_torch, weights.folder, devices, precision, attention),
+            attention=attention,
         )
         for precision, attention in forms
     ]
 
 
-def _torch(folder: Path, devices: Sequence[str], precision: str, attention: str) -> Runtime:
+def _torch(folder: Path, devices: Sequence[str], precision: str, attention: str = PADDED) -> Runtime:
     if len(devices) > 1:
         from tasks.embed.local.runtime.processes import DeviceProcesses
 
@@ -154,30 +175,30 @@ def _torch(folder: Path, devices: Sequence[str], precision: str, attention: str)
     return TorchRuntime(folder, devices[0], precision, attention)
 
 
-def _proven(candidate: Candidate, weights: LocalWeights, kept: ModelCache) -> Runtime:
+def _proven(candidate: Candidate, weights: LocalWeights, cache: ModelCache) -> Runtime:
     """Open, and closed again where it fails: it may hold a device's memory."""
     runtime = candidate.open()
     if candidate.must_prove:
         try:
-            _prove(runtime, candidate, weights, kept)
+            _prove(runtime, candidate, weights, cache)
         except BaseException:
             runtime.close()
             raise
     return runtime
 
 
-def _prove(runtime: Runtime, candidate: Candidate, weights: LocalWeights, kept: ModelCache) -> None:
+def _prove(runtime: Runtime, candidate: Candidate, weights: LocalWeights, cache: ModelCache) -> None:
     """Raise ConfigError for vectors that are not the model's. Passed once, it holds for this hardware."""
     proof = hashlib.sha256(f"{runtime.name} {runtime.hardware}".encode()).hexdigest()[:16]
-    if (kept.folder / f"proof-{proof}").exists():
+    if (cache.folder / f"proof-{proof}").exists():
         return
     features = tested(weights.tokenizer, weights.padding)
-    cosines = _cosines(vectors_of(runtime, features), reference(kept, weights.folder, features))
+    cosines = _cosines(vectors_of(runtime, features), reference(cache, weights.folder, features))
     least, mean = float(cosines.min()), float(cosines.mean())
     is_int8 = candidate.precision == "int8"
     if least < (LEAST_COSINE_INT8 if is_int8 else LEAST_COSINE) or (is_int8 and mean < LEAST_MEAN_INT8):
         raise ConfigError(f"its vectors are not the model's: cosine {least:.5f} at least, {mean:.5f} on average")
-    kept.get(f"proof-{proof}", lambda _: None)
+    cache.get(f"proof-{proof}", lambda _: None)
 
 
 def _cosines(one: Vectors, other: Vectors) -> Vectors:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.embed.local.runtime.base import Features
+from tasks.embed.local.runtime.base import Features, runtime_name
 from tasks.records import Vectors
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class OpenVinoRuntime:
         for _ in range(self.lanes):
             self._free.put(compiled.create_infer_request())
         self.hardware = str(core.get_property("CPU", "FULL_DEVICE_NAME"))
-        self.name = f"openvino, {precision if rest == precision else f'{precision} and {rest}'}, cpu"
+        self.name = runtime_name("openvino", precision if rest == precision else f"{precision} and {rest}", ("cpu",))
         # Its Python binding sets itself up in the first call, and two first calls at once wait for each other for ever.
         self.forward({name: np.ones((1, 1), np.int64) for name in self._inputs})
 

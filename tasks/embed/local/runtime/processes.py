@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from queue import SimpleQueue
 
-from tasks.embed.local.runtime.base import Features
+from tasks.embed.local.runtime.base import Features, runtime_name
 from tasks.embed.local.runtime.torch_runtime import PADDED, TorchRuntime
 from tasks.errors import ServiceError
 from tasks.records import Vectors
@@ -23,7 +23,7 @@ class DeviceProcesses:
         for child in self._children * EACH:
             self._free.put(child)
         self._devices = tuple(devices)
-        self.name = ", ".join(["torch", attention or "padded", precision, *devices])
+        self.name = runtime_name("torch", precision, devices, attention)
         self.lanes = EACH * len(self._children)
 
     @property

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.embed.local.runtime.base import Features
+from tasks.embed.local.runtime.base import Features, runtime_name
 from tasks.embed.local.runtime.device import is_out_of_memory, release_memory
 from tasks.records import Vectors
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-PADDED, FLASH = "", "flash_attention_2"  # padded: in whatever way the library thinks best for the architecture
+PADDED, FLASH = "padded", "flash_attention_2"  # padded: in whatever way the library thinks best for the architecture
 
 
 class TorchRuntime:
@@ -21,8 +21,7 @@ class TorchRuntime:
         self._model = load_model(folder, device, precision, attention)
         self._device = device
         self._flattens = attention == FLASH and bool(self._model[0].can_flatten_inputs)
-        form = "torch, flash attention" if self._flattens else "torch"
-        self.name = f"{form}, {precision}, {device}"
+        self.name = runtime_name("torch", precision, (device,), "flash attention" if self._flattens else "")
         # While a GPU computes one batch, the next is tokenised and copied.
         self.lanes = 2 if device.startswith("cuda") else 1
 
@@ -84,7 +83,7 @@ def load_model(folder: Path, device: str, precision: str, attention: str = PADDE
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers has no types here
-    chosen = {"attn_implementation": attention} if attention else {}
+    chosen = {"attn_implementation": FLASH} if attention == FLASH else {}
     model = SentenceTransformer(
         str(folder),
         device=device,
