@@ -8,7 +8,8 @@ from typing import Any
 from config import pipeline
 from tasks.chunk.auto import AutoChunker
 from tasks.records import Chunk, Document, Tokenizer
-from tasks.system.child_process import ChildDiedError, ChildProcess
+from tasks.system.child_process import ChildProcess
+from tasks.system.worker import StartWorker, Worker, WorkerDiedError
 
 WORTH_CHARACTERS = 8_000_000  # cut here in a second, which is what a process takes to start
 MOST_PROCESSES = 4  # more than one other thread of Python can feed, and use the chunks of
@@ -18,13 +19,18 @@ class ChunkerProcesses:
     """Cuts here until a run is known to be large, then in child processes; the chunks are the same."""
 
     def __init__(
-        self, config: pipeline.Chunking, tokenizer: Tokenizer, worth_characters: int = WORTH_CHARACTERS
+        self,
+        config: pipeline.Chunking,
+        tokenizer: Tokenizer,
+        worth_characters: int = WORTH_CHARACTERS,
+        start: StartWorker = ChildProcess,
     ) -> None:
-        """`tokenizer` must be picklable; so many characters are worth processes."""
+        """`tokenizer` must be picklable; so many characters are worth processes, which `start` starts."""
+        self._start = start
         self._made_of = (config.max_tokens, config.overlap_tokens, tokenizer)
         self._own = AutoChunker(*self._made_of)
         self._left = worth_characters
-        self._children: list[ChildProcess] = []
+        self._workers: list[Worker] = []
         self.fingerprint = self._own.fingerprint
 
     def expect(self, characters: int, /) -> None:
@@ -36,24 +42,24 @@ class ChunkerProcesses:
         """Each process gets a part of about the same size. What a process that died was asked is cut here."""
         sizes = [len(document.text) for document in documents]
         self._left -= sum(sizes)
-        if not self._children:
+        if not self._workers:
             if documents and self._left <= 0:
                 count = max(1, min(MOST_PROCESSES, (os.cpu_count() or 1) // 2))
-                self._children = [ChildProcess(AutoChunker, *self._made_of) for _ in range(count)]
+                self._workers = [self._start(AutoChunker, *self._made_of) for _ in range(count)]
             return self._own.split(documents)  # they take a moment to start
-        parts = _parts(documents, sizes, len(self._children))
-        answers = [child.ask("split", part) for child, part in zip(self._children, parts, strict=False)]
+        parts = _parts(documents, sizes, len(self._workers))
+        answers = [worker.ask("split", part) for worker, part in zip(self._workers, parts, strict=False)]
         return [chunks for part, answer in zip(parts, answers, strict=True) for chunks in self._cut(part, answer)]
 
     def close(self) -> None:
         """End the processes."""
-        while self._children:
-            self._children.pop().close()
+        while self._workers:
+            self._workers.pop().close()
 
     def _cut(self, part: Sequence[Document], answer: "Future[Any]") -> list[list[Chunk]]:
         try:
             chunks: list[list[Chunk]] = answer.result()
-        except ChildDiedError:
+        except WorkerDiedError:
             return self._own.split(part)
         return chunks
 

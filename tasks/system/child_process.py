@@ -2,6 +2,11 @@
 
 `python -m tasks.system.child_process FILE` serves one connection: first what makes the object, then one method call
 after the other. The process ends with its parent, even where that is killed: the kernel then closes the other end.
+
+Why none of the standard library's pools: a process of theirs imports the program's main module again, or is a fork of
+threads that hold locks; it outlives a parent that is killed, and would go on writing; which of them gets a call is left
+to chance, and the object here (a model, an engine) is in one of them; and none keeps a lock's file open for its life.
+
 Messages are pickles, which can run code: both ends are ours and read nothing foreign. What reads hostile files speaks
 JSON instead, in `tasks.load.parse.isolated.child`.
 """
@@ -20,6 +25,7 @@ from socket import socketpair
 from typing import TYPE_CHECKING, Any
 
 from tasks.system.garbage import look_rarely
+from tasks.system.worker import WorkerDiedError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -30,12 +36,8 @@ _NO_THREADS = {"OPENBLAS_NUM_THREADS": "1"}  # numpy's spin for a while when it 
 _PARENT_ONLY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class ChildDiedError(Exception):
-    """The process ended before it had answered; the message says how."""
-
-
 class ChildProcess:
-    """Calls come back in the order in which they were made; several threads may call."""
+    """A worker that is a process of this machine."""
 
     def __init__(self, make: Callable[..., object], *arguments: object, inherit: Sequence[int] = ()) -> None:
         """`make(*arguments)` runs there, so both must be picklable; the files `inherit` stay open with it."""
@@ -64,19 +66,19 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The process's number."""
         return self._process.pid
 
     def call(self, method: str, *arguments: object) -> Any:
-        """What the method returns or raises there; ChildDiedError when the process ends instead."""
+        """What the method returns or raises there; WorkerDiedError when the process ends instead."""
         return self.ask(method, *arguments).result()
 
     def ask(self, method: str, *arguments: object) -> "Future[Any]":
-        """The same without waiting for it. Where the object could not be made, every call raises why."""
+        """Begin the same without waiting for it. Where the object could not be made, every call raises why."""
         return self._ask((method, arguments))
 
     def close(self) -> None:
-        """End the process once it has answered what it was asked; idle where it has ended."""
+        """End the process once it has answered what it was asked; nothing happens where it has ended."""
         self._ask(None)
         try:
             self._process.wait(END_SECONDS)
@@ -88,7 +90,7 @@ class ChildProcess:
         answer: Future[Any] = Future()
         with self._lock:
             if self._has_ended:
-                answer.set_exception(ChildDiedError(self._death()))
+                answer.set_exception(WorkerDiedError(self._death()))
                 return answer
             self._waiting.append(answer)
             try:
@@ -116,7 +118,7 @@ class ChildProcess:
             self._has_ended = True
             self._connection.close()
             while self._waiting:
-                self._waiting.popleft().set_exception(ChildDiedError(self._death()))
+                self._waiting.popleft().set_exception(WorkerDiedError(self._death()))
 
     def _death(self) -> str:
         code = self._process.returncode

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.errors import ServiceError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Vector
-from tasks.system.child_process import ChildDiedError, ChildProcess
+from tasks.system.child_process import ChildProcess
+from tasks.system.worker import Worker, WorkerDiedError
 from tasks.upsert.qdrant_embedded.errors import translated
 from tasks.upsert.qdrant_embedded.filter import as_filter
 from tasks.upsert.qdrant_embedded.shard import as_engine_points, as_payload
@@ -168,17 +169,12 @@ class EngineProcess:
     def __init__(self, shard: Path, folder: Path, lock: int) -> None:
         """`lock` is the file of the collection's lock."""
         self._folder = folder
-        self._child = ChildProcess(OwnEngine, shard, folder, inherit=[lock])
+        self._worker: Worker = ChildProcess(OwnEngine, shard, folder, inherit=[lock])
         try:
             self.count()
         except BaseException:
-            self._child.close()
+            self._worker.close()
             raise
-
-    @property
-    def pid(self) -> int:
-        """Of the child."""
-        return self._child.pid
 
     def upsert(self, points: Points, /) -> None:
         """Other threads run meanwhile."""
@@ -225,12 +221,12 @@ class EngineProcess:
         try:
             self._ask("close")
         finally:
-            self._child.close()
+            self._worker.close()
 
     def _ask(self, method: str, *arguments: object) -> Any:
         try:
-            return self._child.call(method, *arguments)
-        except ChildDiedError as error:
+            return self._worker.call(method, *arguments)
+        except WorkerDiedError as error:
             what = f"the collection in {self._folder}: the engine's {error}"
             cause = "the disk is full" if "SIGBUS" in str(error) else "the machine is short of memory"
             raise ServiceError(f"{what}; most likely {cause}: free some and run again, nothing is lost") from error

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import DocumentError, TransientError
-from tasks.system.child_process import ChildDiedError, ChildProcess
+from tasks.system.child_process import ChildProcess
+from tasks.system.worker import WorkerDiedError
 
 
 class Worker:
@@ -94,7 +95,7 @@ def test_a_death_is_told_to_all_who_wait_and_all_who_come() -> None:
     told: list[str] = []
 
     def wait() -> None:
-        with pytest.raises(ChildDiedError) as died:
+        with pytest.raises(WorkerDiedError) as died:
             child.call("add", 1)
         told.append(str(died.value))
 

@@ -63,7 +63,7 @@ def test_a_store_whose_engine_is_killed_says_so_and_keeps_what_it_acknowledged(
     store.ensure(8)
     store.upsert(columns(*points[:MANY]))
     assert isinstance(store._engine, EngineProcess)
-    os.kill(store._engine.pid, signal.SIGBUS)
+    os.kill(store._engine._worker.pid, signal.SIGBUS)
     with pytest.raises(ServiceError, match=rf"{tmp_path}/c: .* ended by SIGBUS; most likely the disk is full: .*again"):
         store.upsert(columns(*points[MANY:]))
     with pytest.raises(ServiceError, match="SIGBUS"):

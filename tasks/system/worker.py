@@ -1,0 +1,33 @@
+"""An object that lives elsewhere, as whoever calls it sees it: in a child process, or on another machine."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+
+class WorkerDiedError(Exception):
+    """The worker ended before it had answered; the message says how."""
+
+
+class Worker(Protocol):
+    """One object of ours, made there. Its calls come back in the order in which they were made, to several threads."""
+
+    def call(self, method: str, *arguments: object) -> Any:
+        """What the method returns or raises there; WorkerDiedError when the worker ends instead."""
+        ...
+
+    def ask(self, method: str, *arguments: object) -> "Future[Any]":
+        """Begin the same without waiting for it. Where the object could not be made, every call raises why."""
+        ...
+
+    def close(self) -> None:
+        """End the worker once it has answered what it was asked; nothing happens where it has ended."""
+        ...
+
+
+class StartWorker(Protocol):
+    """Starts workers of one kind, such as child processes."""
+
+    def __call__(self, make: Callable[..., object], *arguments: object) -> Worker:
+        """The worker in which `make(*arguments)` runs; both must be picklable."""
+        ...
