@@ -1,16 +1,18 @@
 """The chunker: structure first, exact in the embedder's own tokens, and local."""
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from tasks.chunk.cutting import MOST_CHARACTERS, Cutting, Part
 from tasks.chunk.outline import Section, find_sections
-from tasks.chunk.overlap import widened
 from tasks.errors import ConfigError
 from tasks.records import Chunk, Document, Tokenizer
 
 VERSION = 2
+CHARACTERS_PER_TOKEN = 8  # more than any ordinary text has, so the words looked at for an overlap are enough
 SHORT = 4.0  # characters per token of room: sections up to here most likely fit, and are counted whole
+_WORD = re.compile(r"\S+\s*")
 
 Placed = tuple[int, int, Chunk]  # number of the document, where the chunk's part of it begins
 
@@ -97,3 +99,27 @@ class AutoChunker:
                 f" the overlap {self._overlap}"
             )
         return room
+
+
+def widened(tokenizer: Tokenizer, bounds: Sequence[tuple[str, int, int]], tokens: int) -> list[int]:
+    """Starts up to `tokens` tokens earlier; `bounds` are text, start of the section and start of the chunk."""
+    words = [_words_before(text, lowest, start, tokens) for text, lowest, start in bounds]
+    added, *counts = tokenizer.count(["", *(text[low:high] for (text, _, _), found in zip(bounds, words, strict=True)
+                                            for low, high in found)])  # fmt: skip
+    sizes = iter(counts)
+    starts: list[int] = []
+    for (_, _, start), found in zip(bounds, words, strict=True):
+        left = tokens
+        for (low, _), size in reversed([(word, next(sizes)) for word in found]):
+            left -= size - added
+            if left < 0:
+                break
+            start = low
+        starts.append(start)
+    return starts
+
+
+def _words_before(text: str, lowest: int, start: int, tokens: int) -> list[tuple[int, int]]:
+    words = [found.span() for found in _WORD.finditer(text, max(lowest, start - tokens * CHARACTERS_PER_TOKEN), start)]
+    begins_inside = bool(words) and words[0][0] > lowest and not text[words[0][0] - 1].isspace()
+    return words[1:] if begins_inside else words

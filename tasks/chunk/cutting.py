@@ -1,11 +1,13 @@
 """Long sections to parts that fit."""
 
+import math
+import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import accumulate, islice
 
 from tasks.chunk.atoms import PARAGRAPH, PIECE, Atom, finer, paragraphs
-from tasks.chunk.cut import cut_run
 from tasks.chunk.outline import Section
 from tasks.errors import ConfigError
 from tasks.records import Document, Tokenizer
@@ -13,6 +15,8 @@ from tasks.records import Document, Tokenizer
 FINE = 3  # a section that must be cut is made of atoms of at most a third of the limit, where it has such places
 MOST_CHARACTERS = 64  # per token; ordinary text has 3 to 6
 USUAL_CHARACTERS = 3  # per token: a paragraph with more is counted in finer atoms at once
+CONTEXT_CHARACTERS = 32  # of the text round a cut, which decide between equals
+MARGIN = 0.4  # of the limit: cuts that would leave less than this at an end come second
 
 Sized = tuple[list[Atom], list[int]]
 
@@ -208,3 +212,47 @@ def _replace(run: Run, parts: dict[int, Sized], counts: Iterator[int]) -> None:
             atoms.append(atom)
             sizes.append(size)
     run.atoms, run.sizes, run.finer = atoms, sizes, {}
+
+
+def cut_run(text: str, atoms: Sequence[Atom], sizes: Sequence[int], limit: int) -> list[tuple[int, int]]:
+    """Ranges [first, last) of atoms, in order, whose sizes sum to at most `limit`; a larger atom stands alone.
+
+    Content decides where it is cut, not the distance from the start. A run that is too large is cut before the atom
+    with the best rank, among equals the one with the highest hash of the text round the cut, and so on in both
+    parts until all fit. Text inserted or removed elsewhere neither changes a hash here nor moves a cut, so an edit
+    changes the chunks around it and no others.
+
+    In text that repeats itself many have the same hash: then the middle one, for each cut looks at all that is left,
+    and halves are soon small.
+    """
+    sums = list(accumulate(sizes, initial=0))
+    if sums[-1] <= limit:
+        return [(0, len(atoms))]
+    ranks = [rank for _, _, rank, _ in atoms]
+    hashes: dict[int, int] = {}
+    margin = math.ceil(MARGIN * limit)
+    found: list[tuple[int, int]] = []
+    waiting = [(0, len(atoms))]
+    while waiting:
+        first, last = waiting.pop()
+        if last - first < 2 or sums[last] - sums[first] <= limit:
+            found.append((first, last))
+        else:
+            lowest = bisect_left(sums, sums[first] + margin, first + 1, last)
+            highest = bisect_right(sums, sums[last] - margin, first + 1, last)
+            cuts = range(lowest, highest) or range(first + 1, last)
+            best = max(ranks[cuts.start : cuts.stop])
+            equals = [cut for cut in cuts if ranks[cut] == best]
+            if len(equals) > 1:
+                hashes.update((cut, _hash(text, atoms[cut][0])) for cut in equals if cut not in hashes)
+                highest_hash = max(map(hashes.__getitem__, equals))
+                equals = [cut for cut in equals if hashes[cut] == highest_hash]
+            cut = equals[len(equals) // 2]
+            waiting += [(cut, last), (first, cut)]
+    return found
+
+
+def _hash(text: str, cut: int) -> int:
+    """Of the text on both sides, so that a line that stands many times does not tie."""
+    near = text[max(0, cut - CONTEXT_CHARACTERS) : cut + CONTEXT_CHARACTERS]
+    return zlib.crc32(near.encode() if near.isascii() else near.encode("utf-8", "surrogatepass"))

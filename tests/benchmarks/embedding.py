@@ -10,7 +10,7 @@ import numpy as np
 from config.pipeline import Chunking
 from tasks.chunk.open import open_chunker
 from tasks.embed.local.batch_size import CPU_TOKENS
-from tasks.embed.local.batching import by_padded_tokens
+from tasks.embed.local.lanes import by_padded_tokens
 from tasks.embed.local.runtime.openvino_runtime import cpu_has_bfloat16, cpu_has_int8, import_openvino
 from tasks.embed.local.sentence_transformers import SentenceTransformersEmbedder as LocalModel
 from tasks.embed.local.weights import find_folder

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.embed.api.dispatch.packing import by_sum
-from tasks.embed.local.batching import by_padded_tokens
+from tasks.embed.local.lanes import by_padded_tokens
 from tasks.embed.local.runtime.base import Features
 from tasks.embed.local.runtime.choice import Chosen
 from tasks.embed.local.sentence_transformers import SentenceTransformersEmbedder
