@@ -43,19 +43,19 @@ class Environment:
         if isinstance(value, list):
             return [self._fill(item, file, (*fields, index)) for index, item in enumerate(value)]
         if isinstance(value, str):
-            return _REFERENCE.sub(lambda found: self._look_up(found, file.place(fields)), value)
+            return _REFERENCE.sub(lambda match: self._look_up(match, file.place(fields)), value)
         return value
 
-    def _look_up(self, found: re.Match[str], place: str) -> str:
-        escaped, inside = found.groups()
+    def _look_up(self, match: re.Match[str], place: str) -> str:
+        escaped, inside = match.groups()
         if escaped:
-            return found[0][1:]
+            return match[0][1:]
         if secret := _SECRET.fullmatch(inside):
             return self._secret(secret[1], place)
         variable = _VARIABLE.fullmatch(inside)
         if variable is None:
             self._problems.append(
-                f"{place}: {found[0]} names no variable; expected ${{NAME}}, ${{secret:NAME}}, or $${{ for a plain ${{"
+                f"{place}: {match[0]} names no variable; expected ${{NAME}}, ${{secret:NAME}}, or $${{ for a plain ${{"
             )
             return ""
         name, default = variable.groups()

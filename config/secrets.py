@@ -51,8 +51,8 @@ def _holds_secret(fields: Fields, text: str) -> bool:
     bare = _REFERENCE.sub("", text)
     if fields[-1] in SECRET_SETTINGS:
         return bool(bare) or ":-" in text
-    found = _PASSWORD_IN_URL.search(text)
-    return found is not None and bool(_REFERENCE.sub("", found[1]))
+    password = _PASSWORD_IN_URL.search(text)
+    return password is not None and bool(_REFERENCE.sub("", password[1]))
 
 
 def _texts(value: YamlValue, fields: tuple[int | str, ...]) -> Iterator[tuple[Fields, str]]:

@@ -28,10 +28,10 @@ class YamlFile:
         """Line of the setting's key, counted from 1; of the nearest section above it where it does not stand."""
         node, line = self.root, self.root.start_mark.line
         for field in fields:
-            found = _child(node, field)
-            if found is None:
+            child = _child(node, field)
+            if child is None:
                 break
-            key, node = found
+            key, node = child
             line = key.start_mark.line
         return line + 1
 

@@ -30,9 +30,9 @@ def run(options: Namespace, /) -> Answer:
     from tasks.search.filters import read_filters
     from tasks.search.query import search_collection
     from tasks.session import open_session
-    from tasks.system.file_system import readable
+    from tasks.system.file_system import escaped
 
-    query, pipeline = readable(options.query), read_pipeline(Path(options.config))
+    query, pipeline = escaped(options.query), read_pipeline(Path(options.config))
     conditions = read_filters(options.filter, [source.name for source in pipeline.sources])
     with open_session(pipeline, read_only=True) as session:
         hits = search_collection(session, query, options.limit, conditions)

@@ -42,7 +42,7 @@ Atom = tuple[int, int, int, int]
 
 def paragraphs(text: str, start: int, end: int, form: Format) -> list[Atom]:
     """Blank lines separate; a fenced block is one atom however many blank lines it has."""
-    cuts = [found.end() for found in _PARAGRAPH.finditer(text, start, end)]
+    cuts = [match.end() for match in _PARAGRAPH.finditer(text, start, end)]
     fences = list(find_fences(text, start, end)) if form == "markdown" else []
     if fences:
         lows = [low for low, _ in fences]

@@ -104,13 +104,13 @@ class AutoChunker:
 def widened(tokenizer: Tokenizer, bounds: Sequence[tuple[str, int, int]], tokens: int) -> list[int]:
     """Starts up to `tokens` tokens earlier; `bounds` are text, start of the section and start of the chunk."""
     words = [_words_before(text, lowest, start, tokens) for text, lowest, start in bounds]
-    added, *counts = tokenizer.count(["", *(text[low:high] for (text, _, _), found in zip(bounds, words, strict=True)
-                                            for low, high in found)])  # fmt: skip
+    added, *counts = tokenizer.count(["", *(text[low:high] for (text, _, _), spans in zip(bounds, words, strict=True)
+                                            for low, high in spans)])  # fmt: skip
     sizes = iter(counts)
     starts: list[int] = []
-    for (_, _, start), found in zip(bounds, words, strict=True):
+    for (_, _, start), spans in zip(bounds, words, strict=True):
         left = tokens
-        for (low, _), size in reversed([(word, next(sizes)) for word in found]):
+        for (low, _), size in reversed([(word, next(sizes)) for word in spans]):
             left -= size - added
             if left < 0:
                 break
@@ -120,6 +120,6 @@ def widened(tokenizer: Tokenizer, bounds: Sequence[tuple[str, int, int]], tokens
 
 
 def _words_before(text: str, lowest: int, start: int, tokens: int) -> list[tuple[int, int]]:
-    words = [found.span() for found in _WORD.finditer(text, max(lowest, start - tokens * CHARACTERS_PER_TOKEN), start)]
+    words = [match.span() for match in _WORD.finditer(text, max(lowest, start - tokens * CHARACTERS_PER_TOKEN), start)]
     begins_inside = bool(words) and words[0][0] > lowest and not text[words[0][0] - 1].isspace()
     return words[1:] if begins_inside else words

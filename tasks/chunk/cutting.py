@@ -102,9 +102,9 @@ class Cutting:
         is_exact = run.exact and self._add_up(text, atoms)
         for first, last in cut_run(text, atoms, sizes, limit):
             start, end = atoms[first][0], atoms[last - 1][1]
-            found = text[start:end]
-            stripped = found.lstrip()
-            start += len(found) - len(stripped)
+            body = text[start:end]
+            stripped = body.lstrip()
+            start += len(body) - len(stripped)
             if stripped:
                 tokens = sum(sizes[first:last]) + self._added if is_exact else 0
                 yield Part(run, first, last, start, start + len(stripped.rstrip()), tokens)
@@ -175,16 +175,16 @@ def _fill(run: Run, counts: Iterator[int]) -> None:
     if not run.finer:
         run.sizes = _sized(run, run.atoms, list(islice(counts, len(run.atoms))))
         return
-    found: list[int] = []
+    totals: list[int] = []
     for position in range(len(run.atoms)):
         if known := run.finer.get(position):
             pieces, sizes = known
             each = list(islice(counts, len(pieces)))
             sizes += _sized(run, pieces, each)
-            found.append(sum(each))
+            totals.append(sum(each))
         else:
-            found.append(next(counts))
-    run.sizes = _sized(run, run.atoms, found)
+            totals.append(next(counts))
+    run.sizes = _sized(run, run.atoms, totals)
 
 
 def _sized(run: Run, atoms: Sequence[Atom], counts: list[int]) -> list[int]:
@@ -231,12 +231,12 @@ def cut_run(text: str, atoms: Sequence[Atom], sizes: Sequence[int], limit: int) 
     ranks = [rank for _, _, rank, _ in atoms]
     hashes: dict[int, int] = {}
     margin = math.ceil(MARGIN * limit)
-    found: list[tuple[int, int]] = []
+    ranges: list[tuple[int, int]] = []
     waiting = [(0, len(atoms))]
     while waiting:
         first, last = waiting.pop()
         if last - first < 2 or sums[last] - sums[first] <= limit:
-            found.append((first, last))
+            ranges.append((first, last))
         else:
             lowest = bisect_left(sums, sums[first] + margin, first + 1, last)
             highest = bisect_right(sums, sums[last] - margin, first + 1, last)
@@ -249,7 +249,7 @@ def cut_run(text: str, atoms: Sequence[Atom], sizes: Sequence[int], limit: int) 
                 equals = [cut for cut in equals if hashes[cut] == highest_hash]
             cut = equals[len(equals) // 2]
             waiting += [(cut, last), (first, cut)]
-    return found
+    return ranges
 
 
 def _hash(text: str, cut: int) -> int:

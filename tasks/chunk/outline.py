@@ -34,14 +34,14 @@ def find_sections(document: Document) -> list[Section]:
 
 def _between(text: str, headings: Iterator[Heading]) -> list[Section]:
     """A title without a body goes with the section that follows: alone it would be a chunk of three words."""
-    found: list[Section] = []
+    sections: list[Section] = []
     levels: list[int] = []
     titles: list[str] = []
     start = body = 0
     above: tuple[str, ...] = ()
     for begin, end, level, title in headings:
         if body < begin and not text[body:begin].isspace():
-            found.append(Section(start, begin, above))
+            sections.append(Section(start, begin, above))
             start = begin
         body = end
         while levels and levels[-1] >= level:
@@ -49,27 +49,27 @@ def _between(text: str, headings: Iterator[Heading]) -> list[Section]:
         levels.append(level)
         titles.append(title)
         above = tuple(filter(None, titles))
-    found.append(Section(start, len(text), above))
-    return found
+    sections.append(Section(start, len(text), above))
+    return sections
 
 
 def _restructured(text: str) -> Iterator[Heading]:
     """Levels follow the order in which the styles of underlines appear."""
     styles: list[str] = []
-    for found in _UNDERLINE.finditer(text):
-        start, underline = found.start() + 1, found[1]
+    for match in _UNDERLINE.finditer(text):
+        start, underline = match.start() + 1, match[1]
         title = line_before(text, start)
         if not _is_title(title, underline):
             continue
         begin = start - 1 - len(title)
         over = line_before(text, begin) if begin else ""
-        style = found[2]
+        style = match[2]
         if over.rstrip() == underline:
             style += "="
             begin -= 1 + len(over)
         if style not in styles:
             styles.append(style)
-        yield Heading(begin, found.end(), styles.index(style) + 1, title.strip())
+        yield Heading(begin, match.end(), styles.index(style) + 1, title.strip())
 
 
 def _is_title(line: str, underline: str) -> bool:

@@ -46,12 +46,14 @@ class PointDiff:
     doom: tuple[PointId, ...]
 
 
-def trusted_hint(shape: str, hint: str) -> str:
-    """A hint is worth nothing once another shape would cut or embed the same text otherwise."""
-    return f"{shape}/{hint}" if hint else ""
+def trusted_hint(fingerprint: str, hint: str) -> str:
+    """A hint is worth nothing once another identity would cut or embed the same text otherwise."""
+    return f"{fingerprint}/{hint}" if hint else ""
 
 
-def find_changes(listed: Iterable[DocumentRef], known: Known, failed: Sequence[FailedScope], shape: str) -> Changes:
+def find_changes(
+    listed: Iterable[DocumentRef], known: Known, failed: Sequence[FailedScope], fingerprint: str
+) -> Changes:
     """Sort every document, listed or known.
 
     listed | known | hint                             | result
@@ -60,7 +62,7 @@ def find_changes(listed: Iterable[DocumentRef], known: Known, failed: Sequence[F
     yes    | no    | any                              | to_read
     yes    | dirty | any                              | to_read
     yes    | yes   | empty, or differs                | to_read
-    yes    | yes   | equal, same shape                | unchanged
+    yes    | yes   | equal, same identity             | unchanged
     no     | yes   | in a failed scope                | unknown (nothing happens to it)
     no     | yes   | in no failed scope               | missing (to be deleted, if the guard agrees)
     """
@@ -70,7 +72,7 @@ def find_changes(listed: Iterable[DocumentRef], known: Known, failed: Sequence[F
     seen: set[DocumentId] = set()
     for ref in listed:
         seen.add(ref.id)
-        hint = trusted_hint(shape, ref.hint)
+        hint = trusted_hint(fingerprint, ref.hint)
         entry, document = known.quarantine.get(ref.id), known.documents.get(ref.id)
         if hint and entry is not None and entry.hint == hint and not entry.is_due:
             quarantined.append(ref)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tasks.records import Bookkeeping, Chunk, Document, DocumentId, EmbeddingKey, Payload, PointId, VectorSpace
-from tasks.system.file_system import readable
+from tasks.system.file_system import escaped
 
 NAMESPACE = uuid.UUID("a07f2b6e-5b0c-5f0e-9a56-6d1c0d1c1a4e")
 _NAMESPACE_BYTES = NAMESPACE.bytes
@@ -31,8 +31,8 @@ class Identity:
     chunking: str
 
     @property
-    def shape(self) -> str:
-        """16 hexadecimal digits; another shape makes every stored version stale."""
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits; with another one every stored version is stale."""
         return _digest(self.pipeline, self.space.fingerprint, self.chunking, PAYLOAD_VERSION)[:16]
 
 
@@ -44,10 +44,10 @@ class Wanted(NamedTuple):
     embedding: EmbeddingKey
 
 
-def document_version(identity_shape: str, document: Document) -> str:
+def document_version(identity_fingerprint: str, document: Document) -> str:
     """Changes with the text, the metadata and everything that shapes the points."""
     # JSON has no line feed of its own, so the text, which is not worth encoding, can follow one.
-    rest = _ENCODER.encode([identity_shape, document.format, document.language, dict(document.metadata)])
+    rest = _ENCODER.encode([identity_fingerprint, document.format, document.language, dict(document.metadata)])
     return _hashed(f"{rest}\n{document.text}")
 
 
@@ -71,9 +71,9 @@ def wanted_points(identity: Identity, document: Document, chunks: Sequence[Chunk
     """By payload key, in order. The `headrace` part lets a lost ledger be rebuilt from the store."""
     space = identity.space.fingerprint
     source, owner = document.ref.source, document.ref.id
-    shared: dict[str, str] = {**document.metadata, "source": source, "document": readable(document.ref.path)}
+    shared: dict[str, str] = {**document.metadata, "source": source, "document": escaped(document.ref.path)}
     records = _records_hash(shared, {"pipeline": identity.pipeline, "document": owner, "space": space}, {})
-    found: dict[str, Wanted] = {}
+    points: dict[str, Wanted] = {}
     for position, chunk in enumerate(chunks):
         metadata: Payload = {**shared, "position": position}
         heading = " > ".join(chunk.headings) if chunk.headings else None
@@ -90,40 +90,40 @@ def wanted_points(identity: Identity, document: Document, chunks: Sequence[Chunk
             "key": key,
         }
         payload: Payload = {"text": chunk.text, "metadata": metadata, "headrace": bookkeeping}
-        found[key] = Wanted(payload, chunk, embedding)
-    return found
+        points[key] = Wanted(payload, chunk, embedding)
+    return points
 
 
 def payload_key(payload: Payload) -> str:
     """32 hexadecimal digits over the whole payload but the key itself; the embedding key stands for the text."""
-    metadata, held = payload["metadata"], payload["headrace"]
-    owner = {name: value for name, value in held.items() if name not in ("embedding", "key")}
+    metadata, record = payload["metadata"], payload["headrace"]
+    owner = {name: value for name, value in record.items() if name not in ("embedding", "key")}
     parts = {name: value for name, value in payload.items() if name not in ("text", "metadata", "headrace")}
     records = _records_hash(metadata, owner, parts)
-    return _key(records, metadata, held["embedding"])
+    return _key(records, metadata, record["embedding"])
 
 
 def bookkeeping(payload: Payload) -> Bookkeeping | None:
     """None for a record that Headrace did not write."""
     try:
-        held = payload["headrace"]
+        record = payload["headrace"]
         return Bookkeeping(
-            pipeline=str(held["pipeline"]),
-            document=DocumentId(held["document"]),
+            pipeline=str(record["pipeline"]),
+            document=DocumentId(record["document"]),
             source=str(payload["metadata"]["source"]),
             position=int(payload["metadata"]["position"]),
-            space=str(held["space"]),
-            embedding=EmbeddingKey(bytes.fromhex(held["embedding"])),
-            key=str(held["key"]),
-            is_intact=_is_intact(payload, held),
+            space=str(record["space"]),
+            embedding=EmbeddingKey(bytes.fromhex(record["embedding"])),
+            key=str(record["key"]),
+            is_intact=_is_intact(payload, record),
         )
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def _is_intact(payload: Payload, held: Payload) -> bool:
-    text = embedding_key(held["space"], payload.get("text", "")).hex()
-    return (text, payload_key(payload)) == (held["embedding"], held["key"])
+def _is_intact(payload: Payload, record: Payload) -> bool:
+    text = embedding_key(record["space"], payload.get("text", "")).hex()
+    return (text, payload_key(payload)) == (record["embedding"], record["key"])
 
 
 def _records_hash(metadata: Payload, owner: Payload, parts: Payload) -> str:

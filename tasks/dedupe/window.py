@@ -18,7 +18,7 @@ class Differ:
     def __init__(self, identity: Identity, ledger: Ledger, cache: EmbeddingCache, before: Known) -> None:
         """`before` is what the ledger knew when the run began."""
         self._identity = identity
-        self._shape = identity.shape
+        self._fingerprint = identity.fingerprint
         self._ledger = ledger
         self._cache = cache
         self._before = before
@@ -30,7 +30,7 @@ class Differ:
         return (
             before is not None
             and before.version is not None
-            and before.version == document_version(self._shape, document)
+            and before.version == document_version(self._fingerprint, document)
         )
 
     def diff_window(self, chunked: Chunked) -> Deduped:
@@ -44,7 +44,7 @@ class Differ:
         changes = self._without_collapse([change for change in diffs if isinstance(change, DocumentChange)])
         changes += [self._touched(ref) for ref in chunked.loaded.touched]
         failures = [
-            replace(failure, hint=trusted_hint(self._shape, failure.hint)) for failure in chunked.loaded.failures
+            replace(failure, hint=trusted_hint(self._fingerprint, failure.hint)) for failure in chunked.loaded.failures
         ]
         failures += [failure for failure in diffs if isinstance(failure, Quarantined)]
         chunked.tally.points_to_put = sum(len(change.put) for change in changes)
@@ -57,7 +57,7 @@ class Differ:
             id=ref.id,
             source=ref.source,
             version=str(before.version),
-            hint=trusted_hint(self._shape, ref.hint),
+            hint=trusted_hint(self._fingerprint, ref.hint),
             put=(),
             doom=(),
             chunks=before.chunks,
@@ -77,8 +77,8 @@ class Differ:
     ) -> DocumentChange | Quarantined:
         """A Quarantined for a document that was quarantined as it is: nobody pays for it again."""
         ref = document.ref
-        version = document_version(self._shape, document)
-        hint = trusted_hint(self._shape, ref.hint)
+        version = document_version(self._fingerprint, document)
+        hint = trusted_hint(self._fingerprint, ref.hint)
         entry = self._before.quarantine.get(ref.id)
         if entry is not None and entry.version == version and not entry.is_due:
             return Quarantined(ref.id, entry.reason, entry.message, hint, version)

@@ -14,7 +14,7 @@ from config import embedders
 from tasks.embed.tokens.tokenizers import KINDS, WORD, WordTokenizer
 from tasks.records import EmbeddedBatch, Vector, Vectors, VectorSpace
 
-BATCH = 1024
+TEXTS_AT_ONCE = 1024
 BLOCK_CHARACTERS = 1 << 16  # at a time: what is made of them stays in the processor's cache
 KEPT_POWERS = 2 * BLOCK_CHARACTERS
 MAX_TOKENS = 8192
@@ -40,8 +40,8 @@ class HashingEmbedder:
 
     def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
         """A thousand texts at a time."""
-        for start in range(0, len(texts), BATCH):
-            part = texts[start : start + BATCH]
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            part = texts[start : start + TEXTS_AT_ONCE]
             vectors = np.concatenate([self._vectors(block) for block in _blocks(part)])
             yield EmbeddedBatch(tuple(range(start, start + len(part))), vectors)
 

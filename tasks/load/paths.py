@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tasks.load.parse.formats import DEFAULT_PATTERNS
 from tasks.records import DocumentId, DocumentRef, FailedScope
-from tasks.system.file_system import readable
+from tasks.system.file_system import escaped
 
 # Most patterns are like **/*.md, and every path of a source is held to them.
 _SUFFIX_ALONE = re.compile(r"\*\*/\*(\.[^*?/]+)")
@@ -58,7 +58,7 @@ def by_suffix(names: Iterable[str]) -> dict[str, int]:
     """Counts of files by suffix in lower case, most frequent first; "" is a name without one."""
     counts: Counter[str] = Counter()
     for suffix, number in Counter([name.rpartition(".")[2] if "." in name else None for name in names]).items():
-        counts["" if suffix is None else f".{readable(suffix).lower()}"] += number
+        counts["" if suffix is None else f".{escaped(suffix).lower()}"] += number
     return dict(counts.most_common())
 
 
@@ -66,7 +66,7 @@ def document_id(source: str, path: str) -> DocumentId:
     """Unicode NFC; bytes that are no UTF-8 become a stable escape."""
     if path.isascii():
         return DocumentId(f"{source}:{path}")
-    return DocumentId(f"{source}:{unicodedata.normalize('NFC', readable(path))}")
+    return DocumentId(f"{source}:{unicodedata.normalize('NFC', escaped(path))}")
 
 
 def without_doubles(refs: list[DocumentRef], source: str) -> tuple[list[DocumentRef], list[FailedScope]]:
@@ -80,7 +80,7 @@ def without_doubles(refs: list[DocumentRef], source: str) -> tuple[list[Document
             doubles[ref.id] = ref
         seen[ref.id] = ref
     why = f"two names in source {source!r} differ in Unicode form only; rename one"
-    failed = [FailedScope(ref.id, f"{readable(ref.path)}: {why}") for ref in doubles.values()]
+    failed = [FailedScope(ref.id, f"{escaped(ref.path)}: {why}") for ref in doubles.values()]
     return [ref for ref in refs if ref.id not in doubles], failed
 
 

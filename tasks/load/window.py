@@ -8,7 +8,7 @@ from tasks.errors import DocumentError, ServiceError, TransientError
 from tasks.load.base import KnownVersions, Source
 from tasks.records import Document, DocumentRef
 from tasks.retry import LONGEST_SECONDS, full_jitter
-from tasks.system.file_system import readable
+from tasks.system.file_system import escaped
 from tasks.windows import Loaded, Quarantined, Refs, Tally
 
 ATTEMPTS = 3
@@ -35,9 +35,9 @@ def load_window(
         try:
             document = _read(sources[ref.source], ref, pause)
         except DocumentError as error:
-            failures.append(Quarantined(ref.id, error.reason, readable(str(error)), ref.hint))
+            failures.append(Quarantined(ref.id, error.reason, escaped(str(error)), ref.hint))
         except TransientError as error:
-            failures.append(Quarantined(ref.id, "unavailable", readable(str(error)), ref.hint))
+            failures.append(Quarantined(ref.id, "unavailable", escaped(str(error)), ref.hint))
             in_a_row[ref.source] += 1
             if in_a_row[ref.source] >= OUTAGE:
                 raise _outage(ref.source, error) from error

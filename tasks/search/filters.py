@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator, Sequence
 
 from tasks.errors import ConfigError
 from tasks.records import AnyOf, Condition, Filter, Operator, Scalar
-from tasks.system.file_system import readable
+from tasks.system.file_system import escaped
 
 EXAMPLES = "--filter source=docs, --filter 'team!=sales,legal' or --filter 'year>=2024'"
 
@@ -22,7 +22,7 @@ def read_filters(arguments: Sequence[str], sources: Container[str]) -> list[Cond
     A bare value has every type it can be read as: `1` is the text and the number. A value in double quotes is the text
     between them. Where a document is named as results name it, `SOURCE:PATH`, both parts must fit; `sources` are known.
     """
-    return [condition for argument in arguments for condition in _read(readable(argument), sources)]
+    return [condition for argument in arguments for condition in _read(escaped(argument), sources)]
 
 
 def _read(argument: str, sources: Container[str]) -> Iterator[Condition]:

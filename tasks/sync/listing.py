@@ -42,10 +42,10 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
         raise kind(f"{session.pipeline.name}: no source can be listed: " + "; ".join(s.reason for s in failed))
     quarantine = quarantine_entries(session.ledger)
     known = Known(session.ledger.documents(), {} if options.retry_quarantined else quarantine)
-    # An empty shape matches no stored hint, so every document is read and hashed.
-    shape = "" if options.paranoid else session.identity.shape
+    # An empty fingerprint matches no stored hint, so every document is read and hashed.
+    fingerprint = "" if options.paranoid else session.identity.fingerprint
     listed = [ref for listing in listings for ref in listing.refs]
-    changes = find_changes(listed, known, failed, shape)
+    changes = find_changes(listed, known, failed, fingerprint)
     present = {ref.id for ref in listed}
     absent = [document for document in quarantine if document not in present]
     hidden = set(within(absent, failed))

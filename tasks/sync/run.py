@@ -19,7 +19,7 @@ from tasks.sync.incarnation import check_incarnation
 from tasks.sync.listing import Survey, survey_sources
 from tasks.sync.progress import Progress, RecordedProgress
 from tasks.sync.report import Outcome, Report
-from tasks.system.file_system import readable
+from tasks.system.file_system import escaped
 from tasks.windows import Spent, Written
 
 WINDOWS_IN_FLIGHT = 4  # one is read, one embedded, two are written
@@ -63,7 +63,7 @@ class Run:
                 report.notes.append(f"{error}; what was paid for is kept, the next run goes on from here")
             except (KeyboardInterrupt, Exception) as error:
                 report.outcome = _outcome(error)
-                report.notes += filter(None, [readable(str(error))])
+                report.notes += filter(None, [escaped(str(error))])
                 with suppress(HeadraceError):  # what stopped the run matters more than that it cannot be recorded
                     self._record()
                 if report.cost_usd:

@@ -131,11 +131,11 @@ def serve(connection: "Connection") -> None:
     """Answer until the parent asks for the end, or is gone."""
     try:
         make, arguments = connection.recv()
-        is_made, made = _answer(make, arguments)
-        connection.send((is_made, None if is_made else made))
+        is_made, instance = _answer(make, arguments)
+        connection.send((is_made, None if is_made else instance))
         while request := connection.recv():
             method, arguments = request
-            connection.send(_answer(getattr(made, method), arguments) if is_made else (False, made))
+            connection.send(_answer(getattr(instance, method), arguments) if is_made else (False, instance))
     except (EOFError, OSError):
         return
 

@@ -8,7 +8,7 @@ from pathlib import Path
 RACY_NANOSECONDS = 2_000_000_000  # a file that changed so lately may change again within the same time stamp
 
 
-def readable(name: str) -> str:
+def escaped(name: str) -> str:
     """A path, or a text that quotes one, without what stands for bytes that are no UTF-8: these become escapes."""
     return name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 

@@ -177,10 +177,10 @@ def _own_prompts(folder: Path) -> LocalModel:
 
 def _max_tokens(folder: Path) -> int:
     known = read_json(folder, "sentence_bert_config.json").get("max_seq_length")
-    found = known or read_json(folder, "config.json").get("max_position_embeddings")
-    if not found:
+    limit = known or read_json(folder, "config.json").get("max_position_embeddings")
+    if not limit:
         raise ConfigError(f"{folder} does not say how many tokens the model reads; expected sentence_bert_config.json")
-    return int(found)
+    return int(limit)
 
 
 def _dimension(folder: Path) -> int:

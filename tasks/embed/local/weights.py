@@ -43,8 +43,8 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     path = folder / name
     if not path.exists():
         return {}
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 def _packaged(package: str) -> Path | None:
@@ -53,10 +53,10 @@ def _packaged(package: str) -> Path | None:
 
 
 def _verify(folder: Path, sha256: str) -> None:
-    found = sha256_of(folder / "model.safetensors")
-    if found != sha256:
+    actual = sha256_of(folder / "model.safetensors")
+    if actual != sha256:
         raise ConfigError(
-            f"{folder / 'model.safetensors'} has the SHA-256 {found}, expected {sha256}: not the published weights;"
+            f"{folder / 'model.safetensors'} has the SHA-256 {actual}, expected {sha256}: not the published weights;"
             " install the package again"
         )
 

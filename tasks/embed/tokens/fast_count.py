@@ -12,7 +12,7 @@ from operator import not_
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.embed.tokens.probes import probes
+from tasks.embed.tokens.probes import counting_texts
 
 if TYPE_CHECKING:
     import tokie
@@ -87,7 +87,7 @@ def open_fast_counter(path: Path, exact: "Tokenizer") -> FastCounter | None:
         fast.no_truncation()
         fast.no_padding()
         added = [token.content for token in exact.get_added_tokens_decoder().values()]
-        texts = probes(added, exact.model.max_input_chars_per_word)
+        texts = counting_texts(added, exact.model.max_input_chars_per_word)
         found = [list(encoding.ids) for encoding in fast.encode_batch(texts)]
     except Exception:
         return None  # whatever is wrong with it, there is a library that can do without

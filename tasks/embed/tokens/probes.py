@@ -27,7 +27,7 @@ _ODD = (*(f"a{chr(code)}b {chr(code)} c" for code in range(0x20)), *(f"a{chr(cod
 _LETTERS = ("a", "7", "xq", "é", "-", "日", "e\u0301")
 
 
-def probes(added_tokens: Sequence[str], longest_word: int) -> list[str]:
+def counting_texts(added_tokens: Sequence[str], longest_word: int) -> list[str]:
     """A few hundred short texts; added tokens inside and beside words, and almost; words at and above the longest."""
     return [*_PROSE, *_UNICODE, *_ODD, *_with(added_tokens), *_long(longest_word)]
 

@@ -16,7 +16,7 @@ from tasks.load.files.inside import open_below, open_resolved
 from tasks.load.parse.open import parse
 from tasks.load.paths import PathFilter, by_suffix, document_id, is_relative, without_doubles
 from tasks.records import Document, DocumentRef, FailedScope, Listing
-from tasks.system.file_system import RACY_NANOSECONDS, readable
+from tasks.system.file_system import RACY_NANOSECONDS, escaped
 
 EXHAUSTED = {errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # no document is to blame
 
@@ -122,7 +122,7 @@ class Files:
         if not folder and error.errno == errno.ENOENT:
             return FailedScope(f"{self.name}:", f"{where} does not exist; check `path` of source {self.name!r}")
         scope = document_id(self.name, f"{folder}/" if folder else "")
-        return FailedScope(scope, readable(f"{where} cannot be listed: {error.strerror}"))
+        return FailedScope(scope, escaped(f"{where} cannot be listed: {error.strerror}"))
 
     def _path(self, ref: DocumentRef) -> Path:
         """Where the document is, links resolved; DocumentError for a path that leads out of the root."""

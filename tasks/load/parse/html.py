@@ -24,7 +24,7 @@ def html_to_markdown(text: str) -> Parsed:
         element.decompose()
     for element in page.select("[hidden], [aria-hidden=true], [style*='display:none'], [style*='display: none']"):
         element.decompose()
-    for comment in page.find_all(string=lambda found: isinstance(found, Comment)):
+    for comment in page.find_all(string=lambda node: isinstance(node, Comment)):
         comment.extract()
     body = page.select_one("main") or page.body or page
     converter = MarkdownConverter(

@@ -10,5 +10,5 @@ _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}$")
 
 def parse_rst(text: str) -> Parsed:
     """The title is the first line that is underlined."""
-    titles = (found.group(1).rstrip(" \t") for found in _TITLE.finditer(text))
+    titles = (match.group(1).rstrip(" \t") for match in _TITLE.finditer(text))
     return Parsed(text, next((title for title in titles if not _ADORNMENT.match(title)), ""))

@@ -34,8 +34,8 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    found = mapped or parsed
-    return found.is_global and not found.is_multicast and not any(found in network for network in _TUNNELS)
+    ip = mapped or parsed
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _TUNNELS)
 
 
 def is_any(_address: str) -> bool:

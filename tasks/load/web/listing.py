@@ -21,7 +21,7 @@ LISTED = 50_000
 DEPTH = 20
 LISTING_SECONDS = 600.0
 CHUNK_BYTES = 65_536
-Found = dict[str, Mapping[str, Any]]
+Entries = dict[str, Mapping[str, Any]]
 
 
 def web_options(policy: AddressPolicy) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def web_options(policy: AddressPolicy) -> dict[str, Any]:
     }
 
 
-def find_pages(files: Any, root: str) -> tuple[Found, str]:
+def find_pages(files: Any, root: str) -> tuple[Entries, str]:
     """Everything that the folders below `root` link to below it, and why that is not all ("" where it is).
 
     A folder is an address that ends in a slash; its page is read for its links alone, as a directory listing.
@@ -47,14 +47,14 @@ def find_pages(files: Any, root: str) -> tuple[Found, str]:
     while walk.folders and not walk.limit:
         with contextlib.suppress(FileNotFoundError):
             walk.visit(*walk.folders.pop())
-    return walk.found, walk.limit
+    return walk.entries, walk.limit
 
 
 class _Walk:
     """A listing on its way; it ends at the first limit, for an endless calendar has no last page."""
 
     def __init__(self, files: Any, root: str) -> None:
-        self.found: Found = {}
+        self.entries: Entries = {}
         self.folders: list[tuple[str, int]] = []
         self._files = files
         self._root = root
@@ -67,14 +67,14 @@ class _Walk:
             if not is_below(self._root, path):
                 continue
             if entry["type"] != "directory":
-                self.found[path] = entry
+                self.entries[path] = entry
             elif path not in self._seen:
                 self._seen.add(path)
                 self.folders.append((path, depth + 1))
 
     @property
     def limit(self) -> str:
-        if len(self.found) + len(self._seen) > LISTED:
+        if len(self.entries) + len(self._seen) > LISTED:
             return f"more than {LISTED:,} links"
         if any(depth > DEPTH for _, depth in self.folders):
             return f"folders more than {DEPTH} deep"

@@ -21,7 +21,7 @@ from tasks.upsert.vectors import as_vector
 if TYPE_CHECKING:
     import qdrant_edge as engine
 
-BATCH = 500  # points an update; larger ones are no faster, and no other thread runs during one
+POINTS_PER_UPDATE = 500  # more are no faster, and no other thread runs during one
 FLUSH = 50_000  # changes; until a flush the engine keeps 0.4 kB of memory for each, besides what it keeps for good
 PAGE = 200  # records a page; larger ones are slower and hold more of the texts in memory
 
@@ -91,8 +91,8 @@ class OwnEngine:
 
         made = as_engine_points(points)
         with translated(self._folder):
-            for start in range(0, len(made), BATCH):
-                part = made[start : start + BATCH]
+            for start in range(0, len(made), POINTS_PER_UPDATE):
+                part = made[start : start + POINTS_PER_UPDATE]
                 self._update(engine.UpdateOperation.upsert_points(part), len(part))
 
     def delete(self, ids: Sequence[PointId], /) -> None:

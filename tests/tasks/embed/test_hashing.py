@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from config.embedders import HashingEmbedder as Config
-from tasks.embed.hashing import BATCH, BLOCK_CHARACTERS, KEPT_POWERS, HashingEmbedder
+from tasks.embed.hashing import BLOCK_CHARACTERS, KEPT_POWERS, TEXTS_AT_ONCE, HashingEmbedder
 from tasks.embed.tokens.tokenizers import WORD
 from tasks.records import Vectors
 
@@ -40,8 +40,11 @@ def test_a_long_word_and_a_long_text_are_like_any_other() -> None:
 
 
 def test_more_texts_than_a_batch_holds_get_the_same_vectors() -> None:
-    texts = [f"number {n} of many" for n in range(BATCH + 3)]
-    assert np.array_equal(vectors(texts)[[0, BATCH, BATCH + 2]], vectors([texts[0], texts[BATCH], texts[BATCH + 2]]))
+    texts = [f"number {n} of many" for n in range(TEXTS_AT_ONCE + 3)]
+    assert np.array_equal(
+        vectors(texts)[[0, TEXTS_AT_ONCE, TEXTS_AT_ONCE + 2]],
+        vectors([texts[0], texts[TEXTS_AT_ONCE], texts[TEXTS_AT_ONCE + 2]]),
+    )
 
 
 def test_different_words_are_spread_over_the_dimensions() -> None:

@@ -18,7 +18,7 @@ from tasks.embed.local.runtime.base import Runtime, runtime_name
 from tasks.embed.local.runtime.device import has_bfloat16
 from tasks.embed.local.runtime.model_cache import ModelCache
 from tasks.embed.local.runtime.openvino_runtime import OpenVinoRuntime, cpu_has_bfloat16
-from tasks.embed.local.runtime.probes import calibrating, reference, tested, vectors_of
+from tasks.embed.local.runtime.probes import calibration_features, reference, self_test_features, vectors_of
 from tasks.embed.local.runtime.torch_runtime import FLASH, PADDED
 from tasks.embed.tokens.tokenizers import ModelTokenizer
 from tasks.errors import ConfigError, HeadraceError
@@ -135,7 +135,7 @@ def _openvino(weights: LocalWeights, cache: ModelCache, precision: str) -> Runti
 
     def model() -> Path:
         if precision == "int8":
-            return quantised(cache, weights.folder, calibrating(weights.tokenizer, weights.padding))
+            return quantised(cache, weights.folder, calibration_features(weights.tokenizer, weights.padding))
         return converted(cache, weights.folder)
 
     folder = model()
@@ -192,7 +192,7 @@ def _prove(runtime: Runtime, candidate: Candidate, weights: LocalWeights, cache:
     proof = hashlib.sha256(f"{runtime.name} {runtime.hardware}".encode()).hexdigest()[:16]
     if (cache.folder / f"proof-{proof}").exists():
         return
-    features = tested(weights.tokenizer, weights.padding)
+    features = self_test_features(weights.tokenizer, weights.padding)
     cosines = _cosines(vectors_of(runtime, features), reference(cache, weights.folder, features))
     least, mean = float(cosines.min()), float(cosines.mean())
     is_int8 = candidate.precision == "int8"

@@ -25,24 +25,24 @@ RECIPE = "int8-2"  # names the vector space: raised when the same model would be
 _log = logging.getLogger("headrace")
 
 
-def converted(kept: ModelCache, folder: Path) -> Path:
+def converted(cache: ModelCache, folder: Path) -> Path:
     """The folder of the model in float32."""
-    told = f"preparing the model in {folder} for this processor, once: some seconds"
-    return _made(kept, "float32", told, lambda: _as_openvino(folder))
+    message = f"preparing the model in {folder} for this processor, once: some seconds"
+    return _cached(cache, "float32", message, lambda: _as_openvino(folder))
 
 
-def quantised(kept: ModelCache, folder: Path, calibration: list[Features]) -> Path:
+def quantised(cache: ModelCache, folder: Path, calibration: list[Features]) -> Path:
     """The folder of the model in int8; MissingExtraError without the library that makes it."""
-    told = f"turning the model in {folder} into integers, once: up to a minute"
-    return _made(kept, "int8", told, lambda: _quantised(_as_openvino(folder), calibration))
+    message = f"turning the model in {folder} into integers, once: up to a minute"
+    return _cached(cache, "int8", message, lambda: _quantised(_as_openvino(folder), calibration))
 
 
-def _made(kept: ModelCache, name: str, told: str, model: Callable[[], Any]) -> Path:
+def _cached(cache: ModelCache, name: str, message: str, model: Callable[[], Any]) -> Path:
     def make(scratch: Path) -> None:
-        _log.info(told)
+        _log.info(message)
         _save(model(), scratch)
 
-    return kept.get(name, make)
+    return cache.get(name, make)
 
 
 def _save(model: Any, folder: Path) -> None:
@@ -63,12 +63,12 @@ def _as_openvino(folder: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns of each shape that it takes for a constant
-            found = import_openvino().convert_model(_positional(model, names), example_input=tuple(example.values()))
+            traced = import_openvino().convert_model(_positional(model, names), example_input=tuple(example.values()))
     finally:
         set_verbosity(spoken)
-    for port, name in zip(found.inputs, names, strict=True):
+    for port, name in zip(traced.inputs, names, strict=True):
         port.get_tensor().set_names({name})
-    return found
+    return traced
 
 
 def _inputs(model: "SentenceTransformer") -> list[str]:

@@ -26,20 +26,20 @@ class ModelCache:
 
         Raises OSError where the user's cache cannot be written.
         """
-        found = self.folder / name
-        if found.exists():
-            return found
+        folder = self.folder / name
+        if folder.exists():
+            return folder
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         scratch = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=self.folder))
         try:
             make(scratch)
-            scratch.rename(found)
+            scratch.rename(folder)
         except OSError:
-            if not found.exists():
+            if not folder.exists():
                 raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        return found
+        return folder
 
     def forget(self, name: str) -> None:
         """What was kept under this name is damaged, so what it has proved is worth nothing."""

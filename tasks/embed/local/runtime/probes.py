@@ -13,32 +13,32 @@ from tasks.records import Vectors
 from tasks.slices import slices
 
 REFERENCE = "reference"
-TESTED = 32
+TESTED_TEXTS = 32
 LENGTHS = (1, 2, 4)  # so many texts are joined for calibration, up to what the model reads at once
-BATCH = 8
+TEXTS_PER_BATCH = 8
 
 
 @cache
-def probes() -> tuple[str, ...]:
+def self_test_texts() -> tuple[str, ...]:
     """Prose, questions, code, tables, logs, numbers, several languages; one word to two hundred."""
     text = files("tasks.embed.local").joinpath("probes.txt").read_text(encoding="utf-8")
     return tuple(text.rstrip("\n").split("\n---\n"))
 
 
-def tested(tokenizer: ModelTokenizer, padding: int) -> list[Features]:
+def self_test_features(tokenizer: ModelTokenizer, padding: int) -> list[Features]:
     """The texts of the self-test, in batches of mixed length."""
-    return _batches(tokenizer, padding, list(probes()[:TESTED]))
+    return _batches(tokenizer, padding, list(self_test_texts()[:TESTED_TEXTS]))
 
 
-def calibrating(tokenizer: ModelTokenizer, padding: int) -> list[Features]:
+def calibration_features(tokenizer: ModelTokenizer, padding: int) -> list[Features]:
     """The same texts for everybody, so that everybody's coarser weights are the same."""
-    texts = probes()
+    texts = self_test_texts()
     joined = [" ".join(texts[start : start + count]) for count in LENGTHS for start in range(len(texts))]
     return _batches(tokenizer, padding, joined)
 
 
-def reference(kept: ModelCache, folder: Path, features: list[Features]) -> Vectors:
-    """The probes' vectors as torch makes them on a CPU in float32, shape (probes, dimension); made once."""
+def reference(cache: ModelCache, folder: Path, features: list[Features]) -> Vectors:
+    """The self-test's vectors as torch makes them on a CPU in float32, shape (texts, dimension); made once."""
 
     def make(scratch: Path) -> None:
         from tasks.embed.local.runtime.torch_runtime import TorchRuntime
@@ -47,18 +47,18 @@ def reference(kept: ModelCache, folder: Path, features: list[Features]) -> Vecto
         np.save(scratch / "vectors.npy", vectors_of(runtime, features))
         runtime.close()
 
-    found: Vectors = np.load(kept.get(REFERENCE, make) / "vectors.npy", allow_pickle=False)
-    return found
+    vectors: Vectors = np.load(cache.get(REFERENCE, make) / "vectors.npy", allow_pickle=False)
+    return vectors
 
 
 def vectors_of(runtime: Runtime, features: list[Features]) -> Vectors:
     """Of unit length, or zero; shape (texts, the model's own dimension)."""
-    found = [runtime.forward(batch) for batch in features]
-    return np.concatenate([unit_rows(vectors, vectors.shape[1]) for vectors in found])
+    batches = [runtime.forward(batch) for batch in features]
+    return np.concatenate([unit_rows(vectors, vectors.shape[1]) for vectors in batches])
 
 
 def _batches(tokenizer: ModelTokenizer, padding: int, texts: list[str]) -> list[Features]:
     encodings = tokenizer.loaded.encode_batch_fast(texts)
     for encoding in encodings:
         encoding.truncate(tokenizer.max_tokens)
-    return [padded(part, padding) for part in slices(encodings, BATCH)]
+    return [padded(part, padding) for part in slices(encodings, TEXTS_PER_BATCH)]

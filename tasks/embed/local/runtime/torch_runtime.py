@@ -60,10 +60,10 @@ class TorchRuntime:
         """From pinned memory a GPU copies while it computes."""
         import torch
 
-        found = {name: torch.from_numpy(array) for name, array in features.items()}
+        tensors = {name: torch.from_numpy(array) for name, array in features.items()}
         if self._device.startswith("cuda"):
-            return {name: tensor.pin_memory().to(self._device, non_blocking=True) for name, tensor in found.items()}
-        return {name: tensor.to(self._device) for name, tensor in found.items()}
+            return {name: tensor.pin_memory().to(self._device, non_blocking=True) for name, tensor in tensors.items()}
+        return {name: tensor.to(self._device) for name, tensor in tensors.items()}
 
     def _flat(self, features: Features) -> dict[str, Any]:
         """As the library itself does it for texts, from token ids; models of RoBERTa's family count positions on."""

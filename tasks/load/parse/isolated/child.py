@@ -23,14 +23,14 @@ START_SECONDS = 60.0
 DOCUMENTS = 500
 ANSWER_BYTES = 1 << 30
 WORKER = "tasks.load.parse.isolated.worker"
-_KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 class ParserProcess:
     """One warm process, started by the first document, for all threads: one document after the other.
 
-    It gets none of this process's environment but `_KEPT`, and is replaced after `documents` of them, so that what a
-    library leaks stays bounded.
+    It gets none of this process's environment but `_PASSED_ON`, and is replaced after `documents` of them, so that
+    what a library leaks stays bounded.
     """
 
     def __init__(
@@ -164,9 +164,9 @@ def _answer_of(process: subprocess.Popen[bytes]) -> bytes:
 
 def _environment() -> dict[str, str]:
     """The same modules as here, and the same order of sets in every process: a text must not depend on its parser."""
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {
-        **kept,
+        **passed_on,
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",

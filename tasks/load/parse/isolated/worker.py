@@ -61,8 +61,8 @@ def _answer(parser: str, name: str, content: bytes) -> dict[str, str]:
 def _parser(path: str) -> Parser:
     """`module:function`; imported when the first document needs it."""
     module, _, function = path.partition(":")
-    found: Parser = getattr(importlib.import_module(module), function)
-    return found
+    parser: Parser = getattr(importlib.import_module(module), function)
+    return parser
 
 
 def main() -> None:

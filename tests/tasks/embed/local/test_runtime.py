@@ -18,7 +18,7 @@ from tasks.embed.local.runtime.base import Features, padded, unit_rows
 from tasks.embed.local.runtime.conversion import quantised
 from tasks.embed.local.runtime.model_cache import ModelCache
 from tasks.embed.local.runtime.openvino_runtime import OpenVinoRuntime, import_openvino, rest_of
-from tasks.embed.local.runtime.probes import TESTED, calibrating, probes
+from tasks.embed.local.runtime.probes import TESTED_TEXTS, calibration_features, self_test_texts
 from tasks.embed.local.runtime.processes import DeviceProcesses
 from tasks.embed.local.weights import find_folder
 from tasks.errors import ConfigError, MissingExtraError, ServiceError
@@ -28,8 +28,8 @@ from tests.tasks.embed.local.local_model import embed, local
 REPOSITORY = Path(__file__).parents[4]
 
 
-def short_probes(count: int) -> list[str]:
-    return [text[:400] for text in probes()[:count]]
+def short_texts(count: int) -> list[str]:
+    return [text[:400] for text in self_test_texts()[:count]]
 
 
 def tiny_model(folder: Path, architecture: str, pooling: str) -> Path:
@@ -74,7 +74,7 @@ def kept_weights(model: str) -> Path:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_any_architecture_is_converted_with_its_pooling(architecture: str, pooling: str, tmp_path: Path) -> None:
     folder = str(tiny_model(tmp_path, architecture, pooling))
-    texts = short_probes(6)
+    texts = short_texts(6)
     fast, slow = local(model=folder, runtime="openvino"), local(model=folder, runtime="torch")
     np.testing.assert_allclose(embed(fast, texts), embed(slow, texts), atol=1e-4)
     assert fast.space == slow.space
@@ -190,7 +190,7 @@ def test_int8_is_a_vector_space_of_its_own_and_nothing_else_is() -> None:
 
 @pytest.mark.model
 def test_int8_is_near_the_model() -> None:
-    texts = short_probes(TESTED)
+    texts = short_texts(TESTED_TEXTS)
     cosines = np.einsum("ij,ij->i", embed(local(precision="int8"), texts), embed(local(), texts))
     assert 0.99 < cosines.min() < 0.9999
 
@@ -204,7 +204,7 @@ def test_the_second_half_of_a_feed_forward_block_stays_as_it_is(
     architecture: str, second_half: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = tiny_model(tmp_path, architecture, "mean")
-    calibration = calibrating(local(model=str(model)).tokenizer, 0)
+    calibration = calibration_features(local(model=str(model)).tokenizer, 0)
     layers = dict(products(quantised(ModelCache(f"tiny-{architecture}"), model, calibration) / "model.xml"))
     as_they_are = [name for name, is_int8 in layers.items() if not is_int8]
     assert len(as_they_are) == 2
@@ -232,7 +232,7 @@ def test_everybody_makes_the_same_int8(tmp_path: Path, monkeypatch: pytest.Monke
     found: list[Vectors] = []
     for machine in ("one", "another"):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / machine))
-        found.append(embed(local(model=model, precision="int8"), short_probes(8)))
+        found.append(embed(local(model=model, precision="int8"), short_texts(8)))
     np.testing.assert_array_equal(*found)
 
 
@@ -247,13 +247,13 @@ def test_int8_without_its_library_names_the_remedy(tmp_path: Path, monkeypatch: 
 @pytest.mark.model
 def test_several_devices_work_in_processes_of_their_own() -> None:
     embedder = local(runtime="torch")
-    encodings = [embedder.tokenizer.loaded.encode(text) for text in short_probes(4)]
+    encodings = [embedder.tokenizer.loaded.encode(text) for text in short_texts(4)]
     processes = DeviceProcesses(find_folder("all-MiniLM-L6-v2", None), ("cpu", "cpu"), "float32")
     try:
         assert processes.lanes == 4
         batches = [processes.forward(padded([encoding], 0)) for encoding in encodings]
         found = unit_rows(np.concatenate(batches), 384)
-        np.testing.assert_allclose(found, embed(embedder, short_probes(4)), atol=1e-5)
+        np.testing.assert_allclose(found, embed(embedder, short_texts(4)), atol=1e-5)
         pids = [worker.pid for worker in processes._workers]
         assert len(set(pids)) == 2
         os.kill(pids[0], signal.SIGKILL)

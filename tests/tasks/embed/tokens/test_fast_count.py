@@ -16,7 +16,7 @@ from config.pipeline import Chunking
 from tasks.chunk.open import open_chunker
 from tasks.embed.local.weights import find_folder
 from tasks.embed.tokens.fast_count import FastCounter, exact_counts, is_proven, open_fast_counter
-from tasks.embed.tokens.probes import probes
+from tasks.embed.tokens.probes import counting_texts
 from tasks.embed.tokens.tokenizers import WORD, ModelTokenizer, WordTokenizer
 from tasks.records import Document, DocumentId, DocumentRef
 
@@ -169,7 +169,7 @@ def test_an_added_token_with_white_space_inside_is_refused(tmp_path: Path) -> No
 
 
 def test_the_probes_are_few_and_short() -> None:
-    texts = probes(["[CLS]"] * 5, 100)
+    texts = counting_texts(["[CLS]"] * 5, 100)
     assert 100 <= len(texts) <= 400
     assert sum(map(len, texts)) <= 8000
 
