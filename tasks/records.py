@@ -60,13 +60,18 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`text` is normalised: no NUL, no lone surrogate, line feeds only. `language` is a code file's suffix."""
+    """`text` is normalised: no NUL, no lone surrogate, line feeds only. `language` is a code file's suffix.
+
+    `versions` are the hashes of its content that were worked out, by the identity's fingerprint: the first is asked for
+    where the document is read, and again where it is compared with what is stored.
+    """
 
     ref: DocumentRef
     text: str
     format: Format = "text"
     language: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    versions: dict[str, str] = field(default_factory=dict[str, str], init=False, compare=False, repr=False)
 
 
 class Chunk(NamedTuple):

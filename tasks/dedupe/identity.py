@@ -46,9 +46,12 @@ class Wanted(NamedTuple):
 
 def document_version(identity_fingerprint: str, document: Document) -> str:
     """Changes with the text, the metadata and everything that shapes the points."""
-    # JSON has no line feed of its own, so the text, which is not worth encoding, can follow one.
-    rest = _ENCODER.encode([identity_fingerprint, document.format, document.language, dict(document.metadata)])
-    return _hashed(f"{rest}\n{document.text}")
+    version = document.versions.get(identity_fingerprint)
+    if version is None:
+        # JSON has no line feed of its own, so the text, which is not worth encoding, can follow one.
+        rest = _ENCODER.encode([identity_fingerprint, document.format, document.language, dict(document.metadata)])
+        version = document.versions[identity_fingerprint] = _hashed(f"{rest}\n{document.text}")
+    return version
 
 
 def embedding_key(space_fingerprint: str, text: str) -> EmbeddingKey:

@@ -1,12 +1,14 @@
 """Ids and keys are what they always were, however they are computed: a stored collection depends on it."""
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.dedupe import identity
 from tasks.dedupe.identity import (
     NAMESPACE,
     Identity,
@@ -143,3 +145,16 @@ def test_the_fingerprint_of_an_earlier_space_stays_what_it_was() -> None:
     earlier = VectorSpace("p", "m", "1", 4, 100, "passage: ", "query: ", "mean")
     assert earlier.fingerprint == "70ec7c4d8403b2e3"
     assert VectorSpace("p", "m", "1", 4, 100, "other: ", "query: ", "mean").fingerprint != earlier.fingerprint
+
+
+def test_a_document_is_hashed_once_for_each_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[str] = []
+    real = identity._hashed
+    monkeypatch.setattr(identity, "_hashed", lambda text: hashed.append(text) or real(text))
+    document = Document(DocumentRef(DocumentId("s:a"), "s", "a"), "Text.")
+    versions = [document_version(fingerprint, document) for fingerprint in ("one", "other", "one", "one")]
+    assert (len(hashed), len(set(versions))) == (2, 2)
+    edited = replace(document, text="Other text.")
+    assert document_version("one", edited) != versions[0]
+    assert edited.versions.keys() == {"one"}
+    assert document == replace(document)
