@@ -119,7 +119,7 @@ def _is_secret(shape: _Shape) -> bool:
 
 
 def _shown(value: YamlValue) -> str:
-    """As the file says it: a variable by its name."""
+    """The value as the file says it: a variable by its name."""
     if value and isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "a mapping"
     text = json.dumps(value, ensure_ascii=False, default=str)

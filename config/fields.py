@@ -22,7 +22,7 @@ def _database_url(url: str, info: ValidationInfo) -> str:
 
 
 def _web_address(url: str) -> str:
-    """Without a scheme the provider's library tries for a minute, and then blames the network."""
+    """Refuse what is no web address: with it the provider's library tries for a minute, and then blames the network."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
         raise ValueError(f"{url!r} is no web address; expected one such as https://host:8080/v1")

@@ -56,7 +56,7 @@ def write_config(folder: Path, target: Path) -> Path:
 
 
 def _scalar(text: str) -> str:
-    """As YAML, in quotes where it would otherwise be a number, a date, a variable or something else than this text."""
+    """The text as YAML, in quotes where it would otherwise be read as something else: a number, a date, a variable."""
     escaped = text.replace("${", "$${")
     is_plain = re.fullmatch(r"[\w./-]+", escaped) and yaml.safe_load(escaped) == escaped
     return escaped if is_plain else json.dumps(escaped, ensure_ascii=False)

@@ -116,7 +116,7 @@ def _explain(path: Path, error: yaml.MarkedYAMLError) -> str:
 
 
 def _child(node: yaml.Node, field: int | str) -> tuple[yaml.Node, yaml.Node] | None:
-    """Where the child begins (its key, or the item itself), and the child."""
+    """The node at which the child begins (its key, or the item itself), and the child."""
     if isinstance(node, yaml.SequenceNode) and isinstance(field, int):
         return (node.value[field], node.value[field]) if field < len(node.value) else None
     if isinstance(node, yaml.MappingNode):

@@ -41,7 +41,7 @@ Atom = tuple[int, int, int, int]
 
 
 def paragraphs(text: str, start: int, end: int, form: Format) -> list[Atom]:
-    """Blank lines separate; a fenced block is one atom however many blank lines it has."""
+    """Atoms between blank lines; a fenced block is one, however many blank lines it has."""
     cuts = [match.end() for match in _PARAGRAPH.finditer(text, start, end)]
     fences = list(find_fences(text, start, end)) if form == "markdown" else []
     if fences:

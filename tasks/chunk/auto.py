@@ -73,7 +73,7 @@ class AutoChunker:
             parts = cutting.smaller(over)
 
     def _counted(self, parts: Sequence[Part]) -> Iterator[tuple[Part, int]]:
-        """With the tokens of what is really sent; where those of joined pieces need not add up, they are counted."""
+        """The parts with the tokens of what is really sent; where those of pieces need not add up, they are counted."""
         unsure = [part for part in parts if not part.tokens or self._overlap]
         if self._overlap:
             bounds = [(part.run.document.text, part.run.section.start, part.start) for part in unsure]

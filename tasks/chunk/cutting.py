@@ -97,7 +97,7 @@ class Cutting:
         return parts
 
     def _parts(self, run: Run, limit: int) -> Iterator[Part]:
-        """Blank ones are left out."""
+        """The parts of a run that is cut at the limit, without blank ones."""
         text, atoms, sizes = run.document.text, run.atoms, run.sizes
         is_exact = run.exact and self._add_up(text, atoms)
         for first, last in cut_run(text, atoms, sizes, limit):
@@ -146,7 +146,7 @@ class Cutting:
             runs = [run for run, _ in broken]
 
     def _broken(self, run: Run) -> dict[int, Sized]:
-        """By position: the pieces of each atom that is too large, with their sizes where these are known.
+        """The pieces of each atom that is too large, by its position, with their sizes where these are known.
 
         Paragraphs become sentences or lines early, to leave a choice of cuts; these are broken only where they do not
         fit, since a cut inside one is worse than a half-full chunk.
@@ -253,6 +253,6 @@ def cut_run(text: str, atoms: Sequence[Atom], sizes: Sequence[int], limit: int) 
 
 
 def _hash(text: str, cut: int) -> int:
-    """Of the text on both sides, so that a line that stands many times does not tie."""
+    """A hash of the text on both sides, so that a line that stands many times does not tie."""
     near = text[max(0, cut - CONTEXT_CHARACTERS) : cut + CONTEXT_CHARACTERS]
     return zlib.crc32(near.encode() if near.isascii() else near.encode("utf-8", "surrogatepass"))

@@ -65,7 +65,7 @@ class ChunkerProcesses:
 
 
 def _parts(documents: Sequence[Document], sizes: Sequence[int], count: int) -> list[list[Document]]:
-    """At most `count`, in order, of about the same number of characters."""
+    """The documents in at most `count` parts, in order, of about the same number of characters."""
     share = sum(sizes) / count
     parts: list[list[Document]] = [[]]
     filled = 0

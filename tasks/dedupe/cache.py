@@ -42,7 +42,7 @@ class EmbeddingCache:
             return set(wanted) - {EmbeddingKey(row[0]) for row in rows}
 
     def get(self, keys: Iterable[EmbeddingKey]) -> KeyedVectors:
-        """Keys that are not held are left out; ServiceError where the vectors are not of one dimension."""
+        """Vectors by key, without keys that are not there; ServiceError where the vectors are not of one dimension."""
         wanted = list(dict.fromkeys(keys))
         with self._database.read() as transaction:
             rows = list(transaction.select_in("SELECT key, vector FROM embedding WHERE key IN ({})", wanted))
@@ -56,7 +56,7 @@ class EmbeddingCache:
         return KeyedVectors([EmbeddingKey(row[0]) for row in rows], vectors.reshape(len(rows), -1 if rows else 0))
 
     def put(self, keys: Sequence[EmbeddingKey], vectors: Vectors, tokens: Sequence[int]) -> None:
-        """Durable when it returns; a key that is held already keeps its vector."""
+        """Keep the vectors, durably when it returns; a key that is there already keeps its own."""
         rows = np.ascontiguousarray(vectors, dtype="<f4")
         values = [(key, row.tobytes(), count) for key, row, count in zip(keys, rows, tokens, strict=True)]
         with self._database.write() as transaction:

@@ -47,7 +47,7 @@ class PointDiff:
 
 
 def trusted_hint(fingerprint: str, hint: str) -> str:
-    """A hint is worth nothing once another identity would cut or embed the same text otherwise."""
+    """The hint as it is stored: worth nothing once another identity would cut or embed the same text otherwise."""
     return f"{fingerprint}/{hint}" if hint else ""
 
 

@@ -45,7 +45,7 @@ class Wanted(NamedTuple):
 
 
 def document_version(identity_fingerprint: str, document: Document) -> str:
-    """Changes with the text, the metadata and everything that shapes the points."""
+    """A hash that changes with the text, the metadata and everything that shapes the points."""
     version = document.versions.get(identity_fingerprint)
     if version is None:
         # JSON has no line feed of its own, so the text, which is not worth encoding, can follow one.
@@ -55,13 +55,13 @@ def document_version(identity_fingerprint: str, document: Document) -> str:
 
 
 def embedding_key(space_fingerprint: str, text: str) -> EmbeddingKey:
-    """Same space and same text: the same vector, whoever asks."""
+    """The key of a vector: the same space and the same text have the same, whoever asks."""
     joined = f"{space_fingerprint}\0{text}".encode()
     return EmbeddingKey(hashlib.blake2b(joined, digest_size=16).digest())
 
 
 def point_id(key: str, life: int) -> PointId:
-    """An id is used for one payload in one life, and never again while the ledger remembers it.
+    """The id of one payload in one life, which is never used again while the ledger remembers it.
 
     It is a UUID of version 5, put together here: Python's own takes three times as long.
     """
@@ -71,7 +71,7 @@ def point_id(key: str, life: int) -> PointId:
 
 
 def wanted_points(identity: Identity, document: Document, chunks: Sequence[Chunk]) -> dict[str, Wanted]:
-    """By payload key, in order. The `headrace` part lets a lost ledger be rebuilt from the store."""
+    """The chunks as records, by payload key, in order. The `headrace` part lets a lost ledger be rebuilt."""
     space = identity.space.fingerprint
     source, owner = document.ref.source, document.ref.id
     shared: dict[str, str] = {**document.metadata, "source": source, "document": escaped(document.ref.path)}
@@ -107,7 +107,7 @@ def payload_key(payload: Payload) -> str:
 
 
 def bookkeeping(payload: Payload) -> Bookkeeping | None:
-    """None for a record that Headrace did not write."""
+    """What the record says of itself; None for one that Headrace did not write."""
     try:
         record = payload["headrace"]
         return Bookkeeping(
@@ -130,7 +130,7 @@ def _is_intact(payload: Payload, record: Payload) -> bool:
 
 
 def _records_hash(metadata: Payload, owner: Payload, parts: Payload) -> str:
-    """Over all that the records of one document have in common; `parts` is what a stored record has beside ours."""
+    """A hash of all that the records of one document share; `parts` is what a stored record has beside ours."""
     return _digest({name: value for name, value in metadata.items() if name not in _PLACES}, owner, parts)
 
 

@@ -22,7 +22,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def decode(name: str, content: bytes) -> str:
-    """A byte order mark decides, then UTF-8, then Windows-1252; DocumentError for what is no text."""
+    """The text: a byte order mark decides, then UTF-8, then Windows-1252; DocumentError for what is none."""
     encoding = next((encoding for mark, encoding in _BOMS if content.startswith(mark)), None)
     if encoding is None:
         _refuse_binary(name, content[:LOOK_BYTES])
@@ -38,7 +38,7 @@ def decode(name: str, content: bytes) -> str:
 
 
 def require_readable(name: str, text: str) -> str:
-    """Normalised text; DocumentError where too little of it could be read."""
+    """The normalised text; DocumentError where too little of it could be read."""
     text = normalised(text)
     lost = text.count("\ufffd")
     if lost > REPLACED_SHARE * len(text):
@@ -50,7 +50,7 @@ def require_readable(name: str, text: str) -> str:
 
 
 def normalised(text: str) -> str:
-    """Line feeds only, no NUL, no lone surrogate."""
+    """The text with line feeds only, no NUL, no lone surrogate."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 

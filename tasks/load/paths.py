@@ -63,14 +63,14 @@ def by_suffix(names: Iterable[str]) -> dict[str, int]:
 
 
 def document_id(source: str, path: str) -> DocumentId:
-    """Unicode NFC; bytes that are no UTF-8 become a stable escape."""
+    """The document's id, in Unicode NFC; bytes that are no UTF-8 become a stable escape."""
     if path.isascii():
         return DocumentId(f"{source}:{path}")
     return DocumentId(f"{source}:{unicodedata.normalize('NFC', escaped(path))}")
 
 
 def without_doubles(refs: list[DocumentRef], source: str) -> tuple[list[DocumentRef], list[FailedScope]]:
-    """Two files whose names only differ in Unicode form would be one document: neither is taken."""
+    """The refs without those whose names only differ in Unicode form: two would be one document."""
     if len({ref.id for ref in refs}) == len(refs):
         return refs, []
     seen: dict[DocumentId, DocumentRef] = {}

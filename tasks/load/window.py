@@ -18,7 +18,7 @@ OUTAGE = 5  # documents in a row that cannot be fetched: no longer their own fau
 def load_window(
     sources: Mapping[str, Source], known: KnownVersions, window: Refs, pause: Callable[[float], None] = time.sleep
 ) -> Loaded:
-    """Every document is read or set aside; one bad document never costs the others.
+    """Read every document or set it aside; one bad document never costs the others.
 
     Those that were touched but say the same as before go no further than here.
 

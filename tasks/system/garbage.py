@@ -4,5 +4,5 @@ import gc
 
 
 def look_rarely() -> None:
-    """A run makes many small objects and next to no cycles; to look for them as often as usual takes a third of it."""
+    """Look less often: a run makes many objects and next to no cycles, and looking as usual takes a third of it."""
     gc.set_threshold(100_000, 20, 20)

@@ -42,7 +42,7 @@ class ProcessLock:
         return self._file
 
     def release(self) -> None:
-        """Idle where the lock is not held."""
+        """Free the lock; nothing happens where it is not held."""
         file, self._file = self._file, None
         if file is not None:
             os.close(file)

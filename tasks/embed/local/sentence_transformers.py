@@ -40,7 +40,7 @@ class SentenceTransformersEmbedder:
 
     @property
     def space(self) -> VectorSpace:
-        """Named by architecture and weights, so one model has one space, by hub id, by folder or by package."""
+        """The space, named by architecture and weights: one model has one space, by hub id, by folder or by package."""
         return self._space
 
     @property
@@ -89,7 +89,7 @@ class SentenceTransformersEmbedder:
 
     @cached_property
     def _lanes(self) -> Lanes:
-        """ModelCache from window to window: what was learnt about the size of a batch holds."""
+        """The lanes, kept from window to window: what was learnt about the size of a batch holds."""
         is_cpu, wanted = self.devices == ("cpu",), self._config.batch_tokens
         size = BatchSize(wanted or (CPU_TOKENS if is_cpu else GPU_TOKENS), grows=not wanted and not is_cpu)
         return Lanes(self._chosen.runtime.lanes, size)
@@ -118,7 +118,7 @@ class SentenceTransformersEmbedder:
             batches.close()
 
     def embed_query(self, text: str, /) -> Vector:
-        """Cut to what the model reads: a long query still finds something."""
+        """The query's vector, cut to what the model reads: a long query still finds something."""
         encoding = self.tokenizer.loaded.encode(self._known.query_prefix + text)
         encoding.truncate(self.space.max_tokens)
         vectors = self._chosen.runtime.forward(padded([encoding], self._padding))

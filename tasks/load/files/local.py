@@ -40,7 +40,7 @@ class Files:
         self.name = config.name
 
     def list(self) -> Listing:
-        """A missing root is a failed scope of everything; an unreadable folder one of what lies below it."""
+        """What is below the root; a missing root is a failed scope of all of it, an unreadable folder of its part."""
         if self._root.is_file():
             return Listing(self.name, (self._ref(self._root.name, self._root.stat()),))
         with contextlib.suppress(OSError):
@@ -125,7 +125,7 @@ class Files:
         return FailedScope(scope, escaped(f"{where} cannot be listed: {error.strerror}"))
 
     def _path(self, ref: DocumentRef) -> Path:
-        """Where the document is, links resolved; DocumentError for a path that leads out of the root."""
+        """The document's path, links resolved; DocumentError for one that leads out of the root."""
         if self._root.is_file():
             return self._root.resolve()
         root = self._root.resolve()
@@ -168,7 +168,7 @@ class Files:
 
 
 def _content(file: FileIO, size: int) -> bytes:
-    """To the end, but no more than one byte above the size it should have."""
+    """The bytes up to the end, but no more than one above the size it should have."""
     content = file.read(size + 1) or b""
     while len(content) < size and (more := file.read(size + 1 - len(content))):
         content += more

@@ -21,7 +21,7 @@ _PROPERTIES = "docProps/core.xml"
 
 
 def parse_docx(name: str, content: bytes) -> Parsed:
-    """The archive is measured before anything of it is unpacked; what it embeds is not opened."""
+    """The document as Markdown; it is measured before anything is unpacked, and what it embeds is not opened."""
     try:
         with ZipFile(BytesIO(content)) as archive:
             _refuse_bombs(name, archive, len(content))

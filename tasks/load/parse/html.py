@@ -12,7 +12,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 def parse_html(_name: str, content: bytes) -> Parsed:
-    """UTF-8, whatever the page says of itself: it was decoded before."""
+    """The page as Markdown; `content` is UTF-8, whatever the page says of itself."""
     return html_to_markdown(content.decode())
 
 

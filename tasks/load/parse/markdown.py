@@ -11,7 +11,7 @@ _TITLE = re.compile(r"^title[ \t]*+:([^\n]*+)", re.MULTILINE | re.IGNORECASE)
 
 
 def parse_markdown(text: str) -> Parsed:
-    """Front matter is taken off; the title is its `title`, or the first heading."""
+    """The text without its front matter; the title is its `title`, or the first heading."""
     front = _FRONT_MATTER.match(text)
     body = text[front.end() :] if front else text
     named = _TITLE.search(front.group(1) or "") if front else None

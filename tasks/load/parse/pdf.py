@@ -12,7 +12,7 @@ END_BYTES = 65_536  # where the end mark is looked for; servers and mailers appe
 
 
 def parse_pdf(name: str, content: bytes) -> Parsed:
-    """Pages apart by a blank line; the title from the metadata."""
+    """The text of all pages, apart by a blank line; the title from the metadata."""
     if b"%%EOF" not in content[-END_BYTES:]:
         raise DocumentError("corrupt", f"{name} is cut off: a PDF ends with %%EOF; fetch it again, or exclude it")
     try:

@@ -9,6 +9,6 @@ _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}$")
 
 
 def parse_rst(text: str) -> Parsed:
-    """The title is the first line that is underlined."""
+    """The text as it is; the title is the first line that is underlined."""
     titles = (match.group(1).rstrip(" \t") for match in _TITLE.finditer(text))
     return Parsed(text, next((title for title in titles if not _ADORNMENT.match(title)), ""))

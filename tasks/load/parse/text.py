@@ -11,5 +11,5 @@ class Parsed(NamedTuple):
 
 
 def parse_text(text: str) -> Parsed:
-    """As it is."""
+    """The text as it is."""
     return Parsed(text)

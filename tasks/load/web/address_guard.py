@@ -39,7 +39,7 @@ def is_public(address: str) -> bool:
 
 
 def is_any(_address: str) -> bool:
-    """Every address will do."""
+    """True: every address will do."""
     return True
 
 
@@ -67,7 +67,7 @@ class AddressPolicy:
 
 
 def policy_for(source: str, *, private_network: bool) -> AddressPolicy:
-    """The setting's meaning."""
+    """The policy that the setting `private_network` means."""
     return AddressPolicy(source, is_any, None) if private_network else AddressPolicy(source)
 
 
@@ -77,7 +77,7 @@ def links_of(url: str) -> list[str]:
 
 
 def check_web_url(url: str) -> None:
-    """ConfigError for credentials in the URL: they would stand in every message, and in every document's id."""
+    """Raise ConfigError for credentials in the URL: they would stand in every message, and in every document's id."""
     parts = urlsplit(url)
     if parts.scheme in WEB and "@" in parts.netloc:
         raise ConfigError(

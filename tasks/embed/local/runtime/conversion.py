@@ -1,4 +1,4 @@
-"""From torch to OpenVINO, once for each model: pooling and all that follows it included, whatever the architecture."""
+"""A torch model made into one of OpenVINO, once: with pooling and all that follows it, whatever the architecture."""
 
 import logging
 import warnings
@@ -93,7 +93,7 @@ def _positional(model: "SentenceTransformer", names: list[str]) -> Any:
 
 
 def _quantised(model: Any, calibration: list[Features]) -> Any:
-    """In silence: the library writes its progress to stdout, where the answer to the user belongs."""
+    """The model in int8, made in silence: the library writes its progress to stdout, where the answer belongs."""
     with redirect_stdout(StringIO()):
         return _made_of_integers(model, calibration)
 

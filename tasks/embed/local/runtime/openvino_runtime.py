@@ -54,13 +54,13 @@ class OpenVinoRuntime:
         return vectors
 
     def close(self) -> None:
-        """The compiled model goes with its last request."""
+        """Let go of the compiled model, which goes with its last request."""
         while not self._free.empty():
             self._free.get()
 
 
 def import_openvino() -> Any:
-    """Without its telemetry, which would call home at every import; a missing package is what it is made to expect."""
+    """The library without its telemetry, which would call home at every import; it can do without that package."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: not to be imported
     import openvino
 

@@ -52,7 +52,7 @@ def reference(cache: ModelCache, folder: Path, features: list[Features]) -> Vect
 
 
 def vectors_of(runtime: Runtime, features: list[Features]) -> Vectors:
-    """Of unit length, or zero; shape (texts, the model's own dimension)."""
+    """Vectors of unit length, or zero; shape (texts, the model's own dimension)."""
     batches = [runtime.forward(batch) for batch in features]
     return np.concatenate([unit_rows(vectors, vectors.shape[1]) for vectors in batches])
 

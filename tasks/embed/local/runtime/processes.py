@@ -36,7 +36,7 @@ class DeviceProcesses:
 
     @property
     def hardware(self) -> str:
-        """The first device: the others of one machine are rarely different."""
+        """The first device's name: the others of one machine are rarely different."""
         import torch
 
         return torch.cuda.get_device_name(self._devices[0]) if torch.cuda.is_available() else "cpu"

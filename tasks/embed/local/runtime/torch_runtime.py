@@ -44,7 +44,7 @@ class TorchRuntime:
         raise MemoryError
 
     def close(self) -> None:
-        """The next runtime finds the device empty."""
+        """Give the device's memory back: the next runtime finds it empty."""
         del self._model
         release_memory(self._device)
 
@@ -57,7 +57,7 @@ class TorchRuntime:
         return vectors
 
     def _tensors(self, features: Features) -> dict[str, Any]:
-        """From pinned memory a GPU copies while it computes."""
+        """The features on the device: from pinned memory a GPU copies while it computes."""
         import torch
 
         tensors = {name: torch.from_numpy(array) for name, array in features.items()}
@@ -66,7 +66,7 @@ class TorchRuntime:
         return {name: tensor.to(self._device) for name, tensor in tensors.items()}
 
     def _flat(self, features: Features) -> dict[str, Any]:
-        """As the library itself does it for texts, from token ids; models of RoBERTa's family count positions on."""
+        """The texts joined without padding, as the library does it; models of RoBERTa's family count positions on."""
         first: Any = self._model[0]
         lengths = features["attention_mask"].sum(axis=1)
         rows = zip(features["input_ids"], lengths, strict=True)

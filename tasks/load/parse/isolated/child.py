@@ -82,12 +82,12 @@ class ParserProcess:
         process.wait()
 
     def forget(self) -> None:
-        """In a fork: the process, and the lock as it happened to be, belong to the other side."""
+        """Let go, in a fork: the process, and the lock as it happened to be, belong to the other side."""
         self._lock = threading.Lock()
         self._foreign, self._process = self._process, None
 
     def _ask(self, name: str, request: bytes, content: bytes) -> Mapping[str, Any] | None:
-        """None where the process died without our doing."""
+        """The answer; None where the process died without our doing."""
         process = self._warm()
         late = threading.Event()
 

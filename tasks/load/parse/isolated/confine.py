@@ -30,7 +30,7 @@ def confine(memory_bytes: int = MEMORY_BYTES) -> None:
 
 
 def allow_cpu(seconds: int) -> None:
-    """So much processor time from now on; one second more and the kernel ends this process."""
+    """Allow so much processor time from now on; one second more and the kernel ends this process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     with contextlib.suppress(OSError, ValueError):

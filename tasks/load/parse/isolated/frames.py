@@ -7,7 +7,7 @@ _LENGTH = struct.Struct(">Q")
 
 
 def write_frame(stream: IO[bytes], content: bytes) -> None:
-    """In one piece, and flushed."""
+    """Write the message in one piece, and flush it."""
     stream.write(_LENGTH.pack(len(content)))
     stream.write(content)
     stream.flush()
