@@ -104,7 +104,7 @@ class _Parser(ArgumentParser):
 
     @property
     def options(self) -> list[str]:
-        """As they are written, without those of every command."""
+        """Options as they are written, without those of every command."""
         return [
             word
             for action in self._actions

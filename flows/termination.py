@@ -13,13 +13,13 @@ class TerminatedError(KeyboardInterrupt):
     """Somebody wants this process to end, and said so by `number`."""
 
     def __init__(self, number: int) -> None:
-        """As the handler gets it."""
+        """`number` is the signal's, as the handler gets it."""
         super().__init__(number)
         self.number = signal.Signals(number)
 
     @property
     def exit_code(self) -> int:
-        """As a shell tells of a process that a signal ended: 143 for SIGTERM, 129 for SIGHUP."""
+        """What a shell says of a process that a signal ended: 143 for SIGTERM, 129 for SIGHUP."""
         return 128 + self.number
 
 
@@ -32,7 +32,7 @@ def heed() -> None:
 
 @contextmanager
 def told_to_prefect() -> Generator[None]:
-    """Within a flow: Prefect's own signal passes by everything that records a run, so it is raised at the end only."""
+    """Raise Prefect's own signal at the end of a flow only: it passes by everything that records a run."""
     from prefect.exceptions import TerminationSignal
 
     before: Mapping[signal.Signals, Any] = {number: signal.getsignal(number) for number in SIGNALS}

@@ -87,7 +87,7 @@ class Tally:
 
     @property
     def slowest_seconds(self) -> float:
-        """Of the three lanes that work side by side: read and chunk, embed, write."""
+        """Seconds of the slowest of the lanes that work side by side: read and chunk, embed, write."""
         return max(self.load_seconds + self.chunk_seconds, self.embed_seconds, self.upsert_seconds)
 
 

@@ -12,7 +12,7 @@ class _Stderr(logging.Handler):
 
 
 def show_log() -> None:
-    """For the rest of the process."""
+    """Show the log for the rest of the process."""
     log = logging.getLogger("headrace")
     log.setLevel(logging.INFO)
     log.handlers = [_Stderr()]

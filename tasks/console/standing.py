@@ -14,7 +14,7 @@ class Standing:
     """Documents count when their window is done, chunks as they are embedded."""
 
     def __init__(self, documents: int, size_bytes: int, look: Callable[[], Report]) -> None:
-        """As a run begins with them; the time that is left is reckoned from here on."""
+        """The counts with which a run begins; the time that is left is reckoned from here on."""
         self.documents = documents
         self.done = 0
         self._size_bytes = size_bytes
@@ -23,7 +23,7 @@ class Standing:
 
     @property
     def percent(self) -> float:
-        """Of the documents."""
+        """The share of the documents that is done."""
         return 100.0 * self.done / self.documents if self.documents else 100.0
 
     def first_line(self) -> str:
@@ -82,7 +82,7 @@ def _size(count: int) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """As exact as an estimate is."""
+    """The time in words, as exact as an estimate is."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)

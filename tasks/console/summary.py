@@ -71,6 +71,6 @@ def _note(note: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """In one line, and without what Markdown would obey: names and messages quote strangers."""
+    """The text in one line, without what Markdown would obey: names and messages quote strangers."""
     line = printable(" ".join(text.split()))
     return _SPECIAL.sub(r"\\\g<0>", line if len(line) <= LONGEST else line[:LONGEST] + " …")

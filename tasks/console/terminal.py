@@ -15,7 +15,7 @@ def is_styled(stream: TextIO | None) -> bool:
 
 
 def emphasised(text: str, words: Sequence[str]) -> str:
-    """With every word in bold that begins with one of these; the text is printable already."""
+    """The text with every word in bold that begins with one of these; it is printable already."""
     if not words:
         return text
     begun = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))

@@ -11,7 +11,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u206
 
 
 def printable(text: str) -> str:
-    """With escapes in place of what a terminal would obey instead of showing it."""
+    """The text with escapes in place of what a terminal would obey instead of showing it."""
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 

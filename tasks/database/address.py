@@ -13,7 +13,7 @@ _EXPECTED = "expected sqlite:///path/to/file.db, or postgresql+psycopg://user@ho
 
 
 def is_sqlite(url: str) -> bool:
-    """With or without the name of a driver."""
+    """Whether it is a URL of SQLite, with or without the name of a driver."""
     return url.partition("://")[0].partition("+")[0] == "sqlite"
 
 
@@ -24,7 +24,7 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def shown(url: str) -> str:
-    """For messages: the file, or the URL without its password; ConfigError for what is no URL of a known database."""
+    """What messages show: the file, or the URL without its password; ConfigError for no URL of a known database."""
     return str(sqlite_path(url) or url) if is_sqlite(url) else server_url(url).render_as_string(hide_password=True)
 
 

@@ -61,7 +61,7 @@ class Connection(Protocol):
         ...
 
     def rollback(self) -> None:
-        """Idle where the database has done it by itself."""
+        """Take the transaction back; nothing happens where the database has done it by itself."""
         ...
 
     def columns(self) -> set[tuple[str, str, bool]]:
@@ -69,11 +69,11 @@ class Connection(Protocol):
         ...
 
     def names(self) -> set[str]:
-        """Of all tables and indexes that there are."""
+        """The names of all tables and indexes that there are."""
         ...
 
     def prepare(self) -> None:
-        """Inside a transaction, before tables are made: keep other processes from making the same ones."""
+        """Keep other processes from making the same tables; called inside a transaction, before any is made."""
         ...
 
 

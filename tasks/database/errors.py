@@ -30,7 +30,7 @@ def translated(name: str) -> Generator[None, None, None]:
 
 
 def meaning(name: str, words: str, *, is_cut: bool = False) -> HeadraceError:
-    """By the words of the database; `is_cut`: the connection is no more."""
+    """Our error for one of the database, by its words; `is_cut`: the connection is no more."""
     text = " ".join(words.split())
     if "FATAL" in text and any(said in text for said in _MISNAMED):
         return ConfigError(f"{name}: {text}; check the address, the user and the password")

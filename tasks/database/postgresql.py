@@ -33,7 +33,7 @@ class ServerConnection:
     for_update = " FOR UPDATE"
 
     def __init__(self, pooled: PooledConnection, schema: str) -> None:
-        """In autocommit mode."""
+        """The connection is in autocommit mode."""
         self._pooled = pooled
         self._schema = schema
 
@@ -60,7 +60,7 @@ class ServerConnection:
         return {(table, column, in_key) for table, column, in_key in self.execute(sql, (self._schema,))}
 
     def names(self) -> set[str]:
-        """Of all tables and indexes that there are in the schema."""
+        """The names of all tables and indexes that there are in the schema."""
         sql = "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ?"
         return {name for (name,) in self.execute(sql, (self._schema,))}
 

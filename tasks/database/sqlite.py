@@ -41,7 +41,7 @@ class SqliteConnection:
     for_update = ""  # writers are alone anyway
 
     def __init__(self, driver: sqlite3.Connection) -> None:
-        """In autocommit mode."""
+        """The connection is in autocommit mode."""
         self.driver = driver
 
     def execute(self, sql: str, values: Sequence[Any], /) -> Rows:
@@ -75,7 +75,7 @@ class SqliteConnection:
         return {(table, column, bool(in_key)) for table, column, in_key in rows}
 
     def names(self) -> set[str]:
-        """Of all tables and indexes that there are."""
+        """The names of all tables and indexes that there are."""
         return {name for (name,) in self.driver.execute("SELECT name FROM sqlite_master")}
 
     def prepare(self) -> None:

@@ -11,7 +11,7 @@ class Embedder(Protocol):
 
     @property
     def model(self) -> str:
-        """As the configuration names it."""
+        """The model as the configuration names it."""
         ...
 
     @property

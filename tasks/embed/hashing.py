@@ -73,7 +73,7 @@ class HashingEmbedder:
 
 
 def _blocks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """In order; a long text is a block of its own."""
+    """The texts in blocks, in order; a long text is a block of its own."""
     first = size = 0
     for row, text in enumerate(texts):
         if size and size + len(text) > BLOCK_CHARACTERS:
@@ -84,7 +84,7 @@ def _blocks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _apart(text: str) -> bytes:
-    """In lower case; where not all is ASCII, with a space between the words and the marks that the pattern finds."""
+    """The text in lower case; where not all is ASCII, with a space between the words and marks of the pattern."""
     return text.encode().translate(_LOWER) if text.isascii() else " ".join(WORD.findall(text.lower())).encode()
 
 
@@ -104,7 +104,7 @@ def _hashes(raw: bytes) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
 
 
 def _powers(base: int, count: int) -> NDArray[np.uint64]:
-    """From the power of 0 on, modulo 2 to the 64."""
+    """The powers, from that of 0 on, modulo 2 to the 64."""
     return _kept_powers(base)[:count] if count <= KEPT_POWERS else _new_powers(base, count)
 
 

@@ -131,7 +131,7 @@ def last_runs(ledger: Ledger, limit: int) -> list[RecordedRun]:
 
 
 def counts(ledger: Ledger) -> Counts:
-    """Of everything that the ledger knows."""
+    """The counts of everything that the ledger knows."""
     with ledger.database.read() as transaction:
         documents = transaction.execute("SELECT COUNT(*) FROM document").scalar()
         states = transaction.execute("SELECT state, COUNT(*) FROM point GROUP BY state")

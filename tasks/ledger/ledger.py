@@ -133,7 +133,7 @@ class Ledger:
             return {PointId(row[0]): Row(names.setdefault(row[1], row[1]), *row[2:]) for row in rows}
 
     def intend(self, changes: Sequence[DocumentChange]) -> None:
-        """Before the store is touched: the documents are dirty, their new points PENDING.
+        """Make documents dirty and their new points PENDING, before the store is touched.
 
         Dirty matters: without it a source that goes back to the old version after a crash looks unchanged.
         """
@@ -142,7 +142,7 @@ class Ledger:
             transaction.many(_PUT_POINT, list(_point_rows(changes, PENDING)))
 
     def flip(self, changes: Sequence[DocumentChange]) -> None:
-        """After the acknowledgement, at one stroke: new points LIVE, old ones DOOMED, documents at their version."""
+        """Make new points LIVE, old ones DOOMED and set the version, at one stroke, after the acknowledgement."""
         with self.fenced("flip") as transaction:
             transaction.many(_PUT_POINT, list(_point_rows(changes, LIVE)))
             doomed = [(change.id, point) for change in changes for point in change.doom]
@@ -176,7 +176,7 @@ class Ledger:
             transaction.execute("UPDATE point SET gone_at = ? WHERE state = 'GONE' AND gone_at > ?", (now, now))
 
     def forget_absent(self, absent: Sequence[Owned], back: Sequence[Owned], now: float) -> None:
-        """After the grace time: forget what is proven absent; what came back starts its grace time again."""
+        """Forget what is proven absent after the grace time; what came back starts its grace time again."""
         with self.fenced("forget absent") as transaction:
             transaction.many(_FORGET_POINT, absent)
             transaction.many(_DELAY_POINT, [(now, *point) for point in back])

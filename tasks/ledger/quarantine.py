@@ -36,7 +36,7 @@ class QuarantineEntry:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedDocument:
-    """For a person: a document in quarantine, and why. `next_try` is None where only a change helps."""
+    """A document in quarantine, and why, for a person. `next_try` is None where only a change helps."""
 
     document: str
     reason: str

@@ -45,7 +45,7 @@ class PathFilter:
         return not self._prunes(path)
 
     def reaches(self, path: str) -> bool:
-        """`enters` for all folders above a file, where a listing does not go folder by folder."""
+        """Whether all folders above a file are entered, where a listing does not go folder by folder."""
         folders = path.split("/")[:-1]
         return all(self.enters("/".join(folders[: depth + 1])) for depth in range(len(folders)))
 

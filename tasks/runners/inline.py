@@ -11,7 +11,7 @@ from tasks.windows import Refs, Written
 
 
 class InlineRunner:
-    """For tests of order, and to measure what the stages cost: nothing overlaps."""
+    """Calls every stage here, for tests of order and to measure what the stages cost: nothing overlaps."""
 
     most_at_first = MOST_AT_FIRST
 

@@ -130,7 +130,7 @@ class _Probe:
 
 
 def _checked(api: PrefectApi) -> str:
-    """Without a name and a password, which are for Prefect's own client, and for no message."""
+    """The address without a name and a password, which are for Prefect's own client, and for no message."""
     try:
         parts = urlsplit(api.url)
         is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

@@ -70,7 +70,7 @@ class ThreadRunner:
 
 
 class _Fence:
-    """For a model that is busy for minutes: whoever interrupts a run need not wait for the window."""
+    """Ends a model that is busy for minutes: whoever interrupts a run need not wait for the window."""
 
     def __init__(self, chain: Chain, broken: Event) -> None:
         self._chain = chain

@@ -24,7 +24,7 @@ _WRONG = ("missing", "unfinished", "orphaned", "stale", "duplicate", "wrong_spac
 
 @dataclass
 class Findings:
-    """By what is wrong with them; `foreign` records are not this pipeline's, and `owners` names whose they are."""
+    """Points by what is wrong with them; `foreign` records are not this pipeline's, `owners` names whose they are."""
 
     missing: list[Owned] = field(default_factory=list[Owned])
     unfinished: list[Owned] = field(default_factory=list[Owned])

@@ -49,7 +49,7 @@ class Losses:
     """Gathers, window by window, what the end of the run has to decide about."""
 
     def __init__(self, survey: Survey) -> None:
-        """Before the first window."""
+        """What is known before the first window."""
         known, self._missing = survey.known.documents, survey.changes.missing
         contents = [(known[document].source, known[document].version) for document in self._missing]
         self._gone: Counter[tuple[str, str]] = Counter((source, version) for source, version in contents if version)
@@ -70,7 +70,7 @@ class Losses:
                 self._new[change.source, change.version] += change.is_new
 
     def leavers(self) -> Leavers:
-        """After the last window."""
+        """The documents that go, known after the last window."""
         emptied = [change for change in self._changes if change.is_emptied]
         collapsed = [change for change in self._changes if not change.is_emptied]
         return Leavers(self._missing, emptied, collapsed, self._moved())

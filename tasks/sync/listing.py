@@ -63,7 +63,7 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
 
 
 def _listing(source: Source, config: sources.Source) -> Listing:
-    """With a canary that is missing or cannot be read, the listing is not believed where it lacks something."""
+    """The source's listing, not believed where it lacks something and the canary is missing or cannot be read."""
     listing = source.list()
     if config.canary is None or _failed_wholly(listing):
         return listing

@@ -76,7 +76,7 @@ class Chunks:
 
 @dataclass
 class Tokens:
-    """Of the chunks embedded and reused, as the embedder counts them; what a provider bills is in `cost_usd`."""
+    """Tokens of the chunks embedded and reused, as the embedder counts; what a provider bills is in `cost_usd`."""
 
     embedded: int = 0
     reused: int = 0

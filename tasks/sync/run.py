@@ -134,7 +134,7 @@ class Run:
         reap(session.store, session.ledger, session.clock(), session.grace_seconds)
 
     def _look(self) -> Report:
-        """For whoever watches, from another thread: what is embedded counts before its window is done."""
+        """Show whoever watches, from another thread: what is embedded counts before its window is done."""
         self._count_spent()
         return self.report
 

@@ -32,7 +32,7 @@ class Verification:
 
     @property
     def exit_code(self) -> int | None:
-        """Of the sync that mended, None where there was none."""
+        """The exit code of the sync that repaired; None where there was none."""
         return self.sync.exit_code if self.sync else None
 
     def as_json(self) -> dict[str, Any]:

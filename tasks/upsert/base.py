@@ -46,7 +46,7 @@ class VectorStore(Protocol):
         ...
 
     def sentinel(self) -> Sentinel | None:
-        """None where no run has marked the collection."""
+        """The mark of the last run; None where no run has marked the collection."""
         ...
 
     def mark(self, sentinel: Sentinel, /) -> None:
@@ -66,11 +66,11 @@ class WriteAheadLedger(Protocol):
     """What is recorded round a write to the store."""
 
     def intend(self, changes: Sequence[DocumentChange], /) -> None:
-        """Before: what may be in the store from now on."""
+        """Note, before, what may be in the store from now on."""
         ...
 
     def flip(self, changes: Sequence[DocumentChange], /) -> None:
-        """After the acknowledgement: what is in the store."""
+        """Note, after the acknowledgement, what is in the store."""
         ...
 
     def quarantine(self, failures: Sequence[Quarantined], /) -> None:

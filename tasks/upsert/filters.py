@@ -37,7 +37,7 @@ def _fits(field: Any, one: Filter) -> bool:
 
 
 def _equal(item: Any, value: Scalar) -> bool:
-    """In Python True is 1."""
+    """Whether both are the same value of the same type: in Python True is 1."""
     return isinstance(item, bool) == isinstance(value, bool) and bool(item == value)
 
 

@@ -55,7 +55,7 @@ class MemoryStore:
             yield point, payload
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
-        """As they were written, whatever their length."""
+        """The vectors as they were written, whatever their length."""
         return {point: self._points[point][0] for point in ids if point in self._points}
 
     def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:

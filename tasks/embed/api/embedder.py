@@ -63,11 +63,11 @@ class PaidEmbedder:
 
     @property
     def spent_usd(self) -> float:
-        """By the account's books, so what was sent and lost is in it."""
+        """The cost by the account's books, so what was sent and lost is in it."""
         return self._open.account.spent_usd if self._open else 0.0
 
     def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
-        """As few requests as the provider's limits allow, several at once."""
+        """Sends as few requests as the provider's limits allow, several at once."""
         opened, limits = self._opened(), self._known.limits
         most = limits.tokens_per_request.most * SAFETY / self._known.tokens_factor
         if per_minute := opened.account.tokens_per_minute:
@@ -76,7 +76,7 @@ class PaidEmbedder:
         yield from opened.dispatcher.run(batches, texts, tokens)
 
     def embed_query(self, text: str, /) -> Vector:
-        """On the account of the documents, and under its limits."""
+        """The query's vector, paid on the account of the documents and under its limits."""
         batches = list(self._opened().dispatcher.run([[0]], [text], self.tokenizer.count([text]), "query"))
         for batch in batches:
             if batch.rows:

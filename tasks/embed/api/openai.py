@@ -45,7 +45,7 @@ class OpenAIProvider:
 
     @property
     def account(self) -> tuple[str, str]:
-        """As the SDK writes the address, which stands in the account's number."""
+        """The address as the SDK writes it, which stands in the account's number, and the key."""
         return str(self._client.base_url), self._client.api_key
 
     def call(self, texts: list[str], side: Side, /) -> Answer:
@@ -118,7 +118,7 @@ def _meaning(error: "APIStatusError", clock: Clock, text: str) -> HeadraceError:
 
 
 def _is_too_large(error: "APIStatusError", words: str) -> bool:
-    """By status, by code, or by words where there is no code for it."""
+    """Whether a request was too large, by status, by code, or by words where there is no code for it."""
     return (
         error.status_code == 413
         or error.code == "max_tokens_per_request"

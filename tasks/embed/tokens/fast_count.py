@@ -62,7 +62,7 @@ class FastCounter:
         self._added = exact.num_special_tokens_to_add(is_pair=False)
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """With the special tokens; one call of each library at most."""
+        """Tokens of each text, with the special ones; one call of each library at most."""
         are_proven = list(map(is_proven, texts))
         if all(are_proven):
             return [count + self._added for count in self._fast.count_tokens_batch(list(texts))]
@@ -77,7 +77,7 @@ def exact_counts(tokenizer: "Tokenizer", texts: Sequence[str]) -> list[int]:
 
 
 def open_fast_counter(path: Path, exact: "Tokenizer") -> FastCounter | None:
-    """None where `tokie` is not installed, cannot read the file, or differs from `tokenizers` on any probe."""
+    """A fast counter; None where `tokie` is missing, cannot read the file, or differs from `tokenizers` on a text."""
     if not reads_words_apart(exact):
         return None
     try:

@@ -46,7 +46,7 @@ class ModelTokenizer:
 
     @property
     def fingerprint(self) -> str:
-        """Of the file, the prefix and the limit."""
+        """A hash of the file, the prefix and the limit."""
         return self._fingerprint
 
     @cached_property
@@ -71,7 +71,7 @@ class ModelTokenizer:
         return open_fast_counter(self._path, self.loaded)
 
     def count(self, texts: Sequence[str], /) -> list[int]:
-        """As sent: with prefix and special tokens. The fast way has to be tried out first, so it begins with many."""
+        """Tokens as sent, with prefix and special ones. The fast way has to be tried out first: it begins with many."""
         sent = [self._prefix + text for text in texts] if self._prefix else texts
         self._characters += sum(map(len, sent))
         fast = self._fast if self._characters > FEW_CHARACTERS else None

@@ -48,7 +48,7 @@ class Engine(Protocol):
         ...
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
-        """Of unit length."""
+        """The vectors, at unit length."""
         ...
 
     def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
@@ -56,7 +56,7 @@ class Engine(Protocol):
         ...
 
     def count(self) -> int:
-        """Of all records."""
+        """The number of all records."""
         ...
 
     def optimize(self) -> None:
@@ -73,7 +73,7 @@ class Engine(Protocol):
 
 
 class OwnEngine:
-    """In this process."""
+    """The engine in this process."""
 
     def __init__(self, shard: Path, folder: Path) -> None:
         """`folder` is the one that errors name."""
@@ -86,7 +86,7 @@ class OwnEngine:
         self._changes = 0
 
     def upsert(self, points: Points, /) -> None:
-        """In updates of a size that lets other threads run in between."""
+        """Write in updates of a size that lets other threads run in between."""
         import qdrant_edge as engine
 
         made = as_engine_points(points)
@@ -103,7 +103,7 @@ class OwnEngine:
             self._update(engine.UpdateOperation.delete_points(list(ids)), len(ids))
 
     def present(self, ids: Sequence[PointId], /) -> set[PointId]:
-        """Without payloads and vectors."""
+        """Ask without payloads and vectors."""
         with translated(self._folder):
             return {PointId(str(record.id)) for record in self._shard.retrieve(list(ids), False, False)}
 
@@ -117,13 +117,13 @@ class OwnEngine:
         return [(PointId(str(record.id)), as_payload(record.payload)) for record in records], after
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
-        """Without payloads."""
+        """Ask without payloads."""
         with translated(self._folder):
             records = self._shard.retrieve(list(ids), False, True)
         return {PointId(str(record.id)): as_vector(record.vector) for record in records}
 
     def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
-        """Over every record that passes the conditions."""
+        """Search every record that passes the conditions."""
         import qdrant_edge as engine
 
         with translated(self._folder):
@@ -164,7 +164,7 @@ class OwnEngine:
 
 
 class EngineProcess:
-    """In a child process, which holds `lock` open as long as it lives: nobody else gets the collection before."""
+    """The engine in a child process, which holds `lock` open as long as it lives: nobody else gets the collection."""
 
     def __init__(self, shard: Path, folder: Path, lock: int) -> None:
         """`lock` is the file of the collection's lock."""
@@ -181,39 +181,39 @@ class EngineProcess:
         self._ask("upsert", points)
 
     def delete(self, ids: Sequence[PointId], /) -> None:
-        """As in this process."""
+        """Does there what it does in this process."""
         self._ask("delete", ids)
 
     def present(self, ids: Sequence[PointId], /) -> set[PointId]:
-        """As in this process."""
+        """Does there what it does in this process."""
         found: set[PointId] = self._ask("present", ids)
         return found
 
     def page(self, start: Any, /) -> Page:
-        """As in this process."""
+        """Does there what it does in this process."""
         found: Page = self._ask("page", start)
         return found
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
-        """As in this process."""
+        """Does there what it does in this process."""
         found: dict[PointId, Vector] = self._ask("vectors", ids)
         return found
 
     def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
-        """As in this process."""
+        """Does there what it does in this process."""
         found: list[Hit] = self._ask("search", vector, limit, conditions)
         return found
 
     def count(self) -> int:
-        """As in this process."""
+        """Does there what it does in this process."""
         return int(self._ask("count"))
 
     def optimize(self) -> None:
-        """As in this process."""
+        """Does there what it does in this process."""
         self._ask("optimize")
 
     def flush(self) -> None:
-        """As in this process."""
+        """Does there what it does in this process."""
         self._ask("flush")
 
     def close(self) -> None:

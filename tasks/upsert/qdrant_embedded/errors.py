@@ -51,7 +51,7 @@ def translated(folder: Path) -> Generator[None]:
 
 
 def translate(error: BaseException, folder: Path) -> HeadraceError:
-    """By its words where they are known, else by its class; all else means damaged files."""
+    """Our error, by its words where they are known, else by its class; all else means damaged files."""
     text = " ".join(str(error).split()) or type(error).__name__
     for words, kind, remedy in _BY_WORDS:
         if words in text:

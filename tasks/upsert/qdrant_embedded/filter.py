@@ -44,7 +44,7 @@ def _filter(one: Filter) -> "engine.Filter":
 
 
 def _any(alternatives: list[Any]) -> "engine.Filter":
-    """Without alternatives it passes nothing; the engine takes an empty list for no condition at all."""
+    """A filter that passes nothing without alternatives; the engine takes an empty list for no condition at all."""
     import qdrant_edge as engine
 
     return engine.Filter(should=alternatives or [engine.HasIdCondition(set())])

@@ -29,5 +29,5 @@ class FolderLock:
             )
 
     def release(self) -> None:
-        """Idle where the lock is not held."""
+        """Free the lock; nothing happens where it is not held."""
         self._lock.release()

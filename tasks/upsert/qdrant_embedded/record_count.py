@@ -19,7 +19,7 @@ class RecordCount:
         self._shard = generation / "shard"
 
     def read(self) -> int | None:
-        """None where only the engine can tell."""
+        """The number in the note; None where only the engine can tell."""
         try:
             noted = json.loads(self._note.read_text(encoding="utf-8"))
             return int(noted["records"]) if noted["files"] == self._looks() else None
@@ -27,11 +27,11 @@ class RecordCount:
             return None
 
     def forget(self) -> None:
-        """Before the shard is opened."""
+        """Drop the note, before the shard is opened."""
         self._note.unlink(missing_ok=True)
 
     def write(self, records: int) -> None:
-        """After the shard was closed; without the note the next run asks the engine."""
+        """Write the note, after the shard was closed; without it the next run asks the engine."""
         with suppress(OSError):
             self._note.write_text(json.dumps({"records": records, "files": self._looks()}) + "\n", encoding="utf-8")
 

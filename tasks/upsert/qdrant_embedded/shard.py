@@ -77,7 +77,7 @@ def as_engine_points(points: Points) -> "list[engine.Point]":
 
 
 def as_payload(held: Mapping[str, Any] | None) -> Payload:
-    """As it was before it became the engine's; older collections hold the bookkeeping as it is."""
+    """The payload as it was before it became the engine's; older collections hold the bookkeeping as it is."""
     payload = dict(held or {})
     packed = payload.get(BOOKKEEPING)
     if isinstance(packed, str):

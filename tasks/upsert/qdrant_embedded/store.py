@@ -95,7 +95,7 @@ class QdrantStore:
             return self._opened().present(ids) if ids and self._exists() else set()
 
     def scan(self) -> Iterator[tuple[PointId, Payload]]:
-        """In the order of the ids; other calls may come between two pages."""
+        """Records in the order of the ids; other calls may come between two pages."""
         start = None
         while True:
             with self._translated():
@@ -107,7 +107,7 @@ class QdrantStore:
                 return
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
-        """As the engine keeps them: of unit length."""
+        """The vectors as the engine keeps them: at unit length."""
         with self._translated():
             return self._opened().vectors(ids) if ids and self._exists() else {}
 
@@ -223,6 +223,6 @@ def _disk_usage(folder: Path) -> int:
 
 
 def _written_bytes(points: Points) -> int:
-    """At most: log and storage each hold the text, of up to four bytes a character, and the vector."""
+    """The most that is written: log and storage each hold the text, up to four bytes a character, and the vector."""
     characters = sum(len(str(payload.get("text", ""))) for payload in points.payloads)
     return 8 * characters + 2 * points.vectors.nbytes

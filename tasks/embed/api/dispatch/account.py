@@ -159,7 +159,7 @@ class Account:
         return self._database.now() - self._clock.now() if self._database.is_shared else 0.0
 
     def _now(self) -> float:
-        """Of the clock that all users of the database share."""
+        """The time of the clock that all users of the database share."""
         return self._clock.now() + self._ahead
 
     def _limit(self, kind: str, told: float | None) -> float | None:
@@ -235,7 +235,7 @@ class Account:
 
 @dataclass
 class _State:
-    """Of an account within one transaction; `usd_today` without the reservations given in it."""
+    """The state of an account within one transaction; `usd_today` is without the reservations given in it."""
 
     buckets: dict[str, Bucket]
     paused_seconds: float

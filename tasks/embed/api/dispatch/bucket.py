@@ -29,11 +29,11 @@ class Bucket:
         return seconds if seconds > SHORTEST_SECONDS else 0.0
 
     def taken(self, units: float, now: float) -> Self:
-        """After so many units were taken."""
+        """The bucket after so many units were taken."""
         return replace(self, level=self._level(now) - units, at=now)
 
     def learned(self, limit: float | None, remaining: float | None, now: float) -> Self:
-        """With what the provider says: its limit, and that no more than `remaining` is left of a whole minute's."""
+        """The bucket with what the provider says: its limit, and that at most `remaining` is left of a minute's."""
         if limit is None or limit <= 0:
             return self
         known = replace(self, per_minute=limit)

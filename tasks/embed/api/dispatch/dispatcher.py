@@ -251,7 +251,7 @@ class _Work:
             heapq.heappush(self._waiting, (request.not_before, next(self._order), request))
 
     def put_first(self, requests: Sequence[Request]) -> None:
-        """Before all others that may be sent as early."""
+        """Put it before all others that may be sent as early."""
         for request in reversed(requests):
             heapq.heappush(self._waiting, (request.not_before, -next(self._order), request))
 

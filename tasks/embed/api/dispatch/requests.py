@@ -170,7 +170,7 @@ def _halved(request: Request, error: TooLargeError) -> Settled:
 
 
 def _unit(rows: tuple[int, ...], found: Sequence[Vector]) -> tuple[tuple[int, ...], Vectors]:
-    """Of unit length, without those that have no direction."""
+    """The vectors at unit length, without those that have no direction."""
     vectors: Vectors = np.stack(found, dtype=np.float32)
     norms = np.linalg.norm(vectors, axis=1)
     good = np.isfinite(norms) & (norms > 0)

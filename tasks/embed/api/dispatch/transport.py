@@ -62,7 +62,7 @@ class ThreadTransport:
         self._pool.submit(self._fly, in_flight, texts)
 
     def wait(self, seconds: float | None) -> Completed | None:
-        """With nothing on its way this is a sleep."""
+        """Wait for an answer; with nothing on its way this is a sleep."""
         if not self._flying:
             self._clock.sleep(seconds or 0.0)
             return None
