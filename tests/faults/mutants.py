@@ -130,7 +130,7 @@ def late_cache(patch: pytest.MonkeyPatch) -> None:
 
 def text_only_version(patch: pytest.MonkeyPatch) -> None:
     """A document's version does not see its metadata, and equal versions are skipped."""
-    real = deduping.Differ._plan_document
+    real = deduping.Differ._diff_document
 
     def wrong(self: Any, document: Any, chunks: Any, held: Any) -> DocumentChange:
         bare = type(document)(document.ref, document.text, document.format, document.language, {})
@@ -141,7 +141,7 @@ def text_only_version(patch: pytest.MonkeyPatch) -> None:
             return _replaced(plan, put=(), doom=(), version=version)
         return _replaced(plan, version=version)
 
-    patch.setattr(deduping.Differ, "_plan_document", wrong)
+    patch.setattr(deduping.Differ, "_diff_document", wrong)
 
 
 def reuse_id(patch: pytest.MonkeyPatch) -> None:
