@@ -22,7 +22,6 @@ from config.read import read_pipeline
 from flows.termination import told_to_prefect
 from tasks.console.artifacts import ArtifactProgress
 from tasks.console.summary import summary
-from tasks.ledger.history import quarantined
 from tasks.runners.prefect import PrefectRunner, run_name
 from tasks.session import open_session
 from tasks.sync.report import IncompleteRunError
@@ -44,7 +43,7 @@ def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | 
     pipeline = read_pipeline(Path(config)).limited_to(options.max_usd)
     with told_to_prefect(), open_session(pipeline) as session, ArtifactProgress(pipeline.name) as progress:
         report = run_sync(session, options, PrefectRunner(), progress)
-        progress.end(summary(report, quarantined(session.ledger)))
+        progress.end(summary(report, session.ledger.quarantined()))
     if report.exit_code:
         error = IncompleteRunError(report)
         return Failed(message=str(error), data=error)  # as if raised, without a traceback in the log

@@ -14,7 +14,14 @@ from typing import Any, NamedTuple
 from tasks.database.connection import Rows
 from tasks.database.database import Database, Transaction
 from tasks.errors import FencedError
-from tasks.ledger.quarantine import put_quarantined
+from tasks.ledger.quarantine import (
+    QuarantinedDocument,
+    QuarantineEntry,
+    forget_quarantined,
+    put_quarantined,
+    quarantine_entries,
+    quarantined_documents,
+)
 from tasks.ledger.tables import DOOMED, GONE, LEDGER, LIVE, PENDING
 from tasks.records import Bookkeeping, DocumentId, EmbeddingKey, PointId
 from tasks.windows import DocumentChange, Quarantined
@@ -61,6 +68,17 @@ class KnownPoint(NamedTuple):
     id: PointId
     key: str
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Documents, and points by what the ledger knows of them."""
+
+    documents: int
+    live: int = 0
+    pending: int = 0
+    doomed: int = 0
+    gone: int = 0
 
 
 class Stray(NamedTuple):
@@ -151,7 +169,7 @@ class Ledger:
                 _PUT_DOCUMENT,
                 [(p.id, p.source, p.version, p.hint, p.chunks, p.tokens) for p in changes],
             )
-            transaction.many("DELETE FROM quarantine WHERE document = ?", [(change.id,) for change in changes])
+            forget_quarantined(transaction, [change.id for change in changes])
 
     def drop(self, documents: Sequence[DocumentId]) -> None:
         """The documents left the source, proven by the listing of their part of it: all their points are DOOMED."""
@@ -159,7 +177,7 @@ class Ledger:
         with self.fenced("drop") as transaction:
             transaction.many("UPDATE point SET state = 'DOOMED' WHERE document = ? AND state <> 'GONE'", ids)
             transaction.many("DELETE FROM document WHERE id = ?", ids)
-            transaction.many("DELETE FROM quarantine WHERE document = ?", ids)
+            forget_quarantined(transaction, documents)
 
     def mark_gone(self, points: Sequence[Owned], now: float) -> None:
         """The store acknowledged their deletion; the grace time starts."""
@@ -202,6 +220,31 @@ class Ledger:
         now = self.database.now()
         with self.fenced("quarantine") as transaction:
             put_quarantined(transaction, failures, now)
+
+    def forget_quarantined(self, documents: Sequence[DocumentId]) -> None:
+        """These documents left the source."""
+        if documents:
+            with self.fenced("forget quarantined") as transaction:
+                forget_quarantined(transaction, documents)
+
+    def quarantine_entries(self) -> dict[DocumentId, QuarantineEntry]:
+        """What is in quarantine, for a run to compare documents with."""
+        now = self.database.now()
+        with self.database.read() as transaction:
+            return quarantine_entries(transaction, now)
+
+    def quarantined(self) -> list[QuarantinedDocument]:
+        """What is in quarantine, for a person."""
+        with self.database.read() as transaction:
+            return quarantined_documents(transaction)
+
+    def counts(self) -> Counts:
+        """The counts of everything that the ledger knows."""
+        with self.database.read() as transaction:
+            documents = transaction.execute("SELECT COUNT(*) FROM document").scalar()
+            states = transaction.execute("SELECT state, COUNT(*) FROM point GROUP BY state")
+            points = {row[0].lower(): int(row[1]) for row in states}
+        return Counts(documents=int(documents or 0), **points)
 
     @contextmanager
     def fenced(self, label: str) -> Generator[Transaction, None, None]:

@@ -4,11 +4,12 @@ What is wrong with the document itself is tried again when the document or the w
 may pass (a locked file, a slow server) is tried again after a delay that doubles with each attempt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tasks.database.database import Transaction
+from tasks.records import DocumentId
 from tasks.windows import Quarantined
 
 PASSING = frozenset({"unreadable", "unavailable", "missing", "parser-timeout"})
@@ -52,6 +53,32 @@ def put_quarantined(transaction: Transaction, failures: Sequence[Quarantined], n
     sql = "SELECT document, attempts, since, hint, version FROM quarantine WHERE document IN ({})"
     before = {row[0]: row for row in transaction.select_in(sql, ids)}
     transaction.many(_PUT, [_row(failure, before.get(failure.id), now) for failure in failures])
+
+
+def forget_quarantined(transaction: Transaction, documents: Iterable[DocumentId]) -> None:
+    """These documents are well again, or left the source."""
+    transaction.many("DELETE FROM quarantine WHERE document = ?", [(document,) for document in documents])
+
+
+def quarantine_entries(transaction: Transaction, now: float) -> dict[DocumentId, QuarantineEntry]:
+    """Everything in quarantine. A time for the next try that lies too far ahead was made by a wrong clock."""
+    rows = transaction.execute("SELECT document, reason, message, hint, version, next_try FROM quarantine")
+    return {
+        DocumentId(row[0]): QuarantineEntry(
+            reason=row[1],
+            message=row[2],
+            hint=row[3] or "",
+            version=row[4] or "",
+            is_due=row[5] is not None and not now < row[5] <= now + LONGEST_DELAY_SECONDS,
+        )
+        for row in rows
+    }
+
+
+def quarantined_documents(transaction: Transaction) -> list[QuarantinedDocument]:
+    """All in quarantine, in order of their names."""
+    sql = "SELECT document, reason, message, attempts, since, next_try FROM quarantine ORDER BY document"
+    return [QuarantinedDocument(*row) for row in transaction.execute(sql)]
 
 
 def _row(failure: Quarantined, before: Any, now: float) -> tuple[Any, ...]:

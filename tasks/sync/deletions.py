@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from config.options import SyncOptions
-from tasks.ledger.history import departed, remember_departure
+from tasks.ledger.departures import departed, remember_departure
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.tables import DOOMED, GONE
 from tasks.records import DocumentId

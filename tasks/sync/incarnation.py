@@ -17,9 +17,9 @@ as marked                    | marked       | all is well                    | g
 """
 
 from tasks.errors import CollectionError
-from tasks.ledger.history import counts, epoch_marked, lineage, remember_mark
 from tasks.ledger.lease import Lease
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.marks import epoch_marked, lineage, remember_mark
 from tasks.records import Sentinel
 from tasks.session import Session, check_space
 from tasks.sync.audit import audit, repair
@@ -62,7 +62,7 @@ def find_doubt(store: VectorStore, ledger: Ledger, sentinel: Sentinel | None, pi
     marked = epoch_marked(ledger)
     if sentinel.epoch != marked:
         return "the collection is older than the ledger" if sentinel.epoch < marked else "the ledger is an older copy"
-    lost = counts(ledger).live - store.count()
+    lost = ledger.counts().live - store.count()
     return f"the collection has lost {lost} records" if lost > 0 else ""
 
 

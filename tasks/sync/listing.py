@@ -7,7 +7,6 @@ from config import sources
 from config.options import SyncOptions
 from tasks.dedupe.diff import Changes, Known, find_changes, within
 from tasks.errors import ConfigError, DocumentError, ServiceError, TransientError
-from tasks.ledger.history import quarantine_entries
 from tasks.ledger.ledger import Ledger
 from tasks.load.base import Source
 from tasks.records import DocumentId, FailedScope, Listing
@@ -40,7 +39,7 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
     if failed and not any(listing.refs for listing in listings) and all(_failed_wholly(one) for one in listings):
         kind = ServiceError if all(scope.is_outage for scope in failed) else ConfigError
         raise kind(f"{session.pipeline.name}: no source can be listed: " + "; ".join(s.reason for s in failed))
-    quarantine = quarantine_entries(session.ledger)
+    quarantine = session.ledger.quarantine_entries()
     known = Known(session.ledger.documents(), {} if options.retry_quarantined else quarantine)
     # An empty fingerprint matches no stored hint, so every document is read and hashed.
     fingerprint = "" if options.paranoid else session.identity.fingerprint

@@ -8,7 +8,6 @@ from config.options import SyncOptions
 from tasks.dedupe.window import Differ
 from tasks.embed.base import Embedder
 from tasks.errors import ConfigError
-from tasks.ledger.history import counts
 from tasks.ledger.lease import holder
 from tasks.ledger.ledger import Ledger
 from tasks.records import EmbeddingKey, Sentinel
@@ -77,14 +76,14 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
         count_withheld(leavers, verdict, report)
     report.chunks.unwritten = spent.unwritten
     _check_money(session.pipeline.embedder, report)
-    report.chunks.total = counts(session.ledger).live + report.chunks.written - report.chunks.removed
+    report.chunks.total = session.ledger.counts().live + report.chunks.written - report.chunks.removed
     return PlanReport(report, _eta_seconds(session.ledger, report.tokens.embedded))
 
 
 def _tell_doubt(session: Session, sentinel: Sentinel | None, report: Report) -> None:
     """A plan mends nothing, so what it counts is what the ledger believes. A run that is going on is no doubt."""
     if is_gone(session.ledger, sentinel):
-        lost = counts(session.ledger).live
+        lost = session.ledger.counts().live
         report.notes.append(f"the collection is gone; the next sync writes its {lost} chunks again, from the cache")
         return
     if holder(session.ledger) is not None:

@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import Protocol
 
 from tasks.errors import ServiceError, TransientError
-from tasks.ledger.history import advance_run
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.runs import advance_run
 from tasks.sync.report import Report
 
 RECORD_SECONDS = 3.0  # between two records: each waits for a disk

@@ -8,8 +8,8 @@ from contextlib import suppress
 from config.options import SyncOptions
 from tasks.dedupe.window import Differ
 from tasks.errors import BudgetError, HeadraceError, LockedError
-from tasks.ledger.history import counts, finish_run, forget_quarantined, start_run
 from tasks.ledger.lease import Lease, leased
+from tasks.ledger.runs import finish_run, start_run
 from tasks.runners.base import Pending, Runner
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
@@ -130,7 +130,7 @@ class Run:
             count_deletions(leavers, lost, report, self._spent)
         else:
             count_withheld(leavers, verdict, report)
-        forget_quarantined(session.ledger, survey.left)
+        session.ledger.forget_quarantined(survey.left)
         reap(session.store, session.ledger, session.clock(), session.grace_seconds)
 
     def _look(self) -> Report:
@@ -147,7 +147,7 @@ class Run:
         self._count_spent()
         report.runtime = self._session.embedder.runtime
         report.seconds.total = time.perf_counter() - self._started
-        report.chunks.total = counts(ledger).live
+        report.chunks.total = ledger.counts().live
         finish_run(ledger, report.run, report.outcome, report.as_json())
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tasks.ledger.history import Counts, RunProgress, counts, current_run, last_runs, quarantined
 from tasks.ledger.lease import holder
-from tasks.ledger.ledger import Ledger
+from tasks.ledger.ledger import Counts, Ledger
 from tasks.ledger.quarantine import QuarantinedDocument
+from tasks.ledger.runs import RunProgress, current_run, last_runs
 from tasks.session import Session
 from tasks.sync.report import Outcome, Report, report_from
 
@@ -95,11 +95,11 @@ def describe(session: Session) -> Status:
         model=session.embedder.model,
         dimension=space.dimension,
         space=space.fingerprint,
-        counts=counts(session.ledger),
+        counts=session.ledger.counts(),
         running=running,
         progress=current_run(session.ledger) if running else None,
         runs=run_summaries(session.ledger, RUNS_SHOWN),
-        quarantine=quarantined(session.ledger),
+        quarantine=session.ledger.quarantined(),
     )
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from config.options import SyncOptions, VerifyOptions
 from tasks.errors import ConfigError
-from tasks.ledger.history import epoch_marked
 from tasks.ledger.lease import leased
+from tasks.ledger.marks import epoch_marked
 from tasks.runners.base import Runner
 from tasks.session import Session, check_space
 from tasks.sync.audit import Findings, audit, repair

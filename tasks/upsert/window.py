@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tasks.errors import ServiceError, TransientError
 from tasks.records import EmbeddingKey, KeyedVectors, Points
+from tasks.slices import slices
 from tasks.upsert.base import VectorLookup, VectorStore, WriteAheadLedger
 from tasks.windows import DocumentChange, Embedded, NewPoint, Quarantined, Written
 
@@ -73,8 +74,8 @@ def _refusal(change: DocumentChange, rejected: Mapping[EmbeddingKey, str]) -> Qu
 
 def _points(changes: Sequence[DocumentChange], cache: VectorLookup) -> Iterator[Points]:
     put = [new for change in changes for new in change.put]
-    for start in range(0, len(put), POINTS_PER_UPSERT):
-        yield _with_vectors(put[start : start + POINTS_PER_UPSERT], cache)
+    for part in slices(put, POINTS_PER_UPSERT):
+        yield _with_vectors(part, cache)
 
 
 def _with_vectors(put: Sequence[NewPoint], cache: VectorLookup) -> Points:

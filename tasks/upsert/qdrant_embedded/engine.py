@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.errors import ServiceError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Vector
+from tasks.slices import slices
 from tasks.system.child_process import ChildProcess
 from tasks.system.worker import Worker, WorkerDiedError
 from tasks.upsert.qdrant_embedded.errors import translated
@@ -21,7 +22,7 @@ from tasks.upsert.vectors import as_vector
 if TYPE_CHECKING:
     import qdrant_edge as engine
 
-POINTS_PER_UPDATE = 500  # more are no faster, and no other thread runs during one
+POINTS_PER_UPDATE = 500  # larger ones are no faster, and no other thread runs during one
 FLUSH = 50_000  # changes; until a flush the engine keeps 0.4 kB of memory for each, besides what it keeps for good
 PAGE = 200  # records a page; larger ones are slower and hold more of the texts in memory
 
@@ -91,9 +92,8 @@ class OwnEngine:
 
         made = as_engine_points(points)
         with translated(self._folder):
-            for start in range(0, len(made), POINTS_PER_UPDATE):
-                part = made[start : start + POINTS_PER_UPDATE]
-                self._update(engine.UpdateOperation.upsert_points(part), len(part))
+            for part in slices(made, POINTS_PER_UPDATE):
+                self._update(engine.UpdateOperation.upsert_points(list(part)), len(part))
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """One update."""

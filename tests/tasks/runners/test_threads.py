@@ -16,9 +16,9 @@ from tasks.dedupe.diff import Known
 from tasks.dedupe.window import Differ
 from tasks.embed.hashing import HashingEmbedder
 from tasks.errors import TransientError
-from tasks.ledger.history import last_runs
 from tasks.ledger.lease import leased
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.runs import last_runs
 from tasks.records import DocumentId, EmbeddedBatch, Points
 from tasks.runners.chain import Chain
 from tasks.runners.threads import ThreadRunner

@@ -1,0 +1,39 @@
+"""Which ledger this is, and what it last marked in the store: how a lost or restored one is noticed."""
+
+import uuid
+
+from tasks.database.database import Transaction
+from tasks.ledger.ledger import Ledger
+
+
+def lineage(ledger: Ledger) -> str:
+    """Names this ledger: a restored copy has the same one, a new ledger another."""
+    with ledger.database.read() as transaction:
+        if known := _meta(transaction, "lineage"):
+            return known
+    with ledger.database.write() as transaction:
+        transaction.execute(
+            "INSERT INTO meta (key, value) VALUES ('lineage', ?) ON CONFLICT DO NOTHING", (uuid.uuid4().hex,)
+        )
+        return _meta(transaction, "lineage") or ""
+
+
+def epoch_marked(ledger: Ledger) -> int:
+    """The newest epoch that was, or was about to be, marked in the store; 0 before the first."""
+    with ledger.database.read() as transaction:
+        return int(_meta(transaction, "epoch_marked") or 0)
+
+
+def remember_mark(ledger: Ledger) -> None:
+    """Ledger first, store second: a crash between the two costs a needless verification, never a missed one."""
+    with ledger.fenced("mark") as transaction:
+        transaction.execute(
+            "INSERT INTO meta (key, value) VALUES ('epoch_marked', ?)"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (str(ledger.epoch),),
+        )
+
+
+def _meta(transaction: Transaction, key: str) -> str | None:
+    value = transaction.execute("SELECT value FROM meta WHERE key = ?", (key,)).scalar()
+    return None if value is None else str(value)
