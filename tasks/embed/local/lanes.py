@@ -3,12 +3,25 @@
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tasks.embed.local.batch_size import BatchSize
 from tasks.embed.local.runtime.device import is_out_of_memory
 from tasks.records import Vectors
 
 Call = Callable[[Sequence[int]], Vectors]  # rows of the window -> their vectors
+Test = Callable[[Vectors], NDArray[np.bool_]]  # which of the vectors are good
+
+
+class Batch(NamedTuple):
+    """`vectors[i]` belongs to `rows[i]`; `bad` are rows without a good vector, even where they were alone."""
+
+    rows: list[int]
+    vectors: Vectors
+    bad: list[int]
 
 
 class Lanes:
@@ -19,8 +32,8 @@ class Lanes:
         self._count = count
         self._size = size
 
-    def run(self, tokens: Sequence[int], call: Call) -> Generator[tuple[list[int], Vectors], list[int] | None, None]:
-        """Yield each batch's rows and vectors, in any order; rows that are sent back are done again, each alone.
+    def run(self, tokens: Sequence[int], call: Call, test: Test) -> Generator[Batch, None, None]:
+        """Yield each batch, in any order; rows whose vectors are not good are done again, each alone.
 
         Raises MemoryError when a single text is too much.
         """
@@ -36,8 +49,12 @@ class Lanes:
                         if vectors is None:
                             half = len(rows) // 2
                             again += [rows[:half], rows[half:]]
-                        elif bad := (yield rows, vectors):
-                            again += [[row] for row in bad]
+                            continue
+                        batch = _tested(rows, vectors, test)
+                        if len(rows) > 1:
+                            again += [[row] for row in batch.bad]
+                            batch = batch._replace(bad=[])
+                        yield batch
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
@@ -70,6 +87,12 @@ class Lanes:
             raise MemoryError from error
         self._size.refused(size)
         return None
+
+
+def _tested(rows: Sequence[int], vectors: Vectors, test: Test) -> Batch:
+    good = test(vectors)
+    chosen = [row for row, is_good in zip(rows, good, strict=True) if is_good]
+    return Batch(chosen, vectors[good], [row for row, is_good in zip(rows, good, strict=True) if not is_good])
 
 
 def by_padded_tokens(tokens: Sequence[int], budget: Callable[[], int]) -> Generator[list[int], None, None]:

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from config import embedders
 from tasks.embed.local.batch_size import CPU_TOKENS, GPU_TOKENS, BatchSize
@@ -18,6 +19,8 @@ from tasks.embed.models import LocalModel, local_model
 from tasks.embed.tokens.tokenizers import ModelTokenizer
 from tasks.errors import ConfigError, ServiceError
 from tasks.records import EmbeddedBatch, Vector, Vectors, VectorSpace
+
+NO_VECTOR = "the model answers a vector that is zero or not finite"
 
 
 class SentenceTransformersEmbedder:
@@ -98,17 +101,10 @@ class SentenceTransformersEmbedder:
         """Halves the batches when the device runs out of memory, as often as it takes."""
         if not texts:
             return
-        batches = self._lanes.run(tokens, lambda rows: self._vectors([texts[row] for row in rows]))
-        bad: list[int] | None = None
+        batches = self._lanes.run(tokens, lambda rows: self._vectors([texts[row] for row in rows]), _are_vectors)
         try:
-            while True:
-                rows, vectors = batches.send(bad)
-                bad = [row for row, is_good in zip(rows, np.any(vectors, axis=1), strict=True) if not is_good]
-                yield _without(bad, rows, vectors)
-                if len(rows) == 1:
-                    bad = None
-        except StopIteration:
-            return
+            for rows, vectors, bad in batches:
+                yield EmbeddedBatch(tuple(rows), vectors, rejected=dict.fromkeys(bad, NO_VECTOR))
         except MemoryError as error:
             raise ServiceError(
                 f"{', '.join(self.devices)} has too little memory for one text of up to {max(tokens)} tokens;"
@@ -159,12 +155,10 @@ class SentenceTransformersEmbedder:
             )
 
 
-def _without(bad: Sequence[int], rows: Sequence[int], vectors: Vectors) -> EmbeddedBatch:
-    """The rows that have a vector; a row that has none even when it is alone is rejected."""
-    good = [index for index, row in enumerate(rows) if row not in bad]
-    why = "the model answers a vector that is zero or not finite"
-    rejected = dict.fromkeys(rows, why) if bad and len(rows) == 1 else {}
-    return EmbeddedBatch(tuple(rows[index] for index in good), vectors[good], rejected=rejected)
+def _are_vectors(vectors: Vectors) -> NDArray[np.bool_]:
+    """Zero stands for a vector that is none."""
+    good: NDArray[np.bool_] = np.any(vectors, axis=1)
+    return good
 
 
 def _own_prompts(folder: Path) -> LocalModel:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tasks.embed.local.batch_size import MEASURED, SETTLING, BatchSize
 from tasks.embed.local.lanes import Call, Lanes
@@ -20,10 +21,14 @@ def answer(rows: Sequence[int]) -> Vectors:
     return np.array([[row, 1] for row in rows], dtype=np.float32)
 
 
+def all_good(vectors: Vectors) -> NDArray[np.bool_]:
+    return np.ones(len(vectors), bool)
+
+
 def collect(lanes: Lanes, tokens: Sequence[int], call: Call) -> list[int]:
     found: list[int] = []
-    for rows, vectors in lanes.run(tokens, call):
-        assert [int(vector[0]) for vector in vectors] == rows
+    for rows, vectors, bad in lanes.run(tokens, call, all_good):
+        assert ([int(vector[0]) for vector in vectors], bad) == (rows, [])
         found += rows
     return found
 
@@ -51,14 +56,20 @@ def test_as_many_calls_run_at_once_as_there_are_lanes() -> None:
     assert len(collect(Lanes(3, BatchSize(10, grows=False)), [10] * 6, meet)) == 6
 
 
-def test_rows_that_are_sent_back_are_done_again_alone() -> None:
-    batches = Lanes(1, BatchSize(100, grows=False)).run([10] * 4, answer)
-    first, _ = next(batches)
-    assert sorted(first) == [0, 1, 2, 3]
-    alone = [batches.send([1, 3])[0], batches.send(None)[0]]
-    assert sorted(alone) == [[1], [3]]
-    with pytest.raises(StopIteration):
-        batches.send(None)
+def test_rows_without_a_good_vector_are_done_again_alone_and_once_more_only() -> None:
+    calls: list[list[int]] = []
+
+    def never_three(rows: Sequence[int]) -> Vectors:
+        """Row 1 has a vector when it is alone, row 3 never."""
+        calls.append(sorted(rows))
+        return answer(rows) * [[row != 3 and (row != 1 or len(rows) == 1)] for row in rows]
+
+    batches = list(Lanes(1, BatchSize(100, grows=False)).run([10] * 4, never_three, lambda found: found[:, 1] > 0))
+    assert calls[0] == [0, 1, 2, 3]
+    assert sorted(calls[1:]) == [[1], [3]]
+    assert sorted(row for rows, _, _ in batches for row in rows) == [0, 1, 2]
+    assert [bad for _, _, bad in batches if bad] == [[3]]
+    assert all([int(vector[0]) for vector in vectors] == rows for rows, vectors, _ in batches)
 
 
 def test_nothing_more_begins_after_an_error_or_a_close() -> None:
@@ -74,7 +85,7 @@ def test_nothing_more_begins_after_an_error_or_a_close() -> None:
         collect(Lanes(1, BatchSize(1, grows=False)), [1] * 50, count)
     assert len(calls) <= 7
     calls.clear()
-    batches = Lanes(1, BatchSize(1, grows=False)).run([1] * 50, count)
+    batches = Lanes(1, BatchSize(1, grows=False)).run([1] * 50, count, all_good)
     next(batches)
     batches.close()
     assert len(calls) <= 3
