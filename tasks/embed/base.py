@@ -42,6 +42,9 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
         """Yield each batch as soon as it is there, in any order, each row once; `tokens` counts each text as sent.
 
+        A FencedError may be thrown in: begin nothing more, yield what is already paid for, then raise it. Where nothing
+        is paid for before it is yielded, letting the error through is enough.
+
         Raises TransientError when retries were used up, ConfigError for a refused key or model,
         BudgetError before the limit is passed, ServiceError for the rest.
         """

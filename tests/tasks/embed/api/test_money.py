@@ -1,7 +1,6 @@
 """Money: no limit is passed, by one run or by many at once, and nothing that was paid is lost."""
 
 import random
-import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -9,15 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from config.embedders import OpenAIEmbedder as Config
 from tasks.database.database import Database
 from tasks.embed.api.dispatch.account import Account, Terms, Usage
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.tables import BUDGET
-from tasks.embed.api.embedder import PaidEmbedder
-from tasks.embed.api.openai import OpenAIProvider
-from tasks.errors import BudgetError, ConfigError, ServiceError
-from tests.openai_server import Fault, OpenAIServer
+from tasks.errors import BudgetError, ServiceError
 from tests.tasks.embed.sky import Provider, Time, trial
 
 PRICE = 0.02  # USD for a million tokens
@@ -125,43 +120,6 @@ def _greedy(url: str, processes: int) -> list[float]:
     return [float(process.communicate()[0]) for process in running]
 
 
-def test_an_account_without_money_stops_after_one_request(openai_server: OpenAIServer, tmp_path: Path) -> None:
-    openai_server.faults.extend([Fault(429, {"Retry-After": "5"}, code="insufficient_quota")] * 50)
-    embedder = opened(openai_server, tmp_path, requests_per_minute=600, concurrency=1)
-    with pytest.raises(ServiceError, match="may spend again"):
-        list(embedder.embed([f"text {number}" for number in range(9000)], [100] * 9000))
-    assert len(openai_server.requests) == 1
-
-
-def test_a_money_limit_without_a_price_is_refused(openai_server: OpenAIServer, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"usd_per_million_tokens"):
-        opened(openai_server, tmp_path, model="my-own", dimensions=8, max_usd=1)
-    opened(openai_server, tmp_path, model="my-own", dimensions=8, max_usd=1, usd_per_million_tokens=0)
-
-
-def test_a_foreign_tokenizer_is_given_room_until_it_has_told(openai_server: OpenAIServer, tmp_path: Path) -> None:
-    """Half as many tokens again may be billed; the first answer says how many it really is."""
-    embedder = opened(openai_server, tmp_path, model="my-own", dimensions=8, max_usd=0.00014, usd_per_million_tokens=1)
-    with pytest.raises(BudgetError):
-        list(embedder.embed(["word " * 100], [100]))
-    assert openai_server.requests == []
-    assert list(embedder.embed(["word " * 90], [90]))
-    assert list(embedder.embed(["word " * 49], [49]))
-
-
-def test_the_books_name_neither_key_nor_text(openai_server: OpenAIServer, tmp_path: Path) -> None:
-    embedder = opened(openai_server, tmp_path)
-    list(embedder.embed(["a private text"], [3]))
-    embedder.close()
-    with sqlite3.connect(tmp_path / "budget.db") as connection:
-        dump = "\n".join(connection.iterdump())
-    connection.close()
-    assert "spending" in dump
-    assert "sk-test" not in dump
-    assert "private" not in dump
-    assert (tmp_path / "budget.db").stat().st_mode & 0o077 == 0
-
-
 def test_an_overtaken_run_still_gets_what_is_on_its_way() -> None:
     """The error that the consumer throws in comes back only after every answer that is already paid."""
     time = Time()
@@ -177,9 +135,3 @@ def test_an_overtaken_run_still_gets_what_is_on_its_way() -> None:
             told = str(error)
     assert told == "overtaken"
     assert len(rows) == sum(provider.paid.values()) == 2 * 8
-
-
-def opened(server: OpenAIServer, folder: Path, **settings: object) -> PaidEmbedder:
-    values = {"kind": "openai", "api_key": "sk-test", "base_url": server.url, **settings}
-    config = Config.model_validate(values)
-    return PaidEmbedder(config, OpenAIProvider(config), f"sqlite:///{folder}/budget.db")

@@ -13,7 +13,7 @@ from tasks.embed.api.openai import OpenAIProvider
 from tasks.embed.api.provider import was_sent
 from tasks.embed.models import paid_models
 from tasks.errors import HeadraceError
-from tests.openai_server import vector_of
+from tests.provider_server import vector_of
 
 
 class ConnectError(Exception):

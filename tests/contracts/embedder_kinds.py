@@ -1,0 +1,140 @@
+"""The embedders that the contract suites are run with: a line in KINDS, and one in PAID for those that cost money."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from config import embedders
+from tasks.embed.api.dispatch.backoff import Clock
+from tasks.embed.api.embedder import PaidEmbedder
+from tasks.embed.api.openai import OpenAIProvider
+from tasks.embed.api.provider import Provider
+from tasks.embed.base import Embedder
+from tasks.embed.open import open_embedder
+from tests.openai_server import OpenAIServer
+from tests.provider_server import ProviderServer
+
+KEY = "sk-test"
+Settings = Mapping[str, object]
+
+
+class Kind(Protocol):
+    """Opens an embedder as often as it is asked; `settings` go over the usual ones."""
+
+    settings: Settings
+    many: int  # more texts than go into one request or batch
+    same: Sequence[Settings]  # settings that change no vector
+    others: Sequence[Settings]  # settings that make another vector space
+
+    def open(self, **settings: object) -> Embedder: ...
+
+
+@dataclass(frozen=True)
+class FreeKind:
+    """An embedder that runs here."""
+
+    section: type[embedders.HashingEmbedder | embedders.SentenceTransformersEmbedder]
+    settings: Settings
+    many: int
+    same: Sequence[Settings]
+    others: Sequence[Settings]
+
+    def open(self, **settings: object) -> Embedder:
+        return open_embedder(self.section.model_validate({**self.settings, **settings}))
+
+
+@dataclass(frozen=True)
+class PaidKind:
+    """What cannot be read from a provider's settings or its dialect; `dimension` is a short one that it offers."""
+
+    server: Callable[[], ProviderServer]
+    section: type[embedders.PaidEmbedder]
+    provider: Callable[[Any], Provider]
+    settings: Settings
+    other_model: str
+    dimension: int
+    key_variable: str
+    embedder: type[PaidEmbedder] = PaidEmbedder
+
+
+class Time:
+    """A clock that sleeping moves."""
+
+    def __init__(self, chance: float = 0.5) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+        self.clock = Clock(now=lambda: self.now, sleep=self._sleep, chance=lambda: chance)
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@dataclass
+class Bench:
+    """A paid embedder, its server, and a time in which no test waits; all that is opened shares one budget."""
+
+    kind: PaidKind
+    server: ProviderServer
+    budget: Path
+    time: Time = field(default_factory=Time)
+    opened: list[PaidEmbedder] = field(default_factory=list[PaidEmbedder])
+
+    @property
+    def settings(self) -> Settings:
+        return self.kind.settings
+
+    @property
+    def many(self) -> int:
+        return self.server.dialect.most_inputs + 4
+
+    @property
+    def same(self) -> Sequence[Settings]:
+        return {"base_url": "http://127.0.0.1:9/v1"}, {"api_key": "sk-other"}, {"concurrency": 1}
+
+    @property
+    def others(self) -> Sequence[Settings]:
+        return {"dimensions": None}, {"model": self.kind.other_model}
+
+    def open(self, **settings: object) -> PaidEmbedder:
+        usual = {"api_key": KEY, "base_url": self.server.url, "dimensions": self.kind.dimension}
+        config = self.kind.section.model_validate({**usual, **self.kind.settings, **settings})
+        url = f"sqlite:///{self.budget}"
+        self.opened.append(self.kind.embedder(config, self.kind.provider(config), url, self.time.clock))
+        return self.opened[-1]
+
+
+@contextmanager
+def bench(kind: PaidKind, folder: Path) -> Generator[Bench, None, None]:
+    with kind.server() as server:
+        made = Bench(kind, server, folder / "budget.db")
+        yield made
+        for embedder in made.opened:
+            embedder.close()
+
+
+FREE = {
+    "hashing": FreeKind(
+        embedders.HashingEmbedder, {"kind": "hashing", "dimensions": 128}, 2500, [], [{"dimensions": 64}]
+    ),
+    "local": FreeKind(
+        embedders.SentenceTransformersEmbedder,
+        {"kind": "sentence-transformers", "model": "sentence-transformers/all-MiniLM-L6-v2", "device": "cpu"},
+        400,
+        [{"runtime": "torch"}, {"batch_tokens": 100}, {"model": "all-MiniLM-L6-v2"}],
+        [{"dimensions": 64}, {"precision": "int8"}],
+    ),
+}
+PAID = {
+    "openai": PaidKind(
+        OpenAIServer,
+        embedders.OpenAIEmbedder,
+        OpenAIProvider,
+        {"kind": "openai", "model": "text-embedding-3-small"},
+        "text-embedding-3-large",
+        8,
+        "OPENAI_API_KEY",
+    ),
+}
