@@ -1,0 +1,39 @@
+"""What a model asks of queries alone may change, and nothing that is stored is touched by it."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.embed import models
+from tests.conftest import CONFIG, Pipeline
+
+pytestmark = pytest.mark.model
+
+NAME = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def score(pipeline: Pipeline, query: str) -> float:
+    hits = pipeline.run("search", str(pipeline.config), query, "--json").json["hits"]
+    return next(hit["score"] for hit in hits if "Second page." in hit["text"])
+
+
+def prefix_queries(patch: pytest.MonkeyPatch, prefix: str) -> None:
+    """Write another query_prefix into the model's row of the registry."""
+    known = dict(models._local_models().models)
+    known[NAME] = known[NAME].model_copy(update={"query_prefix": prefix})
+    patch.setattr(models, "_local_models", lambda: models._LocalModels(models=known))
+
+
+def test_another_query_prefix_in_the_registry_pays_nothing_and_is_used(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.config.write_text(CONFIG.format(embedder=f"{{kind: sentence-transformers, model: {NAME}, device: cpu}}"))
+    assert pipeline.sync()["code"] == 0
+    plain, prefixed = score(pipeline, "Second page."), score(pipeline, "search this: Second page.")
+    assert plain != prefixed
+    prefix_queries(monkeypatch, "search this: ")
+    report = pipeline.sync()
+    assert (report["code"], report["outcome"], report["tokens"]["embedded"]) == (0, "done", 0)
+    assert report["chunks"]["written"] == 0
+    assert pipeline.run("verify", str(pipeline.config)).code == 0
+    assert score(pipeline, "Second page.") == prefixed
