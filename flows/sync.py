@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
@@ -22,13 +21,13 @@ from config.read import read_pipeline
 from flows.termination import told_to_prefect
 from tasks.console.artifacts import ArtifactProgress
 from tasks.console.summary import summary
-from tasks.runners.prefect import PrefectRunner, run_name
+from tasks.runners.prefect import PrefectRunner, tracked_flow
 from tasks.session import open_session
 from tasks.sync.report import IncompleteRunError
 from tasks.sync.run import run_sync
 
 
-@flow(name="sync", flow_run_name=run_name, persist_result=False)
+@tracked_flow("sync")
 def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | State[Any]:  # noqa: B008 - frozen
     """Make the collection equal to the sources.
 

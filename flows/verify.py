@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
@@ -16,12 +15,12 @@ from config.read import read_pipeline
 from flows.termination import told_to_prefect
 from tasks.console.artifacts import ArtifactProgress
 from tasks.errors import CollectionError
-from tasks.runners.prefect import PrefectRunner, run_name
+from tasks.runners.prefect import PrefectRunner, tracked_flow
 from tasks.session import open_session
 from tasks.sync.verify import verify as verify_session
 
 
-@flow(name="verify", flow_run_name=run_name, persist_result=False)
+@tracked_flow("verify")
 def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, Any] | State[Any]:  # noqa: B008 - frozen
     """Read the collection back and compare it with the ledger.
 

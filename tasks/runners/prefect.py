@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from prefect import Task
+from prefect import Flow, Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TagsContext
@@ -14,6 +14,7 @@ from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 
 from config.errors import ConfigError
+from config.fields import Section
 from config.read import read_name
 from tasks.retry import JITTER, RETRY_DELAYS_SECONDS, is_transient
 from tasks.runners.base import Pending
@@ -65,6 +66,28 @@ class TrackedWindow:
         results = [future.result() for future in self.futures]
         written: Written = results[-1]
         return written
+
+
+class PlainFlow(Flow[P, R]):
+    """A flow whose parameters are texts and sections of a configuration."""
+
+    def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The same JSON as Prefect's, which imports a web framework for it: an eighth of a run without changes."""
+        if not all(isinstance(value, str | Section) for value in parameters.values()):
+            return super().serialize_parameters(parameters)
+        return {
+            name: value.model_dump(mode="json") if isinstance(value, Section) else value
+            for name, value in parameters.items()
+        }
+
+
+def tracked_flow(name: str) -> Callable[[Callable[P, R]], Flow[P, R]]:
+    """Decorates a function of a configuration file and options: its runs are named after the pipeline."""
+
+    def decorate(function: Callable[P, R]) -> Flow[P, R]:
+        return PlainFlow(function, name=name, flow_run_name=run_name, persist_result=False)
+
+    return decorate
 
 
 def run_name() -> str:

@@ -3,7 +3,11 @@
 from typing import Any, cast
 
 import pytest
+from prefect import Flow
 
+from config.options import SyncOptions, VerifyOptions
+from flows.sync import sync
+from flows.verify import verify
 from tasks.runners import prefect
 from tasks.runners.chain import Chain
 from tasks.windows import Refs
@@ -40,3 +44,16 @@ def test_each_lane_waits_for_the_window_before(monkeypatch: pytest.MonkeyPatch) 
         "dedupe 3": ["embed 2"],
         "upsert 3": ["upsert 1"],
     }
+
+
+@pytest.mark.parametrize(
+    ("flow", "parameters"),
+    [
+        (sync, {"config": "a.yaml", "options": SyncOptions(max_usd=0.5, wait=True)}),
+        (verify, {"config": "a.yaml", "options": VerifyOptions()}),
+        (verify, {"config": "a.yaml", "options": [1, {"a": 2}]}),
+    ],
+)
+def test_parameters_are_shown_as_prefect_itself_would(flow: Any, parameters: dict[str, Any]) -> None:
+    assert isinstance(flow, prefect.PlainFlow)
+    assert flow.serialize_parameters(parameters) == Flow.serialize_parameters(flow, parameters)
