@@ -1,7 +1,7 @@
 """The end of a run: what left the source, or lost its content there, leaves the store, if the guard agrees."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from config.options import SyncOptions
@@ -13,6 +13,7 @@ from tasks.session import Session
 from tasks.slices import slices
 from tasks.sync.guard import Circumstances, Verdict, judge
 from tasks.sync.listing import Survey
+from tasks.sync.names import Move
 from tasks.sync.report import Outcome, Report
 from tasks.upsert.base import VectorStore
 from tasks.upsert.window import write_changes
@@ -20,19 +21,23 @@ from tasks.windows import DocumentChange, Spent
 
 POINTS_PER_DELETE = 1000
 
+Place = tuple[str, str]  # source and version
+Places = dict[Place, list[DocumentId]]
+
 
 @dataclass(frozen=True, slots=True)
 class Leavers:
     """`missing` documents are not listed any more; `emptied` and `collapsed` ones are, but their content is lost.
 
     `moved` counts missing ones whose content is listed under another name, one such name for each: in their source,
-    or as a document that this run has found in another.
+    or as a document that this run has found in another. `moves` names those that this run has found.
     """
 
     missing: Sequence[DocumentId]
     emptied: Sequence[DocumentChange]
     collapsed: Sequence[DocumentChange]
     moved: int
+    moves: Sequence[Move] = ()
 
     @property
     def listed(self) -> Sequence[DocumentChange]:
@@ -50,11 +55,14 @@ class Losses:
 
     def __init__(self, survey: Survey) -> None:
         """What is known before the first window."""
-        known, self._missing = survey.known.documents, survey.changes.missing
-        contents = [(known[document].source, known[document].version) for document in self._missing]
-        self._gone: Counter[tuple[str, str]] = Counter((source, version) for source, version in contents if version)
+        known = self._known = survey.known.documents
+        self._missing = survey.changes.missing
+        self._gone: Places = defaultdict(list)
+        for document in self._missing:
+            if version := known[document].version:
+                self._gone[known[document].source, version].append(document)
         self._contents = {version for _, version in self._gone}
-        self._new: Counter[tuple[str, str]] = Counter()
+        self._new: Places = defaultdict(list)
         self._changes: list[DocumentChange] = []
         unchanged = survey.changes.unchanged if self._gone else ()
         listed = ((ref.source, known[ref.id].version) for ref in unchanged)
@@ -67,19 +75,40 @@ class Losses:
                 self._changes.append(change)
             elif change.version in self._contents:
                 self._there[change.source, change.version] += 1
-                self._new[change.source, change.version] += change.is_new
+                if change.is_new:
+                    self._new[change.source, change.version].append(change.id)
 
     def leavers(self) -> Leavers:
         """The documents that go, known after the last window."""
         emptied = [change for change in self._changes if change.is_emptied]
         collapsed = [change for change in self._changes if not change.is_emptied]
-        return Leavers(self._missing, emptied, collapsed, self._moved())
+        return Leavers(self._missing, emptied, collapsed, self._moved(), self._moves())
 
     def _moved(self) -> int:
         """A copy that another source has had for long is no proof of a move."""
-        within = self._gone & self._there
-        left, arrived = _by_content(self._gone - within), _by_content(self._new - within)
+        gone, new = (Counter({place: len(ids) for place, ids in places.items()}) for places in (self._gone, self._new))
+        within = gone & self._there
+        left, arrived = _by_content(gone - within), _by_content(new - within)
         return within.total() + (left & arrived).total()
+
+    def _moves(self) -> list[Move]:
+        """Each new document once, with one that left: of its own source, where there is one. Empty ones have not."""
+        gone = {place: ids for place, ids in self._gone.items() if self._known[ids[0]].chunks}
+        moves = _pairs(gone, self._new)
+        paired = {document for move in moves for document in move}
+        return moves + _pairs(_without(gone, paired), _without(self._new, paired))
+
+
+def _pairs(gone: Mapping[Place, Sequence[DocumentId]], new: Mapping[Place, Sequence[DocumentId]]) -> list[Move]:
+    return [Move(*pair) for place, ids in gone.items() for pair in zip(ids, new.get(place, ()), strict=False)]
+
+
+def _without(places: Mapping[Place, Sequence[DocumentId]], paired: Container[DocumentId]) -> Places:
+    """The others, as if all of them had one source."""
+    rest: Places = defaultdict(list)
+    for (_, version), ids in places.items():
+        rest["", version] += [document for document in ids if document not in paired]
+    return rest
 
 
 def _by_content(documents: Counter[tuple[str, str]]) -> Counter[str]:
@@ -101,7 +130,9 @@ def weigh(session: Session, leavers: Leavers, survey: Survey, options: SyncOptio
 
 def count_withheld(leavers: Leavers, verdict: Verdict, report: Report) -> None:
     """Put into the report what the guard did not let through, and how it can be."""
+    _count_moves(leavers, report)
     report.documents.withheld = len(leavers.documents)
+    report.names.add(report.names.withheld, _moved_last(leavers.documents, leavers))
     report.documents.held = len(leavers.listed)
     report.documents.served_old += len(leavers.listed)
     report.outcome = Outcome.WITHHELD
@@ -113,9 +144,22 @@ def count_withheld(leavers: Leavers, verdict: Verdict, report: Report) -> None:
 
 def count_deletions(leavers: Leavers, points: int, report: Report, spent: Spent) -> None:
     """Put into the report what the guard let through; `points` were those of the missing documents."""
+    _count_moves(leavers, report)
     report.documents.deleted = len(leavers.missing)
+    report.names.add(report.names.deleted, _moved_last(leavers.missing, leavers))
     report.chunks.removed += points
     report.count_changes(leavers.listed, spent)
+
+
+def _count_moves(leavers: Leavers, report: Report) -> None:
+    report.documents.moved = len(leavers.moves)
+    report.names.add(report.names.moved, leavers.moves)
+
+
+def _moved_last(documents: Iterable[DocumentId], leavers: Leavers) -> list[DocumentId]:
+    """What is truly lost comes first, where not all of them are kept."""
+    moved = {move.old for move in leavers.moves}
+    return sorted(documents, key=lambda document: document in moved)
 
 
 def _kinds(leavers: Leavers) -> str:

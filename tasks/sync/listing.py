@@ -12,6 +12,7 @@ from tasks.load.base import Source
 from tasks.records import DocumentId, FailedScope, Listing
 from tasks.session import Session
 from tasks.sync.report import Outcome, Report
+from tasks.windows import Quarantined
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
     hidden = set(within(absent, failed))
     report.seconds.list = time.perf_counter() - started
     _count(session.ledger, report, known, changes)
+    for listing in listings:
+        report.passed_over.update(listing.passed_over)
     for scope in failed:
         report.outcome = Outcome.PARTIAL
         report.notes.append(f"not listed, so nothing below it was deleted: {scope.reason}")
@@ -90,9 +93,11 @@ def _failed_wholly(listing: Listing) -> bool:
 
 def _count(ledger: Ledger, report: Report, known: Known, changes: Changes) -> None:
     documents = report.documents
-    empty = sum(known.documents[ref.id].chunks == 0 for ref in changes.unchanged)
+    empty = [ref.id for ref in changes.unchanged if known.documents[ref.id].chunks == 0]
     documents.listed = changes.listed
-    documents.empty += empty
-    documents.unchanged += len(changes.unchanged) - empty
-    report.count_quarantined([known.quarantine[ref.id].reason for ref in changes.quarantined])
+    documents.empty += len(empty)
+    documents.unchanged += len(changes.unchanged) - len(empty)
+    report.names.add(report.names.empty, empty)
+    entries = [(ref.id, known.quarantine[ref.id]) for ref in changes.quarantined]
+    report.count_quarantined([Quarantined(document, entry.reason, entry.message) for document, entry in entries])
     documents.served_old += ledger.served([ref.id for ref in changes.quarantined])

@@ -17,6 +17,7 @@ from tasks.session import Session, check_space
 from tasks.sync.deletions import Losses, count_deletions, count_withheld, weigh
 from tasks.sync.incarnation import find_doubt, is_gone
 from tasks.sync.listing import survey_sources
+from tasks.sync.names import Names
 from tasks.sync.progress import Progress
 from tasks.sync.report import Outcome, Report
 from tasks.sync.status import run_summaries
@@ -42,7 +43,7 @@ class PlanReport:
 
 def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> PlanReport:
     """Reads and chunks what a sync would read, and asks ledger and cache; `outcome` says what the guard would do."""
-    report = Report(pipeline=session.pipeline.name)
+    report = Report(session.pipeline.name, model=session.embedder.model, names=Names(most=None))
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
     _tell_doubt(session, sentinel, report)
@@ -59,7 +60,7 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
         promised.update(texts)
         spent.add(texts, [tokens for _, tokens in texts.values()])
         report.count_read(deduped.tally)
-        report.count_quarantined([failure.reason for failure in deduped.failures])
+        report.count_quarantined(deduped.failures)
         report.documents.served_old += session.ledger.served([failure.id for failure in deduped.failures])
         report.count_changes((change for change in deduped.changes if not change.loses_content), spent)
         report.count_spent(spent, spent.tokens_paid * session.embedder.usd_per_million_tokens / 1e6)

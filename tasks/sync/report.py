@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tasks.errors import HeadraceError
-from tasks.windows import DocumentChange, Spent, Tally, Written
+from tasks.sync.names import Names, names_from
+from tasks.windows import DocumentChange, Quarantined, Spent, Tally, Written
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -42,6 +43,7 @@ class Documents:
 
     `held` are listed documents whose change is withheld, since their content would be lost; `withheld` counts these and
     the missing ones. `served_old` says how many of the quarantined and held ones are still found as they last were.
+    `moved` says how many of the added ones have the content of a deleted or withheld one, each of another.
     """
 
     listed: int = 0
@@ -54,6 +56,7 @@ class Documents:
     empty: int = 0
     held: int = 0
     served_old: int = 0
+    moved: int = 0
 
 
 @dataclass
@@ -98,8 +101,9 @@ class Seconds:
 class Report:
     """One run. `notes` are sentences for a person: what was withheld or could not be listed, and what to do.
 
-    `runtime` is what a local model ran on, and in which precision; empty where no text was embedded here. `cost_usd` is
-    what was booked for this run: for texts that were refused, sent twice, or whose answer was lost as well.
+    `model` is named as the configuration does; `runtime` is what a local one ran on, and in which precision; empty
+    where no text was embedded here. `cost_usd` is what was booked for this run: for texts that were refused, sent
+    twice, or whose answer was lost as well. `passed_over` counts, by suffix, files that no setting names.
     """
 
     pipeline: str
@@ -112,19 +116,23 @@ class Report:
     cost_usd: float = 0.0
     seconds: Seconds = field(default_factory=Seconds)
     plan_hash: str = ""
+    model: str = ""
     runtime: str = ""
     notes: list[str] = field(default_factory=list[str])
     aside: Counter[str] = field(default_factory=Counter[str])
+    names: Names = field(default_factory=Names)
+    passed_over: Counter[str] = field(default_factory=Counter[str])
 
     @property
     def exit_code(self) -> int:
         """The process's exit status for this outcome."""
         return self.outcome.exit_code
 
-    def count_quarantined(self, reasons: Sequence[str]) -> None:
+    def count_quarantined(self, documents: Sequence[Quarantined]) -> None:
         """Count documents that are quarantined, by class."""
-        self.documents.quarantined += len(reasons)
-        self.aside.update(reasons)
+        self.documents.quarantined += len(documents)
+        self.aside.update(document.reason for document in documents)
+        self.names.add(self.names.quarantined, documents)
 
     def tell_quarantined(self) -> None:
         """A run with something in quarantine is partial, and says what."""
@@ -141,6 +149,7 @@ class Report:
         for change in changes:
             if not change.chunks:
                 self.documents.empty += 1
+                self.names.add(self.names.empty, [change.id])
             elif change.is_new:
                 self.documents.added += 1
             elif change.is_unchanged:
@@ -169,7 +178,7 @@ class Report:
     def count_written(self, written: Written, spent: Spent) -> None:
         """Count a window that went all the way."""
         self.count_read(written.tally)
-        self.count_quarantined([failure.reason for failure in written.failures])
+        self.count_quarantined(written.failures)
         self.count_changes((change for change in written.changes if not change.loses_content), spent)
         self.seconds.upsert += written.tally.upsert_seconds
 
@@ -178,6 +187,8 @@ class Report:
         shape = asdict(self)
         shape["outcome"] = self.outcome.value
         shape["aside"] = dict(self.aside)
+        shape["names"] = self.names.as_json()
+        shape["passed_over"] = dict(self.passed_over)
         shape["cost_usd"] = round(self.cost_usd, 9)
         shape["seconds"] = {name: round(value, 3) for name, value in shape["seconds"].items()}
         return shape
@@ -192,6 +203,8 @@ def report_from(shape: Mapping[str, Any]) -> Report:
     report.tokens = _filled(Tokens, shape["tokens"])
     report.seconds = _filled(Seconds, shape["seconds"])
     report.aside = Counter(shape.get("aside", {}))
+    report.names = names_from(shape.get("names", {}))
+    report.passed_over = Counter(shape.get("passed_over", {}))
     return report
 
 

@@ -40,7 +40,7 @@ class Run:
 
     def __init__(self, session: Session, options: SyncOptions, runner: Runner, progress: Progress) -> None:
         """The runner is closed when the windows are done."""
-        self.report = Report(pipeline=session.pipeline.name)
+        self.report = Report(session.pipeline.name, model=session.embedder.model)
         self._session = session
         self._options = options
         self._runner = runner
