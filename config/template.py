@@ -19,7 +19,7 @@ sources:
     path: {path}
     name: {name}                # first part of the document ids
     # include: ["**/*.md", "**/*.html"]
-    exclude: ["**/node_modules/**", "**/.headrace/**"]
+    exclude: ["headrace.yaml"]
 
 chunking:
   kind: auto                    # headings, definitions, paragraphs; exact in the model's own tokens

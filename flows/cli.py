@@ -15,9 +15,7 @@ from typing import Any
 from flows.command_line import UsageError, parse
 from flows.commands.table import COMMANDS
 from flows.termination import TerminatedError, heed
-from tasks.console.answer import Answer
-from tasks.console.terminal import emphasised, is_styled
-from tasks.console.text import printable
+from tasks.console.terminal import shown
 from tasks.system.garbage import look_rarely
 
 
@@ -65,7 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.debug:
             raise
         return _fail(options, error)
-    return _say(_as_json(answer.shape) if options.json else _as_text(answer), answer.exit_code)
+    return _say(
+        _as_json(answer.shape) if options.json else shown(answer.text, sys.stdout, answer.emphasis), answer.exit_code
+    )
 
 
 def _show_log() -> None:
@@ -76,12 +76,6 @@ def _show_log() -> None:
 
 def _as_json(shape: Any) -> str:
     return json.dumps(shape, ensure_ascii=False, indent=2)
-
-
-def _as_text(answer: Answer) -> str:
-    """What strangers wrote is made harmless first: the terminal obeys nothing but our own emphasis."""
-    text = printable(answer.text)
-    return emphasised(text, answer.emphasis) if is_styled(sys.stdout) else text
 
 
 def _say(text: str, code: int) -> int:
@@ -118,7 +112,7 @@ def _failed(options: Namespace, outcome: str, code: int, message: str, speaker: 
     if options.json:
         shape = {"command": options.command, "outcome": outcome, "exit_code": code, "error": message}
         code = _say(_as_json(shape), code)
-    sys.stderr.write(f"{speaker}{printable(message)}\n")
+    sys.stderr.write(shown(f"{speaker}{message}\n", sys.stderr))
     return code
 
 

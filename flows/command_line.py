@@ -12,7 +12,7 @@ from flows.commands.table import COMMANDS, Command
 _EXIT_CODES = """\
 exit codes:
   0    done
-  1    done in part: documents were set aside, or could not be listed;
+  1    done in part: documents are quarantined, or could not be listed;
        of verify: the collection is not what it should be
   2    the arguments or the configuration are wrong
   3    another run works on this pipeline
@@ -92,6 +92,7 @@ class _Parser(ArgumentParser):
             exit_on_error=False,
         )
         self._name = name
+        self._positionals.title = "arguments"
         command.add_arguments(self)
         self.add_argument("--json", action="store_true", help="put one JSON object, and nothing else, on stdout")
         self.add_argument("--debug", action="store_true", help="show the traceback of an error")

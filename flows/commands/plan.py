@@ -20,7 +20,7 @@ def run(options: Namespace, /) -> Answer:
     from config.options import SyncOptions
     from config.read import read_pipeline
     from tasks.console.progress import TerminalProgress
-    from tasks.console.text import report_text
+    from tasks.console.text import plan_text
     from tasks.session import open_session
     from tasks.sync.plan import plan_sync
 
@@ -29,6 +29,5 @@ def run(options: Namespace, /) -> Answer:
         open_session(pipeline, read_only=True) as session,
         TerminalProgress(pipeline.name, quiet=options.json) as progress,
     ):
-        seen = plan_sync(session, SyncOptions(paranoid=options.paranoid), progress)
-    shape = seen.as_json()
-    return Answer(shape, report_text(shape), seen.report.exit_code)
+        planned = plan_sync(session, SyncOptions(paranoid=options.paranoid), progress)
+    return Answer(planned.as_json(), plan_text(planned), planned.report.exit_code)

@@ -22,5 +22,5 @@ def run(options: Namespace, /) -> Answer:
     from tasks.sync.status import describe
 
     with open_session(read_pipeline(Path(options.config)), read_only=True) as session:
-        shape = describe(session).as_json()
-    return Answer(shape, status_text(shape))
+        status = describe(session)
+    return Answer(status.as_json(), status_text(status))

@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser, /) -> None:
     add_wait(parser)
     add_paranoid(parser)
     parser.add_argument(
-        "--retry-quarantined", action="store_true", help="try documents again that were set aside and have not changed"
+        "--retry-quarantined", action="store_true", help="try documents again that are quarantined and have not changed"
     )
     way = parser.add_mutually_exclusive_group()
     way.add_argument(
@@ -54,7 +54,7 @@ def run(options: Namespace, /) -> Answer:
         if not (options.json or options.direct):
             hint_at_tracking()
         report = _sync_directly(options, wanted)
-    return Answer(report.as_json(), report_text(report.as_json()), report.exit_code)
+    return Answer(report.as_json(), report_text(report), report.exit_code)
 
 
 def _sync_directly(options: Namespace, wanted: "SyncOptions") -> "Report":

@@ -33,4 +33,4 @@ def run(options: Namespace, /) -> Answer:
     wanted = VerifyOptions(sample=options.sample, repair=options.repair, wait=options.wait)
     with open_session(pipeline) as session, TerminalProgress(pipeline.name, quiet=options.json) as progress:
         done = verify(session, wanted, ThreadRunner(), progress)
-    return Answer(done.as_json(), verification_text(done.as_json()), 0 if done.ok else done.exit_code or 1)
+    return Answer(done.as_json(), verification_text(done), 0 if done.ok else done.exit_code or 1)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from tasks.console.text import line_of, printable
+from tasks.console.terminal import line_of, printable
 from tasks.load.parse.formats import CODE, format_of
 from tasks.search.query import Found
 

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 
-from tasks.console.text import printable
+from tasks.console.terminal import printable
 from tasks.ledger.quarantine import QuarantinedDocument
 from tasks.sync.report import Outcome, Report
 

@@ -1,145 +1,262 @@
-"""Reports as a person reads them."""
+"""What was done, or would be, as a person reads it."""
 
-import re
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
-SNIPPET_CHARACTERS = 320
-# Names and texts are written by strangers: some characters move the cursor, others turn the direction of reading.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+from tasks.console.terminal import line_of
+from tasks.ledger.quarantine import QuarantinedDocument
+from tasks.ledger.runs import RunProgress
+from tasks.sync.names import Move
+from tasks.sync.plan import PlanReport
+from tasks.sync.report import Chunks, Documents, Outcome, Report, Seconds
+from tasks.sync.status import RunSummary, Status
+from tasks.sync.verify import Verification
+from tasks.windows import Quarantined
 
-
-def printable(text: str) -> str:
-    """The text with escapes in place of what a terminal would obey instead of showing it."""
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-
-
-def line_of(text: str) -> str:
-    """`printable`, in one line: names may hold line feeds too."""
-    return " ".join(printable(text).split())
-
-
-def report_text(report: Mapping[str, Any]) -> str:
-    """The outcome of a sync, or what a plan would do, in five lines and its notes."""
-    documents, chunks, tokens = report["documents"], report["chunks"], report["tokens"]
-    lines = [
-        f"{report['pipeline']}: {report.get('outcome', 'plan')}",
-        "  documents  " + _counts(documents),
-        "  chunks     " + _counts(chunks),
-        f"  tokens     {tokens['embedded']:,} embedded, {tokens['reused']:,} reused; ${report['cost_usd']:.4f}",
-    ]
-    if "seconds" in report:
-        stages = {name: value for name, value in report["seconds"].items() if name != "total"}
-        spent = ", ".join(f"{name} {value:.2f}" for name, value in stages.items())
-        lines.append(f"  seconds    {report['seconds']['total']:.2f} in all ({spent})")
-    elif report["eta_seconds"] is not None:
-        lines.append(f"  seconds    about {report['eta_seconds']:.0f} of embedding")
-    if report.get("runtime"):
-        lines.append(f"  model      {report['runtime']}")
-    if "eta_seconds" in report and (documents["deleted"] or documents["withheld"]):
-        lines.append(f"  plan hash  {report['plan_hash']}")
-    return "\n".join([*lines, *(f"  ! {note}" for note in report["notes"])])
-
-
-_KINDS = {
-    "missing": "the ledger says live, the store has not got it",
-    "unfinished": "to be written by the next sync that can read their documents",
-    "orphaned": "in the store, but not in the ledger",
-    "stale": "not the content that was written",
-    "duplicate": "a second record for one place in a document",
-    "wrong_space": "a vector of another model",
-    "wrong_vector": "not the vector that was paid for",
+NAMES_SHOWN = 10
+SUFFIXES_SHOWN = 5
+_LABEL = 13
+_MEANINGS = {
+    Outcome.PARTIAL: "not every document could be listed or read",
+    Outcome.WITHHELD: "deletions wait for your word",
+    Outcome.BUDGET: "the money limit was reached",
+    Outcome.LOCKED: "another run took over",
+    Outcome.FAILED: "it stopped before its end",
+    Outcome.INTERRUPTED: "it was stopped before its end",
 }
+_DONE = ("added", "changed", "moved", "deleted", "withheld")
+_TO_DO = ("add", "change", "move", "delete", "withhold")
+_STAGES = {"list": "listing", "load": "reading", "chunk": "cutting", "embed": "embedding", "upsert": "writing"}
 
 
-def verification_text(shape: Mapping[str, Any]) -> str:
-    """What was compared, what was found, and what to do about it."""
-    name = shape["pipeline"]
-    lines = [f"{name}: {shape['records']:,} records and {shape['sampled']:,} vectors compared with the ledger"]
-    lines += [
-        f"  {kind.replace('_', ' '):<13}{shape[kind]:,}  ({what})" for kind, what in _KINDS.items() if shape[kind]
+def report_text(report: Report) -> str:
+    """What a sync did, and what it could not do."""
+    documents, chunks, tokens, names = report.documents, report.chunks, report.tokens, report.names
+    done = _counted(_changes(documents, _DONE) | _stay(documents))
+    work = {"embedded": chunks.embedded, "reused": chunks.reused, "written": chunks.written, "removed": chunks.removed}
+    spent = {"embedded": tokens.embedded, "reused": tokens.reused}
+    rows = {
+        "documents": f"{done or 'none'} ({documents.listed:,} listed)",
+        "chunks": f"{_counted(work | _unwritten(chunks)) or 'no change'}; {chunks.total:,} in the collection",
+        "tokens": ", ".join(filter(None, [_counted(spent), _usd(report.cost_usd)])),
+        "time": _times(report.seconds),
+        "model": _model(report),
+        "passed over": _passed_over(report.passed_over),
+    }
+    lists = [
+        *_named("withheld", names.withheld, documents.withheld),
+        *_named("quarantined", map(_reason, names.quarantined), documents.quarantined),
     ]
-    if shape["foreign"]:
-        lines.append(f"  foreign      {shape['foreign']:,}  (not written by this pipeline; never touched)")
-    if shape["repaired"]:
-        lines.append(f"  repaired     {shape['repaired']:,}")
-    if shape["ok"]:
+    return _page(f"{report.pipeline}: {_ending(report.outcome)}", rows, lists, report.notes)
+
+
+def plan_text(plan: PlanReport) -> str:
+    """What a sync would do, and which documents that is about."""
+    report, documents, chunks, names = plan.report, plan.report.documents, plan.report.chunks, plan.report.names
+    changes, stay = _would(_changes(documents, _TO_DO)), _counted(_stay(documents))
+    work = {"embed": chunks.embedded, "reuse": chunks.reused, "write": chunks.written, "remove": chunks.removed}
+    rows = {
+        "documents": f"{'; '.join(filter(None, [changes, stay]))} ({documents.listed:,} listed)",
+        "chunks": f"{_would(work)}; {chunks.total:,} in the collection{' then' if any(work.values()) else ''}",
+        "tokens": _tokens_to_embed(report),
+        "time": f"about {_duration(plan.eta_seconds)} of embedding" if plan.eta_seconds else "",
+        "model": report.model,
+        "plan hash": report.plan_hash if documents.deleted or documents.withheld else "",
+        "passed over": _passed_over(report.passed_over),
+    }
+    lists = [
+        *_named("moved to another name", map(_move, names.moved), documents.moved),
+        *_named("would delete", _without_moved(names.deleted, names.moved), _gone(documents)),
+        *_named("would withhold", names.withheld, documents.withheld),
+        *_named("empty", names.empty, documents.empty),
+        *_named("quarantined", map(_reason, names.quarantined), documents.quarantined),
+    ]
+    title = "what a sync would do" if report.outcome is Outcome.DONE else f"a sync would be {_ending(report.outcome)}"
+    return _page(f"{report.pipeline}: {title}", rows, lists, report.notes)
+
+
+def verification_text(done: Verification) -> str:
+    """What was compared, what was wrong, and what to do about it."""
+    findings = done.findings
+    lines = [
+        f"{done.pipeline}: {findings.records:,} records and {findings.sampled:,} vectors compared with the ledger",
+        *_rows(
+            {
+                "missing": _found(findings.missing, "the ledger says live, the store has not got it"),
+                "unfinished": _found(
+                    findings.unfinished, "to be written by the next sync that can read their documents"
+                ),
+                "orphaned": _found(findings.orphaned, "in the store, but not in the ledger"),
+                "stale": _found(findings.stale, "not the content that was written"),
+                "duplicate": _found(findings.duplicate, "a second record for one place in a document"),
+                "wrong space": _found(findings.wrong_space, "a vector of another model"),
+                "wrong vector": _found(findings.wrong_vector, "not the vector that was paid for"),
+                "foreign": _found(findings.foreign, "not written by this pipeline; never touched"),
+                "repaired": f"{done.repaired:,}" if done.repaired else "",
+            }
+        ),
+    ]
+    if done.ok:
         lines.append("  all is well")
-    elif "left" in shape:
+    elif done.left is not None:
         lines.append("  ! something is still wrong; run verify again, or move the collection away and sync it anew")
     else:
         lines.append("  ! run verify with --repair: what is wrong is written again, from the cache where it can be")
     return "\n".join(lines)
 
 
-def hits_text(hits: Sequence[Mapping[str, Any]]) -> str:
-    """Search results, best first, with the start of each text."""
-    if not hits:
-        return "nothing found: the collection is empty, or no record passes the filter"
-    return "\n\n".join(_hit_text(hit) for hit in hits)
-
-
-def status_text(status: Mapping[str, Any]) -> str:
+def status_text(status: Status) -> str:
     """State of a pipeline, its last runs and its quarantine."""
-    counts = status["counts"]
+    counts = status.counts
+    others = {"begun to be written": counts.pending, "to be deleted": counts.doomed, "deleted lately": counts.gone}
+    progress = status.progress
+    ended = [run for run in status.runs if not (progress and run.run == progress.run)]
+    runs = [_run_text(run) for run in ended] or ["none yet"]
     lines = [
-        f"{status['pipeline']}: {counts['documents']:,} documents, {counts['live']:,} chunks"
-        f" in {status['collection']!r} ({status['store']})",
-        f"  model      {status['model']}, {status['dimension']} dimensions, space {status['space']}",
-        f"  points     {counts['live']:,} live, {counts['pending']:,} pending, {counts['doomed']:,} doomed,"
-        f" {counts['gone']:,} gone",
-        f"  running    {status['running'] or 'no'}",
+        f"{status.pipeline}: {counts.documents:,} documents, {counts.live:,} chunks in the collection"
+        f" {line_of(status.collection)!r} ({status.store})",
+        *_rows({"chunks": _counted(others), "model": f"{status.model}, {status.dimension:,} dimensions"}),
+        *_rows({"space": status.space, "running": status.running or "no"}),
+        *_rows({"progress": _progress_text(progress) if progress else ""}),
+        *_column("last runs", runs),
+        *_column("quarantined", [_quarantined_text(document) for document in status.quarantine]),
     ]
-    if progress := status["progress"]:
-        lines.append(f"  progress   {_progress_text(progress)}")
-    ended = [run for run in status["runs"] if not (progress and run["run"] == progress["run"])]
-    lines += [f"  run        {_run_text(run)}" for run in ended] or ["  run        none yet"]
-    lines += [f"  set aside  {one['document']}: {one['message']}{_tries(one)}" for one in status["quarantine"]]
     return "\n".join(lines)
 
 
-def _tries(one: Mapping[str, Any]) -> str:
-    if one["next_try"] is None:
-        again = "tried again when it changes"
-    else:
-        again = time.strftime("next try %Y-%m-%d %H:%M", time.localtime(one["next_try"]))
-    return f" ({one['reason']}, {one['attempts']} x, {again})"
+def _page(title: str, rows: Mapping[str, str], lists: Sequence[str], notes: Iterable[str]) -> str:
+    return "\n".join([title, *_rows(rows), *lists, *(f"  ! {note}" for note in notes)])
 
 
-def _progress_text(progress: Mapping[str, Any]) -> str:
-    since = time.strftime("since %Y-%m-%d %H:%M:%S", time.localtime(progress["started_at"]))
-    total = progress["documents_total"]
-    if total is None:
-        return f"finding out what is to be read, {since}"
-    done, chunks = progress["documents_done"], progress["chunks_embedded"]
-    return f"{done:,} of {total:,} documents, {chunks:,} chunks embedded, {since}"
+def _rows(rows: Mapping[str, str]) -> list[str]:
+    return [f"  {label:<{_LABEL}}{text}" for label, text in rows.items() if text]
 
 
-def _run_text(run: Mapping[str, Any]) -> str:
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run["started_at"]))
-    report = run["report"]
-    if report is None:
-        return f"{when}  did not end"
-    documents, chunks = report["documents"], report["chunks"]
+def _column(label: str, texts: Sequence[str]) -> list[str]:
+    return [f"  {'' if number else label:<{_LABEL}}{text}" for number, text in enumerate(texts)]
+
+
+def _named(title: str, names: Iterable[str], count: int) -> list[str]:
+    """The first names below a title, and how many more there are."""
+    lines = [f"    {line_of(name)}" for name, _ in zip(names, range(NAMES_SHOWN), strict=False)]
+    more = [f"    and {count - len(lines):,} more"] if count > len(lines) else []
+    return [f"  {title}:", *lines, *more] if count else []
+
+
+def _ending(outcome: Outcome) -> str:
+    meaning = _MEANINGS.get(outcome)
+    return f"{outcome} (exit code {outcome.exit_code}): {meaning}" if meaning else str(outcome)
+
+
+def _changes(documents: Documents, words: Sequence[str]) -> dict[str, int]:
+    """What changes in the collection, under these words; what has moved is neither new nor gone."""
+    moved = 0 if documents.withheld else documents.moved
+    counts = (documents.added - moved, documents.changed, moved, _gone(documents), documents.withheld)
+    return dict(zip(words, counts, strict=True))
+
+
+def _gone(documents: Documents) -> int:
+    return max(documents.deleted - documents.moved, 0)
+
+
+def _stay(documents: Documents) -> dict[str, int]:
+    return {"unchanged": documents.unchanged, "empty": documents.empty, "quarantined": documents.quarantined}
+
+
+def _unwritten(chunks: Chunks) -> dict[str, int]:
+    return {"embedded but not written": chunks.unwritten}
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {word}" for word, number in counts.items() if number)
+
+
+def _would(counts: Mapping[str, int]) -> str:
+    """`would embed 3, write 4 and remove 1`; nothing where there is nothing."""
+    parts = [f"{word} {number:,}" for word, number in counts.items() if number]
     return (
-        f"{when}  {run['outcome']}: {documents['listed']:,} listed, {documents['added']:,} added,"
-        f" {documents['changed']:,} changed, {_deleted(documents)}; {chunks['embedded']:,} chunks embedded,"
-        f" {report['seconds']['total']:.1f} s"
+        f"would {' and '.join(filter(None, [', '.join(parts[:-1]), *parts[-1:]]))}" if parts else "would change nothing"
     )
 
 
-def _deleted(documents: Mapping[str, int]) -> str:
-    withheld = documents["withheld"]
-    return f"{withheld:,} not deleted yet" if withheld else f"{documents['deleted']:,} deleted"
+def _tokens_to_embed(report: Report) -> str:
+    cost = f" for {_usd(report.cost_usd, 'about ')}" if report.cost_usd else ""
+    embedded = f"would embed {report.tokens.embedded:,}{cost}" if report.tokens.embedded else ""
+    return ", ".join(filter(None, [embedded, _counted({"reused": report.tokens.reused})]))
 
 
-def _hit_text(hit: Mapping[str, Any]) -> str:
-    heading = hit["metadata"].get("heading") or hit["metadata"].get("title") or ""
-    text = " ".join(str(hit["text"]).split())
-    short = text if len(text) <= SNIPPET_CHARACTERS else text[:SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " …"
-    return f"{hit['score']:.3f}  {hit['document']}" + (f"  ({heading})" if heading else "") + f"\n       {short}"
+def _usd(amount: float, about: str = "") -> str:
+    if not amount:
+        return ""
+    return f"{about}${amount:,.4f}" if amount >= 0.0001 else "less than $0.0001"
 
 
-def _counts(group: Mapping[str, int]) -> str:
-    return ", ".join(f"{value:,} {name}" for name, value in group.items() if value) or "none"
+def _times(seconds: Seconds) -> str:
+    """Stages overlap, so the work may be more than the time."""
+    work = {word: getattr(seconds, stage) for stage, word in _STAGES.items()}
+    spent = ", ".join(f"{word} {value:,.2f}" for word, value in work.items() if value >= 0.005)
+    return f"{seconds.total:,.2f} s" + (f" ({spent})" if spent else "")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return "a second"
+    return f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
+
+
+def _model(report: Report) -> str:
+    return f"{report.model} ({report.runtime})" if report.runtime else report.model
+
+
+def _passed_over(suffixes: Counter[str]) -> str:
+    if not suffixes:
+        return ""
+    largest = suffixes.most_common(SUFFIXES_SHOWN)
+    rest = suffixes.total() - sum(number for _, number in largest)
+    kinds = [f"{number:,} {suffix or 'without a suffix'}" for suffix, number in largest]
+    files = ", ".join([*kinds, f"{rest:,} others"] if rest else kinds)
+    return f"{files}: no pattern of `include` names them (it may name any file of text)"
+
+
+def _without_moved(documents: Sequence[str], moves: Sequence[Move]) -> list[str]:
+    moved = {move.old for move in moves}
+    return [document for document in documents if document not in moved]
+
+
+def _reason(one: Quarantined) -> str:
+    return f"{one.id} ({one.reason}): {one.message}"
+
+
+def _move(move: Move) -> str:
+    return f"{move.old} -> {move.new}"
+
+
+def _found(items: Sequence[object], meaning: str) -> str:
+    return f"{len(items):,}  ({meaning})" if items else ""
+
+
+def _quarantined_text(one: QuarantinedDocument) -> str:
+    if one.next_try is None:
+        again = "tried again when it changes"
+    else:
+        again = time.strftime("next try %Y-%m-%d %H:%M", time.localtime(one.next_try))
+    return f"{line_of(one.document)}: {line_of(one.message)} ({one.reason}, {one.attempts} x, {again})"
+
+
+def _progress_text(progress: RunProgress) -> str:
+    since = time.strftime("since %Y-%m-%d %H:%M:%S", time.localtime(progress.started_at))
+    if progress.documents_total is None:
+        return f"finding out what is to be read, {since}"
+    done, chunks = progress.documents_done or 0, progress.chunks_embedded or 0
+    return f"{done:,} of {progress.documents_total:,} documents, {chunks:,} chunks embedded, {since}"
+
+
+def _run_text(run: RunSummary) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started_at))
+    report = run.report
+    if report is None:
+        return f"{when}  did not end"
+    changes = _changes(report.documents, _DONE)
+    chunks = f"{report.chunks.embedded:,} chunks embedded in {report.seconds.total:,.1f} s"
+    return f"{when}  {run.outcome or '':<11}  {_counted(changes) or 'no change'}; {chunks}"

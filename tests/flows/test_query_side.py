@@ -1,7 +1,5 @@
 """What a model asks of queries alone may change, and nothing that is stored is touched by it."""
 
-from pathlib import Path
-
 import pytest
 
 from tasks.embed import models

@@ -114,7 +114,7 @@ def test_many_deletions_are_withheld_until_they_are_confirmed(pipeline: Pipeline
     assert (report["code"], report["outcome"], report["documents"]["withheld"]) == (25, "withheld", 30)
     assert pipeline.texts() == before
     assert pipeline.plan()["plan_hash"] == report["plan_hash"]
-    assert "30 not deleted yet" in pipeline.run("status", str(pipeline.config)).out
+    assert "30 withheld; " in pipeline.run("status", str(pipeline.config)).out
     wrong = pipeline.sync("--confirm-deletes", "0123456789abcdef")
     assert (wrong["code"], pipeline.texts()) == (25, before)
     confirmed = pipeline.sync("--confirm-deletes", report["plan_hash"])
@@ -135,7 +135,7 @@ def test_a_plan_exits_as_its_sync_would(pipeline: Pipeline) -> None:
     shutil.rmtree(pipeline.folder / "docs/many")
     withheld = pipeline.run("plan", path)
     assert withheld.code == 25
-    assert f"plan hash  {pipeline.sync()['plan_hash']}" in withheld.out
+    assert f"  plan hash    {pipeline.sync()['plan_hash']}\n" in withheld.out
 
 
 def test_a_name_that_is_no_unicode_is_an_escape_everywhere(pipeline: Pipeline) -> None:
