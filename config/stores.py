@@ -17,6 +17,15 @@ class QdrantStore(Section):
     collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
 
 
+class PgvectorStore(Section):
+    """A table of PostgreSQL, with the extension pgvector."""
+
+    kind: Literal["pgvector"] = Field(description="PostgreSQL with pgvector 0.8 or newer.")
+    url: str = Field(description="Address, such as postgresql://user:${PASSWORD}@host:5432/database.")
+    schema_name: Name = Field(default="headrace", description="PostgreSQL's schema for the table.")
+    collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
+
+
 class MemoryStore(Section):
     """A collection in this process's memory, gone when it ends; for trials and tests."""
 
@@ -24,4 +33,4 @@ class MemoryStore(Section):
     collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
 
 
-Store = Annotated[QdrantStore | MemoryStore, Field(discriminator="kind")]
+Store = Annotated[QdrantStore | PgvectorStore | MemoryStore, Field(discriminator="kind")]

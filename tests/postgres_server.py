@@ -8,11 +8,15 @@ import socket
 import subprocess
 import tempfile
 import time
+import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
+import pytest
+
+from tasks.upsert.pgvector.store import PgvectorStore
 
 START_SECONDS = 30.0
 
@@ -87,3 +91,9 @@ class PostgresServer:
             except subprocess.TimeoutExpired:
                 self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def pgvector_store(request: pytest.FixtureRequest) -> PgvectorStore:
+    """A collection of its own on the session's server, not ensured yet."""
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return PgvectorStore(server.new_database(f"test_{uuid.uuid4().hex[:12]}"), "c")

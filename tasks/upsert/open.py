@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from config import stores
+from tasks.errors import MissingExtraError
 from tasks.upsert.base import VectorStore
 
 
@@ -14,6 +15,12 @@ def open_store(config: stores.Store, pipeline: str) -> VectorStore:
             from tasks.upsert.qdrant_embedded.store import QdrantStore
 
             return QdrantStore(config.path, collection)
+        case stores.PgvectorStore():
+            try:
+                from tasks.upsert.pgvector.store import PgvectorStore
+            except ModuleNotFoundError as error:
+                raise MissingExtraError(config.kind, "pgvector") from error
+            return PgvectorStore(config.url, collection, config.schema_name)
         case stores.MemoryStore():
             from tasks.upsert.memory import MemoryStore
 

@@ -18,10 +18,12 @@ from tasks.upsert.base import VectorStore
 from tasks.upsert.memory import MemoryStore
 from tasks.upsert.qdrant_embedded.store import QdrantStore
 from tests.points import Point, columns
+from tests.postgres_server import pgvector_store
 
-KINDS: dict[str, Callable[[Path], VectorStore]] = {
-    "qdrant": lambda folder: QdrantStore(str(folder), "c", wait_seconds=0),
-    "memory": lambda _: MemoryStore(),
+KINDS: dict[str, Callable[[Path, pytest.FixtureRequest], VectorStore]] = {
+    "qdrant": lambda folder, _: QdrantStore(str(folder), "c", wait_seconds=0),
+    "pgvector": lambda _, request: pgvector_store(request),
+    "memory": lambda *_: MemoryStore(),
 }
 DICE = np.random.default_rng(5)
 
@@ -29,7 +31,7 @@ DICE = np.random.default_rng(5)
 @pytest.fixture(params=KINDS)
 def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorStore]:
     """Not ensured yet."""
-    store = KINDS[request.param](tmp_path)
+    store = KINDS[request.param](tmp_path, request)
     yield store
     store.close()
 
@@ -37,7 +39,7 @@ def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Vector
 @pytest.fixture(scope="module", params=KINDS)
 def shared_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VectorStore]:
     """Making a collection on disk takes much longer than a test."""
-    store = KINDS[request.param](tmp_path_factory.mktemp("store"))
+    store = KINDS[request.param](tmp_path_factory.mktemp("store"), request)
     store.ensure(8)
     yield store
     store.close()

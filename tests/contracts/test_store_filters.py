@@ -13,10 +13,12 @@ from tasks.upsert.base import VectorStore
 from tasks.upsert.memory import MemoryStore
 from tasks.upsert.qdrant_embedded.store import QdrantStore
 from tests.points import Point, columns
+from tests.postgres_server import pgvector_store
 
-KINDS: dict[str, Callable[[Path], VectorStore]] = {
-    "qdrant": lambda folder: QdrantStore(str(folder), "c", wait_seconds=0),
-    "memory": lambda _: MemoryStore(),
+KINDS: dict[str, Callable[[Path, pytest.FixtureRequest], VectorStore]] = {
+    "qdrant": lambda folder, _: QdrantStore(str(folder), "c", wait_seconds=0),
+    "pgvector": lambda _, request: pgvector_store(request),
+    "memory": lambda *_: MemoryStore(),
 }
 ANYWHERE = np.ones(8, dtype=np.float32)
 VALUES: dict[str, Any] = {
@@ -43,7 +45,7 @@ VALUES: dict[str, Any] = {
 
 @pytest.fixture(scope="module", params=KINDS)
 def shared_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VectorStore]:
-    store = KINDS[request.param](tmp_path_factory.mktemp("store"))
+    store = KINDS[request.param](tmp_path_factory.mktemp("store"), request)
     store.ensure(8)
     yield store
     store.close()

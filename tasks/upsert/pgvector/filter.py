@@ -1,0 +1,62 @@
+"""A search's conditions as SQL; what the user gives travels as parameters alone."""
+
+import math
+from collections.abc import Sequence
+
+from psycopg.sql import SQL, Composable
+from psycopg.types.json import Jsonb
+
+from tasks.records import Condition, Filter, Scalar
+from tasks.upsert.pgvector.rows import encoded, escaped
+
+Parameter = str | Jsonb | list[Jsonb]
+_TRUE, _FALSE = SQL("TRUE"), SQL("FALSE")
+# A number or, in a list, one of its items; `type()` keeps the numbers of a list within the list out.
+_RANGE = SQL("jsonb_path_exists(metadata -> %s::text, {path}, %s)")
+_RANGES = {
+    ">=": SQL("""'$[*] ? (@.type() == "number" && @ >= $limit)'"""),
+    ">": SQL("""'$[*] ? (@.type() == "number" && @ > $limit)'"""),
+    "<=": SQL("""'$[*] ? (@.type() == "number" && @ <= $limit)'"""),
+    "<": SQL("""'$[*] ? (@.type() == "number" && @ < $limit)'"""),
+}
+# A JSON list contains each of its items, and a value that is no list contains itself alone.
+_EQUALITY = SQL("(metadata -> %s::text) @> ANY(%s::jsonb[])")
+_BEYOND_FLOATS = 10**400
+
+
+def as_sql(conditions: Sequence[Condition]) -> tuple[Composable, list[Parameter]]:
+    """An expression over the column `metadata`, and its parameters in order."""
+    parameters: list[Parameter] = []
+    return _all(conditions, parameters), parameters
+
+
+def _all(conditions: Sequence[Condition], parameters: list[Parameter]) -> Composable:
+    parts = [_condition(one, parameters) for one in conditions]
+    return SQL(" AND ").join(parts) if parts else _TRUE
+
+
+def _condition(condition: Condition, parameters: list[Parameter]) -> Composable:
+    if isinstance(condition, Filter):
+        return _filter(condition, parameters)
+    parts = [SQL("({})").format(_all(one, parameters)) for one in condition.alternatives]
+    return SQL("({})").format(SQL(" OR ").join(parts)) if parts else _FALSE
+
+
+def _filter(one: Filter, parameters: list[Parameter]) -> Composable:
+    parameters.append(escaped(one.field))
+    if one.operator in _RANGES:
+        parameters.append(_json({"limit": _finite(one.values[0])}))
+        return SQL("({}) IS TRUE").format(_RANGE.format(path=_RANGES[one.operator]))
+    parameters.append([_json(value) for value in one.values if value == _finite(value)])
+    return SQL("({}) IS {}").format(_EQUALITY, _TRUE if one.operator == "in" else SQL("NOT TRUE"))
+
+
+def _json(value: object) -> Jsonb:
+    return Jsonb(value, dumps=encoded)
+
+
+def _finite(value: Scalar) -> Scalar:
+    """JSON knows no infinity, so no record has it: any number beyond all floats compares alike."""
+    if isinstance(value, float) and math.isinf(value):
+        return _BEYOND_FLOATS if value > 0 else -_BEYOND_FLOATS
+    return value

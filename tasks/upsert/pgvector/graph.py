@@ -1,0 +1,94 @@
+"""The graph (HNSW) over a large collection's vectors, and how a search uses it.
+
+A graph makes a search of 100,000 records fast and a write several times slower, so it is made once they are there.
+Until then, and wherever few records pass the filters, a search compares them all.
+"""
+
+import logging
+
+import psycopg
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from tasks.errors import ServiceError
+from tasks.upsert.pgvector.server import Server
+from tasks.upsert.pgvector.table import Table
+
+FROM = 50_000  # records; fewer are compared one by one as fast
+NARROW = 5_000  # records that pass the filters; so many are compared as fast as the graph finds some of them
+_VECTOR, _HALF = 2000, 4000  # dimensions that a graph takes, with floats of 32 bits and of 16
+_EFFORT, _MOST_EFFORT = 100, 1000
+_MOST_MEMORY = 1 << 30  # bytes; with less than it needs, building takes several times as long
+_WORKERS = 2  # PostgreSQL's own default, beside the process itself
+
+_log = logging.getLogger("headrace")
+
+
+def nearness(dimension: int) -> Composable:
+    """What a search orders by, which has to be what the graph was made of; one parameter, the vector."""
+    if _VECTOR < dimension <= _HALF:
+        return SQL("embedding::halfvec({0}) <=> %s::halfvec({0})").format(Literal(dimension))
+    return SQL("embedding <=> %s::vector")
+
+
+def use(connection: psycopg.Connection, limit: int) -> None:
+    """Until the transaction ends: go on until enough records have passed the filters."""
+    connection.execute(
+        "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', %s, true)",
+        (str(min(max(_EFFORT, 2 * limit), _MOST_EFFORT)),),
+    )
+
+
+def avoid(connection: psycopg.Connection) -> None:
+    """Until the transaction ends: compare every record."""
+    connection.execute("SELECT set_config('enable_indexscan', 'off', true)")
+
+
+def build(server: Server, table: Table, dimension: int) -> None:
+    """Made where it is missing and pays; nothing depends on it, so what goes wrong is only logged.
+
+    The server drops one that was not finished, and meanwhile others can read. A container may have too little shared
+    memory for several processes: the second attempt takes one.
+    """
+    if dimension > _HALF:
+        return
+    for workers in (_WORKERS, 0):
+        try:
+            with server.transaction() as connection:
+                if _is_wanted(connection, table):
+                    _build(connection, table, dimension, workers)
+            return
+        except ServiceError as error:
+            reason = error
+    _log.warning("searches compare every record, as no index could be made: %s", reason)
+
+
+def _is_wanted(connection: psycopg.Connection, table: Table) -> bool:
+    """One process at a time; an index of the user's own, of whatever kind, serves as well."""
+    alone, others, many = connection.execute(
+        SQL(
+            "SELECT pg_try_advisory_xact_lock(%s), (SELECT count(*) FROM pg_index WHERE indrelid = to_regclass(%s)"
+            " AND indisvalid AND pg_get_indexdef(indexrelid) LIKE '%%embedding%%'),"
+            " (SELECT count(*) FROM (SELECT FROM {} LIMIT %s) AS some)"
+        ).format(table.name),
+        (table.lock, table.path, FROM),
+    ).fetchone() or (False, 0, 0)
+    return bool(alone and not others and many >= FROM)
+
+
+def _build(connection: psycopg.Connection, table: Table, dimension: int, workers: int) -> None:
+    _log.info("making the index for searches in %s: some minutes for a million records", table.path)
+    connection.execute(
+        SQL(
+            "SELECT set_config('statement_timeout', '0', true),"
+            " set_config('max_parallel_maintenance_workers', %s, true),"
+            " set_config('maintenance_work_mem', greatest(pg_size_bytes(current_setting('maintenance_work_mem')),"
+            " least(%s, pg_table_size(%s))) / 1024 || 'kB', true)"
+        ),
+        (str(workers), _MOST_MEMORY, table.path),
+    )
+    half = SQL("(embedding::halfvec({})) halfvec_cosine_ops").format(Literal(dimension))
+    indexed = half if dimension > _VECTOR else SQL("embedding vector_cosine_ops")
+    connection.execute(SQL("DROP INDEX IF EXISTS {}").format(table.graph))
+    connection.execute(
+        SQL("CREATE INDEX {} ON {} USING hnsw ({})").format(Identifier(table.graph_name), table.name, indexed)
+    )

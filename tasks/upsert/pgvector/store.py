@@ -1,0 +1,180 @@
+"""A table of PostgreSQL for each collection; readers and writers may be many, and readers see whole batches alone.
+
+`id`, `content`, `embedding` and `metadata` are columns as other readers of such tables know them, and `headrace` is the
+bookkeeping. The sentinel is the table's comment: it goes where the table goes.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+from pgvector import Vector as StoredVector
+from psycopg.sql import SQL, Composable
+
+from tasks.errors import CollectionError
+from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.upsert.pgvector import graph
+from tasks.upsert.pgvector.errors import NoCollectionError
+from tasks.upsert.pgvector.filter import Parameter, as_sql
+from tasks.upsert.pgvector.rows import as_payload, as_rows
+from tasks.upsert.pgvector.server import Server
+from tasks.upsert.pgvector.table import Table, create, held_dimension, read_sentinel, write_sentinel
+from tasks.upsert.vectors import as_vector, check_vectors
+
+SCHEMA = "headrace"
+PAGE = 1000  # records a page of a scan
+
+_WRITE_DURABLY = SQL("SET LOCAL synchronous_commit TO on")
+_MAKE_BATCH = SQL(
+    "CREATE TEMP TABLE IF NOT EXISTS headrace_batch (id uuid, content text, embedding vector, metadata jsonb,"
+    " headrace jsonb) ON COMMIT DELETE ROWS"
+)
+_COPY_BATCH = SQL("COPY pg_temp.headrace_batch FROM STDIN (FORMAT BINARY)")
+# Into the table itself a COPY would fail at the first id that is there already.
+_TAKE_BATCH = SQL(
+    "INSERT INTO {} (id, content, embedding, metadata, headrace) SELECT * FROM pg_temp.headrace_batch"
+    " ON CONFLICT (id) DO UPDATE SET content = excluded.content, embedding = excluded.embedding,"
+    " metadata = excluded.metadata, headrace = excluded.headrace"
+)
+_DELETE = SQL("DELETE FROM {} WHERE id = ANY(%s::uuid[])")
+_PRESENT = SQL("SELECT id::text FROM {} WHERE id = ANY(%s::uuid[])")
+_PAGE = SQL(
+    "SELECT id::text, content, metadata, headrace FROM {} WHERE %s::uuid IS NULL OR id > %s::uuid ORDER BY id LIMIT %s"
+)
+_VECTORS = SQL("SELECT id::text, embedding::text FROM {} WHERE id = ANY(%s::uuid[])")
+_COUNT = SQL("SELECT count(*) FROM {}")
+_FEW = SQL("SELECT count(*) FROM (SELECT FROM {} WHERE {} LIMIT %s) AS few")
+_NEAREST = SQL(
+    "SELECT id::text, embedding <=> %s::vector, content, metadata, headrace FROM {} WHERE {} ORDER BY {} LIMIT %s"
+)
+
+
+class PgvectorStore:
+    """Connects at the first call; an acknowledged write is on the server's disk. Reading creates nothing."""
+
+    def __init__(self, url: str, collection: str, schema: str = SCHEMA) -> None:
+        """ConfigError for what is no URL of PostgreSQL."""
+        self._server = Server(url, collection)
+        self._table = Table(schema, collection)
+        self._dimension: int | None = None
+        self._is_ensured = False
+
+    def ensure(self, dimension: int, /) -> None:
+        """Make what is missing: extension, schema and table. CollectionError for another dimension."""
+        held = self._held_dimension()
+        if held is None:
+            with self._server.transaction() as connection:
+                create(connection, self._table, dimension)
+            held = self._held_dimension()
+        if held != dimension:
+            raise CollectionError(
+                f"{self._server.name} holds vectors of {held} dimensions, the model makes {dimension};"
+                " go back to the model it was built with, or name a new `collection` under `store`"
+            )
+        self._is_ensured = True
+
+    def expect(self, points: int, /) -> None:
+        """Nothing to open."""
+
+    def upsert(self, points: Points, /) -> None:
+        """All or nothing."""
+        if not points:
+            return
+        dimension = self._held_dimension()
+        if dimension is None:
+            raise NoCollectionError(f"{self._server.name}: there is no collection yet; it is made by a sync")
+        check_vectors(points, dimension)
+        rows = as_rows(points)
+        with self._server.transaction() as connection:
+            connection.execute(_WRITE_DURABLY)
+            connection.execute(_MAKE_BATCH)
+            with connection.cursor().copy(_COPY_BATCH) as copy:
+                copy.set_types(["bytea"] * len(rows[0]))
+                for row in rows:
+                    copy.write_row(row)
+            connection.execute(_TAKE_BATCH.format(self._table.name))
+
+    def delete(self, ids: Sequence[PointId], /) -> None:
+        """Missing ids are no error."""
+        if ids:
+            with suppress(NoCollectionError), self._server.transaction() as connection:
+                connection.execute(_WRITE_DURABLY)
+                connection.execute(_DELETE.format(self._table.name), (list(ids),))
+
+    def present(self, ids: Sequence[PointId], /) -> set[PointId]:
+        """Those of `ids` that the table holds."""
+        return {PointId(row[0]) for row in self._rows(_PRESENT, list(ids))} if ids else set()
+
+    def scan(self) -> Iterator[tuple[PointId, Payload]]:
+        """In the order of the ids, a query for each page: no transaction stays open meanwhile."""
+        after: PointId | None = None
+        while page := self._rows(_PAGE, after, after, PAGE):
+            for after, *columns in page:
+                yield PointId(after), as_payload(columns)
+
+    def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
+        """As they were written, whatever their length."""
+        rows = self._rows(_VECTORS, list(ids)) if ids else []
+        return {PointId(point): as_vector(StoredVector.from_text(text).to_list()) for point, text in rows}
+
+    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+        """Exact in a collection without a graph, and where few records pass the conditions."""
+        condition, parameters = as_sql(conditions)
+        dimension = self._held_dimension()
+        if dimension is None:
+            return []
+        text = StoredVector(vector).to_text()
+        query = _NEAREST.format(self._table.name, condition, graph.nearness(dimension))
+        values = (text, *parameters, text, limit)
+        rows: list[Any] = []
+        with suppress(NoCollectionError), self._server.transaction() as connection:
+            graph.use(connection, limit)
+            if not conditions or not self._are_few(connection, condition, parameters):
+                rows = connection.execute(query, values).fetchall()
+            if len(rows) < limit:
+                graph.avoid(connection)
+                rows = connection.execute(query, values).fetchall()
+        hits = [Hit(PointId(point), 1.0 - distance, as_payload(columns)) for point, distance, *columns in rows]
+        return sorted(hits, key=lambda hit: -hit.score)
+
+    def sentinel(self) -> Sentinel | None:
+        """The newest mark."""
+        with self._server.transaction() as connection:
+            return read_sentinel(connection, self._table)
+
+    def mark(self, sentinel: Sentinel, /) -> None:
+        """Replace the mark."""
+        with self._server.transaction() as connection:
+            connection.execute(_WRITE_DURABLY)
+            write_sentinel(connection, self._table, sentinel)
+
+    def count(self) -> int:
+        """Counted by the server: 0.1 s for a million records."""
+        return sum(int(row[0]) for row in self._rows(_COUNT))
+
+    def close(self) -> None:
+        """Make the graph where it is due; further calls but this one fail."""
+        try:
+            if self._is_ensured and self._dimension is not None:
+                self._is_ensured = False
+                graph.build(self._server, self._table, self._dimension)
+        finally:
+            self._server.close()
+
+    def _held_dimension(self) -> int | None:
+        if self._dimension is None:
+            with self._server.transaction() as connection:
+                self._dimension = held_dimension(connection, self._table)
+        return self._dimension
+
+    def _are_few(self, connection: psycopg.Connection, condition: Composable, parameters: list[Parameter]) -> bool:
+        query = _FEW.format(self._table.name, condition)
+        row = connection.execute(query, (*parameters, graph.NARROW + 1)).fetchone()
+        return row is None or int(row[0]) <= graph.NARROW
+
+    def _rows(self, query: SQL, *values: object) -> list[Any]:
+        """None where there is no table."""
+        with suppress(NoCollectionError), self._server.transaction() as connection:
+            return connection.execute(query.format(self._table.name), values).fetchall()
+        return []

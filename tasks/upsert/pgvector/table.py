@@ -1,0 +1,102 @@
+"""How a collection lies in the database, and what the catalogue says of it."""
+
+import hashlib
+import json
+from contextlib import suppress
+
+import psycopg
+from psycopg.sql import SQL, Identifier, Literal
+
+from tasks.errors import CollectionError, ServiceError
+from tasks.records import Sentinel
+from tasks.upsert.pgvector.errors import EXTENSION
+
+_CREATING = 7240322  # the advisory lock under which tables are made: PostgreSQL's IF NOT EXISTS is no protection
+_LONGEST = 48  # bytes; PostgreSQL cuts names at 63 without a word, and an index adds its own part
+_INLINE = 1900  # dimensions whose vectors fit into a page of 8 kB, beside the pointers to the rest
+OLDEST = (0, 8)  # the version of pgvector that goes on with a search until enough records pass its filters
+
+
+class Table:
+    """Names that cannot meet: a collection's name has no colon."""
+
+    def __init__(self, schema: str, collection: str) -> None:
+        """A long name keeps its beginning and gets a digest."""
+        digest = hashlib.sha256(collection.encode()).hexdigest()
+        name = collection if len(collection.encode()) <= _LONGEST else f"{collection[:12]}-{digest[:16]}"
+        self.schema = Identifier(schema)
+        self.name = Identifier(schema, name)
+        self.path = self.name.as_string()
+        self.key = Identifier(f"{name}:key")
+        self.graph_name = f"{name}:graph"
+        self.graph = Identifier(schema, self.graph_name)
+        self.lock = int.from_bytes(hashlib.sha256(self.path.encode()).digest()[:8], signed=True)
+
+
+def held_dimension(connection: psycopg.Connection, table: Table) -> int | None:
+    """None where there is no such table; CollectionError where it is not one of ours."""
+    row = connection.execute(
+        "SELECT c.oid, a.atttypmod FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid"
+        " AND a.attname = 'embedding' AND NOT a.attisdropped WHERE c.oid = to_regclass(%s)",
+        (table.path,),
+    ).fetchone()
+    if row is None:
+        return None
+    if row[1] is None or row[1] < 1:
+        raise CollectionError(
+            f"{table.path} exists and has no column `embedding` of a fixed dimension, so it is not one of Headrace's;"
+            " name another `collection` under `store`"
+        )
+    return int(row[1])
+
+
+def create(connection: psycopg.Connection, table: Table, dimension: int) -> None:
+    """What is missing of extension, schema and table: each needs a right that this user may lack once it is there."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))
+    _require_extension(connection)
+    if connection.execute("SELECT to_regnamespace(%s)", (table.schema.as_string(),)).fetchone() == (None,):
+        connection.execute(SQL("CREATE SCHEMA {}").format(table.schema))
+    if held_dimension(connection, table) is not None:
+        return
+    connection.execute(
+        SQL(
+            "CREATE TABLE {} (id uuid CONSTRAINT {} PRIMARY KEY, content text, embedding vector({}) NOT NULL,"
+            " metadata jsonb, headrace jsonb)"
+        ).format(table.name, table.key, Literal(dimension))
+    )
+    # Searches read these two of every record; elsewhere than in the record itself they take several times as long.
+    inline = SQL("ALTER TABLE {} ALTER COLUMN metadata SET STORAGE MAIN").format(table.name)
+    if dimension <= _INLINE:
+        inline += SQL(", ALTER COLUMN embedding SET STORAGE PLAIN")
+    connection.execute(inline)
+
+
+def read_sentinel(connection: psycopg.Connection, table: Table) -> Sentinel | None:
+    """None where the comment is somebody else's."""
+    row = connection.execute("SELECT obj_description(to_regclass(%s), 'pg_class')", (table.path,)).fetchone()
+    with suppress(ValueError, TypeError):
+        return Sentinel(**json.loads(row[0])) if row is not None else None
+    return None
+
+
+def write_sentinel(connection: psycopg.Connection, table: Table, sentinel: Sentinel) -> None:
+    """Needs the owner of the table."""
+    text = json.dumps({"lineage": sentinel.lineage, "epoch": sentinel.epoch, "space": sentinel.space})
+    connection.execute(SQL("COMMENT ON TABLE {} IS {}").format(table.name, Literal(text)))
+
+
+def _require_extension(connection: psycopg.Connection) -> None:
+    query = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
+    row = connection.execute(query).fetchone()
+    if row is None:
+        try:
+            connection.execute("CREATE EXTENSION vector")
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise ServiceError(EXTENSION) from error
+        row = connection.execute(query).fetchone()
+    version = str(row[0]) if row is not None else "0"
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
+        raise ServiceError(
+            f"the database has pgvector {version}, expected {'.'.join(map(str, OLDEST))} or newer; install it on the"
+            " server, then as a superuser: ALTER EXTENSION vector UPDATE"
+        )
