@@ -117,7 +117,8 @@ class VectorSpace:
     """Everything that changes a document's vector, and nothing that does not (device, batch size, base URL, queries).
 
     `frozen_query_prefix` is what stood in the fingerprint of the same documents while the query side was part of it; it
-    keeps their collections and caches valid and is read nowhere else.
+    keeps their collections and caches valid and is read nowhere else. Each ledger keeps the first that it saw with a
+    model, for a model's own files may change it.
     """
 
     provider: str

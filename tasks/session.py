@@ -16,9 +16,10 @@ from tasks.embed.base import Embedder
 from tasks.embed.open import open_embedder
 from tasks.errors import CollectionError
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.marks import own_space
 from tasks.load.base import Source
 from tasks.load.open import open_source
-from tasks.records import Sentinel
+from tasks.records import Sentinel, VectorSpace
 from tasks.upsert.base import VectorStore
 from tasks.upsert.open import open_store
 
@@ -40,9 +41,14 @@ class Session:
     grace_seconds: float = GRACE_SECONDS
 
     @property
+    def space(self) -> VectorSpace:
+        """What the collection's vectors are, by the ledger's fingerprint of it."""
+        return own_space(self.ledger, self.embedder.space)
+
+    @property
     def identity(self) -> Identity:
         """What goes into every id."""
-        return Identity(self.pipeline.name, self.embedder.space, self.chunker.fingerprint)
+        return Identity(self.pipeline.name, self.space, self.chunker.fingerprint)
 
 
 @contextmanager
@@ -74,7 +80,7 @@ def open_session(pipeline: Pipeline, *, read_only: bool = False) -> Generator[Se
 
 def check_space(session: Session, sentinel: Sentinel | None) -> None:
     """Raise CollectionError when the collection holds vectors of another model."""
-    space = session.embedder.space
+    space = session.space
     if sentinel is not None and sentinel.space != space.fingerprint:
         raise CollectionError(
             f"the collection of {session.pipeline.name!r} holds vectors of another vector space ({sentinel.space}) than"

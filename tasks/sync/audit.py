@@ -60,7 +60,7 @@ def audit(session: Session, sample: int) -> Findings:
     wrong_space   a vector of another model
     wrong_vector  not the vector that was paid for
     """
-    one = Audit(session.ledger.rows(), session.pipeline.name, session.embedder.space.fingerprint)
+    one = Audit(session.ledger.rows(), session.pipeline.name, session.space.fingerprint)
     one.read_records(session.store.scan())
     one.read_vectors(session.store, session.cache, sample)
     return one.findings
@@ -133,7 +133,7 @@ def repair(session: Session, findings: Findings) -> int:
 
     Vectors of orphaned points were paid for: they go to the cache, so a ledger rebuilt from the store costs no tokens.
     """
-    ledger, space = session.ledger, session.embedder.space.fingerprint
+    ledger, space = session.ledger, session.space.fingerprint
     wrong = [*findings.missing, *findings.stale, *findings.duplicate, *findings.wrong_space, *findings.wrong_vector]
     points = list(dict.fromkeys(wrong))
     for part in slices(points, POINTS_AT_A_TIME):

@@ -36,8 +36,8 @@ def check_incarnation(session: Session, lease: Lease) -> str:
     session.store.ensure(session.embedder.space.dimension)
     if doubt:
         doubt = f"{doubt}: {_repair_all(session)}"
-    remember_mark(session.ledger)
-    session.store.mark(Sentinel(lineage(session.ledger), lease.epoch, session.embedder.space.fingerprint))
+    remember_mark(session.ledger, session.space)
+    session.store.mark(Sentinel(lineage(session.ledger), lease.epoch, session.space.fingerprint))
     return doubt
 
 

@@ -84,7 +84,7 @@ class Status:
 
 def describe(session: Session) -> Status:
     """Asks the ledger, and the store for its mark alone, so it answers while a run goes on."""
-    pipeline, space = session.pipeline, session.embedder.space
+    pipeline, space = session.pipeline, session.space
     sentinel = session.store.sentinel()
     running = holder(session.ledger)
     return Status(

@@ -1,8 +1,13 @@
 """What a model asks of queries alone may change, and nothing that is stored is touched by it."""
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 
 from tasks.embed import models
+from tasks.embed.local.weights import find_folder
 from tests.conftest import CONFIG, Pipeline
 
 pytestmark = pytest.mark.model
@@ -35,3 +40,25 @@ def test_another_query_prefix_in_the_registry_pays_nothing_and_is_used(
     assert report["chunks"]["written"] == 0
     assert pipeline.run("verify", str(pipeline.config)).code == 0
     assert score(pipeline, "Second page.") == prefixed
+
+
+def prompt(folder: Path, query: str) -> None:
+    (folder / "config_sentence_transformers.json").write_text(json.dumps({"prompts": {"query": query}}))
+
+
+def test_another_query_prompt_in_a_models_own_folder_pays_nothing_and_is_used(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(find_folder(NAME, None), folder)
+    prompt(folder, "")
+    pipeline.config.write_text(CONFIG.format(embedder=f"{{kind: sentence-transformers, model: {folder}, device: cpu}}"))
+    assert pipeline.sync()["code"] == 0
+    plain, prefixed = score(pipeline, "Second page."), score(pipeline, "search this: Second page.")
+    for query, expected in (("search this: ", prefixed), ("", plain), ("search this: ", prefixed)):
+        prompt(folder, query)
+        plan, report = pipeline.plan(), pipeline.sync()
+        assert (plan["tokens"]["embedded"], report["code"], report["tokens"]["embedded"]) == (0, 0, 0)
+        assert report["chunks"]["written"] == 0
+        assert pipeline.run("verify", str(pipeline.config)).code == 0
+        assert score(pipeline, "Second page.") == expected
