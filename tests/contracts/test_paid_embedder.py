@@ -277,6 +277,7 @@ def test_what_the_provider_bills_is_what_the_books_and_the_batches_say(paid: Ben
     assert sum(batch.cost_usd for batch in batches) == pytest.approx(billed * 3.0 / 1e6)
     embedder.embed_query("how much is a query")
     embedder.close()
+    assert embedder.spent_usd == pytest.approx(paid.server.billed_tokens * 3.0 / 1e6)
     assert spent(paid) == pytest.approx(paid.server.billed_tokens * 3.0 / 1e6)
     assert paid.server.billed_tokens > billed
 
@@ -308,6 +309,7 @@ def test_the_money_limit_of_a_run_is_never_passed_by_documents_and_queries_toget
     embedder = paid.open(usd_per_million_tokens=1.0, max_usd=13 / 1e6)
     embed(embedder, ["one two three four five"])
     embedder.embed_query("one two three four five")
+    embedder.close()
     with pytest.raises(BudgetError, match="max_usd"):
         embed(embedder, ["one two three four five"])
     with pytest.raises(BudgetError, match="max_usd"):

@@ -90,16 +90,15 @@ class PaidEmbedder:
         self._provider.check()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; what was spent and learned stays."""
         if self._open:
             self._open.transport.close()
             self._open.account.close()
-            self._open = None
         self._provider.close()
 
     def _opened(self) -> "_Open":
+        self.check()  # a missing key is told before anything is counted, and no two threads open a client
         if self._open is None:
-            self.check()  # a missing key is told before anything is counted
             config, clock = self._config, self._clock
             account = Account(self._budget, (self._provider.family, *self._provider.account), self._terms(), clock)
             transport = ThreadTransport(self._call, config.concurrency, clock)
@@ -135,7 +134,7 @@ class PaidEmbedder:
 
 
 class _Open(NamedTuple):
-    """What lives from the first text to `close`."""
+    """What is there from the first text on."""
 
     account: Account
     transport: ThreadTransport

@@ -13,7 +13,7 @@ from tasks.embed.api.dispatch.packing import by_sum
 from tasks.embed.local.lanes import by_padded_tokens
 from tasks.embed.local.runtime.base import Features
 from tasks.embed.local.runtime.choice import Chosen
-from tasks.embed.local.sentence_transformers import SentenceTransformersEmbedder
+from tasks.embed.local.sentence_transformers import NO_VECTOR, SentenceTransformersEmbedder
 from tasks.embed.local.weights import find_folder
 from tasks.errors import ConfigError, ServiceError
 from tasks.records import Vectors
@@ -96,6 +96,29 @@ def test_a_text_that_never_fits_is_an_error_not_a_loop() -> None:
     with pytest.raises(ServiceError, match="too little memory"):
         embed(embedder, ["a", "b"])
     assert len(device.sizes) <= 3
+
+
+@pytest.mark.model
+def test_a_text_without_a_vector_is_rejected_and_the_others_are_not() -> None:
+    texts = ["one", "two two", "three three three"]
+    expected = embed(local(), texts)
+    embedder = local()
+    device = SmallDevice(embedder, 9)
+    real, longest = device.forward, max(embedder.tokenizer.count(texts))
+
+    def senseless(features: Features, /) -> Vectors:
+        """The longest text has no vector, in whatever company."""
+        vectors = np.array(real(features))
+        vectors[features["attention_mask"].sum(axis=1) == longest] = np.nan
+        return vectors
+
+    device.forward = senseless  # type: ignore[method-assign]
+    batches = list(embedder.embed(texts, embedder.tokenizer.count(texts)))
+    assert sorted(row for batch in batches for row in batch.rows) == [0, 1]
+    assert [dict(batch.rejected) for batch in batches if batch.rejected] == [{2: NO_VECTOR}]
+    assert sorted(device.sizes) == [1, 3]
+    for batch in batches:
+        np.testing.assert_allclose(batch.vectors, expected[list(batch.rows)], atol=2e-5)
 
 
 def test_a_text_over_the_limit_is_refused_not_cut() -> None:
