@@ -21,10 +21,11 @@ from config.read import read_pipeline
 from flows.termination import told_to_prefect
 from tasks.console.artifacts import ArtifactProgress
 from tasks.console.summary import summary
+from tasks.errors import HeadraceError
 from tasks.runners.prefect import PrefectRunner, tracked_flow
 from tasks.session import open_session
 from tasks.sync.report import IncompleteRunError
-from tasks.sync.run import run_sync
+from tasks.sync.run import Run
 
 
 @tracked_flow("sync")
@@ -41,7 +42,13 @@ def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | 
     """
     pipeline = read_pipeline(Path(config)).limited_to(options.max_usd)
     with told_to_prefect(), open_session(pipeline) as session, ArtifactProgress(pipeline.name) as progress:
-        report = run_sync(session, options, PrefectRunner(), progress)
+        run = Run(session, options, PrefectRunner(), progress)
+        try:
+            report = run.run()
+        except HeadraceError:
+            if run.report.run:  # it had begun, so there is something to tell
+                progress.end(summary(run.report))
+            raise
         progress.end(summary(report, session.ledger.quarantined()))
     if report.exit_code:
         error = IncompleteRunError(report)

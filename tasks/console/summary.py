@@ -8,7 +8,7 @@ from tasks.console.terminal import printable
 from tasks.ledger.quarantine import QuarantinedDocument
 from tasks.sync.report import Outcome, Report
 
-ASIDE_SHOWN = 10
+MOST_NAMED = 10
 LONGEST = 300  # characters of a message
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|~#&]")
 _HEADLINES: Mapping[Outcome, str] = {
@@ -22,8 +22,8 @@ _HEADLINES: Mapping[Outcome, str] = {
 }
 
 
-def summary(report: Report, aside: Sequence[QuarantinedDocument]) -> str:
-    """The newest ten of the documents that are set aside are named."""
+def summary(report: Report, quarantine: Sequence[QuarantinedDocument] = ()) -> str:
+    """The newest ten documents of the quarantine are named."""
     shape = report.as_json()
     lines = [f"## {_plain(report.pipeline)}", f"**{_HEADLINES[report.outcome]}**", *map(_note, report.notes)]
     rows = {
@@ -35,15 +35,15 @@ def summary(report: Report, aside: Sequence[QuarantinedDocument]) -> str:
         "model ran on": _plain(report.runtime),
     }
     lines.append("\n".join(["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows.items() if text)]))
-    if aside:
-        lines += ["### Set aside", _aside_table(aside)]
-        if len(aside) > ASIDE_SHOWN:
-            lines.append(f"and {len(aside) - ASIDE_SHOWN:,} more: `headrace status` names them all")
+    if quarantine:
+        lines += ["### Quarantined", _quarantine_table(quarantine)]
+        if len(quarantine) > MOST_NAMED:
+            lines.append(f"and {len(quarantine) - MOST_NAMED:,} more: `headrace status` names them all")
     return "\n\n".join(lines) + "\n"
 
 
-def _aside_table(aside: Sequence[QuarantinedDocument]) -> str:
-    newest = sorted(aside, key=lambda one: (-one.since, one.document))[:ASIDE_SHOWN]
+def _quarantine_table(quarantine: Sequence[QuarantinedDocument]) -> str:
+    newest = sorted(quarantine, key=lambda one: (-one.since, one.document))[:MOST_NAMED]
     rows = [
         f"| {_plain(one.document)} | {_plain(one.reason)} | {_plain(one.message)} | {_next_try(one)} |"
         for one in newest

@@ -133,10 +133,9 @@ def _checked(api: PrefectApi) -> str:
     """The address without a name and a password, which are for Prefect's own client, and for no message."""
     try:
         parts = urlsplit(api.url)
-        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
     except ValueError:
-        is_usable = False
-    if not is_usable:
-        shown = api.url.rpartition("@")[2]
-        raise ConfigError(f"{api.origin} is {shown!r}; expected a URL such as http://127.0.0.1:4200/api")
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+        pass  # no port, or half an address
+    shown = api.url.rpartition("@")[2]
+    raise ConfigError(f"{api.origin} is {shown!r}; expected a URL such as http://127.0.0.1:4200/api")

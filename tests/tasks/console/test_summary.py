@@ -11,26 +11,26 @@ from tasks.ledger.quarantine import QuarantinedDocument
 from tasks.sync.report import Outcome, Report
 
 
-def page(made: Report, aside: list[QuarantinedDocument]) -> str:
+def page(made: Report, quarantine: list[QuarantinedDocument]) -> str:
     """As a browser shows it."""
-    return MarkdownIt("commonmark", {"html": True}).enable("table").render(summary(made, aside))
+    return MarkdownIt("commonmark", {"html": True}).enable("table").render(summary(made, quarantine))
 
 
-def set_aside(number: int, **changes: Any) -> QuarantinedDocument:
+def quarantined(number: int, **changes: Any) -> QuarantinedDocument:
     entry = QuarantinedDocument(f"docs:{number}.md", "damaged", "it is cut off", 1, 1000.0 + number, None)
     return replace(entry, **changes)
 
 
 def test_outcome_and_remedy_come_first_and_the_counts_after() -> None:
-    made = Report("trial", outcome=Outcome.PARTIAL, cost_usd=0.0123, notes=["set aside: 1 damaged"])
+    made = Report("trial", outcome=Outcome.PARTIAL, cost_usd=0.0123, notes=["quarantined: 1 damaged"])
     made.documents.listed, made.documents.added, made.documents.served_old = 1234, 7, 1
     made.tokens.embedded = 98_765
     lines = page(made, []).splitlines()
     assert lines[1].startswith("<p><strong>Partly done: mend what is named below")
     text = page(made, [])
-    for words in ("1,234 listed, 7 added, 1 served old", "98,765 embedded", "$0.0123", "set aside: 1 damaged"):
+    for words in ("1,234 listed, 7 added, 1 served old", "98,765 embedded", "$0.0123", "quarantined: 1 damaged"):
         assert words in text
-    assert "Set aside" not in text
+    assert "Quarantined" not in text
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -39,7 +39,7 @@ def test_every_outcome_has_a_line(outcome: Outcome) -> None:
 
 
 def test_ten_documents_are_named_the_newest_first_and_the_rest_is_counted() -> None:
-    text = page(Report("trial"), [set_aside(number) for number in range(1012)])
+    text = page(Report("trial"), [quarantined(number) for number in range(1012)])
     assert text.count("it is cut off") == 10
     assert text.index("docs:1011.md") < text.index("docs:1002.md")
     assert "docs:1001.md" not in text
@@ -51,13 +51,13 @@ def test_ten_documents_are_named_the_newest_first_and_the_rest_is_counted() -> N
     "name", ["a|b.md", "<img src=x>.md", "[a](http://b).md", "*a*_b_`c`.md", "a\nb\x1b[2J.md", "&lt;.md"]
 )
 def test_a_name_is_shown_and_never_obeyed(name: str) -> None:
-    text = page(Report("trial"), [set_aside(1, document=name, message=f"{name} cannot be read")])
+    text = page(Report("trial"), [quarantined(1, document=name, message=f"{name} cannot be read")])
     assert text.count("<td") == 5 * 2 + 4, "a name adds no cell"
     for tag in ("<img", "<a ", "<em>", "<code>"):
         assert tag not in text
-    plain = summary(Report("trial"), [set_aside(1, document=name)])
+    plain = summary(Report("trial"), [quarantined(1, document=name)])
     assert "\x1b" not in plain
 
 
 def test_a_long_message_is_cut() -> None:
-    assert len(summary(Report("trial"), [set_aside(1, message="x" * 100_000)])) < 2000
+    assert len(summary(Report("trial"), [quarantined(1, message="x" * 100_000)])) < 2000
