@@ -15,7 +15,7 @@ _MARGIN = re.compile(r" *(?:! |\S{1,11}(?: \S{1,6})?  +)?")  # a row's label, or
 
 
 def printable(text: str) -> str:
-    """With escapes in place of what a terminal would obey instead of showing it."""
+    """The text with escapes in place of what a terminal would obey instead of showing it."""
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
@@ -25,7 +25,7 @@ def line_of(text: str) -> str:
 
 
 def shown(text: str, stream: TextIO | None, emphasis: Sequence[str] = ()) -> str:
-    """As the stream takes it: printable, and on a terminal wrapped to its width, words of `emphasis` in bold."""
+    """The text as the stream takes it: printable, on a terminal wrapped to its width, words of `emphasis` in bold."""
     text = printable(text)
     if not (stream and stream.isatty()):
         return text

@@ -62,7 +62,7 @@ def translated(name: str) -> Generator[None]:
 
 
 def translate(error: psycopg.Error, name: str) -> HeadraceError:
-    """By its SQLSTATE, else by its words, else as any other database's."""
+    """Our error, by its SQLSTATE, else by its words, else as any other database's."""
     text = " ".join(str(error).split()) or type(error).__name__
     for state, kind, remedy in _BY_STATE:
         if error.sqlstate and error.sqlstate.startswith(state):

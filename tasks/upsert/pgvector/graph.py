@@ -31,7 +31,7 @@ def nearness(dimension: int) -> Composable:
 
 
 def use(connection: psycopg.Connection, limit: int) -> None:
-    """Until the transaction ends: go on until enough records have passed the filters."""
+    """Go on, until the transaction ends, as long as too few records have passed the filters."""
     connection.execute(
         "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', %s, true)",
         (str(min(max(_EFFORT, 2 * limit), _MOST_EFFORT)),),
@@ -39,7 +39,7 @@ def use(connection: psycopg.Connection, limit: int) -> None:
 
 
 def avoid(connection: psycopg.Connection) -> None:
-    """Until the transaction ends: compare every record."""
+    """Compare every record, until the transaction ends."""
     connection.execute("SELECT set_config('enable_indexscan', 'off', true)")
 
 

@@ -55,7 +55,7 @@ def as_rows(points: Points) -> list[Row]:
 
 
 def as_payload(columns: Sequence[Any]) -> Payload:
-    """Of text, metadata and bookkeeping; a record that is not ours may lack some."""
+    """The payload of text, metadata and bookkeeping; a record that is not ours may lack some."""
     text, metadata, book = columns
     parts = {"text": None if text is None else restored(text), "metadata": metadata, "headrace": book}
     return {name: part for name, part in parts.items() if part is not None}
@@ -78,7 +78,7 @@ def decoded(stored: str | bytes) -> Any:
 
 
 def escaped(text: str) -> str:
-    """Without NUL."""
+    """The text without NUL."""
     if "\x00" in text or _ESCAPE in text:
         return text.replace(_ESCAPE, 2 * _ESCAPE).replace("\x00", f"{_ESCAPE}0")
     return text

@@ -107,14 +107,14 @@ class PgvectorStore:
         return {PointId(row[0]) for row in self._rows(_PRESENT, list(ids))} if ids else set()
 
     def scan(self) -> Iterator[tuple[PointId, Payload]]:
-        """In the order of the ids, a query for each page: no transaction stays open meanwhile."""
+        """Records in the order of the ids, a query for each page: no transaction stays open meanwhile."""
         after: PointId | None = None
         while page := self._rows(_PAGE, after, after, PAGE):
             for after, *columns in page:
                 yield PointId(after), as_payload(columns)
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
-        """As they were written, whatever their length."""
+        """The vectors as they were written, whatever their length."""
         rows = self._rows(_VECTORS, list(ids)) if ids else []
         return {PointId(point): as_vector(StoredVector.from_text(text).to_list()) for point, text in rows}
 

@@ -34,7 +34,7 @@ class Table:
 
 
 def held_dimension(connection: psycopg.Connection, table: Table) -> int | None:
-    """None where there is no such table; CollectionError where it is not one of ours."""
+    """The dimension of the table; None where there is none; CollectionError where it is not one of ours."""
     row = connection.execute(
         "SELECT c.oid, a.atttypmod FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid"
         " AND a.attname = 'embedding' AND NOT a.attisdropped WHERE c.oid = to_regclass(%s)",
@@ -72,7 +72,7 @@ def create(connection: psycopg.Connection, table: Table, dimension: int) -> None
 
 
 def read_sentinel(connection: psycopg.Connection, table: Table) -> Sentinel | None:
-    """None where the comment is somebody else's."""
+    """The mark in the comment; None where that is somebody else's."""
     row = connection.execute("SELECT obj_description(to_regclass(%s), 'pg_class')", (table.path,)).fetchone()
     with suppress(ValueError, TypeError):
         return Sentinel(**json.loads(row[0])) if row is not None else None
