@@ -4,7 +4,9 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,37 @@ def _no_prefect_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, user_cac
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user-state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(user_cache))
+
+
+@pytest.fixture(scope="session")
+def store_address() -> Iterator[Callable[[str], str]]:
+    """Where the server of a kind of store is; it is started once, and runs until the last test is done."""
+    from tests.contracts.store.kinds import KINDS
+
+    with ExitStack() as stack:
+
+        @cache
+        def started(name: str) -> str:
+            server = KINDS[name].server
+            assert server is not None
+            return stack.enter_context(server())
+
+        yield started
+
+
+@pytest.fixture
+def trial_of(store_address: Callable[[str], str], tmp_path: Path) -> Iterator[Callable[[str], Any]]:
+    """Puts a kind of store on trial."""
+    from tests.contracts.store.kinds import KINDS
+    from tests.contracts.store.trial import Trial
+
+    with ExitStack() as stack:
+
+        def made(name: str) -> Trial:
+            kind = KINDS[name]
+            return stack.enter_context(closing(Trial(kind, store_address(name) if kind.server else str(tmp_path))))
+
+        yield made
 
 
 @pytest.fixture

@@ -8,15 +8,13 @@ import socket
 import subprocess
 import tempfile
 import time
-import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
-import pytest
-
-from tasks.upsert.pgvector.store import PgvectorStore
 
 START_SECONDS = 30.0
 
@@ -93,7 +91,8 @@ class PostgresServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def pgvector_store(request: pytest.FixtureRequest) -> PgvectorStore:
-    """A collection of its own on the session's server, not ensured yet."""
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return PgvectorStore(server.new_database(f"test_{uuid.uuid4().hex[:12]}"), "c")
+@contextmanager
+def postgres_database() -> Iterator[str]:
+    """The URL of an empty database on a server of its own."""
+    with PostgresServer() as server:
+        yield server.new_database("trial")

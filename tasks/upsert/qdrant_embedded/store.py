@@ -137,7 +137,7 @@ class QdrantStore:
 
     def close(self) -> None:
         """Put everything on disk and let others in; further calls but this one fail."""
-        with self._translated():
+        with self._turn, translated(self._folder):
             self._is_closed = True
             engine, self._engine = self._engine, None
             try:
@@ -165,8 +165,6 @@ class QdrantStore:
 
     def _opened(self, writes: int = 0) -> Engine:
         """The first call decides: who writes much at once gets the engine in a process of its own."""
-        if self._is_closed:
-            raise ServiceError(f"the collection in {self._folder} was used after it had been closed")
         if self._engine is None:
             self._lock.acquire(self._wait_seconds)
             try:
@@ -213,8 +211,10 @@ class QdrantStore:
 
     @contextmanager
     def _translated(self) -> Generator[None]:
-        """One call at a time; foreign errors become ours."""
+        """One call at a time, none after the end; foreign errors become ours."""
         with self._turn, translated(self._folder):
+            if self._is_closed:
+                raise ServiceError(f"the collection in {self._folder} was used after it had been closed")
             yield
 
 

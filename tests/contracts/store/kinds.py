@@ -1,0 +1,18 @@
+"""The stores that are held to the contract: a new kind is a line here."""
+
+from tasks.upsert.memory import MemoryStore
+from tasks.upsert.pgvector.store import PgvectorStore
+from tasks.upsert.qdrant_embedded.store import QdrantStore
+from tests.contracts.store.toy import SharedToy, ToyStore
+from tests.contracts.store.trial import Kind
+from tests.postgres_server import postgres_database
+
+KINDS = {
+    "memory": Kind(lambda database, collection: MemoryStore(), is_durable=False, is_exclusive=False),
+    "qdrant": Kind(QdrantStore, is_durable=True, is_exclusive=True),
+    "pgvector": Kind(PgvectorStore, is_durable=True, is_exclusive=False, server=postgres_database),
+    # Not for users: sound, small and quick, so that every check has been seen to pass.
+    "toy": Kind(ToyStore, is_durable=True, is_exclusive=True),
+    "shared toy": Kind(SharedToy, is_durable=True, is_exclusive=False),
+}
+DURABLE = [name for name, kind in KINDS.items() if kind.is_durable]

@@ -1,0 +1,122 @@
+"""Bugs of scores and filters."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tasks.records import AnyOf, Condition, Filter, Hit, Vector
+from tests.contracts.store import filters, records
+from tests.contracts.store.mutants.breaks import breaks
+from tests.contracts.store.toy import ToyStore
+
+
+@breaks(records.a_search_ranks_by_cosine_similarity)
+class DotProduct(ToyStore):
+    """The score depends on the query's length."""
+
+    def score(self, query: Vector, held: Vector) -> float:
+        return float(query @ held)
+
+
+@breaks(records.a_search_ranks_by_cosine_similarity)
+class FarthestFirst(ToyStore):
+    """Distances are taken for similarities."""
+
+    def score(self, query: Vector, held: Vector) -> float:
+        return 1 - super().score(query, held)
+
+
+@breaks(filters.filters_narrow_before_the_limit_is_applied)
+class FilteredAfterTheLimit(ToyStore):
+    """The nearest are taken first, and filtered then."""
+
+    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+        nearest = super().search(vector, limit * 10, [])
+        return [hit for hit in nearest if self.passes(hit.payload["metadata"], conditions)][:limit]
+
+
+class _Conditions(ToyStore):
+    """Filters are not what they should be."""
+
+    def wrong(self, metadata: dict[str, Any], one: Filter) -> bool | None:
+        raise NotImplementedError
+
+    def passes(self, metadata: dict[str, Any], conditions: Sequence[Condition]) -> bool:
+        return all(self._holds(metadata, one) for one in conditions)
+
+    def _holds(self, metadata: dict[str, Any], condition: Condition) -> bool:
+        if isinstance(condition, AnyOf):
+            return any(self.passes(metadata, alternative) for alternative in condition.alternatives)
+        answer = self.wrong(metadata, condition)
+        return super().passes(metadata, [condition]) if answer is None else answer
+
+
+@breaks(filters.a_filter_takes_values_by_type_and_its_opposite_the_rest)
+class TruthIsOne(_Conditions):
+    """As in Python."""
+
+    def wrong(self, metadata: dict[str, Any], one: Filter) -> bool | None:
+        value = metadata.get(one.field)
+        return value in one.values if one.operator == "in" and not isinstance(value, list) else None
+
+
+@breaks(filters.a_filter_takes_values_by_type_and_its_opposite_the_rest)
+class TextIsNumber(_Conditions):
+    """Everything is compared as it is written."""
+
+    def wrong(self, metadata: dict[str, Any], one: Filter) -> bool | None:
+        value = metadata.get(one.field)
+        return str(value) in map(str, one.values) if one.operator == "in" and isinstance(value, str | int) else None
+
+
+@breaks(filters.a_filter_takes_values_by_type_and_its_opposite_the_rest)
+class MissingIsLeftOut(_Conditions):
+    """`not_in` asks for the field."""
+
+    def wrong(self, metadata: dict[str, Any], one: Filter) -> bool | None:
+        return False if one.operator == "not_in" and one.field not in metadata else None
+
+
+@breaks(filters.a_filter_takes_values_by_type_and_its_opposite_the_rest)
+class ListsAreNotLookedInto(_Conditions):
+    """A list is never equal."""
+
+    def wrong(self, metadata: dict[str, Any], one: Filter) -> bool | None:
+        return False if one.operator == "in" and isinstance(metadata.get(one.field), list) else None
+
+
+@breaks(filters.one_field_may_have_several_conditions)
+class ListsPassNegation(_Conditions):
+    """`not_in` holds where one item is another."""
+
+    def wrong(self, metadata: dict[str, Any], one: Filter) -> bool | None:
+        value = metadata.get(one.field)
+        return (
+            any(item not in one.values for item in value) if one.operator == "not_in" and value == ["a", "b"] else None
+        )
+
+
+@breaks(filters.a_range_takes_numbers_alone)
+class RangesOfWholeNumbers(_Conditions):
+    """A range loses what is behind the point."""
+
+    def wrong(self, metadata: dict[str, Any], one: Filter) -> bool | None:
+        if one.operator not in (">", ">="):
+            return None
+        return super().passes(metadata, [Filter(one.field, one.operator, (int(one.values[0]),))])
+
+
+@breaks(filters.a_range_takes_numbers_alone)
+class BoundsIncluded(_Conditions):
+    """`>` and `<` take the bound itself."""
+
+    def wrong(self, metadata: dict[str, Any], one: Filter) -> bool | None:
+        wider = {">": ">=", "<": "<="}.get(one.operator)
+        return super().passes(metadata, [Filter(one.field, wider, one.values)]) if wider else None  # type: ignore[arg-type]
+
+
+@breaks(filters.all_conditions_must_hold)
+class AnyConditionIsEnough(ToyStore):
+    """Conditions are alternatives."""
+
+    def passes(self, metadata: dict[str, Any], conditions: Sequence[Condition]) -> bool:
+        return not conditions or any(super(AnyConditionIsEnough, self).passes(metadata, [one]) for one in conditions)

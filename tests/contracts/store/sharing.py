@@ -1,0 +1,107 @@
+"""One collection and several processes, one database and several collections."""
+
+import pytest
+
+from tasks.errors import LockedError, ServiceError
+from tasks.records import Sentinel
+from tests.contracts.store.trial import Trial, check, check_where, durable, exclusive, holds, point, shared
+from tests.points import Point, columns
+
+# What the configuration lets a collection be called; some differ only where a careless store would not look.
+NAMES = ["a", "a-b", "a_b", "a.b", "lock", "a" * 100]
+
+
+@check_where(durable)
+def collections_of_one_database_keep_apart(trial: Trial) -> None:
+    stores = {name: trial.open(name) for name in NAMES}
+    records = {name: point(name) for name in NAMES}
+    for name, store in stores.items():
+        assert (store.count(), store.sentinel()) == (0, None), name
+        store.ensure(8)
+        store.upsert(columns(records[name]))
+        store.mark(Sentinel(name, 1, "space"))
+    for name in NAMES:
+        stores[name] = trial.reopen(stores[name])
+        assert stores[name].sentinel() == Sentinel(name, 1, "space")
+        holds(stores[name], records[name])
+    stores["a"].delete([one.id for one in records.values()])
+    for name in NAMES:
+        holds(stores[name], *([] if name == "a" else [records[name]]))
+
+
+@check_where(durable)
+def an_id_may_be_in_two_collections(trial: Trial) -> None:
+    one, other, mine = trial.make("one"), trial.make("other"), point("mine")
+    theirs = Point(mine.id, point().vector, {**mine.payload, "text": "theirs"})
+    one.upsert(columns(mine))
+    other.upsert(columns(theirs))
+    holds(one, mine)
+    one.delete([mine.id])
+    holds(one)
+    holds(trial.reopen(other), theirs)
+
+
+@check
+def collections_may_differ_in_dimension(trial: Trial) -> None:
+    one, other = trial.open("one"), trial.open("other")
+    one.ensure(8)
+    other.ensure(3)
+    one.upsert(columns(mine := point()))
+    holds(one, mine)
+    assert other.count() == 0
+
+
+@check_where(exclusive)
+def a_second_process_is_refused_until_the_first_is_done(trial: Trial) -> None:
+    store, mine, late = trial.make(), point("mine"), point("late")
+    store.upsert(columns(mine))
+    with trial.elsewhere() as child:
+        with pytest.raises(LockedError, match="open in"):
+            child.call("upsert", columns(late))
+        holds(store, mine)
+        store.close()
+        child.call("upsert", columns(late))
+        with pytest.raises(LockedError, match=f"process {child.pid} "):
+            trial.open().count()
+    holds(trial.open(), mine, late)
+
+
+@check_where(exclusive)
+def a_second_store_in_the_same_process_is_refused_too(trial: Trial) -> None:
+    store, mine = trial.make(), point("mine")
+    store.upsert(columns(mine))
+    second = trial.open()
+    with pytest.raises(LockedError, match="open in"):
+        second.upsert(columns(point("late")))
+    second.close()
+    holds(store, mine)
+
+
+@check_where(exclusive)
+def closing_lets_others_in_and_a_closed_store_stays_out(trial: Trial) -> None:
+    store = trial.make()
+    store.upsert(columns(one := point("one")))
+    store.close()
+    with trial.elsewhere() as child:
+        assert child.call("present", [one.id]) == {one.id}
+        with pytest.raises(ServiceError):
+            store.delete([one.id])
+        child.call("upsert", columns(other := point("other")))
+    holds(trial.open(), one, other)
+
+
+@check_where(shared)
+def processes_see_what_each_has_written(trial: Trial) -> None:
+    store, mine, theirs = trial.make(), point("mine"), point("theirs")
+    store.upsert(columns(mine))
+    with trial.elsewhere() as child:
+        child.call("ensure", 8)
+        assert child.call("present", [mine.id]) == {mine.id}
+        child.call("upsert", columns(theirs))
+        child.call("mark", Sentinel("line", 2, "space"))
+        trial.kind.settle(store)
+        holds(store, mine, theirs)
+        assert store.sentinel() == Sentinel("line", 2, "space")
+        store.delete([mine.id])
+        assert child.call("count") == 1
+    holds(store, theirs)
