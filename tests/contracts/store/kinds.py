@@ -3,7 +3,7 @@
 from tasks.upsert.memory import MemoryStore
 from tasks.upsert.pgvector.store import PgvectorStore
 from tasks.upsert.qdrant_embedded.store import QdrantStore
-from tests.contracts.store.toy import SharedToy, ToyStore
+from tests.contracts.store.toy import LateToy, SharedToy, ToyStore, wait_for_late
 from tests.contracts.store.trial import Kind
 from tests.postgres_server import postgres_database
 
@@ -14,5 +14,6 @@ KINDS = {
     # Not for users: sound, small and quick, so that every check has been seen to pass.
     "toy": Kind(ToyStore, is_durable=True, is_exclusive=True),
     "shared toy": Kind(SharedToy, is_durable=True, is_exclusive=False),
+    "late toy": Kind(LateToy, is_durable=True, is_exclusive=False, settle=wait_for_late),
 }
 DURABLE = [name for name, kind in KINDS.items() if kind.is_durable]

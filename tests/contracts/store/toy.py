@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from tasks.errors import CollectionError, LockedError, ServiceError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
 from tasks.system.process_lock import ProcessLock
+from tasks.upsert.base import VectorStore
 from tasks.upsert.filters import passes
 from tasks.upsert.vectors import as_vector, check_vectors
 
@@ -196,3 +198,30 @@ class SharedToy(ToyStore):
             self.read()
         finally:
             self.lock.release()
+
+
+LATE_SECONDS = 0.01
+
+
+class LateToy(SharedToy):
+    """What was acknowledged shows a moment later, to everybody."""
+
+    def read(self) -> None:
+        assert self.file is not None
+        self.file.seek(self.at)
+        *lines, _ = self.file.read().split("\n")
+        for line in lines:
+            change = json.loads(line)
+            if change.get("at", 0) > time.time() - LATE_SECONDS:
+                return
+            self.apply(change)
+            self.at += len(line.encode()) + 1
+
+    def write(self, change: dict[str, Any]) -> None:
+        time.sleep(LATE_SECONDS)  # what others wrote must be read before anything is written behind it
+        super().write(change if "dimension" in change else {**change, "at": time.time()})
+
+
+def wait_for_late(store: VectorStore) -> None:
+    """Until all that was acknowledged shows."""
+    time.sleep(2 * LATE_SECONDS)

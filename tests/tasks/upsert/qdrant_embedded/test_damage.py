@@ -42,7 +42,7 @@ def read_all(folder: Path) -> None:
     with QdrantStore(str(folder), "c", wait_seconds=0) as store:
         store.ensure(8)
         list(store.scan())
-        store.search(QUERY, 3, {})
+        store.search(QUERY, 3, [])
 
 
 def test_a_sound_collection_is_read_without_error(folder: Path) -> None:

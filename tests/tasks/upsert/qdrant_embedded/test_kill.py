@@ -102,4 +102,4 @@ def test_a_process_killed_while_it_compacts_keeps_what_was_acknowledged(
             child.kill()
         with QdrantStore(str(tmp_path), "c") as store:
             assert dict(store.scan()) == {one.id: one.payload for one in points}
-            assert store.search(points[0].vector, 1, {})[0].id == points[0].id
+            assert store.search(points[0].vector, 1, [])[0].id == points[0].id

@@ -36,7 +36,7 @@ def test_reading_a_missing_collection_creates_nothing(tmp_path: Path) -> None:
     ids = [PointId("6f0c3f4e-6f39-4f0c-9d0b-0b1f5a1c2d3e")]
     assert (store.sentinel(), store.count(), list(store.scan())) == (None, 0, [])
     assert (store.present(ids), store.vectors(ids)) == (set(), {})
-    assert store.search(np.ones(8, dtype=np.float32), 3, {}) == []
+    assert store.search(np.ones(8, dtype=np.float32), 3, []) == []
     store.delete(ids)
     store.close()
     assert list(tmp_path.iterdir()) == []
@@ -52,7 +52,7 @@ def test_everything_is_there_after_closing_and_opening_again(tmp_path: Path, mak
         assert store.sentinel() == Sentinel("line", 3, "space")
         assert dict(store.scan()) == {one.id: one.payload for one in points[100:]}
         np.testing.assert_allclose(store.vectors([points[700].id])[points[700].id], points[700].vector, atol=1e-6)
-        assert store.search(points[700].vector, 1, {})[0].id == points[700].id
+        assert store.search(points[700].vector, 1, [])[0].id == points[700].id
         with pytest.raises(CollectionError, match="8 dimensions, the model makes 9"):
             store.ensure(9)
 
@@ -164,7 +164,7 @@ def test_deleted_records_give_their_place_back_when_the_store_is_closed(
     assert places(tmp_path) < full / 5
     with QdrantStore(str(tmp_path), "c") as store:
         assert {one for one, _ in store.scan()} == {one.id for one in points[:500]}
-        assert store.search(points[5].vector, 1, {})[0].id == points[5].id
+        assert store.search(points[5].vector, 1, [])[0].id == points[5].id
 
 
 def places(folder: Path) -> int:
