@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tasks.records import Condition, PointId, Points, Sentinel
-from tasks.system.child_process import ChildDiedError, ChildProcess
+from tasks.system.child_process import ChildProcess
+from tasks.system.worker import WorkerDiedError
 from tasks.upsert.base import VectorStore
 from tests.points import Point
 
@@ -94,7 +95,7 @@ class Trial:
         child = ChildProcess(self.kind.open, self.database, self._prefix + name)
         try:
             yield child
-            with suppress(ChildDiedError):
+            with suppress(WorkerDiedError):
                 child.call("close")
         finally:
             child.close()
