@@ -75,7 +75,8 @@ def _show_log() -> None:
 
 
 def _as_json(shape: Any) -> str:
-    return json.dumps(shape, ensure_ascii=False, indent=2)
+    is_unicode = sys.stdout and (sys.stdout.encoding or "").lower().startswith("utf")
+    return json.dumps(shape, ensure_ascii=not is_unicode, indent=2)
 
 
 def _say(text: str, code: int) -> int:

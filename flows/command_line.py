@@ -46,9 +46,10 @@ to begin:
 
 {exit_codes}"""
 _EVERYWHERE = ("--json", "--debug")
-_VALUES = {  # what argparse says, and what we do
+_PHRASES = {  # how argparse begins, and how we do
     "expected one argument": "a value is missing",
-    "ignored explicit argument": "this option takes no value",
+    "ignored explicit argument": "this option takes no value, but got",
+    "not allowed with argument": "this option does not go together with",
 }
 
 
@@ -66,6 +67,8 @@ def parse(words: Sequence[str]) -> Namespace:
     """UsageError where they cannot be understood; a wish for help is answered, and ends the process."""
     leading = list(takewhile(lambda word: word.startswith("-"), words))
     rest = list(words[len(leading) :])
+    if rest[:1] == ["help"]:
+        rest = [*(word for word in rest if not word.startswith("-"))]
     if not words or rest == ["help"] or {"-h", "--help"} & {*leading}:
         sys.stdout.write(_help())
         raise SystemExit(0 if words else 2)
@@ -140,7 +143,8 @@ def _help() -> str:
 
 
 def _in_our_words(error: ArgumentError) -> str:
-    return next((ours for theirs, ours in _VALUES.items() if error.message.startswith(theirs)), error.message)
+    theirs = next((phrase for phrase in _PHRASES if error.message.startswith(phrase)), "")
+    return _PHRASES.get(theirs, "") + error.message.removeprefix(theirs)
 
 
 def _no_command(name: str, arguments: Sequence[str]) -> str:

@@ -11,7 +11,10 @@ from tasks.console.answer import Answer
 class Command(Protocol):
     """What each of these files has. All of them are imported for `--help`, so heavy parts are imported in `run`."""
 
-    SUMMARY: str
+    @property
+    def SUMMARY(self) -> str:  # noqa: N802 - a constant of the file
+        """What it does, for `headrace help`."""
+        ...
 
     def add_arguments(self, parser: ArgumentParser, /) -> None:
         """Asks for what it needs beside --json and --debug, which every command has."""

@@ -25,8 +25,9 @@ def line_of(text: str) -> str:
 
 
 def shown(text: str, stream: TextIO | None, emphasis: Sequence[str] = ()) -> str:
-    """The text as the stream takes it: printable, on a terminal wrapped to its width, words of `emphasis` in bold."""
-    text = printable(text)
+    """The text as the stream takes it: printable in its encoding; on a terminal wrapped, `emphasis` in bold."""
+    encoding = (stream and stream.encoding) or "utf-8"
+    text = printable(text).encode(encoding, "backslashreplace").decode(encoding)
     if not (stream and stream.isatty()):
         return text
     text = wrapped(text, max(get_terminal_size().columns, LEAST_WIDTH))

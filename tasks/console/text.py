@@ -25,6 +25,7 @@ _MEANINGS = {
     Outcome.FAILED: "it stopped before its end",
     Outcome.INTERRUPTED: "it was stopped before its end",
 }
+_STOPPED = (Outcome.BUDGET, Outcome.LOCKED, Outcome.FAILED)  # the last note says by what
 _DONE = ("added", "changed", "moved", "deleted", "withheld")
 _TO_DO = ("add", "change", "move", "delete", "withhold")
 _STAGES = {"list": "listing", "load": "reading", "chunk": "cutting", "embed": "embedding", "upsert": "writing"}
@@ -237,11 +238,9 @@ def _found(items: Sequence[object], meaning: str) -> str:
 
 
 def _quarantined_text(one: QuarantinedDocument) -> str:
-    if one.next_try is None:
-        again = "tried again when it changes"
-    else:
-        again = time.strftime("next try %Y-%m-%d %H:%M", time.localtime(one.next_try))
-    return f"{line_of(one.document)}: {line_of(one.message)} ({one.reason}, {one.attempts} x, {again})"
+    tried = "once" if one.attempts == 1 else f"{one.attempts:,} times"
+    again = time.strftime("on %Y-%m-%d %H:%M", time.localtime(one.next_try)) if one.next_try else "when it changes"
+    return f"{line_of(one.document)} ({one.reason}): {line_of(one.message)} (tried {tried}, again {again})"
 
 
 def _progress_text(progress: RunProgress) -> str:
@@ -259,4 +258,5 @@ def _run_text(run: RunSummary) -> str:
         return f"{when}  did not end"
     changes = _changes(report.documents, _DONE)
     chunks = f"{report.chunks.embedded:,} chunks embedded in {report.seconds.total:,.1f} s"
-    return f"{when}  {run.outcome or '':<11}  {_counted(changes) or 'no change'}; {chunks}"
+    ended = f"{when}  {run.outcome or '':<11}  {_counted(changes) or 'no change'}; {chunks}"
+    return f"{ended}; {line_of(report.notes[-1])}" if run.outcome in _STOPPED and report.notes else ended

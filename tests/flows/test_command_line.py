@@ -71,7 +71,7 @@ def test_help_for_a_command_comes_whichever_way_it_is_asked_for(command: str, he
 
 def test_headrace_alone_shows_help_and_has_done_nothing(helped: Helped) -> None:
     text, code = helped()
-    assert (text, 0) == helped("help") == helped("--help") == helped("-h")
+    assert (text, 0) == helped("help") == helped("--help") == helped("-h") == helped("help", "--help")
     assert code == 2
 
 
@@ -97,7 +97,8 @@ def test_headrace_alone_shows_help_and_has_done_nothing(helped: Helped) -> None:
         (["sync", "a.yaml", "--max-usd"], "--max-usd: a value is missing"),
         (["search", "a.yaml", "b", "--limit", "0"], "--limit: '0' is not a whole number from 1 to 1,000,000"),
         (["verify", "a.yaml", "--sample", "many"], "--sample: 'many' is not a whole number from 0 to 1,000,000"),
-        (["sync", "a.yaml", "--wait=yes"], "--wait: this option takes no value"),
+        (["sync", "a.yaml", "--wait=yes"], "--wait: this option takes no value, but got 'yes'"),
+        (["sync", "a.yaml", "--track", "--direct"], "--direct: this option does not go together with --track"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -126,3 +126,15 @@ def test_numbers_and_the_model_are_told_as_a_person_reads_them(pipeline: Pipelin
     assert f"  tokens       {shape['tokens']['embedded']:,} embedded\n" in synced
     assert "  model        words\n" in synced
     assert "  model        words, 64 dimensions\n" in told(pipeline, "status")
+
+
+def test_the_status_says_why_a_run_failed_and_a_document_is_quarantined(pipeline: Pipeline) -> None:
+    pipeline.write("bad.pdf", "no PDF")
+    pipeline.sync()
+    shutil.rmtree(pipeline.folder / "docs")
+    assert pipeline.sync()["code"] == 2
+    status = told(pipeline, "status")
+    assert "  failed       no change; 0 chunks embedded in " in status
+    assert f"{pipeline.folder / 'docs'} does not exist; check `path` of source 'docs'" in status
+    assert "  quarantined  docs:bad.pdf (wrong-type): bad.pdf is something else" in status
+    assert "(tried once, again when it changes)" in status

@@ -53,6 +53,17 @@ def test_an_answer_that_cannot_be_written_is_a_failure_in_one_line() -> None:
     assert done.stderr == "headrace: the answer cannot be written: No space left on device; run again\n"
 
 
+def test_an_answer_in_a_narrow_encoding_is_an_answer(pipeline: Pipeline) -> None:
+    pipeline.write("größe.md", "# Größe\n")
+    pipeline.sync()
+    command = [sys.executable, "-m", "flows.cli", "search", str(pipeline.config), "Größe", "--limit", "1"]
+    narrow = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    plain = subprocess.run(command, env=narrow, capture_output=True, text=True, check=True).stdout
+    assert r"docs:gr\xf6\xdfe.md" in plain
+    shape = json.loads(subprocess.run([*command, "--json"], env=narrow, capture_output=True, check=True).stdout)
+    assert (shape["query"], shape["hits"][0]["document"]) == ("Größe", "docs:größe.md")
+
+
 def test_a_reader_who_has_seen_enough_may_leave() -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -2,7 +2,7 @@
 
 import os
 import pty
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 
 import pytest
 
@@ -44,6 +44,12 @@ def test_only_a_terminal_gets_wrapped_lines(monkeypatch: pytest.MonkeyPatch) -> 
     os.close(master)
     assert shown(f"\x1b[2J{ROW}", StringIO()) == rf"\x1b[2J{ROW}"
     assert shown(ROW, None) == ROW
+
+
+def test_a_stream_that_cannot_say_everything_gets_escapes() -> None:
+    narrow = TextIOWrapper(BytesIO(), encoding="ascii")
+    assert shown("Größe", narrow) == r"Gr\xf6\xdfe"
+    assert shown("Größe \udcff", TextIOWrapper(BytesIO(), encoding="utf-8")) == r"Größe \udcff"
 
 
 def test_what_has_moved_stays_where_deletions_are_withheld() -> None:
