@@ -1,11 +1,14 @@
 """Every mistake in one message, in the order of the file: where, what was given, what was expected."""
 
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
+from config import embedders, stores
 from config.errors import ConfigError
 from config.read import read_pipeline
+from config.sources import FilesSource, Source
 
 WRONG = """\
 name: hand book
@@ -36,19 +39,28 @@ def refusal(tmp_path: Path, text: str) -> list[str]:
     return str(caught.value).replace(f"{tmp_path}/", "").splitlines()
 
 
+def kinds(union: Any) -> str:
+    """Those of a union of settings, as they are listed."""
+    sections = get_args(get_args(union)[0])
+    return ", ".join(sorted(get_args(section.model_fields["kind"].annotation)[0] for section in sections))
+
+
+# A union of one kind is none.
+SOURCES = "'files'" if Source.__origin__ is FilesSource else f"one of {kinds(Source)}; did you mean files?"
+
+
 def test_all_mistakes_are_listed_in_the_order_of_the_file(tmp_path: Path) -> None:
     assert refusal(tmp_path, WRONG) == [
         'p.yaml:1: name: "hand book"; expected text that matches ^[A-Za-z0-9][A-Za-z0-9._-]*$',
         "p.yaml:2: sourcs: unknown setting; expected one of name, sources, chunking, embedder, store, state, cache, "
         "deletions; did you mean sources?",
-        "p.yaml:4: sources[0].kind: \"fils\"; expected 'files'",
+        f'p.yaml:4: sources[0].kind: "fils"; expected {SOURCES}',
         'p.yaml:6: sources[0].include: "**/*.md"; expected a list',
         "p.yaml:8: chunking.max_tokens: 8; expected at least 16",
         "p.yaml:9: chunking.overlap_token: unknown setting; expected one of kind, max_tokens, overlap_tokens; "
         "did you mean overlap_tokens?",
-        'p.yaml:11: embedder.kind: "opnai"; expected one of hashing, openai, sentence-transformers; '
-        "did you mean openai?",
-        "p.yaml:13: store.kind: missing; expected one of memory, qdrant",
+        f'p.yaml:11: embedder.kind: "opnai"; expected one of {kinds(embedders.Embedder)}; did you mean openai?',
+        f"p.yaml:13: store.kind: missing; expected one of {kinds(stores.Store)}",
         'p.yaml:16: deletions.max_count: "lots"; expected a whole number',
         "p.yaml:17: deletions.max_fraction: 3; expected at most 1.0",
     ]
