@@ -1,4 +1,4 @@
-"""Which ledger this is, and what it last marked in the store: how a lost or restored one is noticed."""
+"""Which ledger this is, what it last marked in the store, and of which vector space: how a lost one is noticed."""
 
 import uuid
 from dataclasses import replace
