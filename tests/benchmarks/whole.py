@@ -63,6 +63,8 @@ class Recording:
 
     def __init__(self, real: SentenceTransformersEmbedder) -> None:
         self.real = real
+        self.model = real.model
+        self.tokenizer = real.tokenizer
         self.windows: list[tuple[Sequence[str], Sequence[int]]] = []
 
     @property

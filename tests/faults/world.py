@@ -222,6 +222,7 @@ class LineChunker:
 class Letters:
     """An embedder that remembers what it was paid for."""
 
+    model = "letters"
     space = SPACE
     usd_per_million_tokens = 1.0
     spent_usd = 0.0
