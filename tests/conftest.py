@@ -113,13 +113,13 @@ def store_address() -> Iterator[Callable[[str], str]]:
 @pytest.fixture
 def trial_of(store_address: Callable[[str], str], tmp_path: Path) -> Iterator[Callable[[str], Any]]:
     """Puts a kind of store on trial."""
-    from tests.contracts.store.kinds import KINDS
+    from tests.contracts.store.kinds import KINDS, TOYS
     from tests.contracts.store.trial import Trial
 
     with ExitStack() as stack:
 
         def made(name: str) -> Trial:
-            kind = KINDS[name]
+            kind = (KINDS | TOYS)[name]
             return stack.enter_context(closing(Trial(kind, store_address(name) if kind.server else str(tmp_path))))
 
         yield made

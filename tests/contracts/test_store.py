@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.contracts.store.checks import CHECKS
-from tests.contracts.store.kinds import KINDS
+from tests.contracts.store.kinds import KINDS, TOYS
 from tests.contracts.store.trial import Check, Trial
 
-CASES = [(name, one) for name, kind in KINDS.items() for one in CHECKS if one.concerns(kind)]
+CASES = [(name, one) for name, kind in (KINDS | TOYS).items() for one in CHECKS if one.concerns(kind)]
 
 
 @pytest.mark.parametrize(("name", "one"), CASES, ids=[f"{name}: {one.name}" for name, one in CASES])

@@ -101,18 +101,26 @@ MakeStore = Callable[[], VectorStore]
 
 
 class Stage:
-    """Machines after the first load of a scenario; loading again for each case would take half of the time."""
+    """Machines after the first load of a scenario; loading again for each case would take half of the time.
+
+    `reopen` gives the store of the next process.
+    """
 
     def __init__(
-        self, make_store: Callable[[], VectorStore], make_ledger: Callable[[], Database] | None = None
+        self,
+        make_store: Callable[[], VectorStore],
+        make_ledger: Callable[[], Database] | None = None,
+        reopen: Callable[[VectorStore], VectorStore] = lambda store: store,
     ) -> None:
+        self.reopen = reopen
         self._make_store = make_store
         self._make_ledger = make_ledger
+        self._can_copy = isinstance(make_store(), MemoryStore) and make_ledger is None
         self._loaded: dict[tuple[str, str], Machine] = {}
 
     def machine(self, case: Case, first: Lines) -> Machine:
         """A machine of its own for the case."""
-        if self._make_ledger or not isinstance(self._make_store(), MemoryStore):
+        if not self._can_copy:
             return self._load(first)
         key = case.scenario, case.then
         if key not in self._loaded:
@@ -152,12 +160,15 @@ def play(case: Case, stage: Stage) -> Outcome:
         again = World({case.second: case.mode}, watch)
         more, _, later = _fail(machine, again, second, (third, watch))
         crashes, late = crashes + more, late + later
+    if not late:  # what is late still belongs to the store of the dead process
+        machine.store = stage.reopen(machine.store)
     watch.learn(third)
     machine.run(third, World(observe=watch))
     for effect in late:
         effect()
     machine.settle(third)
     flush(machine.store)
+    machine.store = stage.reopen(machine.store)
     problems += divergence(machine, third) + watch.holes
     twice = len(machine.embedder.paid) - len(set(machine.embedder.paid))
     allowed = EMBEDDING_BATCH * (crashes + (case.mode == "pause"))

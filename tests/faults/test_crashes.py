@@ -4,7 +4,10 @@ The counts are floors: together more than 10,000 faults, each healed without a d
 document could not be found, and without paying for more than the batch on its way.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,9 @@ from tasks.database.database import Database
 from tasks.ledger.tables import LEDGER, TABLES
 from tasks.upsert.base import VectorStore
 from tasks.upsert.memory import MemoryStore
-from tasks.upsert.qdrant_embedded.store import QdrantStore
+from tests.contracts.store.kinds import DURABLE
+from tests.contracts.store.mutants.disk import DeletesUnwritten
+from tests.contracts.store.trial import Kind, Trial
 from tests.faults.cases import SCENARIOS, Case, Outcome, Stage, outcomes, play, random_faults
 from tests.faults.late_store import LateStore
 from tests.faults.mutants import MUTANTS
@@ -24,7 +29,9 @@ DOUBLE = 590  # pairs of faults for a seed
 LATE_SEEDS = range(4)
 LATE = 300
 ON_POSTGRESQL = 150
-ON_QDRANT = 100
+ON_DURABLE = 100  # for each kind of store that outlives its process, as far as there is time
+ON_DURABLE_AT_LEAST = 20
+DURABLE_SECONDS = 45.0
 
 # A case that notices the mutant late in the enumeration is tried first; the enumeration finds the others in seconds.
 TELLING = {
@@ -37,13 +44,21 @@ TELLING = {
 
 def check(found: Iterator[tuple[Case, Outcome]]) -> int:
     """How many faults were healed; fails for the first few that were not."""
-    count, broken = 0, []
+    healed, broken = 0, []
     for case, outcome in found:
-        count += 1
+        healed += 1
         if outcome.problems:
             broken.append((case, outcome.problems[:3]))
     assert not broken, broken[:5]
-    return count
+    return healed
+
+
+def until(deadline: float, found: Iterator[tuple[Case, Outcome]]) -> Iterator[tuple[Case, Outcome]]:
+    """At least so many as count, then only those that begin before the deadline."""
+    for number, one in enumerate(found, start=1):
+        yield one
+        if number >= ON_DURABLE_AT_LEAST and time.monotonic() > deadline:
+            return
 
 
 def test_there_are_at_least_fifteen_mutants() -> None:
@@ -52,7 +67,7 @@ def test_there_are_at_least_fifteen_mutants() -> None:
 
 def test_there_are_more_than_ten_thousand_faults() -> None:
     single = 2 * SINGLE * len(SCENARIOS)
-    assert single + len(SEEDS) * DOUBLE + len(LATE_SEEDS) * LATE + ON_POSTGRESQL + ON_QDRANT >= 10_000
+    assert single + len(SEEDS) * DOUBLE + len(LATE_SEEDS) * LATE + ON_POSTGRESQL + ON_DURABLE_AT_LEAST >= 10_000
 
 
 @pytest.mark.parametrize("store", [MemoryStore, LateStore])
@@ -83,17 +98,26 @@ def test_faults_over_a_ledger_on_postgresql_are_healed(postgres_url: str) -> Non
     assert check(random_faults(Stage(MemoryStore, emptied), ON_POSTGRESQL, seed=5)) == ON_POSTGRESQL
 
 
-@pytest.mark.parametrize("seed", [11, 12])
-def test_faults_over_the_real_engine_are_healed(tmp_path: Path, seed: int) -> None:
-    opened: list[QdrantStore] = []
+def faults_over(trial: Trial) -> Iterator[tuple[Case, Outcome]]:
+    """Each in a collection of its own, which is opened again after the fault and before it is judged."""
+    numbers = count()
 
     def make() -> VectorStore:
-        for store in opened[-1:]:
-            store.close()
-        opened.append(QdrantStore(str(tmp_path), f"c{len(opened)}"))
-        return opened[-1]
+        trial.close()
+        return trial.open(f"c{next(numbers)}")
 
-    assert check(random_faults(Stage(make), ON_QDRANT // 2, seed)) == ON_QDRANT // 2
+    return random_faults(Stage(make, reopen=trial.reopen), ON_DURABLE, seed=11)
+
+
+@pytest.mark.parametrize("name", DURABLE)
+def test_faults_over_every_durable_store_are_healed(name: str, trial_of: Callable[[str], Trial]) -> None:
+    faults = until(time.monotonic() + DURABLE_SECONDS, faults_over(trial_of(name)))
+    assert check(faults) >= ON_DURABLE_AT_LEAST
+
+
+def test_a_store_that_forgets_what_it_deleted_is_noticed(tmp_path: Path) -> None:
+    with closing(Trial(Kind(DeletesUnwritten, is_durable=True, is_exclusive=True), str(tmp_path))) as trial:
+        assert any(outcome.problems for _, outcome in faults_over(trial))
 
 
 @pytest.mark.parametrize("name", list(MUTANTS))

@@ -11,9 +11,12 @@ KINDS = {
     "memory": Kind(lambda database, collection: MemoryStore(), is_durable=False, is_exclusive=False),
     "qdrant": Kind(QdrantStore, is_durable=True, is_exclusive=True),
     "pgvector": Kind(PgvectorStore, is_durable=True, is_exclusive=False, server=postgres_database),
-    # Not for users: sound, small and quick, so that every check has been seen to pass.
+}
+DURABLE = [name for name, kind in KINDS.items() if kind.is_durable]
+
+# Sound, small and quick: so every check has been seen to pass, whatever a kind promises.
+TOYS = {
     "toy": Kind(ToyStore, is_durable=True, is_exclusive=True),
     "shared toy": Kind(SharedToy, is_durable=True, is_exclusive=False),
     "late toy": Kind(LateToy, is_durable=True, is_exclusive=False, settle=wait_for_late),
 }
-DURABLE = [name for name, kind in KINDS.items() if kind.is_durable]
