@@ -68,7 +68,7 @@ def _is_wanted(connection: psycopg.Connection, table: Table) -> bool:
         SQL(
             "SELECT pg_try_advisory_xact_lock(%s), (SELECT count(*) FROM pg_index WHERE indrelid = to_regclass(%s)"
             " AND indisvalid AND pg_get_indexdef(indexrelid) LIKE '%%embedding%%'),"
-            " (SELECT count(*) FROM (SELECT FROM {} LIMIT %s) AS some)"
+            " (SELECT count(*) FROM (SELECT FROM {} LIMIT %s) AS part)"
         ).format(table.name),
         (table.lock, table.path, FROM),
     ).fetchone() or (False, 0, 0)

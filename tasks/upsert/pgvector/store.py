@@ -160,6 +160,7 @@ class PgvectorStore:
                 self._is_ensured = False
                 graph.build(self._server, self._table, self._dimension)
         finally:
+            self._dimension = None  # nothing is answered from memory after the end
             self._server.close()
 
     def _held_dimension(self) -> int | None:
