@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Container, Iterator, Sequence
+from typing import cast
 
 from tasks.errors import ConfigError
 from tasks.records import AnyOf, Condition, Filter, Operator, Scalar
@@ -30,16 +31,15 @@ def _read(argument: str, sources: Container[str]) -> Iterator[Condition]:
     if match is None:
         raise ConfigError(f"--filter {argument!r}: expected a field, an operator and a value, for example {EXAMPLES}")
     field, sign, text = match.groups()
-    match sign:
-        case "=" | "!=":
-            values = _values(argument, text)
-            named = _documents(values, sources) if field == "document" else []
-            yield from _equalities(field, "in" if sign == "=" else "not_in", values, named)
-        case ">=" | ">" | "<=" | "<":
-            number = _number(text)
-            if number is None:
-                raise ConfigError(f"--filter {argument!r}: expected a number after {sign}, for example 'year>=2024'")
-            yield Filter(field, sign, (number,))
+    if sign in ("=", "!="):
+        values = _values(argument, text)
+        named = _documents(values, sources) if field == "document" else []
+        yield from _equalities(field, "in" if sign == "=" else "not_in", values, named)
+        return
+    number = _number(text)
+    if number is None:
+        raise ConfigError(f"--filter {argument!r}: expected a number after {sign}, for example 'year>=2024'")
+    yield Filter(field, cast(Operator, sign), (number,))
 
 
 def _equalities(
