@@ -224,7 +224,6 @@ class Letters:
 
     model = "letters"
     space = SPACE
-    model = SPACE.model
     usd_per_million_tokens = 1.0
     spent_usd = 0.0
     runtime = ""
