@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from flows.cli import main
+from tasks.database.sqlite import SqliteConnections
 from tests.openai_server import OpenAIServer
 from tests.postgres_server import PostgresServer
 
@@ -26,6 +27,9 @@ store: {{kind: qdrant, path: ./db}}
 state: sqlite:///state/trial.db
 cache: sqlite:///state/cache.db
 """
+
+# Many tests drop their databases open. Python 3.13 warns of that, in whichever test runs at the moment.
+SqliteConnections.__del__ = SqliteConnections.close  # type: ignore[attr-defined]
 
 
 @dataclass
