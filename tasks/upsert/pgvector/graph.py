@@ -14,7 +14,7 @@ from tasks.upsert.pgvector.server import Server
 from tasks.upsert.pgvector.table import Table
 
 FROM = 50_000  # records; fewer are compared one by one as fast
-NARROW = 5_000  # records that pass the filters; so many are compared as fast as the graph finds some of them
+NARROW = 2_000  # records that pass the filters; so many are found and compared as fast as the graph finds some of them
 _VECTOR, _HALF = 2000, 4000  # dimensions that a graph takes, with floats of 32 bits and of 16
 _EFFORT, _MOST_EFFORT = 100, 1000
 _MOST_MEMORY = 1 << 30  # bytes; with less than it needs, building takes several times as long
