@@ -27,18 +27,18 @@ class PostgresServer:
         assert spec is not None
         assert spec.origin is not None
         self._programs = Path(spec.origin).parent / "pginstall" / "bin"
-        self._folder = Path(tempfile.mkdtemp(prefix="headrace-pg-"))
-        self._owner: dict[str, Any] = {"env": {"LC_ALL": "C", "PATH": os.environ["PATH"]}, "cwd": self._folder}
+        self.folder = Path(tempfile.mkdtemp(prefix="headrace-pg-"))
+        self._owner: dict[str, Any] = {"env": {"LC_ALL": "C", "PATH": os.environ["PATH"]}, "cwd": self.folder}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
-            os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
+            os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
             self._owner |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
 
     def __enter__(self) -> Self:
-        made = [self._programs / "initdb", "-D", self._folder / "data", "-U", "postgres", "--auth=trust", "--no-sync"]
+        made = [self._programs / "initdb", "-D", self.folder / "data", "-U", "postgres", "--auth=trust", "--no-sync"]
         subprocess.run([*made, "--encoding=UTF8"], check=True, capture_output=True, **self._owner)
         self.start()
         return self
@@ -46,11 +46,11 @@ class PostgresServer:
     def start(self) -> None:
         """Also after `kill`."""
         # No disk flushes: the tests kill processes, never the machine.
-        options = [f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self._folder}"]
+        options = [f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}"]
         settings = [part for option in (*options, "fsync=off", "max_connections=60") for part in ("-c", option)]
-        with (self._folder / "log").open("ab") as log:
+        with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self._folder / "data", *settings],
+                [self._programs / "postgres", "-D", self.folder / "data", *settings],
                 stdout=log,
                 stderr=log,
                 **self._owner,
@@ -58,10 +58,10 @@ class PostgresServer:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                psycopg.connect(self._dsn("postgres")).close()
+                psycopg.connect(self.dsn("postgres")).close()
                 return
             except psycopg.OperationalError:
-                assert self._process.poll() is None, (self._folder / "log").read_text()
+                assert self._process.poll() is None, (self.folder / "log").read_text()
                 assert time.monotonic() < deadline, "the server did not come up"
                 time.sleep(0.05)
 
@@ -72,11 +72,12 @@ class PostgresServer:
 
     def new_database(self, name: str) -> str:
         """The SQLAlchemy URL of a new, empty database."""
-        with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
+        with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}"'.encode())
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
 
-    def _dsn(self, database: str) -> str:
+    def dsn(self, database: str) -> str:
+        """What psycopg takes; the user owns the server."""
         return f"host=127.0.0.1 port={self.port} user=postgres dbname={database} connect_timeout=5"
 
     def __exit__(
@@ -88,7 +89,7 @@ class PostgresServer:
                 self._process.wait(10)
             except subprocess.TimeoutExpired:
                 self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @contextmanager

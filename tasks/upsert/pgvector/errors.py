@@ -46,7 +46,9 @@ _BY_WORDS: tuple[tuple[str, type[HeadraceError], str], ...] = (
     ("no pg_hba.conf entry", ConfigError, "the server admits no such connection; check the address and sslmode"),
     ("Name or service not known", ConfigError, "check the host in `url` under `store`"),
     ("No address associated", ConfigError, "check the host in `url` under `store`"),
+    ("Servname not supported", ConfigError, "check the port in `url` under `store`"),
     ("resolve host", TransientError, "check the host in `url` under `store`, and the network"),
+    ("invalid", ConfigError, "check `url` under `store`"),
     ("Connection refused", TransientError, "is the server up, and the port right?"),
     ("timeout expired", TransientError, "is the server up, and does a firewall let this machine through?"),
 )

@@ -11,14 +11,9 @@ from tasks.upsert.pgvector.rows import encoded, escaped
 
 Parameter = str | Jsonb | list[Jsonb]
 _TRUE, _FALSE = SQL("TRUE"), SQL("FALSE")
-# A number or, in a list, one of its items; `type()` keeps the numbers of a list within the list out.
-_RANGE = SQL("jsonb_path_exists(metadata -> %s::text, {path}, %s)")
-_RANGES = {
-    ">=": SQL("""'$[*] ? (@.type() == "number" && @ >= $limit)'"""),
-    ">": SQL("""'$[*] ? (@.type() == "number" && @ > $limit)'"""),
-    "<=": SQL("""'$[*] ? (@.type() == "number" && @ <= $limit)'"""),
-    "<": SQL("""'$[*] ? (@.type() == "number" && @ < $limit)'"""),
-}
+# The value itself and, of a list, its items; in its lax mode PostgreSQL would look into lists within the list as well.
+_NUMBERS = """'strict $ ? (@.type() != "object").**{{0 to 1}} ? (@.type() == "number" && @ {} $limit)'"""
+_RANGES = {sign: SQL(_NUMBERS.format(sign)) for sign in (">=", ">", "<=", "<")}
 # A JSON list contains each of its items, and a value that is no list contains itself alone.
 _EQUALITY = SQL("(metadata -> %s::text) @> ANY(%s::jsonb[])")
 _BEYOND_FLOATS = 10**400
@@ -46,7 +41,7 @@ def _filter(one: Filter, parameters: list[Parameter]) -> Composable:
     parameters.append(escaped(one.field))
     if one.operator in _RANGES:
         parameters.append(_json({"limit": _finite(one.values[0])}))
-        return SQL("({}) IS TRUE").format(_RANGE.format(path=_RANGES[one.operator]))
+        return SQL("jsonb_path_exists(metadata -> %s::text, {}, %s) IS TRUE").format(_RANGES[one.operator])
     parameters.append([_json(value) for value in one.values if value == _finite(value)])
     return SQL("({}) IS {}").format(_EQUALITY, _TRUE if one.operator == "in" else SQL("NOT TRUE"))
 
