@@ -1,5 +1,8 @@
 """What can go wrong on the way to a server: each is one clear line, and none shows the password."""
 
+import os
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -183,6 +186,35 @@ def test_a_server_that_dies_in_a_batch_keeps_what_was_acknowledged(make_points: 
         store.upsert(columns(*points[2000:]))
         assert store.present([one.id for one in points]) == {one.id for one in points}
         store.close()
+
+
+def test_a_full_disk_is_told_apart_and_loses_no_acknowledged_record(
+    store: PgvectorStore, postgres: PostgresServer, postgres_url: str, make_points: MakePoints
+) -> None:
+    """The table lies on a file system of 2 MB."""
+    folder = postgres.folder / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0777", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a file system needs root")
+    try:
+        space = folder / "space"
+        space.mkdir()
+        shutil.chown(space, "nobody")
+        ask(postgres_url, f"CREATE TABLESPACE small LOCATION '{space}'".encode())
+        ask(postgres_url, b"ALTER TABLE headrace.c SET TABLESPACE small")
+        points = make_points(4000)
+        for point in points:
+            point.payload["metadata"]["noise"] = os.urandom(400).hex()
+        store.upsert(columns(*points[:1000]))
+        with pytest.raises(ServiceError, match="the server's disk is full; free some space"):
+            store.upsert(columns(*points[1000:]))
+        assert store.count() == 1000
+        store.delete([one.id for one in points])
+        ask(postgres_url, b"DROP TABLE headrace.c")
+        ask(postgres_url, b"DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=False)
 
 
 def test_a_vector_of_another_dimension_is_no_question(store: PgvectorStore, make_points: MakePoints) -> None:
