@@ -14,7 +14,7 @@ from tasks.upsert.pgvector.errors import translated
 from tasks.upsert.pgvector.rows import decoded
 
 _EXPECTED = "expected postgresql://user@host:5432/database"
-_DEFAULTS: dict[str, Any] = {
+_DEFAULTS = {
     "application_name": "headrace",
     "client_encoding": "UTF8",
     "connect_timeout": 10,
@@ -39,7 +39,8 @@ class Server:
         except psycopg.ProgrammingError:
             # libpq's words may quote the URL, and a password with it.
             raise ConfigError(f"`url` under `store` cannot be read; {_EXPECTED}, % signs written as %25") from None
-        self._address = make_conninfo(**{**_DEFAULTS, **given})
+        settings: dict[str, Any] = {**_DEFAULTS, **given}
+        self._address = make_conninfo(**settings)
         host, port = given.get("host", "localhost"), given.get("port", 5432)
         self.name = f"the collection {collection} in postgresql://{host}:{port}/{given.get('dbname', '')}"
         self._connection: psycopg.Connection | None = None
@@ -49,8 +50,10 @@ class Server:
     @contextmanager
     def transaction(self) -> Generator[psycopg.Connection]:
         """Committed when the block ends; the driver's errors become ours."""
-        with self._turn, translated(self.name), self._connected().transaction():
-            yield self._connected()
+        with self._turn, translated(self.name):
+            connection = self._connected()
+            with connection.transaction():
+                yield connection
 
     def close(self) -> None:
         """Further transactions fail; closing twice is no error."""

@@ -10,13 +10,13 @@ from typing import Any
 
 import psycopg
 from pgvector import Vector as StoredVector
-from psycopg.sql import SQL, Composable
+from psycopg.sql import SQL, Composed
 
 from tasks.errors import CollectionError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
 from tasks.upsert.pgvector import graph
 from tasks.upsert.pgvector.errors import NoCollectionError
-from tasks.upsert.pgvector.filter import Parameter, as_sql
+from tasks.upsert.pgvector.filter import as_sql
 from tasks.upsert.pgvector.rows import as_payload, as_rows
 from tasks.upsert.pgvector.server import Server
 from tasks.upsert.pgvector.table import Table, create, held_dimension, read_sentinel, write_sentinel
@@ -37,14 +37,21 @@ _TAKE_BATCH = SQL(
     " ON CONFLICT (id) DO UPDATE SET content = excluded.content, embedding = excluded.embedding,"
     " metadata = excluded.metadata, headrace = excluded.headrace"
 )
-_DELETE = SQL("DELETE FROM {} WHERE id = ANY(%s::uuid[])")
+# In the order in which a batch is taken: writers that share ids then wait for each other, and never in a circle.
+_DELETE = SQL(
+    "WITH doomed AS (SELECT id FROM {0} WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE)"
+    " DELETE FROM {0} USING doomed WHERE {0}.id = doomed.id"
+)
 _PRESENT = SQL("SELECT id::text FROM {} WHERE id = ANY(%s::uuid[])")
 _PAGE = SQL(
     "SELECT id::text, content, metadata, headrace FROM {} WHERE %s::uuid IS NULL OR id > %s::uuid ORDER BY id LIMIT %s"
 )
 _VECTORS = SQL("SELECT id::text, embedding::text FROM {} WHERE id = ANY(%s::uuid[])")
 _COUNT = SQL("SELECT count(*) FROM {}")
-_FEW = SQL("SELECT count(*) FROM (SELECT FROM {} WHERE {} LIMIT %s) AS few")
+_FEW = SQL(
+    "WITH few AS MATERIALIZED (SELECT id::text, embedding <=> %s::vector AS distance, content, metadata, headrace"
+    " FROM {} WHERE {} LIMIT %s) SELECT *, (SELECT count(*) FROM few) FROM few ORDER BY distance LIMIT %s"
+)
 _NEAREST = SQL(
     "SELECT id::text, embedding <=> %s::vector, content, metadata, headrace FROM {} WHERE {} ORDER BY {} LIMIT %s"
 )
@@ -110,8 +117,9 @@ class PgvectorStore:
         """Records in the order of the ids, a query for each page: no transaction stays open meanwhile."""
         after: PointId | None = None
         while page := self._rows(_PAGE, after, after, PAGE):
-            for after, *columns in page:
-                yield PointId(after), as_payload(columns)
+            for point, *columns in page:
+                yield PointId(point), as_payload(columns)
+            after = PointId(page[-1][0])
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
         """The vectors as they were written, whatever their length."""
@@ -125,17 +133,15 @@ class PgvectorStore:
         if dimension is None:
             return []
         text = StoredVector(vector).to_text()
-        query = _NEAREST.format(self._table.name, condition, graph.nearness(dimension))
-        values = (text, *parameters, text, limit)
         rows: list[Any] = []
         with suppress(NoCollectionError), self._server.transaction() as connection:
-            graph.use(connection, limit)
-            if not conditions or not self._are_few(connection, condition, parameters):
-                rows = connection.execute(query, values).fetchall()
-            if len(rows) < limit:
-                graph.avoid(connection)
-                rows = connection.execute(query, values).fetchall()
-        hits = [Hit(PointId(point), 1.0 - distance, as_payload(columns)) for point, distance, *columns in rows]
+            if conditions:
+                few = _FEW.format(self._table.name, condition)
+                rows = connection.execute(few, (text, *parameters, graph.NARROW + 1, limit)).fetchall()
+            if not conditions or (rows and rows[0][-1] > graph.NARROW):
+                query = _NEAREST.format(self._table.name, condition, graph.nearness(dimension))
+                rows = _nearest(connection, query, (text, *parameters, text, limit), limit)
+        hits = [Hit(PointId(row[0]), 1.0 - row[1], as_payload(row[2:5])) for row in rows]
         return sorted(hits, key=lambda hit: -hit.score)
 
     def sentinel(self) -> Sentinel | None:
@@ -169,13 +175,18 @@ class PgvectorStore:
                 self._dimension = held_dimension(connection, self._table)
         return self._dimension
 
-    def _are_few(self, connection: psycopg.Connection, condition: Composable, parameters: list[Parameter]) -> bool:
-        query = _FEW.format(self._table.name, condition)
-        row = connection.execute(query, (*parameters, graph.NARROW + 1)).fetchone()
-        return row is None or int(row[0]) <= graph.NARROW
-
     def _rows(self, query: SQL, *values: object) -> list[Any]:
-        """None where there is no table."""
+        """No rows where there is no table."""
         with suppress(NoCollectionError), self._server.transaction() as connection:
             return connection.execute(query.format(self._table.name), values).fetchall()
         return []
+
+
+def _nearest(connection: psycopg.Connection, query: Composed, values: Sequence[object], limit: int) -> list[Any]:
+    """By the graph; where that ends too soon, by comparing every record."""
+    graph.use(connection, limit)
+    rows = connection.execute(query, values).fetchall()
+    if len(rows) < limit:
+        graph.avoid(connection)
+        rows = connection.execute(query, values).fetchall()
+    return rows

@@ -1,10 +1,14 @@
 """Settings become a store."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
+import psycopg
+import pytest
 
 from config.pipeline import Pipeline
+from tasks.errors import MissingExtraError
 from tasks.records import PointId
 from tasks.upsert.memory import MemoryStore
 from tasks.upsert.open import open_store
@@ -49,3 +53,19 @@ def test_every_store_in_memory_is_a_new_one() -> None:
     store = open_store(settings.store, settings.name)
     assert isinstance(store, MemoryStore)
     assert store.count() == 0
+
+
+def test_a_table_has_the_names_that_the_settings_give_it(postgres_url: str) -> None:
+    settings = pipeline({"kind": "pgvector", "url": postgres_url, "schema_name": "vectors", "collection": "other"})
+    write_one(settings)
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
+        assert connection.execute("SELECT id::text FROM vectors.other").fetchall() == [(ID,)]
+
+
+def test_a_store_whose_package_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("tasks.upsert.pgvector")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pgvector", None)
+    settings = pipeline({"kind": "pgvector", "url": "postgresql://h/d"})
+    with pytest.raises(MissingExtraError, match=r"\.\[pgvector\]"):
+        open_store(settings.store, settings.name)

@@ -170,7 +170,10 @@ def test_a_process_killed_while_it_makes_the_graph_loses_nothing(postgres_url: s
     assert ask(postgres_url, GRAPHS) == [OURS]
 
 
-def test_only_one_of_several_makes_it(postgres_url: str, make_points: MakePoints) -> None:
+def test_only_one_of_several_makes_it(
+    postgres_url: str, make_points: MakePoints, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "headrace")
     stores = [PgvectorStore(postgres_url, "c") for _ in range(4)]
     for store in stores:
         store.ensure(8)
@@ -180,4 +183,5 @@ def test_only_one_of_several_makes_it(postgres_url: str, make_points: MakePoints
         thread.start()
     for thread in threads:
         thread.join()
+    assert [record.getMessage().partition(" for")[0] for record in caplog.records] == ["making the index"]
     assert ask(postgres_url, GRAPHS) == [OURS]

@@ -59,10 +59,10 @@ def test_two_who_write_and_delete_the_same_records_end_in_order(postgres_url: st
     def work(store: PgvectorStore, seed: int) -> None:
         dice = random.Random(seed)
         try:
-            for _ in range(15):
+            for _ in range(25):
                 shuffled = dice.sample(points, len(points))
                 store.upsert(columns(*shuffled))
-                store.delete([one.id for one in shuffled[:40]])
+                store.delete([one.id for one in shuffled[:200]])
                 assert len(store.search(points[0].vector, 5, [])) == 5
         except BaseException as error:
             failures.append(error)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from tasks.errors import DocumentError
@@ -26,26 +26,31 @@ VALUES = some.recursive(
     lambda inner: some.lists(inner, max_size=4) | some.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=6,
 )
-ONCE = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PLAIN = settings(deadline=None)
+STORED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@PLAIN
 @given(TEXTS)
 def test_a_text_is_free_of_nul_and_comes_back(text: str) -> None:
     assert "\x00" not in escaped(text)
     assert restored(escaped(text)) == text
 
 
+@PLAIN
 @given(TEXTS, TEXTS)
 def test_two_texts_never_become_one(one: str, other: str) -> None:
     assert (escaped(one) == escaped(other)) == (one == other)
 
 
+@PLAIN
 @given(VALUES)
 def test_json_comes_back_to_the_type(value: Any) -> None:
     assert repr(decoded(encoded(value))) == repr(value)
 
 
-@ONCE
+@STORED
+@example("", {"float": 1e16, "most": 1.7976931348623157e308, "least": 5e-324, "whole": 10**20})
 @given(TEXTS, some.dictionaries(TEXTS, VALUES, max_size=4))
 def test_any_payload_comes_back_from_the_server(store: PgvectorStore, text: str, metadata: dict[str, Any]) -> None:
     payload = {"text": text, "metadata": metadata, "headrace": {"document": text}}
@@ -77,7 +82,7 @@ CONDITIONS = some.builds(
 HELD = some.recursive(ASKED | some.none(), lambda inner: some.lists(inner, max_size=3), max_leaves=4)
 
 
-@ONCE
+@STORED
 @given(
     some.lists(some.dictionaries(FIELD, HELD, max_size=3), min_size=1, max_size=6), some.lists(CONDITIONS, max_size=2)
 )
