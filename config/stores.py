@@ -1,10 +1,10 @@
 """Vector databases."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
-from config.fields import Location, Name, Section
+from config.fields import Location, Name, Section, WebAddress
 
 
 class QdrantStore(Section):
@@ -26,6 +26,29 @@ class PgvectorStore(Section):
     collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
 
 
+class ChromaStore(Section):
+    """A Chroma server, Chroma Cloud, or a private server over a folder, which is started and ended with a run."""
+
+    kind: Literal["chroma"] = Field(description="Chroma.")
+    path: Location = Field(
+        default="./.headrace/chroma", validate_default=True, description="Folder of the database; where no url is set."
+    )
+    url: WebAddress | None = Field(default=None, description="A server, or https://api.trychroma.com for Chroma Cloud.")
+    token: SecretStr | None = Field(default=None, description="For Chroma Cloud, or for a proxy before your server.")
+    tenant: str = Field(default="default_tenant", min_length=1, description="Of the server.")
+    database: str = Field(default="default_database", min_length=1, description="Of the tenant.")
+    collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> Self:
+        """A folder has neither tenants nor tokens."""
+        if self.url is None and self.model_fields_set & {"token", "tenant", "database"}:
+            raise ValueError("token, tenant and database are for a server; set its url, or leave them out")
+        if self.url is not None and "path" in self.model_fields_set:
+            raise ValueError("path and url are two places; expected one of them")
+        return self
+
+
 class MemoryStore(Section):
     """A collection in this process's memory, gone when it ends; for trials and tests."""
 
@@ -33,4 +56,4 @@ class MemoryStore(Section):
     collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
 
 
-Store = Annotated[QdrantStore | PgvectorStore | MemoryStore, Field(discriminator="kind")]
+Store = Annotated[QdrantStore | PgvectorStore | ChromaStore | MemoryStore, Field(discriminator="kind")]

@@ -21,6 +21,14 @@ def open_store(config: stores.Store, pipeline: str) -> VectorStore:
             except ModuleNotFoundError as error:
                 raise MissingExtraError(config.kind, "pgvector") from error
             return PgvectorStore(config.url, collection, config.schema_name)
+        case stores.ChromaStore():
+            from tasks.upsert.chroma.server import OwnServer, RemoteServer
+            from tasks.upsert.chroma.store import ChromaStore
+
+            if config.url is None:
+                return ChromaStore(OwnServer(config.path), collection)
+            token = config.token.get_secret_value() if config.token else ""
+            return ChromaStore(RemoteServer(config.url, token, config.tenant, config.database), collection)
         case stores.MemoryStore():
             from tasks.upsert.memory import MemoryStore
 

@@ -67,7 +67,9 @@ def test_nothing_heavy_is_imported_before_it_is_used(statement: str, tmp_path: P
     assert json.loads(run.stderr) == []
 
 
-@pytest.mark.parametrize("module", ["tasks.chunk.auto", "tasks.upsert.qdrant_embedded.engine"])
+@pytest.mark.parametrize(
+    "module", ["tasks.chunk.auto", "tasks.upsert.qdrant_embedded.engine", "tasks.upsert.chroma.child"]
+)
 def test_what_runs_in_a_process_of_its_own_starts_without_the_configuration(module: str, tmp_path: Path) -> None:
     unwanted = {*HEAVY, "config.fields", "pydantic", "sqlite3", "yaml"}
     code = f"import json, sys, {module}; print(json.dumps(sorted({unwanted!r} & set(sys.modules))))"

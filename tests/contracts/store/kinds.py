@@ -3,6 +3,7 @@
 from tasks.upsert.memory import MemoryStore
 from tasks.upsert.pgvector.store import PgvectorStore
 from tasks.upsert.qdrant_embedded.store import QdrantStore
+from tests.chroma_server import chroma_database, chroma_of_folder, chroma_of_server, let_requests_end
 from tests.contracts.store.toy import LateToy, SharedToy, ToyStore, wait_for_late
 from tests.contracts.store.trial import Kind
 from tests.postgres_server import postgres_database
@@ -11,6 +12,10 @@ KINDS = {
     "memory": Kind(lambda database, collection: MemoryStore(), is_durable=False, is_exclusive=False),
     "qdrant": Kind(QdrantStore, is_durable=True, is_exclusive=True),
     "pgvector": Kind(PgvectorStore, is_durable=True, is_exclusive=False, server=postgres_database),
+    "chroma": Kind(chroma_of_folder, is_durable=True, is_exclusive=False),
+    "chroma server": Kind(
+        chroma_of_server, is_durable=True, is_exclusive=False, server=chroma_database, settle=let_requests_end
+    ),
 }
 DURABLE = [name for name, kind in KINDS.items() if kind.is_durable]
 

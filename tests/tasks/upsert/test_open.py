@@ -12,6 +12,7 @@ from tasks.errors import MissingExtraError
 from tasks.records import PointId
 from tasks.upsert.memory import MemoryStore
 from tasks.upsert.open import open_store
+from tests.chroma_server import shared_server
 from tests.points import Point, columns
 
 ID = PointId("6f0c3f4e-6f39-4f0c-9d0b-0b1f5a1c2d3e")
@@ -45,6 +46,23 @@ def test_a_collection_is_named_after_the_pipeline(tmp_path: Path) -> None:
 def test_a_collection_has_the_name_that_the_settings_give_it(tmp_path: Path) -> None:
     write_one(pipeline({"kind": "qdrant", "path": str(tmp_path), "collection": "other"}))
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_a_chroma_server_is_asked_for_the_pipelines_collection() -> None:
+    settings = pipeline({"kind": "chroma", "url": shared_server().url, "token": "a token"})
+    write_one(settings)
+    store = open_store(settings.store, "handbook")
+    assert store.present([ID]) == {ID}
+    store.close()
+
+
+def test_a_folder_of_chroma_has_a_server_of_its_own(tmp_path: Path) -> None:
+    settings = pipeline({"kind": "chroma", "path": str(tmp_path)})
+    write_one(settings)
+    assert (tmp_path / "chroma.sqlite3").exists()
+    store = open_store(settings.store, "handbook")
+    assert store.present([ID]) == {ID}
+    store.close()
 
 
 def test_every_store_in_memory_is_a_new_one() -> None:

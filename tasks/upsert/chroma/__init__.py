@@ -1,0 +1,1 @@
+"""Chroma: its server, its Cloud, or a private server over a folder."""
