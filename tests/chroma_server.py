@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -67,7 +67,7 @@ class ChromaServer:
 
 
 @contextmanager
-def chroma_database() -> Iterator[str]:
+def chroma_database() -> Generator[str]:
     """The URL of an empty database on a server of its own."""
     with ChromaServer() as server:
         yield server.url
