@@ -8,13 +8,25 @@ from config.fields import Location, Name, Section, WebAddress
 
 
 class QdrantStore(Section):
-    """Qdrant's engine, embedded in this process."""
+    """Qdrant's engine, embedded in this process; with `url`, a Qdrant server."""
 
     kind: Literal["qdrant"] = Field(description="Qdrant.")
     path: Location = Field(
         default="./.headrace/qdrant", validate_default=True, description="Folder of the embedded database."
     )
+    url: WebAddress | None = Field(
+        default=None, description="Address of a server in place of the folder, such as http://host:6333."
+    )
+    api_key: SecretStr | None = Field(default=None, description="The server's key, where it wants one.")
     collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> "QdrantStore":
+        if self.url is not None and "path" in self.model_fields_set:
+            raise ValueError("`path` is an embedded database and `url` a server; expected one of the two")
+        if self.url is None and self.api_key is not None:
+            raise ValueError("`api_key` is a server's; expected `url` beside it")
+        return self
 
 
 class PgvectorStore(Section):

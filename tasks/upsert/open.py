@@ -11,6 +11,11 @@ def open_store(config: stores.Store, pipeline: str) -> VectorStore:
     """The collection is named after the pipeline, unless the configuration names it; nothing is created or read yet."""
     collection = config.collection or pipeline
     match config:
+        case stores.QdrantStore(url=str() as url):
+            from tasks.upsert.qdrant_server.store import QdrantServerStore
+
+            key = config.api_key.get_secret_value() if config.api_key else ""
+            return QdrantServerStore(url, collection, key)
         case stores.QdrantStore():
             from tasks.upsert.qdrant_embedded.store import QdrantStore
 

@@ -1,71 +1,55 @@
-"""A search's conditions in the engine's words."""
+"""A search's conditions in the words of the embedded engine."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from tasks.errors import ConfigError
-from tasks.records import Condition, Filter, Scalar
+from tasks.records import Condition
+from tasks.upsert.qdrant_filter import translated_conditions
 
 if TYPE_CHECKING:
     import qdrant_edge as engine
 
-_RANGES = {">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}
-_EXACT = 2**53  # whole numbers below it are the same as 64-bit floats, which the engine compares in ranges
-_BITS_64 = range(-(2**63), 2**63)
-
 
 def as_filter(conditions: Sequence[Condition]) -> "engine.Filter | None":
     """All must pass; ConfigError for a field that the engine cannot name."""
-    import qdrant_edge as engine
-
-    return engine.Filter(must=[_condition(one) for one in conditions]) if conditions else None
+    return translated_conditions(conditions, _EngineWords())
 
 
-def _condition(condition: Condition) -> Any:
-    import qdrant_edge as engine
+class _EngineWords:
+    def every(self, parts: "list[engine.Filter]", /) -> "engine.Filter":
+        import qdrant_edge as engine
 
-    if isinstance(condition, Filter):
-        return _filter(condition)
-    every = [engine.Filter(must=[_filter(one) for one in alternative]) for alternative in condition.alternatives]
-    return _any(every)
+        return engine.Filter(must=_conditions(parts))
 
+    def some(self, parts: "list[engine.Filter]", /) -> "engine.Filter":
+        import qdrant_edge as engine
 
-def _filter(one: Filter) -> "engine.Filter":
-    import qdrant_edge as engine
+        return engine.Filter(should=_conditions(parts))
 
-    path = _path(one.field)
-    if one.operator in _RANGES:
-        limit = engine.RangeFloat(**{_RANGES[one.operator]: float(one.values[0])})
-        return engine.Filter(must=[engine.FieldCondition(path, range=limit)])
-    equal = _any([_equality(path, value) for value in one.values])
-    return equal if one.operator == "in" else engine.Filter(must_not=[equal])
+    def opposite(self, part: "engine.Filter", /) -> "engine.Filter":
+        import qdrant_edge as engine
 
+        return engine.Filter(must_not=[part])
 
-def _any(alternatives: list[Any]) -> "engine.Filter":
-    """A filter that passes nothing without alternatives; the engine takes an empty list for no condition at all."""
-    import qdrant_edge as engine
+    def nothing(self) -> "engine.Filter":
+        import qdrant_edge as engine
 
-    return engine.Filter(should=alternatives or [engine.HasIdCondition(set())])
+        return engine.Filter(must=[engine.HasIdCondition(set())])
 
+    def equal(self, path: str, value: str | int, /) -> "engine.Filter":
+        """The engine takes Python's truth values for the integers 0 and 1, and numpy's for what they are."""
+        import qdrant_edge as engine
 
-def _equality(path: str, value: Scalar) -> "engine.FieldCondition":
-    """Numbers by ranges, which do not tell 1 from 1.0; the engine takes Python's truth values for the integers 0, 1."""
-    import qdrant_edge as engine
+        given = cast(bool, np.bool_(value)) if isinstance(value, bool) else value
+        return engine.Filter(must=[engine.FieldCondition(path, match=engine.MatchValue(given))])
 
-    is_exact = isinstance(value, int) and abs(value) >= _EXACT and value in _BITS_64
-    if isinstance(value, bool):
-        return engine.FieldCondition(path, match=engine.MatchValue(cast(bool, np.bool_(value))))
-    if isinstance(value, str) or is_exact:
-        return engine.FieldCondition(path, match=engine.MatchValue(cast("str | int", value)))
-    return engine.FieldCondition(path, range=engine.RangeFloat(gte=float(value), lte=float(value)))
+    def within(self, path: str, limits: dict[str, float], /) -> "engine.Filter":
+        import qdrant_edge as engine
+
+        return engine.Filter(must=[engine.FieldCondition(path, range=engine.RangeFloat(**limits))])
 
 
-def _path(key: str) -> str:
-    """Quoted, so that a dot or a blank in the key is a part of its name; the engine knows no escape within quotes."""
-    if not key or '"' in key or "\\" in key:
-        raise ConfigError(
-            f"the filter key {key!r} names no metadata field; expected a name without quotes or backslashes"
-        )
-    return f'metadata."{key}"'
+def _conditions(parts: "list[engine.Filter]") -> list[Any]:
+    return list(parts)

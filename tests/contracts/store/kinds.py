@@ -4,13 +4,16 @@ from tasks.upsert.memory import MemoryStore
 from tasks.upsert.pgvector.store import PgvectorStore
 from tasks.upsert.qdrant_embedded.store import QdrantStore
 from tests.chroma_server import chroma_database, chroma_of_folder, chroma_of_server, let_requests_end
+from tasks.upsert.qdrant_server.store import QdrantServerStore
 from tests.contracts.store.toy import LateToy, SharedToy, ToyStore, wait_for_late
 from tests.contracts.store.trial import Kind
 from tests.postgres_server import postgres_database
+from tests.qdrant_server import qdrant_address
 
 KINDS = {
     "memory": Kind(lambda database, collection: MemoryStore(), is_durable=False, is_exclusive=False),
     "qdrant": Kind(QdrantStore, is_durable=True, is_exclusive=True),
+    "qdrant server": Kind(QdrantServerStore, is_durable=True, is_exclusive=False, server=qdrant_address),
     "pgvector": Kind(PgvectorStore, is_durable=True, is_exclusive=False, server=postgres_database),
     "chroma": Kind(chroma_of_folder, is_durable=True, is_exclusive=False),
     "chroma server": Kind(

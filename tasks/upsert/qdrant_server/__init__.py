@@ -1,0 +1,1 @@
+"""Qdrant's server as the vector store."""

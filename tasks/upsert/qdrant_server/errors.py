@@ -1,0 +1,109 @@
+"""What the server, its client and the network say, and what it means to the user."""
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+
+import httpx
+from qdrant_client.common.client_exceptions import QdrantException
+from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
+
+from tasks.errors import CollectionError, ConfigError, HeadraceError, ServiceError, TransientError
+from tasks.retry import not_negative
+
+OLDEST = (1, 10)  # the first version with the interface that searches ask
+
+
+class NoCollectionError(ServiceError):
+    """The collection is missing; who only reads takes that for an empty one."""
+
+
+class ExistsError(ServiceError):
+    """Somebody else was quicker to make the collection."""
+
+
+_NO_SERVER = "no Qdrant server of version 1.10 or newer answers there; check `url` under `store`"
+_FOREIGN = "the collection is not one of Headrace's; name another `collection` under `store`"
+_LONGEST_SHOWN = 300
+# By the beginning of the status, and words of the answer.
+_BY_ANSWER: tuple[tuple[str, str, type[HeadraceError], str], ...] = (
+    ("", "No space left", ServiceError, "the server's disk is full; free some space and run again: no record is lost"),
+    ("", "already exists", ExistsError, "run again"),
+    ("401", "", ConfigError, "the server wants a key: `api_key: ${NAME}` under `store`"),
+    ("403", "", ConfigError, "the key is wrong or may not do that; check `api_key` under `store`, and what it is for"),
+    ("404", "doesn't exist", NoCollectionError, "there is no collection yet, or it was dropped; run sync"),
+    ("404", "", ConfigError, _NO_SERVER),
+    ("405", "", ConfigError, _NO_SERVER),
+    ("3", "", ConfigError, "this is a redirection; name the address it leads to as `url` under `store`"),
+    ("408", "", TransientError, "the server took too long; run again"),
+    ("413", "", ServiceError, "make the chunks smaller, or raise max_request_size_mb in the server's settings"),
+    ("429", "", TransientError, "the server limits how often it is asked; run again later"),
+    ("4", "imension error", CollectionError, "the collection was made for another model; name a new `collection`"),
+    ("4", "vector name", CollectionError, _FOREIGN),
+    (
+        "4",
+        "Index required",
+        ConfigError,
+        "the server filters by indexed fields alone; make a payload index for this one",
+    ),
+    ("5", "", TransientError, "the server is not well, or is starting; run again"),
+)
+# The first that fits; the words are the operating system's.
+_BY_CAUSE: tuple[tuple[type[Exception], str, type[HeadraceError], str], ...] = (
+    (httpx.TimeoutException, "", TransientError, "is the server up, and does a firewall let this machine through?"),
+    (httpx.ConnectError, "Name or service not known", ConfigError, "check the host in `url` under `store`"),
+    (httpx.ConnectError, "No address associated", ConfigError, "check the host in `url` under `store`"),
+    (httpx.ConnectError, "CERTIFICATE_VERIFY", ConfigError, "the server's certificate is not to be trusted; mend that"),
+    (httpx.ConnectError, "SSL", ConfigError, "does the server speak https? Check `url` under `store`"),
+    (httpx.TransportError, "", TransientError, "is the server up, and the address right?"),
+    (json.JSONDecodeError, "", ConfigError, _NO_SERVER),
+    (UnicodeDecodeError, "", ConfigError, _NO_SERVER),
+    (
+        Exception,
+        "",
+        ServiceError,
+        "the answer is not as qdrant-client expects it; is the server of a much newer version?",
+    ),
+)
+
+
+@contextmanager
+def translated(name: str, key: str) -> Generator[None]:
+    """The client's errors that leave the block are ours; `key` shows in none of them."""
+    try:
+        yield
+    except (ApiException, QdrantException, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise translate(error, name, key) from error
+
+
+def translate(error: Exception, name: str, key: str = "") -> HeadraceError:
+    """Our error, by the status of the answer, else by what kept it from coming."""
+    if isinstance(error, UnexpectedResponse):
+        text = _shown(f"{error.status_code} {_said(error.content)}", key)
+        for status, words, kind, remedy in _BY_ANSWER:
+            if str(error.status_code).startswith(status) and words in text:
+                return kind(f"{name}: {text}; {remedy}")
+        return ServiceError(f"{name}: {text}; check the server's version and its log")
+    if isinstance(error, QdrantException):  # 429 with a wish, which is in seconds or unreadable
+        wished = not_negative(str(getattr(error, "retry_after_s", "")))
+        return TransientError(f"{name}: 429 {_shown(str(error), key)}; run again later", wished)
+    cause = error.source if isinstance(error, ResponseHandlingException) else error
+    text = _shown(str(cause) or type(cause).__name__, key)
+    found = next(
+        (kind, remedy) for known, words, kind, remedy in _BY_CAUSE if isinstance(cause, known) and words in text
+    )
+    return found[0](f"{name}: {text}; {found[1]}")
+
+
+def _said(content: bytes) -> str:
+    """The server's own words, else what came in their place."""
+    with suppress(ValueError, KeyError, TypeError):
+        return str(json.loads(content)["status"]["error"])
+    return content.decode(errors="replace")
+
+
+def _shown(text: str, key: str) -> str:
+    line = " ".join(text.split())
+    if key:
+        line = line.replace(key, "…")
+    return line if len(line) <= _LONGEST_SHOWN else f"{line[:_LONGEST_SHOWN]}…"

@@ -1,0 +1,71 @@
+"""The connection to a Qdrant server, made when it is needed."""
+
+import re
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from qdrant_client import QdrantClient
+
+from tasks.errors import ConfigError, ServiceError
+from tasks.upsert.qdrant_server.errors import OLDEST, translated
+
+SECONDS = 60  # for any answer; a write waits until the server has applied it
+_PORT = 6333
+
+
+class Server:
+    """One call at a time. Nothing is tried again here: a run does that, and knows what it may."""
+
+    def __init__(self, url: str, collection: str, api_key: str = "", seconds: int = SECONDS) -> None:
+        """`collection` is for messages; ConfigError for an address or a key that cannot be one."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError("`url` under `store` is no address of Qdrant; expected one such as http://host:6333")
+        if api_key and not re.fullmatch("[!-~]+", api_key):
+            raise ConfigError("`api_key` under `store` has blanks or odd characters; was a line break copied along?")
+        self._address = url
+        self._key = api_key
+        self._seconds = seconds
+        self.name = (
+            f"the collection {collection} in {parts.scheme}://{parts.hostname}:{parts.port or _PORT}{parts.path}"
+        )
+        self._client: QdrantClient | None = None
+        self._is_closed = False
+        self._turn = threading.RLock()
+
+    @contextmanager
+    def asked(self) -> Generator[QdrantClient]:
+        """The client; its errors become ours."""
+        with self._turn, translated(self.name, self._key):
+            if self._is_closed:
+                raise ServiceError(f"{self.name} was used after it had been closed")
+            if self._client is None:
+                self._client = QdrantClient(
+                    url=self._address,
+                    # Not as `api_key`: with that it warns on every http address, also on this machine's own.
+                    headers={"api-key": self._key} if self._key else None,
+                    timeout=self._seconds,
+                    check_compatibility=False,
+                )
+            yield self._client
+
+    def require_version(self) -> None:
+        """ServiceError for a server that is too old; one that does not say its version passes."""
+        with self.asked() as client:
+            version = client.info().version
+        numbers = re.match(r"(\d+)\.(\d+)", version)
+        if numbers and (int(numbers[1]), int(numbers[2])) < OLDEST:
+            raise ServiceError(
+                f"{self.name}: the server is Qdrant {version}, expected {'.'.join(map(str, OLDEST))} or newer; update"
+                " the server"
+            )
+
+    def close(self) -> None:
+        """Further calls fail; closing twice is no error."""
+        with self._turn:
+            self._is_closed = True
+            if self._client is not None:
+                self._client.close()
+                self._client = None

@@ -1,0 +1,160 @@
+"""A collection of a Qdrant server, through qdrant-client over HTTP; readers and writers may be many.
+
+Payloads are stored as they are, under the keys `text`, `metadata` and `headrace`. The server's own settings decide when
+it builds a graph: until then, by default up to 10 MB of vectors in a segment, it compares every record.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from qdrant_client import models
+
+from tasks.errors import CollectionError, TransientError
+from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.slices import slices
+from tasks.upsert.qdrant_server.batches import batches
+from tasks.upsert.qdrant_server.collection import NOT_THE_SENTINEL, SENTINEL, complete, create, held_dimension
+from tasks.upsert.qdrant_server.errors import ExistsError, NoCollectionError
+from tasks.upsert.qdrant_server.filter import as_filter
+from tasks.upsert.qdrant_server.server import SECONDS, Server
+from tasks.upsert.vectors import as_vector, check_vectors
+
+IDS = 1000  # in one request
+PAGE = 500  # records a page of a scan
+
+
+class QdrantServerStore:
+    """Connects at the first call; an acknowledged write is in the server's log. Reading creates nothing."""
+
+    def __init__(self, url: str, collection: str, api_key: str = "", seconds: int = SECONDS) -> None:
+        """`seconds` is how long an answer may take; ConfigError for what is no address of a web server."""
+        self._server = Server(url, collection, api_key, seconds)
+        self._collection = collection
+        self._dimension: int | None = None
+
+    def ensure(self, dimension: int, /) -> None:
+        """Make what is missing: collection and payload indexes. CollectionError for another dimension."""
+        info = self._info()
+        if info is None:
+            self._server.require_version()
+            with suppress(ExistsError), self._server.asked() as client:
+                create(client, self._collection, dimension)
+            info = self._require_info()
+        held = held_dimension(info, self._server.name)
+        if held != dimension:
+            raise CollectionError(
+                f"{self._server.name} holds vectors of {held} dimensions, the model makes {dimension};"
+                " go back to the model it was built with, or name a new `collection` under `store`"
+            )
+        self._dimension = held
+        with self._server.asked() as client:
+            complete(client, self._collection, info)
+
+    def expect(self, points: int, /) -> None:
+        """Nothing to open."""
+
+    def upsert(self, points: Points, /) -> None:
+        """Request by request; what a failed one leaves undone is done by the same call again."""
+        if not points:
+            return
+        check_vectors(points, self._held_dimension())
+        for batch in batches(points):
+            with self._server.asked() as client:
+                self._require_done(client.upsert(self._collection, batch, wait=True))
+
+    def delete(self, ids: Sequence[PointId], /) -> None:
+        """Missing ids are no error."""
+        for part in slices(ids, IDS):
+            with suppress(NoCollectionError), self._server.asked() as client:
+                selected = models.PointIdsList(points=[*part])
+                self._require_done(client.delete(self._collection, selected, wait=True))
+
+    def present(self, ids: Sequence[PointId], /) -> set[PointId]:
+        """Those of `ids` that the collection holds."""
+        return {PointId(str(record.id)) for record in self._retrieved(ids)}
+
+    def scan(self) -> Iterator[tuple[PointId, Payload]]:
+        """Records in the order of the ids; other calls may come between two pages."""
+        start: Any = None
+        while True:
+            try:
+                with self._server.asked() as client:
+                    records, start = client.scroll(self._collection, limit=PAGE, offset=start, with_vectors=False)
+            except NoCollectionError:
+                return
+            yield from ((PointId(str(one.id)), one.payload or {}) for one in records if one.id != SENTINEL)
+            if start is None:
+                return
+
+    def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
+        """The vectors as the server keeps them: at unit length."""
+        return {PointId(str(one.id)): as_vector(one.vector) for one in self._retrieved(ids, with_vectors=True)}
+
+    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+        """Exact, until the server has made a graph."""
+        condition = as_filter(conditions)  # refuses what it cannot name, whether there are records or not
+        with suppress(NoCollectionError), self._server.asked() as client:
+            found = client.query_points(
+                self._collection, query=vector.tolist(), query_filter=condition, limit=limit, with_payload=True
+            )
+            return [Hit(PointId(str(one.id)), one.score, one.payload or {}) for one in found.points]
+        return []
+
+    def sentinel(self) -> Sentinel | None:
+        """The newest mark; None where that is somebody else's."""
+        for record in self._retrieved([SENTINEL], with_payload=True):
+            payload: Mapping[str, Any] = record.payload or {}
+            with suppress(TypeError):
+                return Sentinel(**payload.get("headrace", {}))
+        return None
+
+    def mark(self, sentinel: Sentinel, /) -> None:
+        """Replace the mark."""
+        record = models.PointStruct(id=SENTINEL, vector={}, payload={"headrace": asdict(sentinel)})
+        with self._server.asked() as client:
+            self._require_done(client.upsert(self._collection, [record], wait=True))
+
+    def count(self) -> int:
+        """Counted by the server, exactly."""
+        with suppress(NoCollectionError), self._server.asked() as client:
+            return client.count(self._collection, count_filter=NOT_THE_SENTINEL, exact=True).count
+        return 0
+
+    def close(self) -> None:
+        """Further calls but this one fail."""
+        self._server.close()
+
+    def _info(self) -> models.CollectionInfo | None:
+        with suppress(NoCollectionError), self._server.asked() as client:
+            return client.get_collection(self._collection)
+        return None
+
+    def _require_info(self) -> models.CollectionInfo:
+        info = self._info()
+        if info is None:
+            raise NoCollectionError(f"{self._server.name}: there is no collection yet; it is made by a sync")
+        return info
+
+    def _held_dimension(self) -> int:
+        if self._dimension is None:
+            self._dimension = held_dimension(self._require_info(), self._server.name)
+        return self._dimension
+
+    def _retrieved(
+        self, ids: Sequence[PointId], *, with_payload: bool = False, with_vectors: bool = False
+    ) -> list[models.Record]:
+        """Records of `ids` in no order; none where there is no collection."""
+        records: list[models.Record] = []
+        for part in slices(ids, IDS):
+            with suppress(NoCollectionError), self._server.asked() as client:
+                records += client.retrieve(
+                    self._collection, [*part], with_payload=with_payload, with_vectors=with_vectors
+                )
+        return records
+
+    def _require_done(self, result: models.UpdateResult) -> None:
+        """A server that is overloaded may answer before it has applied a write; it is in its log, and not yet shown."""
+        if result.status != models.UpdateStatus.COMPLETED:
+            raise TransientError(f"{self._server.name}: a write is {result.status.value}, and not done yet; run again")

@@ -1,0 +1,365 @@
+"""A stand-in for a Qdrant server on loopback: the routes that Headrace asks, after the published OpenAPI document.
+
+Records are kept and compared by Qdrant's own engine, the embedded one; routes, answers and errors are written here.
+"""
+
+import json
+import re
+import shutil
+import socket
+import struct
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
+from typing import Any, Self, cast
+
+import numpy as np
+import qdrant_edge as engine
+
+MOST_BYTES = 32 << 20
+_DISTANCES = {"Cosine": engine.Distance.Cosine, "Dot": engine.Distance.Dot, "Euclid": engine.Distance.Euclid}
+
+
+@dataclass
+class Fault:
+    """What happens to requests whose `METHOD path` ends with `request`, after `passing` of them, `times` times."""
+
+    request: str
+    status: int = 0
+    error: Any = "Service internal error: planted"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    drops: bool = False  # no answer at all
+    is_carried_out: bool = False  # before it goes wrong
+    passing: int = 0
+    times: int = 10**9
+
+
+class RefusalError(Exception):
+    """An answer with another status than 200."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status = status
+
+
+class Collection:
+    """One shard of the engine, and what was said of it."""
+
+    def __init__(self, folder: str, settings: Mapping[str, Any]) -> None:
+        self.settings = settings
+        self.schema: dict[str, Any] = {}
+        vectors = settings.get("vectors") or {}
+        params: Any
+        if "size" in vectors:
+            params = engine.EdgeVectorParams(size=vectors["size"], distance=_DISTANCES[vectors["distance"]])
+        else:
+            params = {
+                name: engine.EdgeVectorParams(size=one["size"], distance=_DISTANCES[one["distance"]])
+                for name, one in vectors.items()
+            }
+        optimizers = engine.EdgeOptimizersConfig(indexing_threshold=0)
+        self.shard = engine.EdgeShard.create(folder, engine.EdgeConfig(vectors=params, optimizers=optimizers))
+
+
+class QdrantServer:
+    """Serves while it is entered; `requests` are those that came, `faults` what is to go wrong."""
+
+    def __init__(self) -> None:
+        self.key = ""
+        self.version = "1.20.0"
+        self.only_indexed = False  # strict mode: filters by indexed fields alone
+        self.requests: list[str] = []
+        self.sizes: list[int] = []
+        self.faults: list[Fault] = []
+        self.collections: dict[str, Collection] = {}
+        self._folder = tempfile.mkdtemp(prefix="headrace-qdrant-")
+        self._made = 0
+        self._turn = threading.RLock()
+        self._server = _Listener(("127.0.0.1", 0), _Handler)
+        self._server.site = self
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        with self._turn:
+            for collection in self.collections.values():
+                collection.shard.close()
+            self.collections.clear()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def asked(self) -> list[str]:
+        """What came since the last time."""
+        requests, self.requests = self.requests, []
+        return requests
+
+    def wipe(self, name: str) -> None:
+        with self._turn:
+            self.collections.pop(name).shard.close()
+
+    def answer(self, request: str, body: Any) -> Any:
+        """The result for `METHOD path`; RefusalError for another answer."""
+        with self._turn:
+            for pattern, method in _ROUTES:
+                if found := re.fullmatch(pattern, request):
+                    try:
+                        return method(self, *found.groups(), body)
+                    except KeyError as error:
+                        raise RefusalError(400, f"Format error in JSON body: missing field {error}") from error
+        raise RefusalError(404, "")
+
+    def collection(self, name: str) -> Collection:
+        if name not in self.collections:
+            raise RefusalError(404, f"Not found: Collection `{name}` doesn't exist!")
+        return self.collections[name]
+
+    def list(self, _: Any) -> Any:
+        return {"collections": [{"name": name} for name in self.collections]}
+
+    def create(self, name: str, body: Any) -> Any:
+        if name in self.collections:
+            raise RefusalError(409, f"Wrong input: Collection `{name}` already exists!")
+        self._made += 1
+        self.collections[name] = Collection(f"{self._folder}/{self._made}", body)
+        return True
+
+    def info(self, name: str, _: Any) -> Any:
+        one = self.collection(name)
+        return {
+            "status": "green",
+            "optimizer_status": "ok",
+            "points_count": one.shard.count(engine.CountRequest()),
+            "segments_count": 1,
+            "config": {
+                "params": {"vectors": one.settings.get("vectors"), "shard_number": 1, "on_disk_payload": True},
+                "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 10000},
+                "optimizer_config": {
+                    "deleted_threshold": 0.2,
+                    "vacuum_min_vector_number": 1000,
+                    "default_segment_number": 0,
+                    "flush_interval_sec": 5,
+                },
+                "wal_config": {"wal_capacity_mb": 32, "wal_segments_ahead": 0},
+            },
+            "payload_schema": one.schema,
+        }
+
+    def drop(self, name: str, _: Any) -> Any:
+        is_there = name in self.collections
+        if is_there:
+            self.wipe(name)
+        return is_there
+
+    def index(self, name: str, body: Any) -> Any:
+        one = self.collection(name)
+        assert body["field_schema"] == "keyword"
+        kind = engine.PayloadSchemaType.Keyword
+        one.shard.update(engine.UpdateOperation.create_field_index(body["field_name"], kind))
+        one.schema[body["field_name"]] = {"data_type": "keyword", "points": 0}
+        return self._updated()
+
+    def put(self, name: str, body: Any) -> Any:
+        if "batch" in body:
+            batch = body["batch"]
+            rows = zip(batch["ids"], batch["vectors"], batch["payloads"], strict=True)
+        else:
+            rows = ((one["id"], one["vector"], one.get("payload")) for one in body["points"])
+        shard = self.collection(name).shard
+        try:
+            points = [engine.Point(point, vector, payload or {}) for point, vector, payload in rows]
+            shard.update(engine.UpdateOperation.upsert_points(points))
+        except Exception as error:
+            raise RefusalError(400, f"Wrong input: {error}") from error
+        return self._updated()
+
+    def delete(self, name: str, body: Any) -> Any:
+        self.collection(name).shard.update(engine.UpdateOperation.delete_points(body["points"]))
+        return self._updated()
+
+    def retrieve(self, name: str, body: Any) -> Any:
+        wanted = bool(body.get("with_payload", True)), bool(body.get("with_vector", False))
+        return [self._record(one) for one in self.collection(name).shard.retrieve(body["ids"], *wanted)]
+
+    def scroll(self, name: str, body: Any) -> Any:
+        one = self.collection(name)
+        request = engine.ScrollRequest(
+            offset=body.get("offset"),
+            limit=body.get("limit", 10),
+            filter=self._filter(one, body.get("filter")),
+            with_payload=bool(body.get("with_payload", True)),
+            with_vector=bool(body.get("with_vector", False)),
+        )
+        records, after = one.shard.scroll(request)
+        next_page = None if after is None else str(after)
+        return {"points": [self._record(record) for record in records], "next_page_offset": next_page}
+
+    def count(self, name: str, body: Any) -> Any:
+        one = self.collection(name)
+        assert body.get("exact", True)
+        return {"count": one.shard.count(engine.CountRequest(filter=self._filter(one, body.get("filter"))))}
+
+    def query(self, name: str, body: Any) -> Any:
+        one = self.collection(name)
+        request = engine.SearchRequest(
+            engine.Query.Nearest(body["query"]["nearest"] if isinstance(body["query"], dict) else body["query"]),
+            body.get("limit", 10),
+            filter=self._filter(one, body.get("filter")),
+            with_payload=bool(body.get("with_payload", False)),
+        )
+        try:
+            hits = one.shard.search(request)
+        except Exception as error:
+            raise RefusalError(400, f"Wrong input: {error}") from error
+        return {
+            "points": [
+                {"id": str(hit.id), "version": 0, "score": float(hit.score), "payload": hit.payload} for hit in hits
+            ]
+        }
+
+    def _updated(self) -> Any:
+        return {"operation_id": len(self.requests), "status": "completed"}
+
+    def _record(self, record: Any) -> Any:
+        vector = record.vector
+        made = {"id": str(record.id), "payload": record.payload}
+        return made if vector is None else {**made, "vector": vector}
+
+    def _filter(self, one: Collection, given: Any) -> Any:
+        return None if given is None else self._condition(one, given)
+
+    def _condition(self, one: Collection, given: Any) -> Any:
+        if "has_id" in given:
+            return engine.HasIdCondition(set(given["has_id"]))
+        if "key" not in given:
+            parts = {name: given[name] if isinstance(given[name], list) else [given[name]] for name in given}
+            made = {name: [self._condition(one, part) for part in every] for name, every in parts.items()}
+            return engine.Filter(**made)
+        if self.only_indexed and given["key"].replace('"', "") not in one.schema:
+            raise RefusalError(400, f'Bad request: Index required but not found for "{given["key"]}" of type [keyword]')
+        if "range" in given:
+            return engine.FieldCondition(given["key"], range=engine.RangeFloat(**given["range"]))
+        value = given["match"]["value"]
+        value = cast("bool", np.bool_(value)) if isinstance(value, bool) else value
+        return engine.FieldCondition(given["key"], match=engine.MatchValue(value))
+
+    def fault(self, request: str) -> Fault | None:
+        with self._turn:
+            for fault in self.faults:
+                if request.endswith(fault.request) and fault.times > 0:
+                    if fault.passing > 0:
+                        fault.passing -= 1
+                        continue
+                    fault.times -= 1
+                    return fault
+        return None
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    site: QdrantServer
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Listener
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except OSError:  # the client was killed, or does not wait
+            self.close_connection = True
+
+    def serve(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        content = self.rfile.read(length)
+        if len(content) < length:
+            self.close_connection = True
+            return
+        site, request = self.server.site, f"{self.command} {self.path.partition('?')[0]}"
+        site.requests.append(request)
+        site.sizes.append(length)
+        fault = site.fault(request)
+        if fault is None:
+            self.reply(*self.result(request, content))
+        else:
+            self.fail(fault, request, content)
+
+    def fail(self, fault: Fault, request: str, content: bytes) -> None:
+        if fault.is_carried_out:
+            self.result(request, content)
+        time.sleep(fault.seconds)
+        if fault.drops:  # with a reset, as a proxy or a crash does
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+        elif fault.status:
+            said = {"status": {"error": fault.error}, "time": 0.0}
+            self.reply(
+                fault.status,
+                fault.error if isinstance(fault.error, bytes) else json.dumps(said).encode(),
+                fault.headers,
+            )
+        else:
+            self.reply(*self.result(request, content))
+
+    def result(self, request: str, content: bytes) -> tuple[int, bytes]:
+        site, key = self.server.site, self.headers.get("api-key")
+        if request == "GET /":
+            return 200, json.dumps({"title": "qdrant", "version": site.version}).encode()
+        try:
+            if len(content) > MOST_BYTES:
+                raise RefusalError(413, "Payload reached size limit.")
+            if site.key and key != site.key:
+                raise RefusalError(403 if key else 401, "Invalid API key or JWT")
+            result = site.answer(request, json.loads(content) if content else None)
+        except RefusalError as refusal:
+            said = {"status": {"error": str(refusal)}, "time": 0.0}
+            return refusal.status, json.dumps(said).encode() if str(refusal) else b""
+        return 200, json.dumps({"result": result, "status": "ok", "time": 0.0}).encode()
+
+    def reply(self, status: int, content: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class names it
+        """Quiet."""
+
+
+for _method in ("GET", "PUT", "POST", "DELETE"):
+    setattr(_Handler, f"do_{_method}", _Handler.serve)
+
+_NAME = "/collections/([^/]+)"
+_ROUTES: list[tuple[str, Any]] = [
+    ("GET /collections", QdrantServer.list),
+    (f"GET {_NAME}", QdrantServer.info),
+    (f"PUT {_NAME}", QdrantServer.create),
+    (f"DELETE {_NAME}", QdrantServer.drop),
+    (f"PUT {_NAME}/index", QdrantServer.index),
+    (f"PUT {_NAME}/points", QdrantServer.put),
+    (f"POST {_NAME}/points", QdrantServer.retrieve),
+    (f"POST {_NAME}/points/delete", QdrantServer.delete),
+    (f"POST {_NAME}/points/scroll", QdrantServer.scroll),
+    (f"POST {_NAME}/points/count", QdrantServer.count),
+    (f"POST {_NAME}/points/query", QdrantServer.query),
+]
+
+
+@contextmanager
+def qdrant_address() -> Iterator[str]:
+    """The address of a server of its own."""
+    with QdrantServer() as server:
+        yield server.url
