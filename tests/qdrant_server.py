@@ -20,6 +20,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 import qdrant_edge as engine
+from qdrant_client import QdrantClient
 
 MOST_BYTES = 32 << 20
 _DISTANCES = {"Cosine": engine.Distance.Cosine, "Dot": engine.Distance.Dot, "Euclid": engine.Distance.Euclid}
@@ -363,3 +364,17 @@ def qdrant_address() -> Iterator[str]:
     """The address of a server of its own."""
     with QdrantServer() as server:
         yield server.url
+
+
+@contextmanager
+def own_qdrant(url: str, key: str) -> Iterator[str]:
+    """The address of a user's own server; the collections of the trials are removed in the end."""
+    client = QdrantClient(url=url, api_key=key or None, timeout=60)
+    before = {one.name for one in client.get_collections().collections}
+    try:
+        yield url
+    finally:
+        for one in client.get_collections().collections:
+            if one.name not in before and re.match("t[0-9a-f]{8}", one.name):
+                client.delete_collection(one.name)
+        client.close()

@@ -1,5 +1,8 @@
 """The stores that are held to the contract: a new kind is a line here."""
 
+import os
+from functools import partial
+
 from tasks.upsert.memory import MemoryStore
 from tasks.upsert.pgvector.store import PgvectorStore
 from tasks.upsert.qdrant_embedded.store import QdrantStore
@@ -8,7 +11,7 @@ from tasks.upsert.qdrant_server.store import QdrantServerStore
 from tests.contracts.store.toy import LateToy, SharedToy, ToyStore, wait_for_late
 from tests.contracts.store.trial import Kind
 from tests.postgres_server import postgres_database
-from tests.qdrant_server import qdrant_address
+from tests.qdrant_server import own_qdrant, qdrant_address
 
 KINDS = {
     "memory": Kind(lambda database, collection: MemoryStore(), is_durable=False, is_exclusive=False),
@@ -20,6 +23,14 @@ KINDS = {
         chroma_of_server, is_durable=True, is_exclusive=False, server=chroma_database, settle=let_requests_end
     ),
 }
+if url := os.environ.get("QDRANT_URL"):  # a server of the user's own: `make smoke-qdrant`
+    key = os.environ.get("QDRANT_API_KEY", "")
+    KINDS["own qdrant"] = Kind(
+        partial(QdrantServerStore, api_key=key),
+        is_durable=True,
+        is_exclusive=False,
+        server=partial(own_qdrant, url, key),
+    )
 DURABLE = [name for name, kind in KINDS.items() if kind.is_durable]
 
 # Sound, small and quick: so every check has been seen to pass, whatever a kind promises.

@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import psycopg
 import pytest
+from pydantic import ValidationError
 
 from config.pipeline import Pipeline
 from tasks.errors import MissingExtraError
 from tasks.records import PointId
 from tasks.upsert.memory import MemoryStore
 from tasks.upsert.open import open_store
+from tasks.upsert.qdrant_embedded.store import QdrantStore
+from tasks.upsert.qdrant_server.store import QdrantServerStore
 from tests.chroma_server import shared_server
 from tests.points import Point, columns
 
@@ -87,3 +90,16 @@ def test_a_store_whose_package_is_missing_names_the_extra(monkeypatch: pytest.Mo
     settings = pipeline({"kind": "pgvector", "url": "postgresql://h/d"})
     with pytest.raises(MissingExtraError, match=r"\.\[pgvector\]"):
         open_store(settings.store, settings.name)
+
+
+def test_a_qdrant_store_is_a_folder_or_a_server_and_not_both() -> None:
+    server = pipeline({"kind": "qdrant", "url": "http://host:6333", "api_key": "k"})
+    assert isinstance(open_store(server.store, server.name), QdrantServerStore)
+    folder = pipeline({"kind": "qdrant"})
+    assert isinstance(open_store(folder.store, folder.name), QdrantStore)
+    with pytest.raises(ValidationError, match="expected one of the two"):
+        pipeline({"kind": "qdrant", "path": "db", "url": "http://host:6333"})
+    with pytest.raises(ValidationError, match="expected `url` beside it"):
+        pipeline({"kind": "qdrant", "path": "db", "api_key": "k"})
+    with pytest.raises(ValidationError, match="no web address"):
+        pipeline({"kind": "qdrant", "url": "host:6333"})
