@@ -29,7 +29,7 @@ _LONGEST_SHOWN = 300
 _BY_ANSWER: tuple[tuple[str, str, type[HeadraceError], str], ...] = (
     ("", "No space left", ServiceError, "the server's disk is full; free some space and run again: no record is lost"),
     ("", "already exists", ExistsError, "run again"),
-    ("401", "", ConfigError, "the server wants a key: `api_key: ${NAME}` under `store`"),
+    ("401", "", ConfigError, "the server wants a key, or another one: `api_key: ${NAME}` under `store`"),
     ("403", "", ConfigError, "the key is wrong or may not do that; check `api_key` under `store`, and what it is for"),
     ("404", "doesn't exist", NoCollectionError, "there is no collection yet, or it was dropped; run sync"),
     ("404", "", ConfigError, _NO_SERVER),

@@ -1,5 +1,6 @@
 """The connection to a Qdrant server, made when it is needed."""
 
+import logging
 import re
 import threading
 from collections.abc import Generator
@@ -13,6 +14,9 @@ from tasks.upsert.qdrant_server.errors import OLDEST, translated
 
 SECONDS = 60  # for any answer; a write waits until the server has applied it
 _PORT = 6333
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+
+_log = logging.getLogger("headrace")
 
 
 class Server:
@@ -31,6 +35,8 @@ class Server:
         self.name = (
             f"the collection {collection} in {parts.scheme}://{parts.hostname}:{parts.port or _PORT}{parts.path}"
         )
+        if api_key and parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
+            _log.warning("%s: the key and the texts go there unencrypted; is there an https address?", self.name)
         self._client: QdrantClient | None = None
         self._is_closed = False
         self._turn = threading.RLock()
@@ -44,7 +50,7 @@ class Server:
             if self._client is None:
                 self._client = QdrantClient(
                     url=self._address,
-                    # Not as `api_key`: with that it warns on every http address, also on this machine's own.
+                    # Not as `api_key`: with that it warns of http on this machine, too.
                     headers={"api-key": self._key} if self._key else None,
                     timeout=self._seconds,
                     check_compatibility=False,

@@ -89,8 +89,9 @@ class QdrantServerStore:
                 return
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
-        """The vectors as the server keeps them: at unit length."""
-        return {PointId(str(one.id)): as_vector(one.vector) for one in self._retrieved(ids, with_vectors=True)}
+        """The vectors as the server keeps them: at unit length; a record that others left without one is left out."""
+        records = self._retrieved(ids, with_vectors=True)
+        return {PointId(str(one.id)): as_vector(one.vector) for one in records if isinstance(one.vector, list)}
 
     def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
         """Exact, until the server has made a graph."""

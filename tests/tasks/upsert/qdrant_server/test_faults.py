@@ -64,16 +64,29 @@ def test_a_wish_to_be_asked_later_is_passed_on(server: QdrantServer, opened: Ope
 
 
 @pytest.mark.parametrize("is_carried_out", [False, True])
-@pytest.mark.parametrize("fault", [{"drops": True}, {"status": 503}, {"seconds": 1.5, "drops": True}])
+@pytest.mark.parametrize("fault", [{"drops": True}, {"status": 503}])
 def test_a_batch_that_fails_halfway_is_made_whole_by_the_next_run(
-    server: QdrantServer, opened: Opened, fault: dict[str, float], is_carried_out: bool
+    server: QdrantServer, opened: Opened, fault: dict[str, int], is_carried_out: bool
 ) -> None:
-    store, points = opened(seconds=1), [point(f"{number}") for number in range(1300)]
+    store, points = opened(), [point(f"{number}") for number in range(1300)]
     store.ensure(8)
     server.faults = [Fault(WRITE, passing=1, times=1, is_carried_out=is_carried_out, **fault)]  # type: ignore[arg-type]
     with pytest.raises(TransientError):
         store.upsert(columns(*points))
     assert store.count() == (1000 if is_carried_out else 500)
+    store.upsert(columns(*points))
+    holds(store, *points)
+
+
+def test_a_batch_that_is_written_while_nobody_waits_any_more_is_written_once(
+    server: QdrantServer, opened: Opened
+) -> None:
+    hasty, points = opened(seconds=1), [point(f"{number}") for number in range(50)]
+    hasty.ensure(8)
+    server.faults = [Fault(WRITE, times=1, seconds=1.5)]
+    with pytest.raises(TransientError):
+        hasty.upsert(columns(*points))
+    store = opened()
     store.upsert(columns(*points))
     holds(store, *points)
 
@@ -164,6 +177,16 @@ def test_a_key_that_no_header_takes_is_refused_at_once_and_not_shown(opened: Ope
     with pytest.raises(ConfigError, match="line break") as raised:
         opened(key=key)
     assert "secr" not in str(raised.value)
+
+
+def test_a_key_that_travels_unencrypted_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    for url, key in [("http://localhost:6333", "k"), ("https://host", "k"), ("http://host", "")]:
+        QdrantServerStore(url, "c", key)
+    assert caplog.messages == []
+    QdrantServerStore("http://host", "c", "the-key")
+    (message,) = caplog.messages
+    assert "http://host:6333: the key and the texts go there unencrypted" in message
+    assert "the-key" not in message
 
 
 @pytest.mark.parametrize("url", ["host:6333", "postgresql://host", "http://", "grpc://host:6334"])

@@ -197,6 +197,13 @@ def test_a_mark_of_another_form_is_nobodys(server: QdrantServer, opened: Opened)
         assert store.sentinel() is None
 
 
+def test_a_record_without_a_vector_is_there_and_has_none(server: QdrantServer, opened: Opened) -> None:
+    store, one = opened(), point("a")
+    store.ensure(8)
+    server.answer("PUT /collections/c/points", {"points": [{"id": one.id, "vector": {}, "payload": one.payload}]})
+    assert (store.present([one.id]), store.vectors([one.id]), store.count()) == ({one.id}, {}, 1)
+
+
 def test_two_writers_keep_each_others_records(opened: Opened) -> None:
     one, other, mine, theirs = opened(), opened(), point("mine"), point("theirs")
     one.ensure(8)
