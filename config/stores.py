@@ -61,6 +61,21 @@ class ChromaStore(Section):
         return self
 
 
+class PineconeStore(Section):
+    """A namespace of a serverless index of Pinecone."""
+
+    kind: Literal["pinecone"] = Field(description="Pinecone, a paid service.")
+    index: str = Field(
+        pattern=r"^[a-z0-9]([a-z0-9-]{0,43}[a-z0-9])?$",
+        description="The index; made where it is missing. Its collections share one dimension.",
+    )
+    api_key: SecretStr | None = Field(default=None, description="Default: the environment variable PINECONE_API_KEY.")
+    cloud: Literal["aws", "gcp", "azure"] = Field(default="aws", description="Where a missing index is made.")
+    region: str = Field(default="us-east-1", description="The cloud's region for a missing index.")
+    host: WebAddress | None = Field(default=None, description="Another control plane, such as a test server.")
+    collection: Name | None = Field(default=None, description="The namespace. Default: the pipeline's name.")
+
+
 class MemoryStore(Section):
     """A collection in this process's memory, gone when it ends; for trials and tests."""
 
@@ -68,4 +83,4 @@ class MemoryStore(Section):
     collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
 
 
-Store = Annotated[QdrantStore | PgvectorStore | ChromaStore | MemoryStore, Field(discriminator="kind")]
+Store = Annotated[QdrantStore | PgvectorStore | ChromaStore | PineconeStore | MemoryStore, Field(discriminator="kind")]

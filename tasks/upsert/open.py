@@ -34,6 +34,10 @@ def open_store(config: stores.Store, pipeline: str) -> VectorStore:
                 return ChromaStore(OwnServer(config.path), collection)
             token = config.token.get_secret_value() if config.token else ""
             return ChromaStore(RemoteServer(config.url, token, config.tenant, config.database), collection)
+        case stores.PineconeStore():
+            from tasks.upsert.pinecone.store import PineconeStore
+
+            return PineconeStore(config, collection)
         case stores.MemoryStore():
             from tasks.upsert.memory import MemoryStore
 

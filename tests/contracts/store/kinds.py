@@ -6,10 +6,12 @@ from functools import partial
 from tasks.upsert.memory import MemoryStore
 from tasks.upsert.pgvector.store import PgvectorStore
 from tasks.upsert.qdrant_embedded.store import QdrantStore
-from tests.chroma_server import chroma_database, chroma_of_folder, chroma_of_server, let_requests_end
 from tasks.upsert.qdrant_server.store import QdrantServerStore
+from tests.chroma_server import chroma_database, chroma_of_folder, chroma_of_server, let_requests_end
+from tests.contracts.store.pinecone import PINECONE, open_pinecone, open_service, service_index, wants_service
 from tests.contracts.store.toy import LateToy, SharedToy, ToyStore, wait_for_late
 from tests.contracts.store.trial import Kind
+from tests.pinecone_server import pinecone_server
 from tests.postgres_server import postgres_database
 from tests.qdrant_server import own_qdrant, qdrant_address
 
@@ -22,6 +24,7 @@ KINDS = {
     "chroma server": Kind(
         chroma_of_server, is_durable=True, is_exclusive=False, server=chroma_database, settle=let_requests_end
     ),
+    "pinecone": Kind(open_pinecone, **PINECONE, server=pinecone_server),
 }
 if url := os.environ.get("QDRANT_URL"):  # a server of the user's own: `make smoke-qdrant`
     key = os.environ.get("QDRANT_API_KEY", "")
@@ -31,6 +34,7 @@ if url := os.environ.get("QDRANT_URL"):  # a server of the user's own: `make smo
         is_exclusive=False,
         server=partial(own_qdrant, url, key),
     )
+KINDS |= {"pinecone service": Kind(open_service, **PINECONE, server=service_index)} if wants_service() else {}
 DURABLE = [name for name, kind in KINDS.items() if kind.is_durable]
 
 # Sound, small and quick: so every check has been seen to pass, whatever a kind promises.

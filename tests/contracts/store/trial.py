@@ -28,7 +28,8 @@ class Kind:
 
     The database is a folder, or what `server` says while it runs. `is_durable`: what was acknowledged outlives its
     process. `is_exclusive`: one at a time has a collection open; otherwise all see what each has written. `settle`
-    returns once a store shows everything that was acknowledged.
+    returns once a store shows everything that was acknowledged. `has_one_dimension`: the collections of one database
+    share it. `longest_text`: characters of a record, at least.
     """
 
     open: Callable[[str, str], VectorStore]
@@ -36,6 +37,8 @@ class Kind:
     is_exclusive: bool
     server: Callable[[], AbstractContextManager[str]] | None = None
     settle: Callable[[VectorStore], None] = at_once
+    has_one_dimension: bool = False
+    longest_text: int = 1 << 20
 
 
 class _Settled:

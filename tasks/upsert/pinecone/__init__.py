@@ -1,0 +1,1 @@
+"""Pinecone: a namespace of a serverless index for each collection, many readers and writers."""

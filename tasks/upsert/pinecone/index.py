@@ -1,0 +1,210 @@
+"""One namespace of one index through the SDK: requests are sent once, and reads show what was acknowledged."""
+
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pinecone import Index, IndexModel, Pinecone, RetryConfig, ServerlessSpec
+from pinecone._internal.config import PineconeConfig
+from pinecone._internal.constants import DATA_PLANE_API_VERSION
+from pinecone._internal.http_client import HTTPClient
+from pinecone.errors.exceptions import ConflictError, NotFoundError, PineconeValueError
+from pinecone.models.response_info import ResponseInfo
+
+from config.stores import PineconeStore as Settings
+from tasks.errors import CollectionError, ConfigError, HeadraceError, ServiceError, TransientError
+from tasks.upsert.pinecone.errors import NoCollectionError, translated
+
+if TYPE_CHECKING:
+    from httpx import Response
+
+METRIC = "cosine"
+READY_SECONDS = 300.0  # for a new index; most are ready within half a minute
+VISIBLE_SECONDS = 60.0  # until an acknowledged write shows; most do within some seconds
+_WRITES = {"/vectors/upsert", "/vectors/delete"}
+_BROKEN = {"InitializationFailed", "Terminating", "Disabled"}
+_ONCE = RetryConfig(max_retries=0)
+
+
+class _Sender(HTTPClient):
+    """Sends each request once: what is tried again, and when, is the pipeline's to say.
+
+    The SDK's index client has no setting for that, and keeps what a delete answers to itself.
+    """
+
+    def __init__(self, config: PineconeConfig) -> None:
+        super().__init__(replace(config, retry_config=_ONCE), DATA_PLANE_API_VERSION)
+        self._turn = threading.Lock()
+        self.newest = -1  # the service's number of the newest write; -1 where it gave none
+
+    def post(self, path: str, timeout: Any = None, **given: Any) -> "Response":
+        """Note the number of a write."""
+        answer = super().post(path, timeout, **given)
+        if path in _WRITES:
+            number = ResponseInfo(raw_headers=dict(answer.headers)).lsn_committed
+            with self._turn:
+                self.newest = max(self.newest, -1 if number is None else number)
+        return answer
+
+
+class Namespace:
+    """Connects at the first use; one caller at a time."""
+
+    def __init__(self, settings: Settings, collection: str) -> None:
+        """ConfigError, where there is no key, comes at the first use."""
+        self.name = f"the collection {collection} in Pinecone's index {settings.index}"
+        self._space = collection
+        self._settings = settings
+        self._key = settings.api_key.get_secret_value() if settings.api_key else ""
+        self._client: Pinecone | None = None
+        self._model: IndexModel | None = None
+        self._index: Index | None = None
+        self._sender: _Sender | None = None
+        self._unseen: dict[str, dict[str, Any] | None] = {}  # the last record of each request, None where it is gone
+        self._is_closed = False
+        self._turn = threading.RLock()
+
+    @contextmanager
+    def reading(self) -> Generator[Index | None]:
+        """The index as it shows all that was written here; None where there is none."""
+        with self.opened() as index:
+            if index is not None and self._unseen:
+                self._wait(index)
+            yield index
+
+    @contextmanager
+    def writing(self) -> Generator[Index]:
+        """NoCollectionError where there is no index."""
+        with self.opened() as index:
+            if index is None:
+                raise NoCollectionError(f"{self.name}: there is no collection yet; it is made by a sync")
+            yield index
+
+    def wrote(self, point: str, metadata: dict[str, Any] | None) -> None:
+        """What the last record of an acknowledged request must look like; None where it was deleted."""
+        with self._turn:
+            self._unseen.pop(point, None)
+            self._unseen[point] = metadata
+            for oldest in list(self._unseen)[:-50]:
+                del self._unseen[oldest]
+
+    @property
+    def dimension(self) -> int | None:
+        """None where there is no index, or one of other vectors."""
+        with self.opened():
+            return getattr(self._model, "dimension", None)
+
+    def make(self, dimension: int) -> None:
+        """Make the index where it is missing, and wait until it is ready; CollectionError where it does not fit."""
+        with self.opened() as index:
+            if index is None:
+                self._create(dimension)
+            assert self._model is not None
+            held, metric = getattr(self._model, "dimension", None), getattr(self._model, "metric", None)
+        if held != dimension:
+            raise CollectionError(
+                f"{self.name} holds vectors of {held} dimensions, the model makes {dimension};"
+                " go back to the model it was built with, or name another `index` under `store`"
+            )
+        if metric != METRIC:
+            raise CollectionError(f"{self.name} compares by {metric}, expected {METRIC}; name another `index`")
+
+    def close(self) -> None:
+        """The next process finds what this one wrote; further calls fail, and closing twice is no error."""
+        with self._turn:
+            if self._unseen and not self._is_closed:
+                # What was acknowledged is safe: a service that does not show it yet is no failure here.
+                with suppress(HeadraceError), self.reading():
+                    pass
+            self._is_closed = True
+            if self._index is not None:
+                self._index.close()
+            if self._client is not None:
+                self._client.close()
+
+    @contextmanager
+    def opened(self) -> Generator[Index | None]:
+        """The index as it is; None where there is none."""
+        with self._turn:
+            if self._is_closed:
+                raise ServiceError(f"{self.name} was used after it had been closed")
+            with translated(self.name, self._secret):
+                yield self._connected()
+
+    @property
+    def _secret(self) -> str:
+        return self._sdk.config.api_key
+
+    @property
+    def _sdk(self) -> Pinecone:
+        if self._client is None:
+            try:
+                self._client = Pinecone(api_key=self._key, host=self._settings.host, retry_config=_ONCE)
+            except PineconeValueError as error:  # its words never hold the key
+                raise ConfigError(
+                    f"no usable key for Pinecone ({error}); export PINECONE_API_KEY=…, or write"
+                    " api_key: '${PINECONE_API_KEY}' under `store`"
+                ) from None
+        return self._client
+
+    def _connected(self) -> Index | None:
+        if self._index is None:
+            self._describe()
+        return self._index
+
+    def _describe(self) -> IndexModel | None:
+        try:
+            model = self._sdk.describe_index(self._settings.index)
+        except NotFoundError:
+            return None
+        if model.status.ready and model.host:
+            self._model = model
+            self._index = Index(host=model.host, api_key=self._secret)
+            self._sender = _Sender(self._index._config)
+            self._index._http.close()
+            self._index._http = self._sender
+        return model
+
+    def _create(self, dimension: int) -> None:
+        where = ServerlessSpec(cloud=self._settings.cloud, region=self._settings.region)
+        if self._describe() is None:
+            with suppress(ConflictError):  # another process was quicker
+                self._sdk.indexes.create(
+                    name=self._settings.index, dimension=dimension, metric=METRIC, spec=where, timeout=-1
+                )
+        deadline = time.monotonic() + READY_SECONDS
+        pause = 0.05
+        while (model := self._describe()) is None or self._index is None:
+            if model is not None and model.status.state in _BROKEN:
+                raise ServiceError(f"{self.name}: the index is {model.status.state}; delete it, then run again")
+            if time.monotonic() > deadline:
+                raise TransientError(f"{self.name}: the index is not ready after {READY_SECONDS:.0f} s; run again")
+            time.sleep(pause)
+            pause = min(2 * pause, 2.0)
+
+    def _wait(self, index: Index) -> None:
+        deadline = time.monotonic() + VISIBLE_SECONDS
+        pause = 0.02
+        while not self._shows(index):
+            if time.monotonic() > deadline:
+                raise TransientError(
+                    f"{self.name} does not show after {VISIBLE_SECONDS:.0f} s what it acknowledged; run again"
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+        self._unseen.clear()
+
+    def _shows(self, index: Index) -> bool:
+        """By the service's numbers of writes, which a query tells; else by the records themselves."""
+        assert self._sender is not None
+        if self._sender.newest >= 0:
+            query = np.eye(1, self.dimension)[0].tolist()
+            shown = index.query(vector=query, top_k=1, namespace=self._space).response_info
+            if shown is not None and shown.lsn_reconciled is not None:
+                return shown.is_reconciled(self._sender.newest)
+        kept = index.fetch(ids=list(self._unseen), namespace=self._space).vectors
+        return all((kept[one].metadata if one in kept else None) == held for one, held in self._unseen.items())

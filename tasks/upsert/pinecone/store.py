@@ -1,0 +1,190 @@
+"""A namespace of a serverless index for each collection; readers and writers may be many.
+
+The sentinel is a record of the namespace, under an id of its own: it makes the namespace, and goes where that goes.
+Writes show some seconds after they are acknowledged, so reads wait until they do.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict
+from itertools import islice
+
+import numpy as np
+from pinecone import Index
+from pinecone import Vector as Record
+from pinecone.models.vectors.vector import ScoredVector
+
+from config.stores import PineconeStore as Settings
+from tasks.errors import TransientError
+from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.slices import slices
+from tasks.upsert.filters import passes
+from tasks.upsert.pinecone.errors import NoCollectionError
+from tasks.upsert.pinecone.filter import Words, as_filter
+from tasks.upsert.pinecone.index import Namespace
+from tasks.upsert.pinecone.records import BOOK, MOST_RECORDS, as_payload, as_records, batches, book_of
+from tasks.upsert.vectors import as_vector, check_vectors
+
+SENTINEL = "headrace-sentinel"  # no UUID, so no point's id
+PAGE = 100  # ids of a page, and of a fetch: they travel in the address, which may have some thousand characters
+MOST_HITS = 10_000  # of a search
+SENDERS = 4  # requests of one upsert on their way at once
+
+
+class PineconeStore:
+    """Reading creates nothing."""
+
+    def __init__(self, settings: Settings, collection: str) -> None:
+        """`collection` is the namespace."""
+        self._index = Namespace(settings, collection)
+        self._namespace = collection
+        self._is_made = False
+
+    def ensure(self, dimension: int, /) -> None:
+        """Make what is missing: index and namespace. CollectionError for another dimension or metric."""
+        self._index.make(dimension)
+        if not self._is_made and self._marker() is None:
+            self._write_marker(None)
+
+    def expect(self, points: int, /) -> None:
+        """Nothing to open."""
+
+    def upsert(self, points: Points, /) -> None:
+        """In requests of a thousand records or two megabytes: where one fails, others may have been written."""
+        if points:
+            self._require()
+            check_vectors(points, self._index.dimension or 0)
+            self._write(as_records(points))
+
+    def delete(self, ids: Sequence[PointId], /) -> None:
+        """Missing ids are no error."""
+        with suppress(NoCollectionError), self._index.opened() as index:
+            for part in slices(ids, MOST_RECORDS) if index is not None else ():
+                assert index is not None
+                index.delete(ids=list(part), namespace=self._namespace)
+                self._index.wrote(part[-1], None)
+
+    def present(self, ids: Sequence[PointId], /) -> set[PointId]:
+        """Those of `ids` that the namespace holds."""
+        return {PointId(record.id) for record in self._fetched(ids)}
+
+    def scan(self) -> Iterator[tuple[PointId, Payload]]:
+        """Page by page, in the order of the ids."""
+        token: str | None = ""
+        while token is not None:
+            ids, token = self._page(token)
+            for record in self._fetched(ids):
+                yield PointId(record.id), as_payload(record.metadata)
+
+    def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
+        """The vectors as they were written, whatever their length."""
+        return {PointId(record.id): as_vector(record.values) for record in self._fetched(ids)}
+
+    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+        """Among the 10,000 nearest records that pass what Pinecone can compare, which is nearly every condition."""
+        most = limit + 1  # one may be the sentinel
+        hits: list[Hit] = []
+        is_all = False
+        while len(hits) < limit and not is_all:
+            most = min(most, MOST_HITS)
+            nearest = self._nearest(vector, most, as_filter(conditions))
+            hits = list(islice(self._passing(nearest, conditions), limit))
+            is_all = len(nearest) < most or most == MOST_HITS
+            most *= 4
+        return sorted(hits, key=lambda hit: -hit.score)
+
+    def sentinel(self) -> Sentinel | None:
+        """The newest mark."""
+        marker = self._marker()
+        with suppress(KeyError, TypeError):
+            return Sentinel(**book_of(marker.metadata or {})["sentinel"]) if marker is not None else None
+        return None
+
+    def mark(self, sentinel: Sentinel, /) -> None:
+        """Replace the mark; returns when everybody sees it."""
+        self._require()
+        self._write_marker(sentinel)
+        with self._index.reading():
+            pass
+
+    def count(self) -> int:
+        """Counted by the service."""
+        with suppress(NoCollectionError), self._index.reading() as index:
+            spaces = index.describe_index_stats().namespaces if index is not None else {}
+            if self._namespace in spaces:
+                return spaces[self._namespace].vector_count - (self._is_made or self._marker() is not None)
+        return 0
+
+    def close(self) -> None:
+        """Returns when everybody sees what was written; further calls but this one fail."""
+        self._index.close()
+
+    def _require(self) -> None:
+        if not self._is_made and self._marker() is None:
+            raise NoCollectionError(f"{self._index.name}: there is no collection yet; it is made by a sync")
+
+    def _marker(self) -> Record | None:
+        marker = next(iter(self._fetched([SENTINEL])), None)
+        self._is_made = marker is not None
+        return marker
+
+    def _write_marker(self, sentinel: Sentinel | None) -> None:
+        book = json.dumps({"sentinel": None if sentinel is None else asdict(sentinel)})
+        anywhere = np.eye(1, self._index.dimension)[0].tolist()
+        self._write([Record(SENTINEL, anywhere, metadata={BOOK: book})])
+        self._is_made = True
+
+    def _write(self, records: Iterable[Record]) -> None:
+        with self._index.writing() as index, ThreadPoolExecutor(SENDERS) as senders:
+            for batch in senders.map(lambda batch: self._send(index, batch), batches(records)):
+                self._index.wrote(batch[-1].id, batch[-1].metadata)
+
+    def _send(self, index: Index, batch: list[Record]) -> list[Record]:
+        answer = index.upsert(vectors=batch, namespace=self._namespace)
+        if answer.has_errors or answer.upserted_count != len(batch):
+            raise TransientError(f"{self._index.name} took {answer.upserted_count} of {len(batch)} records; run again")
+        return batch
+
+    def _page(self, token: str) -> tuple[list[str], str | None]:
+        """Ids, and what asks for the next page; None at the end."""
+        with suppress(NoCollectionError), self._index.reading() as index:
+            if index is not None:
+                page = index.list_paginated(limit=PAGE, pagination_token=token or None, namespace=self._namespace)
+                ids = [item.id for item in page.vectors if item.id not in (None, SENTINEL)]
+                return [one for one in ids if one], page.pagination.next if page.pagination else None
+        return [], None
+
+    def _fetched(self, ids: Sequence[str]) -> list[Record]:
+        """What is held of `ids`."""
+        records: list[Record] = []
+        with suppress(NoCollectionError), self._index.reading() as index:
+            for part in slices(ids, PAGE) if index is not None else ():
+                assert index is not None
+                records += index.fetch(ids=list(part), namespace=self._namespace).vectors.values()
+        return records
+
+    def _nearest(self, vector: Vector, most: int, meaning: Words | bool) -> list[ScoredVector]:
+        with suppress(NoCollectionError), self._index.reading() as index:
+            if index is not None and meaning is not False:
+                return index.query(
+                    vector=vector.tolist(),
+                    top_k=most,
+                    namespace=self._namespace,
+                    filter=None if meaning is True else meaning,
+                    include_metadata=most <= PAGE,
+                ).matches
+        return []
+
+    def _passing(self, nearest: list[ScoredVector], conditions: Sequence[Condition]) -> Iterator[Hit]:
+        """Payloads come with a short answer; a long one would be too large with them."""
+        records = [one for one in nearest if one.id != SENTINEL]
+        for part in slices(records, PAGE):
+            has_payloads = len(nearest) <= PAGE
+            fetched = {} if has_payloads else {one.id: one.metadata for one in self._fetched([one.id for one in part])}
+            for one in part:
+                if has_payloads or one.id in fetched:
+                    payload = as_payload(one.metadata if has_payloads else fetched[one.id])
+                    if passes(payload.get("metadata", {}), conditions):
+                        yield Hit(PointId(one.id), one.score, payload)
