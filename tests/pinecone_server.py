@@ -20,6 +20,7 @@ import numpy as np
 KEY = "pc-test-key"
 VERSION = "2026-07"
 MOST_ADDRESS = 8192
+MOST_BYTES = 2_000_000
 Metadata = dict[str, Any]
 Records = dict[str, tuple[np.ndarray, Metadata]]
 Change = Callable[[Records], object]
@@ -42,7 +43,7 @@ class Fault:
     after: int = 0  # requests of that path that pass before
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
@@ -92,7 +93,7 @@ class PineconeServer:
         self.sizes: list[int] = []
         self.indexes: dict[str, Index] = {}
         self._turn = threading.RLock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"home": self}))
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
@@ -118,15 +119,18 @@ class PineconeServer:
 
     # One request
 
-    def fault(self, path: str) -> Fault | None:
-        for one in self.faults:
-            if path.startswith(one.path):
-                if one.after:
-                    one.after -= 1
-                    return None
-                self.faults.remove(one)
-                return one
-        return None
+    def note(self, method: str, path: str, size: int) -> Fault | None:
+        """The fault that is due."""
+        with self._turn:
+            self.asked.append((method, path))
+            self.sizes.append(size)
+            due = next((one for one in self.faults if path.startswith(one.path)), None)
+            if due is not None and due.after:
+                due.after -= 1
+                return None
+            if due is not None:
+                self.faults.remove(due)
+            return due
 
     def answer(self, method: str, path: str, asked: Any, partial: int | None) -> tuple[int, Any, dict[str, str]]:
         with self._turn:
@@ -135,7 +139,7 @@ class PineconeServer:
             # One data plane: the test server has no host for each index, so its first part says which one it is.
             _, name, action = path.split("/", 2)
             if name not in self.indexes:
-                raise Refused(404, f"index {name} not found")
+                raise RefusedError(404, f"index {name} not found")
             return self._data(self.indexes[name], f"{method} /{action}", asked, partial)
 
     def _control(self, method: str, path: str, asked: Any) -> tuple[int, Any]:
@@ -143,10 +147,10 @@ class PineconeServer:
         if method == "POST":
             name = asked["name"]
             if name in self.indexes:
-                raise Refused(409, f"index {name} exists")
+                raise RefusedError(409, f"index {name} exists")
             vector = asked["schema"]["fields"]["_values"]
             if vector["type"] != "dense_vector" or asked["deployment"]["deployment_type"] != "managed":
-                raise Refused(400, "no such schema or deployment")
+                raise RefusedError(400, "no such schema or deployment")
             body = {
                 **asked,
                 "name": name,
@@ -156,7 +160,7 @@ class PineconeServer:
             }
             self.indexes[name] = Index(body, time.monotonic() + self.ready_seconds)
         if name not in self.indexes:
-            raise Refused(404, f"index {name} not found")
+            raise RefusedError(404, f"index {name} not found")
         if method == "DELETE":
             del self.indexes[name]
             return 202, {}
@@ -175,29 +179,30 @@ class PineconeServer:
             space = index.spaces.setdefault(name, Namespace())
             body: object = self._upsert(index, space, asked["vectors"], partial)
             return 200, body, self._number("x-pinecone-request-lsn", space.written)
-        if name not in index.spaces:
-            if action == "POST /vectors/delete":
-                raise Refused(404, "Namespace not found")
-            return 200, {"namespace": name, "matches": [], "vectors": [] if "list" in action else {}}, {}
-        space = index.spaces[name]
-        match action:
-            case "POST /vectors/delete":
-                if asked.get("deleteAll"):
-                    space.write(lambda records: records.clear(), self.delay)
-                else:
-                    _require(0 < len(asked["ids"]) <= 1000, "1 to 1000 ids a delete")
-                    space.write(lambda records: [records.pop(one, None) for one in asked["ids"]], self.delay)
-                return 200, {}, self._number("x-pinecone-request-lsn", space.written)
-            case "POST /query":
-                body = {"namespace": name, "matches": list(_nearest(index, space.records(), asked))}
-                return 200, body, self._number("x-pinecone-max-indexed-lsn", space.visible)
-            case "GET /vectors/fetch":
-                records = space.records()
-                kept = {one: _shown(one, *records[one]) for one in asked["ids"] if one in records}
-                return 200, {"namespace": name, "vectors": kept}, {}
-            case "GET /vectors/list":
-                return 200, _page(space.records(), asked), {}
-        raise Refused(404, f"nothing at {action}")
+        if action == "POST /vectors/delete":
+            if name not in index.spaces:
+                raise RefusedError(404, "Namespace not found")
+            self._delete(index.spaces[name], asked)
+            return 200, {}, self._number("x-pinecone-request-lsn", index.spaces[name].written)
+        return self._read(index, index.spaces.get(name, Namespace()), action, asked)
+
+    def _read(self, index: Index, space: Namespace, action: str, asked: Any) -> tuple[int, Any, dict[str, str]]:
+        records = space.records()
+        body: dict[str, Any] = {"namespace": asked.get("namespace", "")}
+        if action == "POST /query":
+            number = self._number("x-pinecone-max-indexed-lsn", space.visible)
+            return 200, body | {"matches": list(_nearest(index, records, asked))}, number
+        if action == "GET /vectors/fetch":
+            _require(0 < len(asked["ids"]) <= 1000, "1 to 1000 ids a fetch")
+            kept = {one: _shown(one, *records[one]) for one in asked["ids"] if one in records}
+            return 200, body | {"vectors": kept}, {}
+        if action == "GET /vectors/list":
+            return 200, body | _page(records, asked), {}
+        raise RefusedError(404, f"nothing at {action}")
+
+    def _delete(self, space: Namespace, asked: Any) -> None:
+        _require(0 < len(asked["ids"]) <= 1000, "1 to 1000 ids a delete")
+        space.write(lambda records: [records.pop(one, None) for one in asked["ids"]], self.delay)
 
     def _upsert(self, index: Index, space: Namespace, vectors: list[Any], partial: int | None) -> object:
         _require(0 < len(vectors) <= 1000, "1 to 1000 vectors an upsert")
@@ -220,7 +225,7 @@ class PineconeServer:
 
 def _require(is_so: bool, message: str) -> None:
     if not is_so:
-        raise Refused(400, message)
+        raise RefusedError(400, message)
 
 
 def _metadata(given: Metadata) -> Metadata:
@@ -240,12 +245,12 @@ def _shown(name: str, values: np.ndarray, metadata: Metadata) -> dict[str, Any]:
     return {"id": name, "values": values.astype(float).tolist(), "metadata": metadata}
 
 
-def _page(records: Records, asked: Any) -> object:
+def _page(records: Records, asked: Any) -> dict[str, Any]:
     limit = int(asked.get("limit", 100))
     _require(1 <= limit <= 100, "1 to 100 ids a page")
     after = asked.get("paginationToken", "")
     ids = sorted(one for one in records if one > after and one.startswith(asked.get("prefix", "")))
-    page: dict[str, Any] = {"vectors": [{"id": one} for one in ids[:limit]], "namespace": asked["namespace"]}
+    page: dict[str, Any] = {"vectors": [{"id": one} for one in ids[:limit]]}
     return page | ({"pagination": {"next": ids[limit - 1]}} if len(ids) > limit else {})
 
 
@@ -271,16 +276,19 @@ def _passes(metadata: Metadata, words: Any) -> bool:
     if words is None:
         return True
     _require(isinstance(words, dict) and bool(words), "an empty filter")
-    return all([_clause(metadata, name, given) for name, given in words.items()])
+    results = [_clause(metadata, name, given) for name, given in words.items()]
+    return all(results)
 
 
 def _clause(metadata: Metadata, name: str, given: Any) -> bool:
     if name in ("$and", "$or"):
         _require(isinstance(given, list) and bool(given), f"{name} takes a list")
-        return (all if name == "$and" else any)([_passes(metadata, one) for one in given])
+        results = [_passes(metadata, one) for one in given]
+        return all(results) if name == "$and" else any(results)
     _require(not name.startswith("$") and bool(name), f"{name!r} is no field")
     _require(isinstance(given, dict) and bool(given), f"{name}: no operator")
-    return all([_compares(metadata.get(name), one, value) for one, value in given.items()])
+    results = [_compares(metadata.get(name), one, value) for one, value in given.items()]
+    return all(results)
 
 
 def _compares(kept: Any, word: str, value: Any) -> bool:
@@ -303,63 +311,67 @@ def _equal(kept: Any, value: Any) -> bool:
     return any(isinstance(one, bool) == isinstance(value, bool) and one == value for one in items)
 
 
-def _handler(server: PineconeServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one piece: in two, the second would wait for the first to be acknowledged
+    disable_nagle_algorithm = True
+    home: PineconeServer
 
-        def do_POST(self) -> None:
-            path = urlsplit(self.path).path
-            raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            server.sizes.append(len(raw))
-            action = path if path.startswith("/indexes") else "/" + path.split("/", 2)[-1]
-            server.asked.append((self.command, action))
-            fault = server.fault(action)
-            if fault is not None and not fault.is_late and fault.partial is None:
-                return self.fail(fault)
-            partial = fault.partial if fault else None
-            try:
-                status, body, headers = server.answer(self.command, path, self.read(raw), partial)
-            except Refused as error:
-                words = str(error).replace("KEY", self.headers.get("Api-Key", ""))
-                status, body, headers = error.status, {"error": {"code": "REFUSED", "message": words}}, {}
-            if fault is not None and fault.is_late:
-                return self.fail(fault)
-            return self.send(status, json.dumps(body).encode(), headers)
+    def do_GET(self) -> None:
+        self.handle_any()
 
-        do_GET = do_DELETE = do_POST
+    def do_POST(self) -> None:
+        self.handle_any()
 
-        def read(self, raw: bytes) -> Any:
-            if self.headers.get("Api-Key") != server.key:
-                raise Refused(401, "Invalid API Key")
-            if self.headers.get("X-Pinecone-Api-Version") != VERSION:
-                raise Refused(400, "another version of the API")
-            if len(self.path) > MOST_ADDRESS:
-                raise Refused(414, "URI too long")
-            if len(raw) > 2 * 1000 * 1000:
-                raise Refused(413, "Request size exceeds the limit of 2MB")
-            if raw:
-                return json.loads(raw)
-            asked = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
-            return {name: values if name == "ids" else values[0] for name, values in asked.items()}
+    def do_DELETE(self) -> None:
+        self.handle_any()
 
-        def fail(self, fault: Fault) -> None:
-            if not fault.status:
-                self.close_connection = True
-                return None
-            body = fault.body if fault.body is not None else json.dumps({"message": f"fault {fault.status}"}).encode()
-            return self.send(fault.status, body, fault.headers)
+    def handle_any(self) -> None:
+        path = urlsplit(self.path).path
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        action = path if path.startswith("/indexes") else "/" + path.split("/", 2)[-1]
+        fault = self.home.note(self.command, action, len(raw))
+        if fault is not None and not fault.is_late and fault.partial is None:
+            return self.fail(fault)
+        try:
+            asked = self.read(raw)
+            status, body, headers = self.home.answer(self.command, path, asked, fault.partial if fault else None)
+        except RefusedError as error:
+            status, body, headers = error.status, {"error": {"code": "REFUSED", "message": str(error)}}, {}
+        return self.fail(fault) if fault is not None and fault.is_late else self.send(status, body, headers)
 
-        def send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-            self.send_response(status)
-            for name, value in {**headers, "Content-Type": "application/json", "Content-Length": len(body)}.items():
-                self.send_header(name, str(value))
-            self.end_headers()
-            self.wfile.write(body)
+    def read(self, raw: bytes) -> Any:
+        if self.headers.get("Api-Key") != self.home.key:
+            raise RefusedError(401, f"Invalid API Key: {self.headers.get('Api-Key')}")
+        if self.headers.get("X-Pinecone-Api-Version") != VERSION:
+            raise RefusedError(400, "another version of the API")
+        if len(self.path) > MOST_ADDRESS:
+            raise RefusedError(414, "URI too long")
+        if len(raw) > MOST_BYTES:
+            raise RefusedError(413, "Request size exceeds the limit of 2MB")
+        if raw:
+            return json.loads(raw)
+        asked = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+        return {name: values if name == "ids" else values[0] for name, values in asked.items()}
 
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class names it
-            """Quiet."""
+    def fail(self, fault: Fault) -> None:
+        if fault.status:
+            self.send(
+                fault.status, {"message": f"fault {fault.status}"} if fault.body is None else fault.body, fault.headers
+            )
+        else:
+            self.close_connection = True
 
-    return Handler
+    def send(self, status: int, body: object, headers: Mapping[str, str]) -> None:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", "Content-Length": len(raw), **headers}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class names it
+        """Quiet."""
 
 
 @contextmanager

@@ -4,14 +4,11 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import httpx
 import numpy as np
 from pinecone import Index, IndexModel, Pinecone, RetryConfig, ServerlessSpec
-from pinecone._internal.config import PineconeConfig
-from pinecone._internal.constants import DATA_PLANE_API_VERSION
-from pinecone._internal.http_client import HTTPClient
 from pinecone.errors.exceptions import ConflictError, NotFoundError, PineconeValueError
 from pinecone.models.response_info import ResponseInfo
 
@@ -19,36 +16,40 @@ from config.stores import PineconeStore as Settings
 from tasks.errors import CollectionError, ConfigError, HeadraceError, ServiceError, TransientError
 from tasks.upsert.pinecone.errors import NoCollectionError, translated
 
-if TYPE_CHECKING:
-    from httpx import Response
-
 METRIC = "cosine"
 READY_SECONDS = 300.0  # for a new index; most are ready within half a minute
 VISIBLE_SECONDS = 60.0  # until an acknowledged write shows; most do within some seconds
-_WRITES = {"/vectors/upsert", "/vectors/delete"}
+_WRITES = ("/vectors/upsert", "/vectors/delete")
 _BROKEN = {"InitializationFailed", "Terminating", "Disabled"}
 _ONCE = RetryConfig(max_retries=0)
 
 
-class _Sender(HTTPClient):
+class _Sender(httpx.BaseTransport):
     """Sends each request once: what is tried again, and when, is the pipeline's to say.
 
-    The SDK's index client has no setting for that, and keeps what a delete answers to itself.
+    The SDK's index client has no setting for that, and keeps to itself what a delete answers.
     """
 
-    def __init__(self, config: PineconeConfig) -> None:
-        super().__init__(replace(config, retry_config=_ONCE), DATA_PLANE_API_VERSION)
+    def __init__(self, index: Index) -> None:
+        """Takes the place of the transport that tries again."""
+        client = index._http._client
+        self._once: httpx.BaseTransport = client._transport._transport  # type: ignore[attr-defined]
+        client._transport = self
         self._turn = threading.Lock()
         self.newest = -1  # the service's number of the newest write; -1 where it gave none
 
-    def post(self, path: str, timeout: Any = None, **given: Any) -> "Response":
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Note the number of a write."""
-        answer = super().post(path, timeout, **given)
-        if path in _WRITES:
+        answer = self._once.handle_request(request)
+        if request.url.path.endswith(_WRITES):
             number = ResponseInfo(raw_headers=dict(answer.headers)).lsn_committed
             with self._turn:
                 self.newest = max(self.newest, -1 if number is None else number)
         return answer
+
+    def close(self) -> None:
+        """End the connections."""
+        self._once.close()
 
 
 class Namespace:
@@ -164,9 +165,7 @@ class Namespace:
         if model.status.ready and model.host:
             self._model = model
             self._index = Index(host=model.host, api_key=self._secret)
-            self._sender = _Sender(self._index._config)
-            self._index._http.close()
-            self._index._http = self._sender
+            self._sender = _Sender(self._index)
         return model
 
     def _create(self, dimension: int) -> None:
