@@ -73,6 +73,7 @@ class Namespace:
 class Index:
     body: dict[str, Any]
     ready_at: float
+    state: str = "Initializing"  # until it is ready
     spaces: dict[str, Namespace] = field(default_factory=dict)
 
     @property
@@ -166,7 +167,7 @@ class PineconeServer:
             return 202, {}
         index = self.indexes[name]
         is_ready = index.ready_at <= time.monotonic()
-        status = {"ready": is_ready, "state": "Ready" if is_ready else "Initializing"}
+        status = {"ready": is_ready, "state": "Ready" if is_ready else index.state}
         return (201 if method == "POST" else 200), {**index.body, "status": status}
 
     def _data(self, index: Index, action: str, asked: Any, partial: int | None) -> tuple[int, Any, dict[str, str]]:

@@ -4,11 +4,10 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from typing import Any
-
 import httpx
 import numpy as np
 from pinecone import Index, IndexModel, Pinecone, RetryConfig, ServerlessSpec
+from pinecone import Vector as Record
 from pinecone.errors.exceptions import ConflictError, NotFoundError, PineconeValueError
 from pinecone.models.response_info import ResponseInfo
 
@@ -65,7 +64,7 @@ class Namespace:
         self._model: IndexModel | None = None
         self._index: Index | None = None
         self._sender: _Sender | None = None
-        self._unseen: dict[str, dict[str, Any] | None] = {}  # the last record of each request, None where it is gone
+        self._unseen: dict[str, Record | None] = {}  # the last record of each request, None where it was deleted
         self._is_closed = False
         self._turn = threading.RLock()
 
@@ -85,11 +84,11 @@ class Namespace:
                 raise NoCollectionError(f"{self.name}: there is no collection yet; it is made by a sync")
             yield index
 
-    def wrote(self, point: str, metadata: dict[str, Any] | None) -> None:
-        """What the last record of an acknowledged request must look like; None where it was deleted."""
+    def wrote(self, point: str, record: Record | None = None) -> None:
+        """The last record of an acknowledged request; None where it was deleted."""
         with self._turn:
             self._unseen.pop(point, None)
-            self._unseen[point] = metadata
+            self._unseen[point] = record
             for oldest in list(self._unseen)[:-50]:
                 del self._unseen[oldest]
 
@@ -206,4 +205,10 @@ class Namespace:
             if shown is not None and shown.lsn_reconciled is not None:
                 return shown.is_reconciled(self._sender.newest)
         kept = index.fetch(ids=list(self._unseen), namespace=self._space).vectors
-        return all((kept[one].metadata if one in kept else None) == held for one, held in self._unseen.items())
+        return all(_is_same(kept.get(point), record) for point, record in self._unseen.items())
+
+
+def _is_same(kept: Record | None, written: Record | None) -> bool:
+    if kept is None or written is None:
+        return kept is written
+    return kept.metadata == written.metadata and np.allclose(kept.values, written.values, atol=1e-6)

@@ -64,7 +64,7 @@ class PineconeStore:
             for part in slices(ids, MOST_RECORDS) if index is not None else ():
                 assert index is not None
                 index.delete(ids=list(part), namespace=self._namespace)
-                self._index.wrote(part[-1], None)
+                self._index.wrote(part[-1])
 
     def present(self, ids: Sequence[PointId], /) -> set[PointId]:
         """Those of `ids` that the namespace holds."""
@@ -139,7 +139,7 @@ class PineconeStore:
     def _write(self, records: Iterable[Record]) -> None:
         with self._index.writing() as index, ThreadPoolExecutor(SENDERS) as senders:
             for batch in senders.map(lambda batch: self._send(index, batch), batches(records)):
-                self._index.wrote(batch[-1].id, batch[-1].metadata)
+                self._index.wrote(batch[-1].id, batch[-1])
 
     def _send(self, index: Index, batch: list[Record]) -> list[Record]:
         answer = index.upsert(vectors=batch, namespace=self._namespace)
