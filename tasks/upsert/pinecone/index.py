@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+
 import httpx
 import numpy as np
 from pinecone import Index, IndexModel, Pinecone, RetryConfig, ServerlessSpec
