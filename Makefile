@@ -8,7 +8,7 @@ TOOLS := .venv/tools
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test check pythons bench bench-full histories smoke-qdrant soak lock clean
+.PHONY: help install tools demo test check pythons bench bench-full histories soak smoke-qdrant smoke-pinecone lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,10 @@ smoke-qdrant: tools ## hold the Qdrant server at URL=http://host:6333 [API_KEY=.
 
 soak: tools ## edits and runs for HOURS=6: memory, open files and state must stay flat
 	HOURS=$(or $(HOURS),6) $(BIN)/python -m tests.soak
+
+smoke-pinecone: tools ## hold Pinecone itself to the contract of stores: needs PINECONE_API_KEY, costs some cents
+	@test -n "$$PINECONE_API_KEY" || { echo "export PINECONE_API_KEY=... first"; exit 2; }
+	SMOKE=pinecone $(BIN)/python -m pytest tests/contracts/test_store.py -k "pinecone and service"
 
 # One resolution for all, then the users' part of it: the tools never move a version that a user gets. Pins stay where
 # they fit; what was edited by hand is resolved like the rest.

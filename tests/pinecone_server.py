@@ -377,6 +377,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def pinecone_server() -> Iterator[str]:
-    """Where a server of its own is."""
+    """Where a server of its own is, whose writes show a moment later."""
     with PineconeServer() as server:
+        server.delay = 0.02
         yield server.url

@@ -70,19 +70,26 @@ class Namespace:
         self._turn = threading.RLock()
 
     @contextmanager
-    def reading(self) -> Generator[Index | None]:
-        """The index as it shows all that was written here; None where there is none."""
-        with self.opened() as index:
-            if index is not None and self._unseen:
-                self._wait(index)
-            yield index
+    def opened(self, dimension: int | None = None) -> Generator[Index]:
+        """The index as it is; a missing one is made where a dimension is given, else NoCollectionError."""
+        with self._turn:
+            if self._is_closed:
+                raise ServiceError(f"{self.name} was used after it had been closed")
+            with translated(self.name, self._sdk.config.api_key):
+                if self._index is None:
+                    self._describe()
+                if self._index is None and dimension is not None:
+                    self._create(dimension)
+                if self._index is None:
+                    raise NoCollectionError(f"{self.name}: there is no collection yet; it is made by a sync")
+                yield self._index
 
     @contextmanager
-    def writing(self) -> Generator[Index]:
-        """NoCollectionError where there is no index."""
+    def reading(self) -> Generator[Index]:
+        """The index as it shows all that was written here; NoCollectionError where there is none."""
         with self.opened() as index:
-            if index is None:
-                raise NoCollectionError(f"{self.name}: there is no collection yet; it is made by a sync")
+            if self._unseen:
+                self._wait(index)
             yield index
 
     def wrote(self, point: str, record: Record | None = None) -> None:
@@ -94,21 +101,18 @@ class Namespace:
                 del self._unseen[oldest]
 
     @property
-    def dimension(self) -> int | None:
-        """None where there is no index, or one of other vectors."""
+    def dimension(self) -> int:
+        """0 where the index is one of other vectors."""
         with self.opened():
-            return getattr(self._model, "dimension", None)
+            return getattr(self._model, "dimension", None) or 0
 
     def make(self, dimension: int) -> None:
         """Make the index where it is missing, and wait until it is ready; CollectionError where it does not fit."""
-        with self.opened() as index:
-            if index is None:
-                self._create(dimension)
-            assert self._model is not None
-            held, metric = getattr(self._model, "dimension", None), getattr(self._model, "metric", None)
-        if held != dimension:
+        with self.opened(dimension):
+            metric = getattr(self._model, "metric", None)
+        if self.dimension != dimension:
             raise CollectionError(
-                f"{self.name} holds vectors of {held} dimensions, the model makes {dimension};"
+                f"{self.name} holds vectors of {self.dimension} dimensions, the model makes {dimension};"
                 " go back to the model it was built with, or name another `index` under `store`"
             )
         if metric != METRIC:
@@ -127,19 +131,6 @@ class Namespace:
             if self._client is not None:
                 self._client.close()
 
-    @contextmanager
-    def opened(self) -> Generator[Index | None]:
-        """The index as it is; None where there is none."""
-        with self._turn:
-            if self._is_closed:
-                raise ServiceError(f"{self.name} was used after it had been closed")
-            with translated(self.name, self._secret):
-                yield self._connected()
-
-    @property
-    def _secret(self) -> str:
-        return self._sdk.config.api_key
-
     @property
     def _sdk(self) -> Pinecone:
         if self._client is None:
@@ -152,11 +143,6 @@ class Namespace:
                 ) from None
         return self._client
 
-    def _connected(self) -> Index | None:
-        if self._index is None:
-            self._describe()
-        return self._index
-
     def _describe(self) -> IndexModel | None:
         try:
             model = self._sdk.describe_index(self._settings.index)
@@ -164,7 +150,7 @@ class Namespace:
             return None
         if model.status.ready and model.host:
             self._model = model
-            self._index = Index(host=model.host, api_key=self._secret)
+            self._index = Index(host=model.host, api_key=self._sdk.config.api_key)
             self._sender = _Sender(self._index)
         return model
 
@@ -201,12 +187,16 @@ class Namespace:
         """By the service's numbers of writes, which a query tells; else by the records themselves."""
         assert self._sender is not None
         if self._sender.newest >= 0:
-            query = np.eye(1, self.dimension)[0].tolist()
-            shown = index.query(vector=query, top_k=1, namespace=self._space).response_info
+            shown = index.query(vector=anywhere(self.dimension), top_k=1, namespace=self._space).response_info
             if shown is not None and shown.lsn_reconciled is not None:
                 return shown.is_reconciled(self._sender.newest)
         kept = index.fetch(ids=list(self._unseen), namespace=self._space).vectors
         return all(_is_same(kept.get(point), record) for point, record in self._unseen.items())
+
+
+def anywhere(dimension: int) -> list[float]:
+    """Some vector, where one must be given."""
+    return [1.0] + [0.0] * (dimension - 1)
 
 
 def _is_same(kept: Record | None, written: Record | None) -> bool:

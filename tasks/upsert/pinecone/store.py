@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import asdict
 from itertools import islice
 
-import numpy as np
 from pinecone import Index
 from pinecone import Vector as Record
 from pinecone.models.vectors.vector import ScoredVector
@@ -23,7 +22,7 @@ from tasks.slices import slices
 from tasks.upsert.filters import passes
 from tasks.upsert.pinecone.errors import NoCollectionError
 from tasks.upsert.pinecone.filter import Words, as_filter
-from tasks.upsert.pinecone.index import Namespace
+from tasks.upsert.pinecone.index import Namespace, anywhere
 from tasks.upsert.pinecone.records import BOOK, MOST_RECORDS, as_payload, as_records, batches, book_of
 from tasks.upsert.vectors import as_vector, check_vectors
 
@@ -55,14 +54,13 @@ class PineconeStore:
         """In requests of a thousand records or two megabytes: where one fails, others may have been written."""
         if points:
             self._require()
-            check_vectors(points, self._index.dimension or 0)
+            check_vectors(points, self._index.dimension)
             self._write(as_records(points))
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Missing ids are no error."""
         with suppress(NoCollectionError), self._index.opened() as index:
-            for part in slices(ids, MOST_RECORDS) if index is not None else ():
-                assert index is not None
+            for part in slices(ids, MOST_RECORDS):
                 index.delete(ids=list(part), namespace=self._namespace)
                 self._index.wrote(part[-1])
 
@@ -112,7 +110,7 @@ class PineconeStore:
     def count(self) -> int:
         """Counted by the service."""
         with suppress(NoCollectionError), self._index.reading() as index:
-            spaces = index.describe_index_stats().namespaces if index is not None else {}
+            spaces = index.describe_index_stats().namespaces
             if self._namespace in spaces:
                 return spaces[self._namespace].vector_count - (self._is_made or self._marker() is not None)
         return 0
@@ -132,12 +130,11 @@ class PineconeStore:
 
     def _write_marker(self, sentinel: Sentinel | None) -> None:
         book = json.dumps({"sentinel": None if sentinel is None else asdict(sentinel)})
-        anywhere = np.eye(1, self._index.dimension)[0].tolist()
-        self._write([Record(SENTINEL, anywhere, metadata={BOOK: book})])
+        self._write([Record(SENTINEL, anywhere(self._index.dimension), metadata={BOOK: book})])
         self._is_made = True
 
     def _write(self, records: Iterable[Record]) -> None:
-        with self._index.writing() as index, ThreadPoolExecutor(SENDERS) as senders:
+        with self._index.opened() as index, ThreadPoolExecutor(SENDERS) as senders:
             for batch in senders.map(lambda batch: self._send(index, batch), batches(records)):
                 self._index.wrote(batch[-1].id, batch[-1])
 
@@ -150,29 +147,27 @@ class PineconeStore:
     def _page(self, token: str) -> tuple[list[str], str | None]:
         """Ids, and what asks for the next page; None at the end."""
         with suppress(NoCollectionError), self._index.reading() as index:
-            if index is not None:
-                page = index.list_paginated(limit=PAGE, pagination_token=token or None, namespace=self._namespace)
-                ids = [item.id for item in page.vectors if item.id not in (None, SENTINEL)]
-                return [one for one in ids if one], page.pagination.next if page.pagination else None
+            page = index.list_paginated(limit=PAGE, pagination_token=token or None, namespace=self._namespace)
+            ids = [item.id for item in page.vectors if item.id and item.id != SENTINEL]
+            return ids, page.pagination.next if page.pagination else None
         return [], None
 
     def _fetched(self, ids: Sequence[str]) -> list[Record]:
         """What is held of `ids`."""
         records: list[Record] = []
         with suppress(NoCollectionError), self._index.reading() as index:
-            for part in slices(ids, PAGE) if index is not None else ():
-                assert index is not None
+            for part in slices(ids, PAGE):
                 records += index.fetch(ids=list(part), namespace=self._namespace).vectors.values()
         return records
 
     def _nearest(self, vector: Vector, most: int, meaning: Words | bool) -> list[ScoredVector]:
         with suppress(NoCollectionError), self._index.reading() as index:
-            if index is not None and meaning is not False:
+            if not isinstance(meaning, bool) or meaning:
                 return index.query(
                     vector=vector.tolist(),
                     top_k=most,
                     namespace=self._namespace,
-                    filter=None if meaning is True else meaning,
+                    filter=None if isinstance(meaning, bool) else meaning,
                     include_metadata=most <= PAGE,
                 ).matches
         return []

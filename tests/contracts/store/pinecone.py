@@ -1,6 +1,7 @@
 """Pinecone on trial: the test server, and the service itself where somebody asks for it and pays."""
 
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,9 @@ PINECONE: dict[str, Any] = {
     "is_exclusive": False,
     "has_one_dimension": True,
     "longest_text": 30_000,
+    "settle": lambda store: store.present([]),  # which waits until what this store wrote shows, to everybody
 }
+SERVICE_SECONDS = 3.0  # what a process wrote before it was killed has shown by then
 
 
 def open_pinecone(database: str, collection: str) -> PineconeStore:
@@ -26,6 +29,7 @@ def open_pinecone(database: str, collection: str) -> PineconeStore:
 
 def open_service(database: str, collection: str) -> PineconeStore:
     """The database is an index of the service; the key is the user's."""
+    time.sleep(SERVICE_SECONDS)
     return PineconeStore(Settings.model_validate({"kind": "pinecone", "index": database}), collection)
 
 

@@ -64,6 +64,6 @@ def test_an_index_of_other_vectors_is_refused(server: PineconeServer, make: Open
     make()
     server.indexes["trial"].body["schema"]["fields"] = {"_sparse_values": {"type": "sparse_vector"}}
     store = open_pinecone(server.url, "c")
-    with pytest.raises(CollectionError, match="holds vectors of None dimensions"):
+    with pytest.raises(CollectionError, match="holds vectors of 0 dimensions"):
         store.ensure(8)
     store.close()
