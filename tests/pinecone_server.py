@@ -214,7 +214,7 @@ class PineconeServer:
             _require(values.shape == (index.dimension,), f"Vector dimension {values.shape} does not match")
             _require(bool(np.isfinite(values).all() and values.any()), "Dense vectors must contain a non-zero value")
             _require(one["id"].isascii() and 0 < len(one["id"]) <= 512, "id")
-            new[one["id"]] = values, _metadata(one.get("metadata", {}))
+            new[one["id"]] = values, accepted(one.get("metadata", {}))
         if partial is not None:
             new = dict(list(new.items())[:partial])
         space.write(lambda records: records.update(new), self.delay)
@@ -229,7 +229,7 @@ def _require(is_so: bool, message: str) -> None:
         raise RefusedError(400, message)
 
 
-def _metadata(given: Metadata) -> Metadata:
+def accepted(given: Metadata) -> Metadata:
     size = len(json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode())
     _require(size <= 40960, f"metadata size is {size} bytes, which exceeds the limit of 40960 bytes per vector")
     kept: Metadata = {}
@@ -259,7 +259,7 @@ def _nearest(index: Index, records: Records, asked: Any) -> Iterator[dict[str, A
     vector = np.asarray(asked["vector"], dtype=np.float64)
     _require(vector.shape == (index.dimension,), "dimension of the query")
     _require(1 <= asked["topK"] <= 10_000, "topK")
-    passing = [one for one, (_, metadata) in records.items() if _passes(metadata, asked.get("filter"))]
+    passing = [one for one, (_, metadata) in records.items() if takes(metadata, asked.get("filter"))]
     if not passing:
         return
     matrix = np.stack([records[one][0] for one in passing]).astype(np.float64)
@@ -272,7 +272,7 @@ def _nearest(index: Index, records: Records, asked: Any) -> Iterator[dict[str, A
 _RANGES = {"$gt": operator.gt, "$gte": operator.ge, "$lt": operator.lt, "$lte": operator.le}
 
 
-def _passes(metadata: Metadata, words: Any) -> bool:
+def takes(metadata: Metadata, words: Any) -> bool:
     """Every clause is read before any decides: a filter that is wrong anywhere is refused."""
     if words is None:
         return True
@@ -284,7 +284,7 @@ def _passes(metadata: Metadata, words: Any) -> bool:
 def _clause(metadata: Metadata, name: str, given: Any) -> bool:
     if name in ("$and", "$or"):
         _require(isinstance(given, list) and bool(given), f"{name} takes a list")
-        results = [_passes(metadata, one) for one in given]
+        results = [takes(metadata, one) for one in given]
         return all(results) if name == "$and" else any(results)
     _require(not name.startswith("$") and bool(name), f"{name!r} is no field")
     _require(isinstance(given, dict) and bool(given), f"{name}: no operator")

@@ -32,9 +32,9 @@ class _Sender(httpx.BaseTransport):
 
     def __init__(self, index: Index) -> None:
         """Takes the place of the transport that tries again."""
-        client = index._http._client
-        self._once: httpx.BaseTransport = client._transport._transport  # type: ignore[attr-defined]
-        client._transport = self
+        client = index._http._client  # pyright: ignore[reportPrivateUsage]
+        self._once: httpx.BaseTransport = vars(client._transport)["_transport"]  # pyright: ignore[reportPrivateUsage]
+        client._transport = self  # pyright: ignore[reportPrivateUsage]
         self._turn = threading.Lock()
         self.newest = -1  # the service's number of the newest write; -1 where it gave none
 

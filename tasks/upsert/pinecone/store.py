@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 
 from pinecone import Index
@@ -135,7 +136,7 @@ class PineconeStore:
 
     def _write(self, records: Iterable[Record]) -> None:
         with self._index.opened() as index, ThreadPoolExecutor(SENDERS) as senders:
-            for batch in senders.map(lambda batch: self._send(index, batch), batches(records)):
+            for batch in senders.map(partial(self._send, index), batches(records)):
                 self._index.wrote(batch[-1].id, batch[-1])
 
     def _send(self, index: Index, batch: list[Record]) -> list[Record]:
