@@ -142,7 +142,7 @@ from tasks.upsert.qdrant_embedded.store import QdrantStore
 store = QdrantStore(sys.argv[1], "c")
 count = int(sys.argv[2])
 store.upsert(Points([str(uuid.uuid4()) for _ in range(count)], np.ones((count, 8), "f4"), [{"text": "x"}] * count))
-engine = getattr(store._engine, "pid", 0)  # 0 is this process
+engine = getattr(getattr(store._engine, "_worker", None), "pid", 0)  # 0 is this process
 resource.prlimit(engine, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 print("own" if engine == 0 else "child", flush=True)
 store.close()
