@@ -42,7 +42,7 @@ def nearest(ask: Ask, vector: Vector, limit: int, conditions: Sequence[Condition
 
 
 def _hits(answer: dict[str, Any]) -> Iterator[Hit]:
-    """Of the one vector asked for."""
+    """The part of an answer for the one vector asked for."""
     rows = zip(*(answer[column][0] for column in ("ids", "distances", "documents", "metadatas")), strict=True)
     for point, distance, document, metadata in rows:
         yield Hit(PointId(point), 1.0 - float(distance), as_payload(document, metadata))

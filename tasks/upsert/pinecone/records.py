@@ -42,7 +42,7 @@ def as_records(points: Points) -> list[Record]:
 
 
 def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """As many records a request as Pinecone takes, by number and by bytes."""
+    """Records in batches of what Pinecone takes in one request, by number and by bytes."""
     batch: list[Record] = []
     room = MOST_BYTES
     for record in records:

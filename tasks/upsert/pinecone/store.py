@@ -52,7 +52,7 @@ class PineconeStore:
         """Nothing to open."""
 
     def upsert(self, points: Points, /) -> None:
-        """In requests of a thousand records or two megabytes: where one fails, others may have been written."""
+        """Sends requests of a thousand records or two megabytes: where one fails, others may have been written."""
         if points:
             self._require()
             check_vectors(points, self._index.dimension)
@@ -82,7 +82,7 @@ class PineconeStore:
         return {PointId(record.id): as_vector(record.values) for record in self._fetched(ids)}
 
     def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
-        """Among the 10,000 nearest records that pass what Pinecone can compare, which is nearly every condition."""
+        """The best of the 10,000 nearest records that pass what Pinecone can compare: nearly every condition."""
         most = limit + 1  # one may be the sentinel
         hits: list[Hit] = []
         is_all = False
