@@ -13,6 +13,8 @@ HeadraceError
 ├── DocumentError         this document cannot be used: set it aside, go on with the others
 │   └── ForbiddenAddressError  … for it leads to an address that is not allowed
 ├── ServiceError          a provider, store or disk failed for good: stop the run
+│   ├── NoCollectionError … there is no collection yet: a store's own, for a read then finds nothing
+│   └── ExistsError       … another writer has just made it; a store's own likewise
 ├── IncompleteRunError    a run ended in order, and did not do everything
 ├── RateLimitedError      a provider's limit; the dispatcher alone sees it, and sends again, so it is not transient
 ├── MalformedError        a provider's answer does not fit the question; seen by the dispatcher alone

@@ -54,7 +54,7 @@ class Connection:
         return self.call(method, *place, *path, body=body)
 
     def call(self, method: str, *path: str, body: object = None) -> Any:
-        """The answer of `/PATH`; MissingError where there is no such collection."""
+        """The answer of `/PATH`; NoCollectionError where there is no such collection."""
         content = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         try:
             response = self._http.request(

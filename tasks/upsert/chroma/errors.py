@@ -7,7 +7,7 @@ from tasks.errors import CollectionError, ConfigError, HeadraceError, ServiceErr
 _LONGEST = 300  # characters of a foreign text in a message
 
 
-class MissingError(ServiceError):
+class NoCollectionError(ServiceError):
     """The collection is not there."""
 
 
@@ -45,7 +45,9 @@ def refusal(server: str, status: int, text: str, retry_after_seconds: float | No
     said = f"{server} answered {status}: {words}"
     if status == 404:
         if "NotFoundError" in text:
-            return MissingError(f"{server} has no collection of this name any more; was it removed? Run sync again")
+            return NoCollectionError(
+                f"{server} has no collection of this name any more; was it removed? Run sync again"
+            )
         return ConfigError(f"{said}; expected a Chroma server of version 1.5 or newer at this address")
     for known, kind, remedy in _BY_WORDS:
         if known in text:

@@ -16,7 +16,7 @@ import numpy as np
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
 from tasks.upsert.chroma.connection import Connection
-from tasks.upsert.chroma.errors import MissingError
+from tasks.upsert.chroma.errors import NoCollectionError
 from tasks.upsert.chroma.records import Record, as_payload, as_record
 from tasks.upsert.chroma.search import PAGE, nearest
 from tasks.upsert.chroma.server import Server
@@ -173,7 +173,7 @@ class ChromaStore:
     def _ask(self, collection: _Collection, action: str, body: dict[str, Any]) -> Any:
         try:
             return self._opened().database("POST", "collections", collection.id, action, body=body)
-        except MissingError:
+        except NoCollectionError:
             self._collection = None
             raise
 
@@ -202,7 +202,7 @@ class ChromaStore:
         connection = self._connection(create=False)
         try:
             answer = connection.database("GET", "collections", self._name) if connection else None
-        except MissingError:
+        except NoCollectionError:
             answer = None
         self._collection = self._fitting(answer) if answer else None
         return self._collection

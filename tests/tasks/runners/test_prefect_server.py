@@ -177,4 +177,4 @@ def test_a_run_is_direct_where_no_server_is_set(pipeline: Pipeline) -> None:
 
 def test_a_run_is_either_tracked_or_direct(pipeline: Pipeline) -> None:
     done = pipeline.run("sync", str(pipeline.config), "--track", "--direct")
-    assert (done.code, "not allowed with argument" in done.err) == (2, True)
+    assert (done.code, "does not go together with" in done.err) == (2, True)
