@@ -13,7 +13,7 @@ HeadraceError
 ├── DocumentError         this document cannot be used: set it aside, go on with the others
 │   └── ForbiddenAddressError  … for it leads to an address that is not allowed
 ├── ServiceError          a provider, store or disk failed for good: stop the run
-│   ├── NoCollectionError … there is no collection yet: a store's own, for a read then finds nothing
+│   ├── NoCollectionError … there is no collection yet; who only reads takes that for an empty one
 │   └── ExistsError       … another writer has just made it; a store's own likewise
 ├── IncompleteRunError    a run ended in order, and did not do everything
 ├── RateLimitedError      a provider's limit; the dispatcher alone sees it, and sends again, so it is not transient
@@ -102,3 +102,7 @@ __all__ = [
     "ServiceError",
     "TransientError",
 ]
+
+
+class NoCollectionError(ServiceError):
+    """A store's collection is missing: the stores themselves take that for an empty one where they only read."""

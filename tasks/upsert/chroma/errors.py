@@ -2,13 +2,9 @@
 
 import json
 
-from tasks.errors import CollectionError, ConfigError, HeadraceError, ServiceError, TransientError
+from tasks.errors import CollectionError, ConfigError, HeadraceError, NoCollectionError, ServiceError, TransientError
 
 _LONGEST = 300  # characters of a foreign text in a message
-
-
-class NoCollectionError(ServiceError):
-    """The collection is not there."""
 
 
 _BY_WORDS: tuple[tuple[str, type[HeadraceError], str], ...] = (

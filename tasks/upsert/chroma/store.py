@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tasks.errors import CollectionError, ServiceError
+from tasks.errors import CollectionError, NoCollectionError, ServiceError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
 from tasks.upsert.chroma.connection import Connection
-from tasks.upsert.chroma.errors import NoCollectionError
 from tasks.upsert.chroma.records import Record, as_payload, as_record
 from tasks.upsert.chroma.search import PAGE, nearest
 from tasks.upsert.chroma.server import Server

@@ -6,13 +6,9 @@ from contextlib import contextmanager
 import psycopg
 
 from tasks.database.errors import meaning
-from tasks.errors import CollectionError, ConfigError, HeadraceError, ServiceError, TransientError
+from tasks.errors import CollectionError, ConfigError, HeadraceError, NoCollectionError, ServiceError, TransientError
 
 EXTENSION = "the extension pgvector is missing; a superuser makes it in this database with: CREATE EXTENSION vector"
-
-
-class NoCollectionError(ServiceError):
-    """The table is missing; who only reads takes that for an empty collection."""
 
 
 _NO_COLLECTION = "there is no collection yet, or it was dropped; run sync"

@@ -12,10 +12,9 @@ import psycopg
 from pgvector import Vector as StoredVector
 from psycopg.sql import SQL, Composed
 
-from tasks.errors import CollectionError
+from tasks.errors import CollectionError, NoCollectionError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
 from tasks.upsert.pgvector import graph
-from tasks.upsert.pgvector.errors import NoCollectionError
 from tasks.upsert.pgvector.filter import as_sql
 from tasks.upsert.pgvector.rows import as_payload, as_rows
 from tasks.upsert.pgvector.server import Server

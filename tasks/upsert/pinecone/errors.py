@@ -7,13 +7,8 @@ from contextlib import contextmanager
 import httpx
 from pinecone.errors import exceptions as sdk
 
-from tasks.errors import ConfigError, HeadraceError, ServiceError, TransientError
+from tasks.errors import ConfigError, HeadraceError, NoCollectionError, ServiceError, TransientError
 from tasks.retry import retry_after
-
-
-class NoCollectionError(ServiceError):
-    """Index or namespace is missing; who only reads takes that for an empty collection."""
-
 
 # The first class that fits, so subclasses stand before their bases.
 _BY_CLASS: tuple[tuple[type[Exception], type[HeadraceError], str], ...] = (

@@ -13,8 +13,8 @@ from pinecone.errors.exceptions import ConflictError, NotFoundError, PineconeVal
 from pinecone.models.response_info import ResponseInfo
 
 from config.stores import PineconeStore as Settings
-from tasks.errors import CollectionError, ConfigError, HeadraceError, ServiceError, TransientError
-from tasks.upsert.pinecone.errors import NoCollectionError, translated
+from tasks.errors import CollectionError, ConfigError, HeadraceError, NoCollectionError, ServiceError, TransientError
+from tasks.upsert.pinecone.errors import translated
 
 METRIC = "cosine"
 READY_SECONDS = 300.0  # for a new index; most are ready within half a minute

@@ -17,11 +17,10 @@ from pinecone import Vector as Record
 from pinecone.models.vectors.vector import ScoredVector
 
 from config.stores import PineconeStore as Settings
-from tasks.errors import TransientError
+from tasks.errors import NoCollectionError, TransientError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.filters import passes
-from tasks.upsert.pinecone.errors import NoCollectionError
 from tasks.upsert.pinecone.filter import Words, as_filter
 from tasks.upsert.pinecone.index import Namespace, anywhere
 from tasks.upsert.pinecone.records import BOOK, MOST_RECORDS, as_payload, as_records, batches, book_of

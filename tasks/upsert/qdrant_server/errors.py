@@ -8,14 +8,10 @@ import httpx
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
-from tasks.errors import CollectionError, ConfigError, HeadraceError, ServiceError, TransientError
+from tasks.errors import CollectionError, ConfigError, HeadraceError, NoCollectionError, ServiceError, TransientError
 from tasks.retry import not_negative
 
 OLDEST = (1, 10)  # the first version with the interface that searches ask
-
-
-class NoCollectionError(ServiceError):
-    """The collection is missing; who only reads takes that for an empty one."""
 
 
 class ExistsError(ServiceError):

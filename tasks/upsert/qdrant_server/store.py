@@ -11,12 +11,12 @@ from typing import Any
 
 from qdrant_client import models
 
-from tasks.errors import CollectionError, TransientError
+from tasks.errors import CollectionError, NoCollectionError, TransientError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.qdrant_server.batches import batches
 from tasks.upsert.qdrant_server.collection import NOT_THE_SENTINEL, SENTINEL, complete, create, held_dimension
-from tasks.upsert.qdrant_server.errors import ExistsError, NoCollectionError
+from tasks.upsert.qdrant_server.errors import ExistsError
 from tasks.upsert.qdrant_server.filter import as_filter
 from tasks.upsert.qdrant_server.server import SECONDS, Server
 from tasks.upsert.vectors import as_vector, check_vectors

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from pinecone.errors import exceptions as sdk
 
-from tasks.errors import ConfigError, HeadraceError, ServiceError, TransientError
-from tasks.upsert.pinecone.errors import NoCollectionError, translate, translated
+from tasks.errors import ConfigError, HeadraceError, NoCollectionError, ServiceError, TransientError
+from tasks.upsert.pinecone.errors import translate, translated
 
 EXPECTED = {
     "PineconeError": ServiceError,
