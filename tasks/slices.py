@@ -1,6 +1,6 @@
 """Long sequences in parts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -10,3 +10,16 @@ def slices(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     """Consecutive parts of `size` items, the last one shorter."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def bounded(sizes: Iterable[int], most_items: int, most_size: int) -> Iterator[slice]:
+    """Consecutive parts within both limits; an item that is larger by itself is a part alone."""
+    start = end = total = 0
+    for size in sizes:
+        if end > start and (end - start >= most_items or total + size > most_size):
+            yield slice(start, end)
+            start, total = end, 0
+        end += 1
+        total += size
+    if end > start:
+        yield slice(start, end)

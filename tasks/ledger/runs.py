@@ -46,12 +46,12 @@ def start_run(ledger: Ledger) -> str:
     return run_id
 
 
-def advance_run(ledger: Ledger, run_id: str, documents: tuple[int, int], chunks_embedded: int) -> None:
-    """`documents` are those done, and all that were to be read."""
+def advance_run(ledger: Ledger, run_id: str, documents_done: int, documents_total: int, chunks_embedded: int) -> None:
+    """Record how far the run is."""
     with ledger.fenced("progress") as transaction:
         transaction.execute(
             "UPDATE run SET documents_done = ?, documents_total = ?, chunks_embedded = ? WHERE id = ?",
-            (*documents, chunks_embedded, run_id),
+            (documents_done, documents_total, chunks_embedded, run_id),
         )
 
 

@@ -59,4 +59,4 @@ class RecordedProgress:
         self._recorded = time.monotonic()
         chunks = self._look().chunks.embedded if self._look else 0
         with suppress(TransientError, ServiceError):  # the run's own writes tell what is wrong with the ledger
-            advance_run(self._ledger, self._run, (self._done, self._total), chunks)
+            advance_run(self._ledger, self._run, self._done, self._total, chunks)

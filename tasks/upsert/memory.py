@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
 from tasks.upsert.filters import passes
-from tasks.upsert.vectors import check_vectors
+from tasks.upsert.vectors import check_vectors, cosine
 
 
 class MemoryStore:
@@ -61,7 +59,7 @@ class MemoryStore:
     def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
         """Exact, over every record that passes the conditions."""
         hits = [
-            Hit(point, _cosine(vector, held), payload)
+            Hit(point, cosine(vector, held), payload)
             for point, (held, payload) in list(self._points.items())
             if passes(payload.get("metadata", {}), conditions)
         ]
@@ -81,7 +79,3 @@ class MemoryStore:
 
     def close(self) -> None:
         """The records stay as long as the object does."""
-
-
-def _cosine(one: Vector, other: Vector) -> float:
-    return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tasks.errors import DocumentError
-from tasks.records import Payload, Points, Vector
+from tasks.records import Payload, PointId, Points, Vector
 
 
 def check_vectors(points: Points, dimension: int) -> None:
@@ -31,9 +31,23 @@ def as_vector(stored: Any) -> Vector:
     return np.asarray(stored, dtype=np.float32)
 
 
+def cosine(one: Vector, other: Vector) -> float:
+    """The similarity of two directions, whatever their lengths."""
+    return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
+
+
 def document_name(payload: Payload) -> str:
     """The document to blame, for a message about one record."""
     return str(payload.get("headrace", {}).get("document", "an unnamed document"))
+
+
+def unstorable(
+    payload: Payload, point: PointId, why: object, expected: str = "a UUID and plain JSON values"
+) -> DocumentError:
+    """The error for a payload that a store cannot hold."""
+    return DocumentError(
+        "bad-payload", f"{document_name(payload)}: point {point} cannot be stored: {why}; expected {expected}"
+    )
 
 
 def _refusal(points: Points, row: int, what: str) -> DocumentError:

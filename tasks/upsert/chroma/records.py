@@ -9,9 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tasks.errors import DocumentError
 from tasks.records import Payload, PointId
-from tasks.upsert.vectors import document_name
+from tasks.upsert.vectors import unstorable
 
 WHOLE = "headrace"
 # Names of the metadata fields that a condition on Chroma's own fields cannot judge.
@@ -36,10 +35,7 @@ def as_record(point: PointId, payload: Payload) -> Record:
         whole = json.dumps(rest, separators=(",", ":"))
         size = len(whole) + len((document or "").encode())
     except (TypeError, ValueError, RecursionError) as error:
-        raise DocumentError(
-            "bad-payload",
-            f"{document_name(payload)}: point {point} cannot be stored: {error}; expected plain JSON values",
-        ) from error
+        raise unstorable(payload, point, error, "plain JSON values") from error
     return Record(document, {**_own_fields(payload.get("metadata")), WHOLE: whole}, size)
 
 

@@ -4,13 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from heapq import nlargest
 from typing import Any
 
-import numpy as np
-
 from tasks.records import Condition, Hit, PointId, Vector
 from tasks.upsert.chroma.filter import where
 from tasks.upsert.chroma.records import as_payload
 from tasks.upsert.filters import passes
-from tasks.upsert.vectors import as_vector
+from tasks.upsert.vectors import as_vector, cosine
 
 PAGE = 300  # records in an answer; Chroma Cloud gives no more
 
@@ -60,9 +58,7 @@ def _compared(ask: Ask, vector: Vector, narrow: dict[str, Any]) -> Iterator[Hit]
         for point, document, metadata, row in zip(
             page["ids"], page["documents"], page["metadatas"], page["embeddings"], strict=True
         ):
-            other = as_vector(row)
-            score = float(vector @ other / (np.linalg.norm(vector) * np.linalg.norm(other)))
-            yield Hit(PointId(point), score, as_payload(document, metadata))
+            yield Hit(PointId(point), cosine(vector, as_vector(row)), as_payload(document, metadata))
         if len(page["ids"]) < PAGE:
             return
         start += PAGE

@@ -15,6 +15,7 @@ import numpy as np
 
 from tasks.errors import CollectionError, NoCollectionError, ServiceError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.slices import bounded, slices
 from tasks.upsert.chroma.connection import Connection
 from tasks.upsert.chroma.records import Record, as_payload, as_record
 from tasks.upsert.chroma.search import PAGE, nearest
@@ -22,6 +23,7 @@ from tasks.upsert.chroma.server import Server
 from tasks.upsert.vectors import as_vector, check_vectors
 
 BODY_BYTES = 8 << 20  # of records in a request; a server takes 40 MB as it comes
+FLOAT_BYTES = 6  # in base64, about
 EF_SEARCH = 200  # neighbours that a search looks at; Chroma's 100 miss more of a large collection
 SCANNED_PAGES = 20
 _DIMENSION, _SENTINEL = "headrace_dimension", "headrace_sentinel"
@@ -78,7 +80,8 @@ class ChromaStore:
             check_vectors(points, collection.dimension or points.vectors.shape[1])
             records = [as_record(point, payload) for point, payload in zip(points.ids, points.payloads, strict=True)]
             most = self._opened().most_records()
-            for part in _parts(records, points.vectors.shape[1] * 6, most):
+            sizes = [record.size + points.vectors.shape[1] * FLOAT_BYTES for record in records]
+            for part in bounded(sizes, most, BODY_BYTES):
                 self._ask(collection, "upsert", _columns(points[part], records[part]))
 
     def delete(self, ids: Sequence[PointId], /) -> None:
@@ -166,8 +169,7 @@ class ChromaStore:
             collection = self._known() if ids else None
             if collection is None:
                 return []
-            parts = (ids[start : start + PAGE] for start in range(0, len(ids), PAGE))
-            return [self._ask(collection, action, {"ids": list(part), **body}) for part in parts]
+            return [self._ask(collection, action, {"ids": [*part], **body}) for part in slices(ids, PAGE)]
 
     def _ask(self, collection: _Collection, action: str, body: dict[str, Any]) -> Any:
         try:
@@ -242,16 +244,6 @@ def _chroma_name(collection: str) -> str:
         return collection
     digest = hashlib.sha256(collection.encode()).hexdigest()[:8]
     return f"headrace-{collection.replace('..', '--')}-{digest}"
-
-
-def _parts(records: Sequence[Record], vector_bytes: int, most: int) -> Iterator[slice]:
-    start, size = 0, 0
-    for row, record in enumerate(records):
-        if row > start and (row - start == most or size + record.size + vector_bytes > BODY_BYTES):
-            yield slice(start, row)
-            start, size = row, 0
-        size += record.size + vector_bytes
-    yield slice(start, len(records))
 
 
 def _columns(points: Points, records: Sequence[Record]) -> dict[str, Any]:

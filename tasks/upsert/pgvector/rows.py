@@ -13,9 +13,8 @@ from uuid import UUID
 
 from pgvector import Vector as StoredVector
 
-from tasks.errors import DocumentError
 from tasks.records import Payload, Points
-from tasks.upsert.vectors import document_name
+from tasks.upsert.vectors import unstorable
 
 Row = tuple[bytes, bytes | None, bytes, bytes | None, bytes | None]  # as COPY takes them in binary form
 
@@ -46,11 +45,7 @@ def as_rows(points: Points) -> list[Row]:
                 _jsonb(payload.get("headrace")),
             )
         except (TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise DocumentError(
-                "bad-payload",
-                f"{document_name(payload)}: point {point} cannot be stored: {error}; expected a UUID and plain JSON"
-                " values",
-            ) from error
+            raise unstorable(payload, point, error) from error
     return [rows[point] for point in sorted(rows)]
 
 

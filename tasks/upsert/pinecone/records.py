@@ -5,7 +5,7 @@ Numbers are floats there, so a whole one comes back as an integer, unless the JS
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -14,13 +14,15 @@ import orjson  # the SDK's own encoder, so a size that is measured is the size t
 from pinecone import Vector as Record
 
 from tasks.errors import DocumentError
-from tasks.records import Payload, Points
-from tasks.upsert.vectors import document_name
+from tasks.records import Payload, PointId, Points
+from tasks.slices import bounded
+from tasks.upsert.vectors import document_name, unstorable
 
 TEXT, BOOK, ODD = "text", "headrace", "headrace_odd"
 MOST_METADATA_BYTES = 40 * 1024
 MOST_RECORDS = 1000  # of a request that writes
 MOST_BYTES = 2_000_000  # of a request
+ROUND_BYTES, NAMES_BYTES = 1000, 100  # of the request round its records, and of the names of a record's parts
 _LONGEST_ID = 512
 _PARTS = {"text", "metadata", "headrace"}
 _EXACT = 2**53  # from here on a float is no longer every integer
@@ -41,19 +43,11 @@ def as_records(points: Points) -> list[Record]:
     )
 
 
-def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+def batches(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
     """Records in batches of what Pinecone takes in one request, by number and by bytes."""
-    batch: list[Record] = []
-    room = MOST_BYTES
-    for record in records:
-        size = len(orjson.dumps([record.id, record.values, record.metadata])) + 100  # and the names of the parts
-        if batch and (len(batch) == MOST_RECORDS or size > room - 1000):
-            yield batch
-            batch, room = [], MOST_BYTES
-        batch.append(record)
-        room -= size
-    if batch:
-        yield batch
+    sizes = (len(orjson.dumps([one.id, one.values, one.metadata])) + NAMES_BYTES for one in records)
+    for part in bounded(sizes, MOST_RECORDS, MOST_BYTES - ROUND_BYTES):
+        yield records[part]
 
 
 def as_payload(metadata: Mapping[str, Any] | None) -> Payload:
@@ -78,17 +72,14 @@ def book_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return book if isinstance(book, dict) else {}
 
 
-def _metadata(point: str, payload: Payload) -> dict[str, Any]:
+def _metadata(point: PointId, payload: Payload) -> dict[str, Any]:
     try:
         stored = _flat(payload)
         size = len(orjson.dumps(stored))
         if not point.isascii() or not 0 < len(point) <= _LONGEST_ID:
             raise ValueError(f"an id has 1 to {_LONGEST_ID} ASCII characters")
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise DocumentError(
-            "bad-payload",
-            f"{document_name(payload)}: point {point} cannot be stored: {error}; expected plain JSON values",
-        ) from error
+        raise unstorable(payload, point, error, "plain JSON values") from error
     if size > MOST_METADATA_BYTES:
         raise DocumentError(
             "too-large",

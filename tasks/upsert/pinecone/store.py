@@ -5,7 +5,7 @@ Writes show some seconds after they are acknowledged, so reads wait until they d
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
@@ -133,12 +133,12 @@ class PineconeStore:
         self._write([Record(SENTINEL, anywhere(self._index.dimension), metadata={BOOK: book})])
         self._is_made = True
 
-    def _write(self, records: Iterable[Record]) -> None:
+    def _write(self, records: Sequence[Record]) -> None:
         with self._index.opened() as index, ThreadPoolExecutor(SENDERS) as senders:
             for batch in senders.map(partial(self._send, index), batches(records)):
                 self._index.wrote(batch[-1].id, batch[-1])
 
-    def _send(self, index: Index, batch: list[Record]) -> list[Record]:
+    def _send(self, index: Index, batch: Sequence[Record]) -> Sequence[Record]:
         answer = index.upsert(vectors=batch, namespace=self._namespace)
         if answer.has_errors or answer.upserted_count != len(batch):
             raise TransientError(f"{self._index.name} took {answer.upserted_count} of {len(batch)} records; run again")

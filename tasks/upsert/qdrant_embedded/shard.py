@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from tasks.errors import CollectionError, DocumentError, ServiceError
+from tasks.errors import CollectionError, ServiceError
 from tasks.records import Payload, Points
-from tasks.upsert.vectors import document_name
+from tasks.upsert.vectors import unstorable
 
 if TYPE_CHECKING:
     import qdrant_edge as engine
@@ -68,11 +68,7 @@ def as_engine_points(points: Points) -> "list[engine.Point]":
             # The engine reads any buffer of floats, though its stubs say list: three times as fast as a list.
             made.append(engine.Point(point, cast("list[float]", row.data), _packed(payload)))
         except (TypeError, ValueError, OverflowError) as error:
-            raise DocumentError(
-                "bad-payload",
-                f"{document_name(payload)}: point {point} cannot be stored: {_first_line(error)}; expected a"
-                " UUID and plain JSON values",
-            ) from error
+            raise unstorable(payload, point, _first_line(error)) from error
     return made
 
 

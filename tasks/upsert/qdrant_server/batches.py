@@ -6,9 +6,9 @@ from uuid import UUID
 
 from qdrant_client import models
 
-from tasks.errors import DocumentError
 from tasks.records import Points
-from tasks.upsert.vectors import document_name
+from tasks.slices import bounded
+from tasks.upsert.vectors import unstorable
 
 MOST_BYTES = 8 << 20
 MOST_POINTS = 500
@@ -22,13 +22,8 @@ def batches(points: Points) -> Iterator[models.Batch]:
     DocumentError names the document whose payload cannot be stored, before the first batch.
     """
     sizes = [_size(points, row) for row in range(len(points))]
-    start = size = 0
-    for row, record in enumerate(sizes):
-        if row > start and (size + record > MOST_BYTES or row - start >= MOST_POINTS):
-            yield _batch(points[start:row])
-            start, size = row, 0
-        size += record
-    yield _batch(points[start:])
+    for part in bounded(sizes, MOST_POINTS, MOST_BYTES):
+        yield _batch(points[part])
 
 
 def _batch(points: Points) -> models.Batch:
@@ -42,8 +37,4 @@ def _size(points: Points, row: int) -> int:
         UUID(points.ids[row])
         return len(_encode(payload).encode()) + _BYTES_OF_A_FLOAT * int(points.vectors.shape[1])
     except (TypeError, ValueError, RecursionError) as error:
-        raise DocumentError(
-            "bad-payload",
-            f"{document_name(payload)}: point {points.ids[row]} cannot be stored: {error}; expected a UUID and plain"
-            " JSON values",
-        ) from error
+        raise unstorable(payload, points.ids[row], error) from error
