@@ -16,6 +16,8 @@ from tasks.embed.hashing import HashingEmbedder
 real, mark = HashingEmbedder._vectors, Path(sys.argv.pop())
 def slow(self, texts):
     mark.touch()
+    while mark.exists():  # until the signal is sent, and then for long enough that it is heard
+        time.sleep(0.05)
     time.sleep(1.5)
     HashingEmbedder._vectors = real
     return real(self, texts)
@@ -41,5 +43,6 @@ def terminated_run(
         while not mark.exists() and process.poll() is None and monotonic() < limit:
             sleep(0.05)
         process.send_signal(number)
+        mark.unlink(missing_ok=True)
         out, err = process.communicate()
     return subprocess.CompletedProcess(command, process.returncode, out, err)
