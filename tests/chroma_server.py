@@ -20,7 +20,7 @@ from tasks.upsert.base import VectorStore
 from tasks.upsert.chroma.server import OwnServer, RemoteServer
 from tasks.upsert.chroma.store import ChromaStore
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 _QUIET: WeakSet[VectorStore] = WeakSet()
 
 

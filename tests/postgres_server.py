@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import psycopg
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 
 
 class PostgresServer:
