@@ -8,7 +8,7 @@ TOOLS := .venv/tools
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test check pythons bench bench-full histories crashes soak smoke-qdrant smoke-pinecone lock clean
+.PHONY: help install tools demo test check pythons bench bench-full faults soak smoke-qdrant smoke-pinecone lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -52,14 +52,11 @@ bench-full: tools ## the same, and other systems beside ours in their own enviro
 	$(BIN)/python -m tests.benchmarks --long
 	$(BIN)/python -m tests.benchmarks.peers
 
-histories: tools ## 100,000 random histories of faults; half an hour
-	HISTORIES=100000 $(BIN)/python -m pytest -n logical tests/faults/test_histories.py
+faults: tools ## more than 10,000 faults over every store, and 100,000 random faults of them; an hour
+	FAULT_SECONDS=3600 HISTORIES=100000 $(BIN)/python -m pytest -n logical tests/faults
 
 smoke-qdrant: tools ## hold the Qdrant server at URL=http://host:6333 [API_KEY=...] to the contract of stores
 	QDRANT_URL=$(URL) QDRANT_API_KEY=$(API_KEY) $(BIN)/python -m pytest -q tests/contracts/test_store.py -k "own and qdrant"
-
-crashes: tools ## a hundred faults over every store that outlives its process; half an hour
-	DURABLE_SECONDS=600 $(BIN)/python -m pytest tests/faults/test_crashes.py -k durable
 
 soak: tools ## edits and runs for HOURS=6: memory, open files and state must stay flat
 	HOURS=$(or $(HOURS),6) $(BIN)/python -m tests.soak

@@ -10,18 +10,25 @@ from tests.conftest import Pipeline
 
 SECONDS = 90
 BUSY = """
-import sys, time
+import signal, sys, threading, time
 from pathlib import Path
+from flows import termination
 from tasks.embed.hashing import HashingEmbedder
-real, mark = HashingEmbedder._vectors, Path(sys.argv.pop())
+real, terminate, mark = HashingEmbedder._vectors, termination._terminate, Path(sys.argv.pop())
+is_heard = threading.Event()
+def noted(number, frame):
+    is_heard.set()
+    terminate(number, frame)
 def slow(self, texts):
     mark.touch()
-    while mark.exists():  # until the signal is sent, and then for long enough that it is heard
+    while mark.exists():  # until the signal is sent
         time.sleep(0.05)
-    time.sleep(1.5)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        is_heard.wait(60)
+    time.sleep(1.5)  # the run begins to end
     HashingEmbedder._vectors = real
     return real(self, texts)
-HashingEmbedder._vectors = slow
+HashingEmbedder._vectors, termination._terminate = slow, noted
 from flows.cli import run
 sys.exit(run())
 """
