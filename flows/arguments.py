@@ -32,6 +32,17 @@ def money(text: str) -> float:
     return amount
 
 
+def similarity(text: str) -> float:
+    """A cosine similarity."""
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
+    if not -1 <= score <= 1:
+        raise ArgumentTypeError(f"{text!r} is no cosine similarity; expected a number from -1 to 1, such as 0.4")
+    return score
+
+
 def count(text: str) -> int:
     """A whole number from 0 on, within reason."""
     return _whole(text, least=0)

@@ -256,7 +256,17 @@ class AnyOf:
     alternatives: tuple[tuple[Filter, ...], ...]
 
 
-Condition = Filter | AnyOf  # a search takes any number of them, all of which must pass
+Condition = Filter | AnyOf
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a search asks of a store: records that pass all conditions, nearest first, without the first `offset`."""
+
+    vector: Vector
+    limit: int
+    conditions: Sequence[Condition] = ()
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from shutil import get_terminal_size
 
-from flows.arguments import add_config, positive
+from flows.arguments import add_config, count, positive, similarity
 from tasks.console.answer import Answer
 
 SUMMARY = "find the chunks nearest to a query"
@@ -20,6 +20,9 @@ def add_arguments(parser: ArgumentParser, /) -> None:
     add_config(parser)
     parser.add_argument("query", metavar="QUERY", help="what to look for; several words in quotes")
     parser.add_argument("--limit", type=positive, default=5, metavar="N", help="how many results (default: 5)")
+    parser.add_argument("--offset", type=count, default=0, metavar="N", help="leave out the first N results")
+    parser.add_argument("--min-score", type=similarity, metavar="X", help="only results of this score or a better one")
+    parser.add_argument("--per-document", type=positive, metavar="N", help="at most N results of one document")
     parser.add_argument("--filter", action="append", default=[], metavar="KEY=VALUE", help=FILTER)
 
 
@@ -28,13 +31,16 @@ def run(options: Namespace, /) -> Answer:
     from config.read import read_pipeline
     from tasks.console.hits import hits_text, telling_words
     from tasks.search.filters import read_filters
-    from tasks.search.query import search_collection
+    from tasks.search.query import Wanted, search_collection
     from tasks.session import open_session
     from tasks.system.file_system import escaped
 
     query, pipeline = escaped(options.query), read_pipeline(Path(options.config))
     conditions = read_filters(options.filter, [source.name for source in pipeline.sources])
+    wanted = Wanted(options.limit, options.offset, conditions, options.min_score, options.per_document)
     with open_session(pipeline, read_only=True) as session:
-        hits = search_collection(session, query, options.limit, conditions)
-    text = hits_text(hits, query, get_terminal_size().columns)
-    return Answer({"query": query, "hits": [hit.as_json() for hit in hits]}, text, emphasis=telling_words(query))
+        hits = search_collection(session, query, wanted)
+    asked = {name: getattr(options, name) for name in ("limit", "offset", "min_score", "per_document", "filter")}
+    text = hits_text(hits, query, get_terminal_size().columns, first=options.offset + 1)
+    shape = {"query": query, **asked, "hits": [hit.as_json() for hit in hits]}
+    return Answer(shape, text, emphasis=telling_words(query))

@@ -23,15 +23,18 @@ def telling_words(query: str) -> list[str]:
     return [word for word in words if f" {word} " not in _TOO_COMMON] or words
 
 
-def hits_text(hits: Sequence[Found], query: str, width: int) -> str:
-    """A line for each hit that says where it stands, and below it those lines of its text that fit the query best."""
+def hits_text(hits: Sequence[Found], query: str, width: int, first: int = 1) -> str:
+    """A line for each hit that says where it stands, and below it those lines of its text that fit the query best.
+
+    `first` is the rank of the first of them.
+    """
     if not hits:
-        return "nothing found: the collection is empty, or no record passes the filter"
+        return "nothing found: the collection is empty, or --filter, --min-score and --offset leave nothing of it"
     words = telling_words(query)
-    digits = len(str(len(hits)))
+    digits = len(str(first + len(hits) - 1))
     return "\n\n".join(
         f"{rank:>{digits}}  {_place(hit)}\n{_passage(hit, words, max(width - INDENT, 20))}"
-        for rank, hit in enumerate(hits, start=1)
+        for rank, hit in enumerate(hits, start=first)
     )
 
 

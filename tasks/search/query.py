@@ -1,12 +1,27 @@
 """Searches a collection as its pipeline would."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tasks.errors import ConfigError
-from tasks.records import Condition
+from tasks.records import Condition, Hit, Query
 from tasks.session import Session, check_space
+from tasks.upsert.base import VectorStore
+
+DIGITS = 4  # of a score, as it is shown and compared
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which results are shown: `offset` counts those that are left by `per_document`, which None leaves all."""
+
+    limit: int
+    offset: int = 0
+    conditions: Sequence[Condition] = ()
+    min_score: float | None = None
+    per_document: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +36,14 @@ class Found:
     def as_json(self) -> dict[str, Any]:
         """One of `hits` in `search --json`."""
         return {
-            "score": round(self.score, 4),
+            "score": round(self.score, DIGITS),
             "document": self.document,
             "text": self.text,
             "metadata": self.metadata,
         }
 
 
-def search_collection(session: Session, query: str, limit: int, conditions: Sequence[Condition]) -> list[Found]:
+def search_collection(session: Session, query: str, wanted: Wanted) -> list[Found]:
     """Embed the query with the query side's prefix and ask the store; refuses a collection of another space."""
     if not query.strip():
         raise ConfigError("the query is empty; expected words to look for")
@@ -36,8 +51,35 @@ def search_collection(session: Session, query: str, limit: int, conditions: Sequ
     if sentinel is None:
         raise ConfigError(f"{session.pipeline.name!r} has no collection yet; run `headrace sync` first")
     check_space(session, sentinel)
-    hits = session.store.search(session.embedder.embed_query(query), limit, conditions)
+    asked = Query(session.embedder.embed_query(query), wanted.limit, wanted.conditions, wanted.offset)
+    hits = session.store.search(asked) if wanted.per_document is None else _folded(session.store, asked, wanted)
     return [
-        Found(hit.score, hit.payload["headrace"]["document"], hit.payload["text"], hit.payload["metadata"])
+        Found(hit.score, _document(hit), hit.payload["text"], hit.payload["metadata"])
         for hit in hits
+        if _is_near(hit, wanted)
     ]
+
+
+def _folded(store: VectorStore, asked: Query, wanted: Wanted) -> list[Hit]:
+    """Asks for more as long as folding leaves too few, and the store has some that are near enough."""
+    end = asked.offset + asked.limit
+    limit = 4 * end
+    while True:
+        hits = store.search(replace(asked, limit=limit, offset=0))
+        shown: Counter[str] = Counter()
+        left: list[Hit] = []
+        for hit in hits:
+            shown[_document(hit)] += 1
+            left += [hit] if shown[_document(hit)] <= (wanted.per_document or limit) else []
+        if len(left) >= end or len(hits) < limit or not _is_near(hits[-1], wanted):
+            return left[asked.offset : end]
+        limit *= 4
+
+
+def _document(hit: Hit) -> str:
+    return str(hit.payload["headrace"]["document"])
+
+
+def _is_near(hit: Hit, wanted: Wanted) -> bool:
+    """The score as it is shown decides: what a user has read is found again by it."""
+    return wanted.min_score is None or round(hit.score, DIGITS) >= wanted.min_score

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from tasks.records import Condition, EmbeddingKey, Hit, KeyedVectors, Payload, PointId, Points, Sentinel, Vector
+from tasks.records import EmbeddingKey, Hit, KeyedVectors, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.windows import DocumentChange, Quarantined
 
 
@@ -41,8 +41,8 @@ class VectorStore(Protocol):
         """Stored vectors by id; absent ids are left out."""
         ...
 
-    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
-        """Best first, among the records that pass all of `conditions`."""
+    def search(self, query: Query, /) -> list[Hit]:
+        """Best first; equally near records in the order of their ids, so that pages fit together."""
         ...
 
     def sentinel(self) -> Sentinel | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from tasks.errors import CollectionError, ServiceError
-from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.filters import passes
 from tasks.upsert.vectors import check_vectors, cosine
 
@@ -56,14 +56,15 @@ class MemoryStore:
         """The vectors as they were written, whatever their length."""
         return {point: self._points[point][0] for point in ids if point in self._points}
 
-    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+    def search(self, query: Query, /) -> list[Hit]:
         """Exact, over every record that passes the conditions."""
         hits = [
-            Hit(point, cosine(vector, held), payload)
+            Hit(point, cosine(query.vector, held), payload)
             for point, (held, payload) in list(self._points.items())
-            if passes(payload.get("metadata", {}), conditions)
+            if passes(payload.get("metadata", {}), query.conditions)
         ]
-        return sorted(hits, key=lambda hit: -hit.score)[:limit]
+        ranked = sorted(hits, key=lambda hit: (-hit.score, hit.id))
+        return ranked[query.offset : query.offset + query.limit]
 
     def sentinel(self) -> Sentinel | None:
         """The newest mark."""

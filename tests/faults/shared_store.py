@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 
 
 class SharedStore:
@@ -50,7 +50,7 @@ class SharedStore:
         rows = self._connection.execute("SELECT id, vector FROM point").fetchall()
         return {point: np.frombuffer(vector, "<f4") for point, vector in rows if point in set(ids)}
 
-    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+    def search(self, query: Query, /) -> list[Hit]:
         raise NotImplementedError("no test searches here")
 
     def sentinel(self) -> Sentinel | None:

@@ -1,13 +1,15 @@
 """The nearest records that pass a search's conditions."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from heapq import nlargest
 from typing import Any
 
-from tasks.records import Condition, Hit, PointId, Vector
+from tasks.records import Condition, Hit, PointId, Query, Vector
 from tasks.upsert.chroma.filter import where
 from tasks.upsert.chroma.records import as_payload
 from tasks.upsert.filters import passes
+from tasks.upsert.page import page
 from tasks.upsert.vectors import as_vector, cosine
 
 PAGE = 300  # records in an answer; Chroma Cloud gives no more
@@ -15,12 +17,16 @@ PAGE = 300  # records in an answer; Chroma Cloud gives no more
 Ask = Callable[[str, dict[str, Any]], Any]  # an action on the collection, and its request
 
 
-def nearest(ask: Ask, vector: Vector, limit: int, conditions: Sequence[Condition]) -> list[Hit]:
+def nearest(ask: Ask, query: Query) -> list[Hit]:
     """Best first; Chroma is asked for more as long as it gives some that do not pass.
 
     Chroma's graph does not reach every record, such as one behind hundreds that are alike. Where it gives fewer than
     there are, all that come into question are compared here.
     """
+    return page(query, partial(_nearest, ask, query.vector, query.conditions))
+
+
+def _nearest(ask: Ask, vector: Vector, conditions: Sequence[Condition], limit: int) -> list[Hit]:
     narrow = {"where": clause} if (clause := where(conditions)) else {}
     query = {"query_embeddings": [vector.tolist()], "include": ["documents", "metadatas", "distances"], **narrow}
     wanted = limit

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tasks.errors import CollectionError, NoCollectionError, ServiceError
-from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import bounded, slices
 from tasks.upsert.chroma.connection import Connection
 from tasks.upsert.chroma.records import Record, as_payload, as_record
@@ -123,11 +123,11 @@ class ChromaStore:
             for point, vector in zip(page["ids"], page["embeddings"], strict=True)
         }
 
-    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+    def search(self, query: Query, /) -> list[Hit]:
         """Approximate where there are more than a few hundred records."""
         with self._turn:
             collection = self._known()
-            return nearest(partial(self._ask, collection), vector, limit, conditions) if collection else []
+            return nearest(partial(self._ask, collection), query) if collection else []
 
     def sentinel(self) -> Sentinel | None:
         """Read from the server each time."""

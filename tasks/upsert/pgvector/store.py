@@ -13,7 +13,8 @@ from pgvector import Vector as StoredVector
 from psycopg.sql import SQL, Composed
 
 from tasks.errors import CollectionError, NoCollectionError
-from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
+from tasks.upsert.page import page
 from tasks.upsert.pgvector import graph
 from tasks.upsert.pgvector.filter import as_sql
 from tasks.upsert.pgvector.rows import as_payload, as_rows
@@ -125,23 +126,27 @@ class PgvectorStore:
         rows = self._rows(_VECTORS, list(ids)) if ids else []
         return {PointId(point): as_vector(StoredVector.from_text(text).to_list()) for point, text in rows}
 
-    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+    def search(self, query: Query, /) -> list[Hit]:
         """Exact in a collection without a graph, and where few records pass the conditions."""
-        condition, parameters = as_sql(conditions)
+        condition, parameters = as_sql(query.conditions)
         dimension = self._held_dimension()
         if dimension is None:
             return []
-        text = StoredVector(vector).to_text()
-        rows: list[Any] = []
-        with suppress(NoCollectionError), self._server.transaction() as connection:
-            if conditions:
-                few = _FEW.format(self._table.name, condition)
-                rows = connection.execute(few, (text, *parameters, graph.NARROW + 1, limit)).fetchall()
-            if not conditions or (rows and rows[0][-1] > graph.NARROW):
-                query = _NEAREST.format(self._table.name, condition, graph.nearness(dimension))
-                rows = _nearest(connection, query, (text, *parameters, text, limit), limit)
-        hits = [Hit(PointId(row[0]), 1.0 - row[1], as_payload(row[2:5])) for row in rows]
-        return sorted(hits, key=lambda hit: -hit.score)
+        text = StoredVector(query.vector).to_text()
+        all_near = _NEAREST.format(self._table.name, condition, graph.nearness(dimension))
+
+        def nearest(limit: int) -> list[Hit]:
+            rows: list[Any] = []
+            with suppress(NoCollectionError), self._server.transaction() as connection:
+                if query.conditions:
+                    few = _FEW.format(self._table.name, condition)
+                    rows = connection.execute(few, (text, *parameters, graph.NARROW + 1, limit)).fetchall()
+                if not query.conditions or (rows and rows[0][-1] > graph.NARROW):
+                    rows = _nearest(connection, all_near, (text, *parameters, text, limit), limit)
+            hits = [Hit(PointId(row[0]), 1.0 - row[1], as_payload(row[2:5])) for row in rows]
+            return sorted(hits, key=lambda hit: -hit.score)
+
+        return page(query, nearest)
 
     def sentinel(self) -> Sentinel | None:
         """The newest mark."""

@@ -18,9 +18,10 @@ from pinecone.models.vectors.vector import ScoredVector
 
 from config.stores import PineconeStore as Settings
 from tasks.errors import NoCollectionError, TransientError
-from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.records import Condition, Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.filters import passes
+from tasks.upsert.page import page
 from tasks.upsert.pinecone.filter import Words, as_filter
 from tasks.upsert.pinecone.index import Namespace, anywhere
 from tasks.upsert.pinecone.records import BOOK, MOST_RECORDS, as_payload, as_records, batches, book_of
@@ -80,18 +81,9 @@ class PineconeStore:
         """The vectors as they were written, whatever their length."""
         return {PointId(record.id): as_vector(record.values) for record in self._fetched(ids)}
 
-    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+    def search(self, query: Query, /) -> list[Hit]:
         """The best of the 10,000 nearest records that pass what Pinecone can compare: nearly every condition."""
-        most = limit + 1  # one may be the sentinel
-        hits: list[Hit] = []
-        is_all = False
-        while len(hits) < limit and not is_all:
-            most = min(most, MOST_HITS)
-            nearest = self._nearest(vector, most, as_filter(conditions))
-            hits = list(islice(self._passing(nearest, conditions), limit))
-            is_all = len(nearest) < most or most == MOST_HITS
-            most *= 4
-        return sorted(hits, key=lambda hit: -hit.score)
+        return page(query, partial(self._best, query.vector, query.conditions))
 
     def sentinel(self) -> Sentinel | None:
         """The newest mark."""
@@ -147,9 +139,9 @@ class PineconeStore:
     def _page(self, token: str) -> tuple[list[str], str | None]:
         """Ids, and what asks for the next page; None at the end."""
         with suppress(NoCollectionError), self._index.reading() as index:
-            page = index.list_paginated(limit=PAGE, pagination_token=token or None, namespace=self._namespace)
-            ids = [item.id for item in page.vectors if item.id and item.id != SENTINEL]
-            return ids, page.pagination.next if page.pagination else None
+            listed = index.list_paginated(limit=PAGE, pagination_token=token or None, namespace=self._namespace)
+            ids = [item.id for item in listed.vectors if item.id and item.id != SENTINEL]
+            return ids, listed.pagination.next if listed.pagination else None
         return [], None
 
     def _fetched(self, ids: Sequence[str]) -> list[Record]:
@@ -159,6 +151,18 @@ class PineconeStore:
             for part in slices(ids, PAGE):
                 records += index.fetch(ids=list(part), namespace=self._namespace).vectors.values()
         return records
+
+    def _best(self, vector: Vector, conditions: Sequence[Condition], limit: int) -> list[Hit]:
+        most = limit + 1  # one may be the sentinel
+        hits: list[Hit] = []
+        is_all = False
+        while len(hits) < limit and not is_all:
+            most = min(most, MOST_HITS)
+            nearest = self._nearest(vector, most, as_filter(conditions))
+            hits = list(islice(self._passing(nearest, conditions, has_payloads=most <= PAGE), limit))
+            is_all = len(nearest) < most or most == MOST_HITS
+            most *= 4
+        return sorted(hits, key=lambda hit: -hit.score)
 
     def _nearest(self, vector: Vector, most: int, meaning: Words | bool) -> list[ScoredVector]:
         with suppress(NoCollectionError), self._index.reading() as index:
@@ -172,11 +176,12 @@ class PineconeStore:
                 ).matches
         return []
 
-    def _passing(self, nearest: list[ScoredVector], conditions: Sequence[Condition]) -> Iterator[Hit]:
+    def _passing(
+        self, nearest: list[ScoredVector], conditions: Sequence[Condition], *, has_payloads: bool
+    ) -> Iterator[Hit]:
         """Payloads come with a short answer; a long one would be too large with them."""
         records = [one for one in nearest if one.id != SENTINEL]
         for part in slices(records, PAGE):
-            has_payloads = len(nearest) <= PAGE
             fetched = {} if has_payloads else {one.id: one.metadata for one in self._fetched([one.id for one in part])}
             for one in part:
                 if has_payloads or one.id in fetched:

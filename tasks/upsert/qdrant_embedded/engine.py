@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.errors import ServiceError
-from tasks.records import Condition, Hit, Payload, PointId, Points, Vector
+from tasks.records import Hit, Payload, PointId, Points, Query, Vector
 from tasks.slices import slices
 from tasks.system.child_process import ChildProcess
 from tasks.system.worker import Worker, WorkerDiedError
+from tasks.upsert.page import page
 from tasks.upsert.qdrant_embedded.errors import translated
 from tasks.upsert.qdrant_embedded.filter import as_filter
 from tasks.upsert.qdrant_embedded.shard import as_engine_points, as_payload
@@ -52,7 +53,7 @@ class Engine(Protocol):
         """The vectors, at unit length."""
         ...
 
-    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+    def search(self, query: Query, /) -> list[Hit]:
         """Exact, best first."""
         ...
 
@@ -122,15 +123,19 @@ class OwnEngine:
             records = self._shard.retrieve(list(ids), False, True)
         return {PointId(str(record.id)): as_vector(record.vector) for record in records}
 
-    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+    def search(self, query: Query, /) -> list[Hit]:
         """Search every record that passes the conditions."""
         import qdrant_edge as engine
 
-        with translated(self._folder):
-            query = engine.Query.Nearest(vector.tolist())
-            request = engine.SearchRequest(query, limit, filter=as_filter(conditions), with_payload=True)
-            found = self._shard.search(request)
-        return [Hit(PointId(str(hit.id)), float(hit.score), as_payload(hit.payload)) for hit in found]
+        condition, vector = as_filter(query.conditions), engine.Query.Nearest(query.vector.tolist())
+
+        def nearest(limit: int) -> list[Hit]:
+            with translated(self._folder):
+                request = engine.SearchRequest(vector, limit, filter=condition, with_payload=True)
+                found = self._shard.search(request)
+            return [Hit(PointId(str(hit.id)), float(hit.score), as_payload(hit.payload)) for hit in found]
+
+        return page(query, nearest)
 
     def count(self) -> int:
         """Asked of the engine."""
@@ -199,9 +204,9 @@ class EngineProcess:
         found: dict[PointId, Vector] = self._ask("vectors", ids)
         return found
 
-    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+    def search(self, query: Query, /) -> list[Hit]:
         """Does there what it does in this process."""
-        found: list[Hit] = self._ask("search", vector, limit, conditions)
+        found: list[Hit] = self._ask("search", query)
         return found
 
     def count(self) -> int:

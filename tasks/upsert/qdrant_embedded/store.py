@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.errors import CollectionError, ServiceError
-from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.qdrant_embedded.engine import Engine, EngineProcess, OwnEngine
 from tasks.upsert.qdrant_embedded.errors import translated
 from tasks.upsert.qdrant_embedded.filter import as_filter
@@ -111,11 +111,11 @@ class QdrantStore:
         with self._translated():
             return self._opened().vectors(ids) if ids and self._exists() else {}
 
-    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+    def search(self, query: Query, /) -> list[Hit]:
         """Exact cosine similarity over every record that passes the conditions."""
         with self._translated():
-            as_filter(conditions)  # refuses what it cannot name, whether there are records or not
-            return self._opened().search(vector, limit, conditions) if self._exists() else []
+            as_filter(query.conditions)  # refuses what it cannot name, whether there are records or not
+            return self._opened().search(query) if self._exists() else []
 
     def sentinel(self) -> Sentinel | None:
         """Read without opening the collection, so it is also answered while another process has it open."""

@@ -12,8 +12,9 @@ from typing import Any
 from qdrant_client import models
 
 from tasks.errors import CollectionError, NoCollectionError, TransientError
-from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
+from tasks.upsert.page import page
 from tasks.upsert.qdrant_server.batches import batches
 from tasks.upsert.qdrant_server.collection import NOT_THE_SENTINEL, SENTINEL, complete, create, held_dimension
 from tasks.upsert.qdrant_server.errors import ExistsError
@@ -93,15 +94,20 @@ class QdrantServerStore:
         records = self._retrieved(ids, with_vectors=True)
         return {PointId(str(one.id)): as_vector(one.vector) for one in records if isinstance(one.vector, list)}
 
-    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+    def search(self, query: Query, /) -> list[Hit]:
         """Exact, until the server has made a graph."""
-        condition = as_filter(conditions)  # refuses what it cannot name, whether there are records or not
-        with suppress(NoCollectionError), self._server.asked() as client:
-            found = client.query_points(
-                self._collection, query=vector.tolist(), query_filter=condition, limit=limit, with_payload=True
-            )
-            return [Hit(PointId(str(one.id)), one.score, one.payload or {}) for one in found.points]
-        return []
+        condition = as_filter(query.conditions)  # refuses what it cannot name, whether there are records or not
+        vector = query.vector.tolist()
+
+        def nearest(limit: int) -> list[Hit]:
+            with suppress(NoCollectionError), self._server.asked() as client:
+                answer = client.query_points(
+                    self._collection, query=vector, query_filter=condition, limit=limit, with_payload=True
+                )
+                return [Hit(PointId(str(one.id)), one.score, one.payload or {}) for one in answer.points]
+            return []
+
+        return page(query, nearest)
 
     def sentinel(self) -> Sentinel | None:
         """The newest mark; None where that is somebody else's."""

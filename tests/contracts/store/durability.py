@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from tasks.errors import CollectionError, ServiceError
-from tasks.records import Sentinel
+from tasks.records import Query, Sentinel
 from tests.contracts.store.trial import ANYWHERE, Trial, check, check_where, durable, holds, point
 from tests.points import Point, columns
 
@@ -29,7 +29,7 @@ def records_are_there_after_closing_and_opening_again(trial: Trial) -> None:
         assert store.count() == len(stay) + 1  # before anything else has made it read
         holds(store, new, *stay)
         assert store.present([goes.id]) == set()
-        assert store.search(stay[3].vector, 1, [])[0].id == stay[3].id
+        assert store.search(Query(stay[3].vector, 1))[0].id == stay[3].id
 
 
 @check_where(durable)
@@ -101,7 +101,7 @@ def a_closed_store_refuses_every_call(trial: Trial) -> None:
         "present": lambda: store.present([one.id]),
         "scan": lambda: list(store.scan()),
         "vectors": lambda: store.vectors([one.id]),
-        "search": lambda: store.search(ANYWHERE, 3, []),
+        "search": lambda: store.search(Query(ANYWHERE, 3)),
         "mark": lambda: store.mark(Sentinel("line", 2, "space")),
         "count": store.count,
         "ensure": lambda: store.ensure(8),

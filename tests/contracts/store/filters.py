@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tasks.records import AnyOf, Filter, Operator, Scalar
-from tests.contracts.store.trial import Trial, check, names, point, with_vector
+from tasks.records import AnyOf, Filter, Operator, Query, Scalar
+from tests.contracts.store.trial import ANYWHERE, Trial, check, names, point, with_vector
 from tests.points import columns
 
 VALUES: dict[str, Any] = {
@@ -133,7 +133,9 @@ def a_document_is_named_by_its_source_and_its_path(trial: Trial) -> None:
     store = trial.make()
     store.upsert(columns(*(point(f"{number}", source=source) for number in range(3) for source in "xy")))
     for source in "xy":
-        hits = store.search(point().vector, 9, [Filter("source", "in", (source,)), Filter("document", "in", ("1",))])
+        hits = store.search(
+            Query(point().vector, 9, [Filter("source", "in", (source,)), Filter("document", "in", ("1",))])
+        )
         assert [(hit.payload["metadata"]["source"], hit.payload["metadata"]["document"]) for hit in hits] == [
             (source, "1")
         ]
@@ -145,5 +147,17 @@ def filters_narrow_before_the_limit_is_applied(trial: Trial) -> None:
     near = [with_vector([1.0] + [0.0] * 7, "near") for _ in range(60)]
     far = with_vector([0.0] * 7 + [1.0], "far")
     store.upsert(columns(*near, far))
-    assert [hit.id for hit in store.search(near[0].vector, 1, [Filter("document", "in", ("far",))])] == [far.id]
-    assert [hit.id for hit in store.search(near[0].vector, 5, [Filter("document", "not_in", ("near",))])] == [far.id]
+    assert [hit.id for hit in store.search(Query(near[0].vector, 1, [Filter("document", "in", ("far",))]))] == [far.id]
+    assert [hit.id for hit in store.search(Query(near[0].vector, 5, [Filter("document", "not_in", ("near",))]))] == [
+        far.id
+    ]
+
+
+@check
+def a_filter_narrows_before_the_offset(trial: Trial) -> None:
+    store = trial.make()
+    points = [point(f"{number}", parity=number % 2) for number in range(40)]
+    store.upsert(columns(*points))
+    odd = sorted(points[1::2], key=lambda one: -float(one.vector @ ANYWHERE))
+    hits = store.search(Query(ANYWHERE, 8, [Filter("parity", "in", (1,))], offset=5))
+    assert [hit.id for hit in hits] == [one.id for one in odd[5:13]]

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from tasks.records import Payload, PointId
+from tasks.records import Payload, PointId, Query
 from tests.contracts.store.trial import ANYWHERE, Trial, check, holds
 from tests.points import Point, columns
 
@@ -40,7 +40,7 @@ def an_odd_payload_comes_back_whole(trial: Trial) -> None:
     store.upsert(columns(one))
     holds(store, one)
     assert typed(dict(store.scan())[one.id]) == typed(payload)
-    assert typed(store.search(one.vector, 1, [])[0].payload) == typed(payload)
+    assert typed(store.search(Query(one.vector, 1))[0].payload) == typed(payload)
 
 
 # Floats are multiples of 1/4 here: a store that keeps JSON may lose the last of a float's digits.

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tasks.records import Sentinel
-from tests.contracts.store.trial import ANYWHERE, Trial, check, holds, point
+from tasks.records import Query, Sentinel
+from tests.contracts.store.trial import ANYWHERE, Trial, check, holds, point, with_vector
 from tests.points import Point, columns
 
 
@@ -47,7 +47,7 @@ def an_upsert_of_a_held_id_replaces_payload_and_vector(trial: Trial) -> None:
     again = Point(old.id, new.vector, new.payload)
     store.upsert(columns(again))
     holds(store, again, stays)
-    assert [hit.payload for hit in store.search(new.vector, 1, [])] == [new.payload]
+    assert [hit.payload for hit in store.search(Query(new.vector, 1))] == [new.payload]
 
 
 @check
@@ -61,7 +61,7 @@ def a_delete_of_a_missing_id_is_no_error(trial: Trial) -> None:
     holds(store, stays)
     assert store.present([goes.id, never.id]) == set()
     assert store.vectors([goes.id, never.id]) == {}
-    assert [hit.id for hit in store.search(goes.vector, 9, [])] == [stays.id]
+    assert [hit.id for hit in store.search(Query(goes.vector, 9))] == [stays.id]
 
 
 @check
@@ -134,7 +134,7 @@ def a_search_ranks_by_cosine_similarity(trial: Trial) -> None:
     points = [point(f"{number}") for number in range(50)]
     store.upsert(columns(*points))
     query = 3 * points[17].vector
-    hits = store.search(query, 10, [])
+    hits = store.search(Query(query, 10))
     best = sorted(points, key=lambda one: -float(one.vector @ query))[:10]
     assert [hit.id for hit in hits] == [one.id for one in best]
     assert [hit.payload for hit in hits] == [one.payload for one in best]
@@ -144,10 +144,37 @@ def a_search_ranks_by_cosine_similarity(trial: Trial) -> None:
 @check
 def a_search_returns_no_more_than_there_is(trial: Trial) -> None:
     store = trial.make()
-    assert store.search(ANYWHERE, 3, []) == []
+    assert store.search(Query(ANYWHERE, 3)) == []
     store.upsert(columns(point(), point()))
-    assert len(store.search(ANYWHERE, 3, [])) == 2
-    assert len(store.search(ANYWHERE, 1, [])) == 1
+    assert len(store.search(Query(ANYWHERE, 3))) == 2
+    assert len(store.search(Query(ANYWHERE, 1))) == 1
+
+
+@check
+def pages_of_a_search_are_parts_of_one_answer(trial: Trial) -> None:
+    store = trial.make()
+    points = [point(f"{number}") for number in range(50)]
+    store.upsert(columns(*points))
+    ranked = sorted(points, key=lambda one: -float(one.vector @ ANYWHERE))
+    for limit in (7, 50):
+        pages = [store.search(Query(ANYWHERE, limit, offset=offset)) for offset in range(0, 50, limit)]
+        assert [hit.id for page in pages for hit in page] == [one.id for one in ranked]
+        assert [len(page) for page in pages][:-1] == [limit] * (len(pages) - 1)
+    assert store.search(Query(ANYWHERE, 7, offset=50)) == store.search(Query(ANYWHERE, 7, offset=500)) == []
+
+
+@check
+def equally_near_records_are_on_one_page_each(trial: Trial) -> None:
+    """The same text in many documents: a store may show them in any order, but always in the same."""
+    store = trial.make()
+    near = [with_vector([1.0] + [0.0] * 7, f"{number}") for number in range(40)]
+    nearest = [with_vector([1.0, 0.1] + [0.0] * 6, f"{number}") for number in range(3)]
+    store.upsert(columns(*near, *nearest))
+    query = nearest[0].vector
+    pages = [[hit.id for hit in store.search(Query(query, 5, offset=offset))] for offset in range(0, 45, 5)]
+    assert sorted(pages[0][:3]) == sorted(one.id for one in nearest)
+    assert sorted(one for page in pages for one in page) == sorted(one.id for one in (*near, *nearest))
+    assert [one for page in pages for one in page] == [hit.id for hit in store.search(Query(query, 99))]
 
 
 @check
@@ -158,10 +185,10 @@ def the_sentinel_is_no_record(trial: Trial) -> None:
     store.mark(Sentinel("line", 8, "ünïcode"))
     assert store.sentinel() == Sentinel("line", 8, "ünïcode")
     holds(store)
-    assert store.search(ANYWHERE, 3, []) == []
+    assert store.search(Query(ANYWHERE, 3)) == []
     store.upsert(columns(one))
     holds(store, one)
-    assert [hit.id for hit in store.search(ANYWHERE, 3, [])] == [one.id]
+    assert [hit.id for hit in store.search(Query(ANYWHERE, 3))] == [one.id]
     assert store.sentinel() == Sentinel("line", 8, "ünïcode")
 
 
@@ -177,7 +204,7 @@ def calls_from_several_threads_are_all_carried_out(trial: Trial) -> None:
                 part = share[start : start + 50]
                 store.upsert(columns(*part))
                 assert store.present([one.id for one in part]) == {one.id for one in part}
-                assert len(store.search(part[0].vector, 5, [])) == 5
+                assert len(store.search(Query(part[0].vector, 5))) == 5
                 assert len(list(store.scan())) >= start + 50
             store.delete([one.id for one in share[:100]])
         except BaseException as error:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.errors import CollectionError, DocumentError, ServiceError
+from tasks.records import Query
 from tests.contracts.store.trial import ANYWHERE, Trial, check, holds, point, with_vector
 from tests.points import columns
 
@@ -59,6 +60,6 @@ def a_collection_that_was_not_ensured_is_empty_and_refuses_points(trial: Trial) 
     store.delete([point().id])
     assert (store.count(), list(store.scan()), store.sentinel()) == (0, [], None)
     assert (store.present([point().id]), store.vectors([point().id])) == (set(), {})
-    assert store.search(ANYWHERE, 3, []) == []
+    assert store.search(Query(ANYWHERE, 3)) == []
     with pytest.raises(ServiceError, match="no collection"):
         store.upsert(columns(point()))

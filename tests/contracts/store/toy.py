@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from tasks.errors import CollectionError, LockedError, ServiceError
-from tasks.records import Condition, Hit, Payload, PointId, Points, Sentinel, Vector
+from tasks.records import Condition, Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.system.process_lock import ProcessLock
 from tasks.upsert.base import VectorStore
 from tasks.upsert.filters import passes
@@ -123,15 +123,16 @@ class ToyStore:
             self.opened()
             return {point: self.records[point][0] for point in ids if point in self.records}
 
-    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
+    def search(self, query: Query, /) -> list[Hit]:
         with self.turn:
             self.opened()
             hits = [
-                Hit(point, self.score(vector, held), payload)
+                Hit(point, self.score(query.vector, held), payload)
                 for point, (held, payload) in self.records.items()
-                if self.passes(payload.get("metadata", {}), conditions)
+                if self.passes(payload.get("metadata", {}), query.conditions)
             ]
-        return sorted(hits, key=lambda hit: -hit.score)[:limit]
+        ranked = sorted(hits, key=lambda hit: (-hit.score, hit.id))
+        return ranked[query.offset : query.offset + query.limit]
 
     def score(self, query: Vector, held: Vector) -> float:
         return float(query @ held / (np.linalg.norm(query) * np.linalg.norm(held)))

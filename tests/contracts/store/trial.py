@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.records import Condition, PointId, Points, Sentinel
+from tasks.records import Condition, PointId, Points, Query, Sentinel
 from tasks.system.child_process import ChildProcess
 from tasks.system.worker import WorkerDiedError
 from tasks.upsert.base import VectorStore
@@ -170,7 +170,9 @@ def with_vector(vector: Any, document: str = "a", **metadata: object) -> Point:
 
 def names(store: VectorStore, *conditions: Condition) -> set[Any]:
     """The documents that a filtered search finds."""
-    return {hit.payload["headrace"]["document"].removeprefix("s:") for hit in store.search(ANYWHERE, 99, conditions)}
+    return {
+        hit.payload["headrace"]["document"].removeprefix("s:") for hit in store.search(Query(ANYWHERE, 99, conditions))
+    }
 
 
 def holds(store: VectorStore, *points: Point) -> None:

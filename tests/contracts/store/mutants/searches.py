@@ -1,9 +1,11 @@
 """Bugs of scores and filters."""
 
+import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from tasks.records import AnyOf, Condition, Filter, Hit, Vector
+from tasks.records import AnyOf, Condition, Filter, Hit, Query, Vector
 from tests.contracts.store import filters, records
 from tests.contracts.store.mutants.breaks import breaks
 from tests.contracts.store.toy import ToyStore
@@ -29,9 +31,53 @@ class FarthestFirst(ToyStore):
 class FilteredAfterTheLimit(ToyStore):
     """The nearest are taken first, and filtered then."""
 
-    def search(self, vector: Vector, limit: int, conditions: Sequence[Condition], /) -> list[Hit]:
-        nearest = super().search(vector, limit * 10, [])
-        return [hit for hit in nearest if self.passes(hit.payload["metadata"], conditions)][:limit]
+    def search(self, query: Query, /) -> list[Hit]:
+        nearest = super().search(Query(query.vector, query.limit * 10))
+        return [hit for hit in nearest if self.passes(hit.payload["metadata"], query.conditions)][: query.limit]
+
+
+@breaks(records.pages_of_a_search_are_parts_of_one_answer)
+class OffsetIgnored(ToyStore):
+    """Every page is the first."""
+
+    def search(self, query: Query, /) -> list[Hit]:
+        return super().search(replace(query, offset=0))
+
+
+@breaks(records.pages_of_a_search_are_parts_of_one_answer)
+class OffsetInPages(ToyStore):
+    """The offset counts pages."""
+
+    def search(self, query: Query, /) -> list[Hit]:
+        return super().search(replace(query, offset=query.offset * query.limit))
+
+
+@breaks(records.pages_of_a_search_are_parts_of_one_answer)
+class OffsetWithinTheLimit(ToyStore):
+    """What is left out is taken from the page."""
+
+    def search(self, query: Query, /) -> list[Hit]:
+        return super().search(replace(query, offset=0))[query.offset :]
+
+
+@breaks(filters.a_filter_narrows_before_the_offset)
+class OffsetBeforeTheFilter(ToyStore):
+    """Records that do not pass are counted as left out."""
+
+    def search(self, query: Query, /) -> list[Hit]:
+        rest = super().search(Query(query.vector, 9999, offset=query.offset))
+        return [hit for hit in rest if self.passes(hit.payload["metadata"], query.conditions)][: query.limit]
+
+
+@breaks(records.equally_near_records_are_on_one_page_each)
+class TiesAsTheyCome(ToyStore):
+    """Equally near records stand in another order for every limit."""
+
+    def search(self, query: Query, /) -> list[Hit]:
+        end = query.offset + query.limit
+        hits = super().search(Query(query.vector, 9999, query.conditions))
+        dice = random.Random(end)
+        return sorted(hits, key=lambda hit: (-hit.score, dice.random()))[query.offset : end]
 
 
 class _Conditions(ToyStore):

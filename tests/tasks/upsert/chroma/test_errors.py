@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tasks.errors import CollectionError, ConfigError, HeadraceError, ServiceError, TransientError
-from tasks.records import Filter
+from tasks.records import Filter, Query
 from tasks.upsert.chroma.connection import Connection, Database
 from tasks.upsert.chroma.server import RemoteServer
 from tasks.upsert.chroma.store import ChromaStore
@@ -114,4 +114,4 @@ def test_a_server_that_goes_in_the_middle_may_be_tried_again(make_points: Callab
         server.start()
         store.upsert(columns(*points[10:]))
         assert store.count() == 30
-        assert len(store.search(np.ones(8, dtype=np.float32), 50, [Filter("document", "in", ("a",))])) == 30
+        assert len(store.search(Query(np.ones(8, dtype=np.float32), 50, [Filter("document", "in", ("a",))]))) == 30

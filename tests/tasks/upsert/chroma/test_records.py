@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tasks.errors import CollectionError, DocumentError, ServiceError
-from tasks.records import Filter, PointId, Sentinel
+from tasks.records import Filter, PointId, Query, Sentinel
 from tasks.upsert.chroma.search import PAGE
 from tasks.upsert.chroma.server import RemoteServer
 from tasks.upsert.chroma.store import ChromaStore
@@ -94,7 +94,7 @@ def test_a_payload_without_a_text_and_one_whose_text_is_none_come_back(store: Ch
     points = [Point(PointId(str(uuid.UUID(int=row))), ONES, payload) for row, payload in enumerate(payloads)]
     store.upsert(columns(*points))
     assert dict(store.scan()) == {one.id: one.payload for one in points}
-    assert len(store.search(ONES, 9, [Filter("a", "not_in", ("x",))])) == len(payloads)
+    assert len(store.search(Query(ONES, 9, [Filter("a", "not_in", ("x",))]))) == len(payloads)
 
 
 def test_floats_come_back_to_the_last_digit_and_are_found(store: ChromaStore) -> None:
@@ -106,11 +106,11 @@ def test_floats_come_back_to_the_last_digit_and_are_found(store: ChromaStore) ->
     store.upsert(columns(*points))
     assert {payload["metadata"]["at"].hex() for _, payload in store.scan()} == {value.hex() for value in floats}
     for row, value in [*enumerate(floats)][-25:]:
-        hits = store.search(ONES, 500, [Filter("at", "in", (value,))])
+        hits = store.search(Query(ONES, 500, [Filter("at", "in", (value,))]))
         assert [hit.id for hit in hits] == [points[row].id]
-        at_least = store.search(ONES, 500, [Filter("at", ">=", (value,))])
+        at_least = store.search(Query(ONES, 500, [Filter("at", ">=", (value,))]))
         assert len(at_least) == sum(other >= value for other in floats)
-    assert len(store.search(ONES, 500, [Filter("at", "not_in", (3,))])) == len(floats)
+    assert len(store.search(Query(ONES, 500, [Filter("at", "not_in", (3,))]))) == len(floats)
 
 
 def test_a_field_that_is_no_longer_in_a_record_is_not_read_and_not_found(store: ChromaStore) -> None:
@@ -118,7 +118,7 @@ def test_a_field_that_is_no_longer_in_a_record_is_not_read_and_not_found(store: 
     store.upsert(columns(point(1, draft="yes")))
     store.upsert(columns(point(1)))
     assert dict(store.scan())[point(1).id]["metadata"] == {}
-    assert store.search(ONES, 5, [Filter("draft", "in", ("yes",))]) == []
+    assert store.search(Query(ONES, 5, [Filter("draft", "in", ("yes",))])) == []
 
 
 @pytest.mark.parametrize("field", ["headrace", "headrace_unjudged", "#a", "$a", "", "chroma:document", "chroma:x"])
@@ -126,15 +126,15 @@ def test_a_field_whose_name_chroma_cannot_hold_is_kept_and_found(store: ChromaSt
     store.ensure(8)
     store.upsert(columns(point(1, **{field: 3}), point(2)))
     assert dict(store.scan())[point(1).id]["metadata"] == {field: 3}
-    assert [hit.id for hit in store.search(ONES, 5, [Filter(field, "in", (3,))])] == [point(1).id]
-    assert [hit.id for hit in store.search(ONES, 5, [Filter(field, ">", (2,))])] == [point(1).id]
-    assert [hit.id for hit in store.search(ONES, 5, [Filter(field, "not_in", (3,))])] == [point(2).id]
+    assert [hit.id for hit in store.search(Query(ONES, 5, [Filter(field, "in", (3,))]))] == [point(1).id]
+    assert [hit.id for hit in store.search(Query(ONES, 5, [Filter(field, ">", (2,))]))] == [point(1).id]
+    assert [hit.id for hit in store.search(Query(ONES, 5, [Filter(field, "not_in", (3,))]))] == [point(2).id]
 
 
 def test_a_search_goes_on_until_enough_records_pass(store: ChromaStore) -> None:
     store.ensure(8)
     store.upsert(columns(*(point(row, at=["x", row]) for row in range(400))))
-    hits = store.search(ONES, 3, [Filter("at", "in", (399,)), Filter("at", "in", ("x",))])
+    hits = store.search(Query(ONES, 3, [Filter("at", "in", (399,)), Filter("at", "in", ("x",))]))
     assert [hit.id for hit in hits] == [point(399).id]
 
 
@@ -193,7 +193,7 @@ def test_two_collections_of_one_database_do_not_touch_each_other(name: str) -> N
 
 def test_reading_creates_nothing(store: ChromaStore, raw: Raw, name: str) -> None:
     assert (store.count(), store.sentinel(), list(store.scan())) == (0, None, [])
-    assert (store.present([point(1).id]), store.search(ONES, 3, [])) == (set(), [])
+    assert (store.present([point(1).id]), store.search(Query(ONES, 3))) == (set(), [])
     store.delete([point(1).id])
     assert name not in {collection["name"] for collection in raw("GET", "/collections")}
 

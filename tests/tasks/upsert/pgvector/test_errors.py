@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tasks.errors import CollectionError, ConfigError, HeadraceError, ServiceError, TransientError
-from tasks.records import Sentinel
+from tasks.records import Query, Sentinel
 from tasks.upsert.pgvector.errors import translate
 from tasks.upsert.pgvector.store import PgvectorStore
 from tests.points import columns
@@ -220,7 +220,7 @@ def test_a_full_disk_is_told_apart_and_loses_no_acknowledged_record(
 def test_a_vector_of_another_dimension_is_no_question(store: PgvectorStore, make_points: MakePoints) -> None:
     store.upsert(columns(*make_points(1)))
     with pytest.raises(CollectionError, match="different vector dimensions 8 and 9"):
-        store.search(make_points(1, 9)[0].vector, 1, [])
+        store.search(Query(make_points(1, 9)[0].vector, 1))
 
 
 def test_a_closed_store_says_so(store: PgvectorStore) -> None:

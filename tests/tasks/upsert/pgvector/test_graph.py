@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.records import Filter
+from tasks.records import Filter, Query
 from tasks.upsert.pgvector import graph
 from tasks.upsert.pgvector.store import PgvectorStore
 from tests.points import columns
@@ -52,7 +52,7 @@ def test_who_only_reads_makes_no_graph(postgres_url: str, make_points: MakePoint
     filled(postgres_url, make_points, 600)
     ask(postgres_url, b'DROP INDEX headrace."c:graph"')
     with closing(PgvectorStore(postgres_url, "c")) as reader:
-        assert len(reader.search(np.ones(8, np.float32), 3, [])) == 3
+        assert len(reader.search(Query(np.ones(8, np.float32), 3))) == 3
     assert ask(postgres_url, GRAPHS) == []
 
 
@@ -83,7 +83,7 @@ def test_a_search_uses_the_graph(
     assert ask(postgres_url, GRAPHS) == ([OURS] if is_made else [])
     with closing(PgvectorStore(f"{postgres_url}?options=-c%20enable_seqscan%3Doff", "c")) as store:
         for point in points[:5]:
-            hits = store.search(point.vector, 5, [])
+            hits = store.search(Query(point.vector, 5))
             best = sorted(points, key=lambda one, query=point.vector: -float(one.vector @ query))[:5]
             assert [hit.id for hit in hits] == [one.id for one in best]
             np.testing.assert_allclose(
@@ -108,10 +108,10 @@ def test_a_filter_far_from_the_query_still_finds_all(postgres_url: str, make_poi
         store.upsert(columns(*points))
     url = f"{postgres_url}?options=-c%20enable_seqscan%3Doff%20-c%20hnsw.max_scan_tuples%3D50"
     with closing(PgvectorStore(url, "c")) as store:
-        hits = store.search(axis, 50, [Filter("side", "in", ("far",))])
+        hits = store.search(Query(axis, 50, [Filter("side", "in", ("far",))]))
         assert len(hits) == 50
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-        assert len(store.search(axis, 650, [])) == 650
+        assert len(store.search(Query(axis, 650))) == 650
 
 
 def test_a_graph_that_cannot_be_made_fails_no_run(
@@ -166,7 +166,7 @@ def test_a_process_killed_while_it_makes_the_graph_loses_nothing(postgres_url: s
     with closing(PgvectorStore(postgres_url, "c")) as store:
         store.ensure(64)
         assert store.count() == 8000
-        assert store.search(points[9].vector, 1, [])[0].id == points[9].id
+        assert store.search(Query(points[9].vector, 1))[0].id == points[9].id
     assert ask(postgres_url, GRAPHS) == [OURS]
 
 

@@ -6,7 +6,7 @@ import sys
 import threading
 from contextlib import closing
 
-from tasks.records import PointId
+from tasks.records import PointId, Query
 from tasks.upsert.pgvector.store import PgvectorStore
 from tests.points import columns
 from tests.tasks.upsert.pgvector.conftest import MakePoints
@@ -63,7 +63,7 @@ def test_two_who_write_and_delete_the_same_records_end_in_order(postgres_url: st
                 shuffled = dice.sample(points, len(points))
                 store.upsert(columns(*shuffled))
                 store.delete([one.id for one in shuffled[:200]])
-                assert len(store.search(points[0].vector, 5, [])) == 5
+                assert len(store.search(Query(points[0].vector, 5))) == 5
         except BaseException as error:
             failures.append(error)
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from tasks.errors import DocumentError
-from tasks.records import Condition, Filter, PointId, Scalar
+from tasks.records import Condition, Filter, PointId, Query, Scalar
 from tasks.upsert.filters import passes
 from tasks.upsert.pgvector.rows import decoded, encoded, escaped, restored
 from tasks.upsert.pgvector.store import PgvectorStore
@@ -96,7 +96,7 @@ def test_a_search_filters_as_python_does(
             *(Point(one, np.ones(8, np.float32), {"metadata": held}) for one, held in zip(ids, records, strict=True))
         )
     )
-    hits = {hit.id for hit in store.search(np.ones(8, np.float32), 99, conditions)}
+    hits = {hit.id for hit in store.search(Query(np.ones(8, np.float32), 99, conditions))}
     assert hits == {one for one, held in zip(ids, records, strict=True) if passes(held, conditions)}
 
 
@@ -105,9 +105,9 @@ def test_what_a_user_filters_by_is_never_sql(store: PgvectorStore, value: Scalar
     (point,) = make_points(1)
     point.payload["metadata"][str(value)] = value
     store.upsert(columns(point))
-    assert len(store.search(point.vector, 3, [Filter(str(value), "in", (value,))])) == 1
-    assert store.search(point.vector, 3, [Filter(str(value), "not_in", (value,))]) == []
-    assert store.search(point.vector, 3, [Filter(str(value), ">", (0,))]) == []
+    assert len(store.search(Query(point.vector, 3, [Filter(str(value), "in", (value,))]))) == 1
+    assert store.search(Query(point.vector, 3, [Filter(str(value), "not_in", (value,))])) == []
+    assert store.search(Query(point.vector, 3, [Filter(str(value), ">", (0,))])) == []
 
 
 @pytest.mark.parametrize(

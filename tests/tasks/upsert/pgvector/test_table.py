@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tasks.errors import CollectionError
-from tasks.records import Filter, Sentinel
+from tasks.records import Filter, Query, Sentinel
 from tasks.upsert.pgvector.store import PgvectorStore
 from tests.points import columns
 from tests.tasks.upsert.pgvector.conftest import MakePoints
@@ -69,7 +69,7 @@ def test_many_may_make_the_same_collection_at_once(postgres_url: str) -> None:
 def test_reading_makes_nothing(postgres_url: str) -> None:
     with closing(PgvectorStore(postgres_url, "c")) as store:
         assert (store.sentinel(), store.count(), list(store.scan())) == (None, 0, [])
-        assert store.search(np.ones(8, np.float32), 3, [Filter("a", "in", ("b",))]) == []
+        assert store.search(Query(np.ones(8, np.float32), 3, [Filter("a", "in", ("b",))])) == []
     assert ask(postgres_url, b"SELECT count(*) FROM pg_namespace WHERE nspname = 'headrace'") == [(0,)]
     assert ask(postgres_url, b"SELECT count(*) FROM pg_extension WHERE extname = 'vector'") == [(0,)]
 
@@ -85,7 +85,7 @@ def test_a_user_who_may_only_read_searches(store: PgvectorStore, postgres_url: s
         connection.execute(f"GRANT SELECT ON headrace.c TO {name}".encode())
         connection.execute(f"ALTER ROLE {name} SET default_transaction_read_only = on".encode())
     with closing(PgvectorStore(postgres_url.replace("postgres@", f"{name}@"), "c")) as reader:
-        assert reader.search(points[1].vector, 1, [Filter("row", "in", (1,))])[0].payload == points[1].payload
+        assert reader.search(Query(points[1].vector, 1, [Filter("row", "in", (1,))]))[0].payload == points[1].payload
         assert (reader.sentinel(), reader.count()) == (Sentinel("line", 1, "space"), 3)
         assert reader.present([points[0].id]) == {points[0].id}
         reader.ensure(8)
@@ -115,7 +115,7 @@ def test_a_record_of_another_writer_is_read_as_far_as_it_goes(store: PgvectorSto
         b" ('00000000-0000-0000-0000-000000000000', E'a \\x1a b', '[1,0,0,0,0,0,0,0]') RETURNING id",
     )
     assert dict(store.scan()) == {"00000000-0000-0000-0000-000000000000": {"text": "a \x1a b"}}
-    hits = store.search(np.eye(8, dtype=np.float32)[0], 5, [Filter("source", "not_in", ("x",))])
+    hits = store.search(Query(np.eye(8, dtype=np.float32)[0], 5, [Filter("source", "not_in", ("x",))]))
     assert [hit.payload for hit in hits] == [{"text": "a \x1a b"}]
 
 
@@ -168,7 +168,7 @@ def test_vectors_of_many_dimensions_are_kept_and_found(
         store.ensure(dimension)
         store.upsert(columns(*points))
         np.testing.assert_allclose(store.vectors([points[0].id])[points[0].id], points[0].vector, atol=1e-7)
-        hits = store.search(points[7].vector, 3, [])
+        hits = store.search(Query(points[7].vector, 3))
         assert hits[0].id == points[7].id
         assert hits[0].score == pytest.approx(1.0, abs=1e-5)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.errors import ConfigError, DocumentError, HeadraceError, ServiceError, TransientError
-from tasks.records import PointId, Sentinel
+from tasks.records import PointId, Query, Sentinel
 from tasks.upsert.pinecone.store import SENTINEL
 from tests.contracts.store.pinecone import open_pinecone
 from tests.contracts.store.trial import holds, point
@@ -102,7 +102,7 @@ def test_what_fails_is_sent_once_and_says_when_to_come_back(server: PineconeServ
         "/vectors/delete": lambda: store.delete([point().id]),
         "/vectors/fetch": lambda: store.present([point().id]),
         "/vectors/list": lambda: list(store.scan()),
-        "/query": lambda: store.search(point().vector, 1, []),
+        "/query": lambda: store.search(Query(point().vector, 1)),
         "/describe_index_stats": store.count,
     }
     for path, call in calls.items():

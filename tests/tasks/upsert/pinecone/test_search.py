@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from tasks.records import AnyOf, Condition, Filter, PointId, Points
+from tasks.records import AnyOf, Condition, Filter, PointId, Points, Query
 from tasks.upsert.filters import passes
 from tasks.upsert.pinecone import filter as words
 from tasks.upsert.pinecone.records import as_payload, as_records
@@ -59,7 +59,7 @@ def test_a_plain_condition_is_decided_there(server: PineconeServer, make: Open, 
     store.upsert(columns(*near, far))
     assert store.count() == 61
     server.paths()
-    assert [hit.id for hit in store.search(near[0].vector, 1, [one])] == [far.id]
+    assert [hit.id for hit in store.search(Query(near[0].vector, 1, [one]))] == [far.id]
     assert server.paths() == ["/query"]
 
 
@@ -68,20 +68,28 @@ def test_what_pinecone_cannot_compare_is_looked_for_further_away(server: Pinecon
     near = [with_vector([1.0] + [0.0] * 7, "near", tags=["a", number]) for number in range(900)]
     far = [with_vector([0.0] * 7 + [1.0], f"far{number}", tags=["b", 7.5]) for number in range(3)]
     store.upsert(columns(*near, *far))
-    hits = store.search(near[0].vector, 2, [Filter("tags", "in", (7.5,))])
+    hits = store.search(Query(near[0].vector, 2, [Filter("tags", "in", (7.5,))]))
     assert {hit.id for hit in hits} < {one.id for one in far}
     assert [hit.payload["metadata"]["tags"] for hit in hits] == [["b", 7.5]] * 2
-    assert len(store.search(near[0].vector, 9, [Filter("tags", "in", ("b",))])) == 3
+    assert len(store.search(Query(near[0].vector, 9, [Filter("tags", "in", ("b",))]))) == 3
 
 
 def test_more_hits_than_fit_into_an_answer_are_all_found(make: Open) -> None:
     store = make()
     many = [point(f"{number}") for number in range(700)]
     store.upsert(columns(*many))
-    hits = store.search(many[0].vector, 500, [])
+    hits = store.search(Query(many[0].vector, 500))
     best = sorted(many, key=lambda one: -float(one.vector @ many[0].vector))[:500]
     assert [hit.id for hit in hits] == [one.id for one in best]
-    assert len(store.search(many[0].vector, 9999, [])) == 700
+    assert len(store.search(Query(many[0].vector, 9999))) == 700
+
+
+@pytest.mark.parametrize("limit", [98, 99, 100, 500])
+def test_few_hits_of_a_large_question_have_their_payloads(make: Open, limit: int) -> None:
+    store = make()
+    one = point("a", year=2024)
+    store.upsert(columns(one))
+    assert [hit.payload for hit in store.search(Query(one.vector, limit))] == [one.payload]
 
 
 def test_a_condition_that_nothing_passes_asks_for_nothing(server: PineconeServer, make: Open) -> None:

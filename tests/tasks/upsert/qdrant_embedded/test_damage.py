@@ -13,6 +13,7 @@ import pytest
 import qdrant_edge
 
 from tasks.errors import CollectionError, FencedError, HeadraceError, LockedError, ServiceError
+from tasks.records import Query
 from tasks.upsert.qdrant_embedded import store as qdrant
 from tasks.upsert.qdrant_embedded.errors import is_foreign, translate
 from tasks.upsert.qdrant_embedded.store import MANY, QdrantStore
@@ -42,7 +43,7 @@ def read_all(folder: Path) -> None:
     with QdrantStore(str(folder), "c", wait_seconds=0) as store:
         store.ensure(8)
         list(store.scan())
-        store.search(QUERY, 3, [])
+        store.search(Query(QUERY, 3))
 
 
 def test_a_sound_collection_is_read_without_error(folder: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import ServiceError
-from tasks.records import PointId
+from tasks.records import PointId, Query
 from tasks.upsert.qdrant_embedded.engine import EngineProcess
 from tasks.upsert.qdrant_embedded.store import MANY, QdrantStore
 from tests.points import Point, columns
@@ -102,4 +102,4 @@ def test_a_process_killed_while_it_compacts_keeps_what_was_acknowledged(
             child.kill()
         with QdrantStore(str(tmp_path), "c") as store:
             assert dict(store.scan()) == {one.id: one.payload for one in points}
-            assert store.search(points[0].vector, 1, [])[0].id == points[0].id
+            assert store.search(Query(points[0].vector, 1))[0].id == points[0].id

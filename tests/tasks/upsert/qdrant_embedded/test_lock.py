@@ -15,7 +15,7 @@ import pytest
 import qdrant_edge
 
 from tasks.errors import LockedError
-from tasks.records import Sentinel
+from tasks.records import Query, Sentinel
 from tasks.upsert.qdrant_embedded.store import QdrantStore
 from tests.points import Point, columns
 
@@ -27,11 +27,11 @@ def test_a_second_process_is_named_to_whoever_comes_too_late(tmp_path: Path, ope
     with open_elsewhere(tmp_path) as other:
         store = QdrantStore(str(tmp_path), "c", wait_seconds=0)
         with pytest.raises(LockedError, match=rf"{tmp_path}/c is open in process {other.pid} on .* since") as raised:
-            store.search(np.ones(8, dtype=np.float32), 3, [])
+            store.search(Query(np.ones(8, dtype=np.float32), 3))
         assert "sync, search and verify exclude one another" in str(raised.value)
         assert raised.value.exit_code == 3
         other.communicate("", timeout=30)
-        assert store.search(np.ones(8, dtype=np.float32), 3, []) == []
+        assert store.search(Query(np.ones(8, dtype=np.float32), 3)) == []
         store.close()
 
 

@@ -11,7 +11,7 @@ import pytest
 import qdrant_edge
 
 from tasks.errors import CollectionError, ConfigError, DocumentError, ServiceError
-from tasks.records import Filter, PointId, Sentinel
+from tasks.records import Filter, PointId, Query, Sentinel
 from tasks.upsert.qdrant_embedded import engine as qdrant_engine
 from tasks.upsert.qdrant_embedded.engine import OwnEngine
 from tasks.upsert.qdrant_embedded.shard import create_shard
@@ -36,7 +36,7 @@ def test_reading_a_missing_collection_creates_nothing(tmp_path: Path) -> None:
     ids = [PointId("6f0c3f4e-6f39-4f0c-9d0b-0b1f5a1c2d3e")]
     assert (store.sentinel(), store.count(), list(store.scan())) == (None, 0, [])
     assert (store.present(ids), store.vectors(ids)) == (set(), {})
-    assert store.search(np.ones(8, dtype=np.float32), 3, []) == []
+    assert store.search(Query(np.ones(8, dtype=np.float32), 3)) == []
     store.delete(ids)
     store.close()
     assert list(tmp_path.iterdir()) == []
@@ -52,7 +52,7 @@ def test_everything_is_there_after_closing_and_opening_again(tmp_path: Path, mak
         assert store.sentinel() == Sentinel("line", 3, "space")
         assert dict(store.scan()) == {one.id: one.payload for one in points[100:]}
         np.testing.assert_allclose(store.vectors([points[700].id])[points[700].id], points[700].vector, atol=1e-6)
-        assert store.search(points[700].vector, 1, [])[0].id == points[700].id
+        assert store.search(Query(points[700].vector, 1))[0].id == points[700].id
         with pytest.raises(CollectionError, match="8 dimensions, the model makes 9"):
             store.ensure(9)
 
@@ -127,7 +127,7 @@ def test_a_filter_key_that_the_engine_cannot_name_is_refused(tmp_path: Path) -> 
     with opened(tmp_path) as store:
         for key in ("", 'a"b', "a\\"):
             with pytest.raises(ConfigError, match="names no metadata field"):
-                store.search(np.ones(8, dtype=np.float32), 3, [Filter(key, "in", ("x",))])
+                store.search(Query(np.ones(8, dtype=np.float32), 3, [Filter(key, "in", ("x",))]))
 
 
 def test_a_payload_that_is_no_json_is_refused_and_nothing_is_written(tmp_path: Path, make_points: MakePoints) -> None:
@@ -164,7 +164,7 @@ def test_deleted_records_give_their_place_back_when_the_store_is_closed(
     assert places(tmp_path) < full / 5
     with QdrantStore(str(tmp_path), "c") as store:
         assert {one for one, _ in store.scan()} == {one.id for one in points[:500]}
-        assert store.search(points[5].vector, 1, [])[0].id == points[5].id
+        assert store.search(Query(points[5].vector, 1))[0].id == points[5].id
 
 
 def places(folder: Path) -> int:

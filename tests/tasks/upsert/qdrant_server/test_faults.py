@@ -8,6 +8,7 @@ import pytest
 from qdrant_client.http.exceptions import ResponseHandlingException
 
 from tasks.errors import CollectionError, ConfigError, HeadraceError, ServiceError, TransientError
+from tasks.records import Query
 from tasks.upsert.qdrant_server.errors import translate
 from tasks.upsert.qdrant_server.store import QdrantServerStore
 from tests.contracts.store.trial import ANYWHERE, holds, point
@@ -117,7 +118,7 @@ def test_a_server_that_takes_too_long_is_given_up(server: QdrantServer, opened: 
     store.ensure(8)
     server.faults = [Fault("/points/query", seconds=1.5)]
     with pytest.raises(TransientError, match=r"timed out.*firewall"):
-        store.search(ANYWHERE, 3, [])
+        store.search(Query(ANYWHERE, 3))
 
 
 @pytest.mark.parametrize(("status", "content"), [(200, b"<html>\xff"), (200, b"welcome"), (404, b""), (405, b"no")])

@@ -9,7 +9,7 @@ import pytest
 from qdrant_client import QdrantClient, models
 
 from tasks.errors import CollectionError, ConfigError, DocumentError, ServiceError, TransientError
-from tasks.records import Filter, PointId, Sentinel
+from tasks.records import Filter, PointId, Query, Sentinel
 from tasks.upsert.qdrant_server import batches
 from tasks.upsert.qdrant_server.collection import INDEXED_FIELDS
 from tasks.upsert.qdrant_server.store import QdrantServerStore
@@ -183,7 +183,7 @@ def test_a_number_beyond_all_floats_is_compared_as_one(server: QdrantServer, ope
 
 def test_reading_makes_nothing(server: QdrantServer, opened: Opened) -> None:
     store = opened()
-    assert (store.count(), list(store.scan()), store.sentinel(), store.search(ANYWHERE, 3, [])) == (0, [], None, [])
+    assert (store.count(), list(store.scan()), store.sentinel(), store.search(Query(ANYWHERE, 3))) == (0, [], None, [])
     assert server.collections == {}
 
 
@@ -228,7 +228,7 @@ def test_the_clients_own_engine_in_memory_agrees(monkeypatch: pytest.MonkeyPatch
     holds(store, *points[:20])
     assert store.sentinel() == Sentinel("line", 1, "space")
     best = sorted(points[:20], key=lambda one: -float(one.vector @ ANYWHERE))
-    assert [hit.id for hit in store.search(ANYWHERE, 20, [])] == [one.id for one in best]
+    assert [hit.id for hit in store.search(Query(ANYWHERE, 20))] == [one.id for one in best]
     odd, late = Filter("source", "in", ("y",)), Filter("page", ">=", (15,))
     assert names(store, odd, late) == {"15", "17", "19"}
     assert names(store, Filter("source", "not_in", ("y",)), late) == {"16", "18"}
@@ -253,7 +253,7 @@ def test_what_is_sent_is_what_the_published_interface_says(server: QdrantServer,
     (mark,) = bodies["PUT /collections/c/points"]["points"]
     assert mark["vector"] == {}
     assert json.loads(json.dumps(mark["payload"])) == {"headrace": {"lineage": "line", "epoch": 1, "space": "space"}}
-    store.search(ANYWHERE, 3, [Filter("a.b", "in", (True, 1, "1")), Filter("year", ">", (2024,))])
+    store.search(Query(ANYWHERE, 3, [Filter("a.b", "in", (True, 1, "1")), Filter("year", ">", (2024,))]))
     assert bodies["POST /collections/c/points/query"]["filter"] == {
         "must": [
             {

@@ -1,0 +1,90 @@
+"""Which of the nearest chunks a search shows: pages, a least score, so many of one document."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Pipeline
+
+
+def search(pipeline: Pipeline, *options: str) -> Any:
+    outcome = pipeline.run("search", str(pipeline.config), "page of the third kind", *options, "--json")
+    assert outcome.code == 0, outcome.err
+    return outcome.json
+
+
+@pytest.fixture
+def pages(pipeline: Pipeline) -> Pipeline:
+    """One document that has most of what is near, and some others."""
+    section = "## Section {0}\n\nA page of the third kind, and of number {0}.\n\n"
+    pipeline.write("long.md", "# Long\n\n" + "".join(section.format(number) for number in range(40)))
+    for number in range(6):
+        pipeline.write(f"short{number}.md", f"# Short\n\nSomething else, page {number}.\n\n## More\n\nWords again.\n")
+    assert pipeline.sync()["code"] == 0
+    return pipeline
+
+
+def test_pages_of_results_are_parts_of_one_answer(pages: Pipeline) -> None:
+    whole = search(pages, "--limit", "100")["hits"]
+    parts = [search(pages, "--limit", "7", "--offset", str(offset)) for offset in range(0, len(whole) + 7, 7)]
+    assert [hit for part in parts for hit in part["hits"]] == whole
+    assert len(whole) > 40
+    assert parts[-1]["hits"] == []
+
+
+def test_results_below_the_least_score_are_left_out(pages: Pipeline) -> None:
+    whole = search(pages, "--limit", "100")["hits"]
+    score = whole[3]["score"]
+    near = search(pages, "--limit", "100", "--min-score", str(score))["hits"]
+    assert near == [hit for hit in whole if hit["score"] >= score]
+    assert 4 <= len(near) < len(whole)
+    assert search(pages, "--limit", "100", "--min-score", "-1")["hits"] == whole
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_one_document_may_have_so_many_results_and_others_take_their_places(pages: Pipeline, most: int) -> None:
+    whole = search(pages, "--limit", "100")["hits"]
+    expected = [
+        hit
+        for rank, hit in enumerate(whole)
+        if sum(other["document"] == hit["document"] for other in whole[:rank]) < most
+    ]
+    assert sum(hit["document"] == "docs:long.md" for hit in whole[:20]) > 16  # so the first answer is not enough
+    for limit, offset in ((2, 0), (3, 0), (3, 4), (99, 0), (99, 2)):
+        options = "--limit", str(limit), "--offset", str(offset), "--per-document", str(most)
+        assert search(pages, *options)["hits"] == expected[offset : offset + limit]
+    near = search(pages, "--per-document", str(most), "--min-score", str(expected[most]["score"]))["hits"]
+    assert near == [hit for hit in expected[:5] if hit["score"] >= expected[most]["score"]]
+
+
+def test_folding_leaves_a_filter_as_it_is(pages: Pipeline) -> None:
+    hits = search(pages, "--per-document", "1", "--limit", "9", "--filter", "document!=long.md")["hits"]
+    assert len(hits) == 9
+    assert len({hit["document"] for hit in hits}) == 9
+    assert "docs:long.md" not in {hit["document"] for hit in hits}
+
+
+def test_what_was_asked_for_stands_in_the_answer(pages: Pipeline) -> None:
+    answer = search(pages, "--offset", "2", "--min-score", "0.1", "--per-document", "3", "--filter", "source=docs")
+    hits = answer.pop("hits")
+    assert answer == {
+        "query": "page of the third kind",
+        "limit": 5,
+        "offset": 2,
+        "min_score": 0.1,
+        "per_document": 3,
+        "filter": ["source=docs"],
+    }
+    assert all(set(hit) == {"score", "document", "text", "metadata"} for hit in hits)
+    plain = search(pages)
+    assert (plain["offset"], plain["min_score"], plain["per_document"], plain["filter"]) == (0, None, None, [])
+
+
+def test_a_person_sees_ranks_that_go_on_and_hears_why_nothing_is_left(pages: Pipeline) -> None:
+    shown = pages.run("search", str(pages.config), "page of the third kind", "--offset", "9", "--limit", "2").out
+    assert shown.startswith("10  0.")
+    assert "docs:long.md  Long > Section " in shown
+    assert "\n\n11  0." in shown
+    none = pages.run("search", str(pages.config), "page", "--offset", "999999", "--min-score", "1")
+    assert (none.code, none.out.startswith("nothing found: ")) == (0, True)
+    assert "--min-score" in none.out
