@@ -202,6 +202,8 @@ class PineconeServer:
         raise RefusedError(404, f"nothing at {action}")
 
     def _delete(self, space: Namespace, asked: Any) -> None:
+        if asked.get("deleteAll"):
+            return space.write(lambda records: records.clear(), self.delay)
         _require(0 < len(asked["ids"]) <= 1000, "1 to 1000 ids a delete")
         space.write(lambda records: [records.pop(one, None) for one in asked["ids"]], self.delay)
 

@@ -79,6 +79,7 @@ class QdrantServer:
         self.sizes: list[int] = []
         self.faults: list[Fault] = []
         self.collections: dict[str, Collection] = {}
+        self.aliases: dict[str, str] = {}
         self._folder = tempfile.mkdtemp(prefix="headrace-qdrant-")
         self._made = 0
         self._turn = threading.RLock()
@@ -122,6 +123,7 @@ class QdrantServer:
         raise RefusalError(404, "")
 
     def collection(self, name: str) -> Collection:
+        name = self.aliases.get(name, name)
         if name not in self.collections:
             raise RefusalError(404, f"Not found: Collection `{name}` doesn't exist!")
         return self.collections[name]
@@ -161,7 +163,26 @@ class QdrantServer:
         is_there = name in self.collections
         if is_there:
             self.wipe(name)
+            self.aliases = {alias: one for alias, one in self.aliases.items() if one != name}
         return is_there
+
+    def list_aliases(self, _: Any) -> Any:
+        return {"aliases": [{"alias_name": alias, "collection_name": one} for alias, one in self.aliases.items()]}
+
+    def change_aliases(self, body: Any) -> Any:
+        """All of them or none."""
+        aliases = dict(self.aliases)
+        for action in body["actions"]:
+            if "delete_alias" in action:
+                aliases.pop(action["delete_alias"]["alias_name"], None)
+            else:
+                made = action["create_alias"]
+                self.collection(made["collection_name"])
+                if made["alias_name"] in self.collections:
+                    raise RefusalError(409, f"Wrong input: Collection `{made['alias_name']}` already exists!")
+                aliases[made["alias_name"]] = made["collection_name"]
+        self.aliases = aliases
+        return True
 
     def index(self, name: str, body: Any) -> Any:
         one = self.collection(name)
@@ -346,6 +367,8 @@ for _method in ("GET", "PUT", "POST", "DELETE"):
 _NAME = "/collections/([^/]+)"
 _ROUTES: list[tuple[str, Any]] = [
     ("GET /collections", QdrantServer.list),
+    ("GET /aliases", QdrantServer.list_aliases),
+    ("POST /collections/aliases", QdrantServer.change_aliases),
     (f"GET {_NAME}", QdrantServer.info),
     (f"PUT {_NAME}", QdrantServer.create),
     (f"DELETE {_NAME}", QdrantServer.drop),

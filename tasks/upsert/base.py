@@ -1,10 +1,25 @@
 """What the pipeline needs of a vector database."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from tasks.records import EmbeddingKey, Hit, KeyedVectors, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.windows import DocumentChange, Quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where other readers find a collection.
+
+    `address` is a folder, or a server without user and password; `collection` is what it is called there. `published`
+    is the collection to which the name leads that was asked about. `size_bytes` is None where the store does not tell.
+    """
+
+    address: str
+    collection: str
+    published: str | None = None
+    size_bytes: int | None = None
 
 
 class VectorStore(Protocol):
@@ -55,6 +70,18 @@ class VectorStore(Protocol):
 
     def count(self) -> int:
         """Records without the sentinel."""
+        ...
+
+    def publish(self, name: str, /) -> None:
+        """Let `name` lead to this collection, for readers that ask the store itself; atomic where the store can."""
+        ...
+
+    def place(self, name: str, /) -> Place:
+        """Where the collection is, and to which one `name` leads now."""
+        ...
+
+    def drop(self) -> None:
+        """Remove the collection with all it holds; a missing one is no error."""
         ...
 
     def close(self) -> None:

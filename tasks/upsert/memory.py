@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
+from tasks.upsert.base import Place
 from tasks.upsert.filters import passes
 from tasks.upsert.vectors import check_vectors, cosine
 
@@ -18,6 +19,7 @@ class MemoryStore:
         self._points: dict[PointId, tuple[Vector, Payload]] = {}
         self._sentinel: Sentinel | None = None
         self._dimension: int | None = None
+        self._published: str | None = None
 
     def ensure(self, dimension: int, /) -> None:
         """The first call fixes the dimension; CollectionError for another one later."""
@@ -77,6 +79,18 @@ class MemoryStore:
     def count(self) -> int:
         """Records held."""
         return len(self._points)
+
+    def publish(self, name: str, /) -> None:
+        """Nobody else can read what is in this process."""
+        self._published = name
+
+    def place(self, name: str, /) -> Place:
+        """Names this process."""
+        return Place("memory", "memory", "memory" if name == self._published else None)
+
+    def drop(self) -> None:
+        """Forget everything."""
+        self._points, self._sentinel, self._dimension = {}, None, None
 
     def close(self) -> None:
         """The records stay as long as the object does."""

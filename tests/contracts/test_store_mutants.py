@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.store.mutants import disk, records, searches
+from tests.contracts.store.mutants import disk, publishing, records, searches
 from tests.contracts.store.mutants.breaks import MUTANTS
 from tests.contracts.store.trial import Kind, Trial
 
@@ -14,7 +14,8 @@ MISTAKES = (AttributeError, NameError)  # of a mutant, rather than its bug
 
 def test_there_are_enough_bugs_to_find() -> None:
     assert len(MUTANTS) >= 50
-    assert {mutant.__module__ for mutant, _ in MUTANTS.values()} == {disk.__name__, records.__name__, searches.__name__}
+    modules = {module.__name__ for module in (disk, publishing, records, searches)}
+    assert {mutant.__module__ for mutant, _ in MUTANTS.values()} == modules
 
 
 @pytest.mark.parametrize("name", MUTANTS)

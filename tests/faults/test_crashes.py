@@ -1,7 +1,7 @@
 """No crash, torn or late write, and no overtaken run leaves the collection different from the source.
 
-Each is healed without a divergence, without a moment in which a document could not be found, and without paying for more
-than the batch on its way. Random ones take a few seconds each test here; `make faults` plays more than 10,000.
+Each is healed without a divergence, without a moment in which a document could not be found, and without paying for
+more than the batch on its way. Random ones take a few seconds each test here; `make faults` plays more than 10,000.
 """
 
 import os

@@ -40,6 +40,11 @@ class Server(Protocol):
         """Name for messages."""
         ...
 
+    @property
+    def address(self) -> str:
+        """URL or folder."""
+        ...
+
     def connection(self, *, create: bool) -> Connection | None:
         """The open one, which may change; None where there is no database, unless it is to be made."""
         ...
@@ -55,7 +60,8 @@ class RemoteServer:
     def __init__(self, url: str, token: str, tenant: str, database: str) -> None:
         """Nothing is sent yet."""
         parts = urlsplit(url)
-        self.place = f"the Chroma server {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self.address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self.place = f"the Chroma server {self.address}"
         remedy = "is it running, and is `url` under `store` right? Try again"
         self._connection = Connection(Database(url, tenant, database, self.place, remedy), token)
 
@@ -84,6 +90,7 @@ class OwnServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._port = 0
+        self.address = path
         self.place = f"the Chroma server of {path}"
 
     @property

@@ -7,6 +7,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ import numpy as np
 from tasks.errors import CollectionError, NoCollectionError, ServiceError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import bounded, slices
+from tasks.upsert.base import Place
 from tasks.upsert.chroma.connection import Connection
 from tasks.upsert.chroma.records import Record, as_payload, as_record
 from tasks.upsert.chroma.search import PAGE, nearest
@@ -26,7 +28,7 @@ BODY_BYTES = 8 << 20  # of records in a request; a server takes 40 MB as it come
 FLOAT_BYTES = 6  # in base64, about
 EF_SEARCH = 200  # neighbours that a search looks at; Chroma's 100 miss more of a large collection
 SCANNED_PAGES = 20
-_DIMENSION, _SENTINEL = "headrace_dimension", "headrace_sentinel"
+_DIMENSION, _SENTINEL, _LIVE = "headrace_dimension", "headrace_sentinel", "headrace_live"
 _NAME = re.compile(r"(?!.*\.\.)(?!\d+\.\d+\.\d+\.\d+$)[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
 
 
@@ -42,6 +44,7 @@ class ChromaStore:
     def __init__(self, server: Server, collection: str) -> None:
         """Nothing is asked yet. The store closes the server."""
         self._server = server
+        self._collection_name = collection
         self._name = _chroma_name(collection)
         self._collection: _Collection | None = None
         self._is_closed = False
@@ -158,6 +161,33 @@ class ChromaStore:
                 return 0
             return int(self._opened().database("GET", "collections", collection.id, "count"))
 
+    def publish(self, name: str, /) -> None:
+        """Chroma has no alias: the metadata of an empty collection of that name say which one is live."""
+        with self._turn:
+            self._required()
+            pointer, metadata = self._pointer(name), {_LIVE: self._collection_name, "collection": self._name}
+            if pointer is None:
+                body = {"name": _chroma_name(name), "metadata": metadata, "get_or_create": True}
+                pointer = self._opened().database("POST", "collections", body=body)
+            if _LIVE not in (pointer.get("metadata") or {}):
+                raise CollectionError(f"{name!r} of {self._server.place} is a collection, so no name can lead to it")
+            self._opened().database("PUT", "collections", pointer["id"], body={"new_metadata": metadata})
+
+    def place(self, name: str, /) -> Place:
+        """The collection is called otherwise where Chroma does not take its name."""
+        with self._turn:
+            pointer = self._pointer(name)
+            published = (pointer.get("metadata") or {}).get(_LIVE) if pointer else None
+            return Place(self._server.address, self._name, published)
+
+    def drop(self) -> None:
+        """Remove it with its metadata."""
+        with self._turn:
+            connection, self._collection = self._connection(create=False), None
+            if connection:
+                with suppress(NoCollectionError):
+                    connection.database("DELETE", "collections", self._name)
+
     def close(self) -> None:
         """End a private server; further calls but this one fail."""
         with self._turn:
@@ -207,6 +237,15 @@ class ChromaStore:
             answer = None
         self._collection = self._fitting(answer) if answer else None
         return self._collection
+
+    def _pointer(self, name: str) -> dict[str, Any] | None:
+        connection = self._connection(create=False)
+        with suppress(NoCollectionError):
+            answer: dict[str, Any] | None = (
+                connection.database("GET", "collections", _chroma_name(name)) if connection else None
+            )
+            return answer
+        return None
 
     def _create(self, dimension: int) -> _Collection:
         """Takes what another process made meanwhile."""

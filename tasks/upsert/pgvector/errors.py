@@ -32,6 +32,8 @@ _BY_STATE: tuple[tuple[str, type[HeadraceError], str], ...] = (
     ("42883", ServiceError, EXTENSION),
     ("42P01", NoCollectionError, _NO_COLLECTION),
     ("3F000", NoCollectionError, _NO_COLLECTION),
+    ("42809", CollectionError, "a table has the name that is to lead to the live one; name another `collection`"),
+    ("2BP01", ServiceError, "something else depends on the table, a view for one; drop that first"),
     ("42703", CollectionError, "the table is not one of Headrace's; name another `collection` under `store`"),
     ("22P05", ServiceError, "the database cannot hold every character; make one with ENCODING 'UTF8'"),
     ("22", CollectionError, "the collection does not take that; name a new `collection` under `store`"),

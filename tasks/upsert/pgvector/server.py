@@ -42,7 +42,8 @@ class Server:
         settings: dict[str, Any] = {**_DEFAULTS, **given}
         self._address = make_conninfo(**settings)
         host, port = given.get("host", "localhost"), given.get("port", 5432)
-        self.name = f"the collection {collection} in postgresql://{host}:{port}/{given.get('dbname', '')}"
+        self.address = f"postgresql://{host}:{port}/{given.get('dbname', '')}"
+        self.name = f"the collection {collection} in {self.address}"
         self._connection: psycopg.Connection | None = None
         self._is_closed = False
         self._turn = threading.RLock()

@@ -14,12 +14,21 @@ from psycopg.sql import SQL, Composed
 
 from tasks.errors import CollectionError, NoCollectionError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
+from tasks.upsert.base import Place
 from tasks.upsert.page import page
 from tasks.upsert.pgvector import graph
 from tasks.upsert.pgvector.filter import as_sql
 from tasks.upsert.pgvector.rows import as_payload, as_rows
 from tasks.upsert.pgvector.server import Server
-from tasks.upsert.pgvector.table import Table, create, held_dimension, read_sentinel, write_sentinel
+from tasks.upsert.pgvector.table import (
+    Table,
+    create,
+    held_dimension,
+    publish,
+    read_place,
+    read_sentinel,
+    write_sentinel,
+)
 from tasks.upsert.vectors import as_vector, check_vectors
 
 SCHEMA = "headrace"
@@ -63,6 +72,7 @@ class PgvectorStore:
     def __init__(self, url: str, collection: str, schema: str = SCHEMA) -> None:
         """ConfigError for what is no URL of PostgreSQL."""
         self._server = Server(url, collection)
+        self._schema, self._collection = schema, collection
         self._table = Table(schema, collection)
         self._dimension: int | None = None
         self._is_ensured = False
@@ -162,6 +172,23 @@ class PgvectorStore:
     def count(self) -> int:
         """Counted by the server: 0.1 s for a million records."""
         return sum(int(row[0]) for row in self._rows(_COUNT))
+
+    def publish(self, name: str, /) -> None:
+        """Let the view `name` show this table, in one transaction; its grants stay."""
+        with self._server.transaction() as connection:
+            publish(connection, self._table, Table(self._schema, name), self._collection)
+
+    def place(self, name: str, /) -> Place:
+        """The name is a view in the same schema."""
+        with self._server.transaction() as connection:
+            published, size = read_place(connection, self._table, Table(self._schema, name))
+        return Place(self._server.address, self._table.path, published, size)
+
+    def drop(self) -> None:
+        """Needs the owner of the table; a view that shows it keeps it."""
+        self._dimension, self._is_ensured = None, False
+        with self._server.transaction() as connection:
+            connection.execute(SQL("DROP TABLE IF EXISTS {}").format(self._table.name))
 
     def close(self) -> None:
         """Make the graph where it is due; further calls but this one fail."""

@@ -85,6 +85,27 @@ def write_sentinel(connection: psycopg.Connection, table: Table, sentinel: Senti
     connection.execute(SQL("COMMENT ON TABLE {} IS {}").format(table.name, Literal(text)))
 
 
+def publish(connection: psycopg.Connection, table: Table, view: Table, collection: str) -> None:
+    """Let the view show this table. Its vectors have no dimension of their own, so that the next may have another."""
+    connection.execute(
+        SQL(
+            "CREATE OR REPLACE VIEW {} AS"
+            " SELECT id, content, embedding::vector AS embedding, metadata, headrace FROM {}"
+        ).format(view.name, table.name)
+    )
+    connection.execute(SQL("COMMENT ON VIEW {} IS {}").format(view.name, Literal(collection)))
+
+
+def read_place(connection: psycopg.Connection, table: Table, view: Table) -> tuple[str | None, int | None]:
+    """The collection that the view shows, and the bytes of the table with its indexes."""
+    row = connection.execute(
+        "SELECT (SELECT obj_description(oid, 'pg_class') FROM pg_class WHERE oid = to_regclass(%s) AND relkind = 'v'),"
+        " pg_total_relation_size(to_regclass(%s))",
+        (view.path, table.path),
+    ).fetchone()
+    return row if row is not None else (None, None)
+
+
 def _require_extension(connection: psycopg.Connection) -> None:
     query = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
     row = connection.execute(query).fetchone()

@@ -100,6 +100,11 @@ class Namespace:
             for oldest in list(self._unseen)[:-50]:
                 del self._unseen[oldest]
 
+    def emptied(self, point: str) -> None:
+        """Everything was deleted, this record with it."""
+        with self._turn:
+            self._unseen = {point: None}
+
     @property
     def dimension(self) -> int:
         """0 where the index is one of other vectors."""

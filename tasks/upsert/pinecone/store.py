@@ -7,7 +7,7 @@ Writes show some seconds after they are acknowledged, so reads wait until they d
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import partial
 from itertools import islice
@@ -20,6 +20,7 @@ from config.stores import PineconeStore as Settings
 from tasks.errors import NoCollectionError, TransientError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
+from tasks.upsert.base import Place
 from tasks.upsert.filters import passes
 from tasks.upsert.page import page
 from tasks.upsert.pinecone.filter import Words, as_filter
@@ -27,6 +28,7 @@ from tasks.upsert.pinecone.index import Namespace, anywhere
 from tasks.upsert.pinecone.records import BOOK, MOST_RECORDS, as_payload, as_records, batches, book_of
 from tasks.upsert.vectors import as_vector, check_vectors
 
+POINTER = "headrace-live"
 SENTINEL = "headrace-sentinel"  # no UUID, so no point's id
 PAGE = 100  # ids of a page, and of a fetch: they travel in the address, which may have some thousand characters
 MOST_HITS = 10_000  # of a search
@@ -38,6 +40,7 @@ class PineconeStore:
 
     def __init__(self, settings: Settings, collection: str) -> None:
         """`collection` is the namespace."""
+        self._settings = settings
         self._index = Namespace(settings, collection)
         self._namespace = collection
         self._is_made = False
@@ -106,6 +109,31 @@ class PineconeStore:
             if self._namespace in spaces:
                 return spaces[self._namespace].vector_count - (self._is_made or self._marker() is not None)
         return 0
+
+    def publish(self, name: str, /) -> None:
+        """Pinecone has no alias: a record in the namespace `name` says which one is live; returns when it shows."""
+        self._require()
+        book = json.dumps({"collection": self._namespace})
+        with closing(Namespace(self._settings, name)) as pointer, pointer.opened() as index:
+            record = Record(POINTER, anywhere(pointer.dimension), metadata={BOOK: book})
+            index.upsert(vectors=[record], namespace=name)
+            pointer.wrote(POINTER, record)
+
+    def place(self, name: str, /) -> Place:
+        """The address is the index, the collection a namespace."""
+        published = None
+        with suppress(NoCollectionError), closing(Namespace(self._settings, name)) as pointer:
+            with pointer.opened() as index:
+                record = index.fetch(ids=[POINTER], namespace=name).vectors.get(POINTER)
+            published = book_of(record.metadata or {}).get("collection") if record else None
+        return Place(self._settings.index, self._namespace, published)
+
+    def drop(self) -> None:
+        """The index stays, and so do its other namespaces."""
+        with suppress(NoCollectionError), self._index.opened() as index:
+            index.delete(delete_all=True, namespace=self._namespace)
+            self._index.emptied(SENTINEL)
+        self._is_made = False
 
     def close(self) -> None:
         """Returns when everybody sees what was written; further calls but this one fail."""

@@ -5,6 +5,7 @@
     <path>/<collection>/generation-000001/shard/       the engine's files, and nothing of ours
     <path>/<collection>/generation-000001/sentinel.json
     <path>/<collection>/generation-000001/records.json  how many records there are, while nobody has it open
+    <path>/<name>                                      a file with the name of the collection that was published last
 
 A later generation can be built beside the live one and switched to. The pointer is a small text file rather than a
 symbolic link, because archives, network drives and copying tools keep every file but not every link. The sentinel lies
@@ -106,6 +107,20 @@ class Generations:
                 f"{self.folder} has no generation to mark; was it removed during the run? Run sync again"
             )
         _replace(live / "sentinel.json", json.dumps(asdict(sentinel)) + "\n")
+
+    def publish(self, name: str) -> None:
+        """Write the pointer file `name` beside the collection."""
+        path = self.folder.with_name(name)
+        if path.is_dir():
+            raise CollectionError(f"{path} is a collection, so no pointer can be written there; name another one")
+        if self.live() is None:
+            raise ServiceError(f"there is no collection in {self.folder}, so no name can lead to it; run sync")
+        _replace(path, self.folder.name + "\n")
+
+    def published(self, name: str) -> str | None:
+        """The collection that the pointer file names."""
+        path = self.folder.with_name(name)
+        return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else None
 
     def _pointed(self) -> str | None:
         try:

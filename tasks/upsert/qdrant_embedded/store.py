@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
+from tasks.upsert.base import Place
 from tasks.upsert.qdrant_embedded.engine import Engine, EngineProcess, OwnEngine
 from tasks.upsert.qdrant_embedded.errors import translated
 from tasks.upsert.qdrant_embedded.filter import as_filter
@@ -134,6 +135,28 @@ class QdrantStore:
                 return 0
             noted = RecordCount(self._live()).read() if self._engine is None else None
             return self._opened().count() if noted is None else noted
+
+    def publish(self, name: str, /) -> None:
+        """Replace the pointer file of that name at one stroke."""
+        with self._translated():
+            self._generations.publish(name)
+
+    def place(self, name: str, /) -> Place:
+        """Asks the file system alone."""
+        with self._translated():
+            folder, size = self._folder, _disk_usage(self._folder)
+            return Place(str(folder.parent), folder.name, self._generations.published(name), size)
+
+    def drop(self) -> None:
+        """Remove the folder; LockedError while another process has the collection open."""
+        with self._translated():
+            if self._folder.is_dir():
+                self._lock.acquire(self._wait_seconds)
+                engine, self._engine, self._dimension, self._is_changed = self._engine, None, None, False
+                if engine is not None:
+                    engine.close()
+                shutil.rmtree(self._folder)
+                self._lock.release()
 
     def close(self) -> None:
         """Put everything on disk and let others in; further calls but this one fail."""

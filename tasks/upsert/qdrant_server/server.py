@@ -32,9 +32,8 @@ class Server:
         self._address = url
         self._key = api_key
         self._seconds = seconds
-        self.name = (
-            f"the collection {collection} in {parts.scheme}://{parts.hostname}:{parts.port or _PORT}{parts.path}"
-        )
+        self.address = f"{parts.scheme}://{parts.hostname}:{parts.port or _PORT}{parts.path}"
+        self.name = f"the collection {collection} in {self.address}"
         if api_key and parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
             _log.warning("%s: the key and the texts go there unencrypted; is there an https address?", self.name)
         self._client: QdrantClient | None = None

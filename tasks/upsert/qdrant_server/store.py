@@ -14,6 +14,7 @@ from qdrant_client import models
 from tasks.errors import CollectionError, NoCollectionError, TransientError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
+from tasks.upsert.base import Place
 from tasks.upsert.page import page
 from tasks.upsert.qdrant_server.batches import batches
 from tasks.upsert.qdrant_server.collection import NOT_THE_SENTINEL, SENTINEL, complete, create, held_dimension
@@ -128,6 +129,25 @@ class QdrantServerStore:
         with suppress(NoCollectionError), self._server.asked() as client:
             return client.count(self._collection, count_filter=NOT_THE_SENTINEL, exact=True).count
         return 0
+
+    def publish(self, name: str, /) -> None:
+        """Move the alias `name` here, which the server does at one stroke."""
+        gone = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=name))
+        alias = models.CreateAlias(collection_name=self._collection, alias_name=name)
+        with self._server.asked() as client:
+            client.update_collection_aliases([gone, models.CreateAliasOperation(create_alias=alias)])
+
+    def place(self, name: str, /) -> Place:
+        """The name is an alias on the server."""
+        with self._server.asked() as client:
+            aliases = {one.alias_name: one.collection_name for one in client.get_aliases().aliases}
+        return Place(self._server.address, self._collection, aliases.get(name))
+
+    def drop(self) -> None:
+        """The server takes its aliases away, too."""
+        self._dimension = None
+        with self._server.asked() as client:
+            client.delete_collection(self._collection)
 
     def close(self) -> None:
         """Further calls but this one fail."""

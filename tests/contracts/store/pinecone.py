@@ -16,6 +16,7 @@ PINECONE: dict[str, Any] = {
     "is_exclusive": False,
     "has_one_dimension": True,
     "longest_text": 30_000,
+    "names_are_collections": False,
     "settle": lambda store: store.present([]),  # which waits until what this store wrote shows, to everybody
 }
 SERVICE_SECONDS = 3.0  # what a process wrote before it was killed has shown by then

@@ -14,7 +14,7 @@ import numpy as np
 from tasks.errors import CollectionError, LockedError, ServiceError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.system.process_lock import ProcessLock
-from tasks.upsert.base import VectorStore
+from tasks.upsert.base import Place, VectorStore
 from tasks.upsert.filters import passes
 from tasks.upsert.vectors import as_vector, check_vectors
 
@@ -156,6 +156,27 @@ class ToyStore:
             self.opened()
             return len(self.records)
 
+    def publish(self, name: str, /) -> None:
+        with self.turn:
+            if not self.opened():
+                raise ServiceError(f"{self.path}: there is no collection to publish")
+            if self.path.with_name(f"{name}.jsonl").exists():
+                raise CollectionError(f"{name} is a collection")
+            self.path.with_name(f"{name}.pointer").write_text(self.path.stem)
+
+    def place(self, name: str, /) -> Place:
+        pointer = self.path.with_name(f"{name}.pointer")
+        return Place(str(self.path.parent), self.path.stem, pointer.read_text() if pointer.exists() else None)
+
+    def drop(self) -> None:
+        with self.turn:
+            if self.opened():
+                assert self.file is not None
+                self.file.close()
+                self.file = None
+                self.path.unlink()
+                self.forget()
+
     def close(self) -> None:
         with self.turn:
             self.is_closed = True
@@ -169,6 +190,10 @@ class SharedToy(ToyStore):
     """Several processes write to one file, and each reads on before it answers: the toy of a server."""
 
     at = 0  # so much of the file has been read
+
+    def forget(self) -> None:
+        super().forget()
+        self.at = 0
 
     def hold(self) -> None:
         """Only for a write."""

@@ -29,7 +29,8 @@ class Kind:
     The database is a folder, or what `server` says while it runs. `is_durable`: what was acknowledged outlives its
     process. `is_exclusive`: one at a time has a collection open; otherwise all see what each has written. `settle`
     returns once a store shows everything that was acknowledged. `has_one_dimension`: the collections of one database
-    share it. `longest_text`: characters of a record, at least.
+    share it. `longest_text`: characters of a record, at least. `names_are_collections`: a name cannot be
+    published where a collection is called so.
     """
 
     open: Callable[[str, str], VectorStore]
@@ -39,6 +40,7 @@ class Kind:
     settle: Callable[[VectorStore], None] = at_once
     has_one_dimension: bool = False
     longest_text: int = 1 << 20
+    names_are_collections: bool = True
 
 
 class _Settled:
@@ -80,6 +82,10 @@ class Trial:
         settled: Any = store if self.kind.settle is at_once else _Settled(store, self.kind.settle)
         self._opened[id(settled)] = name, settled
         return settled  # type: ignore[no-any-return]
+
+    def named(self, name: str) -> str:
+        """What the collection so named is called in the database."""
+        return self._prefix + name
 
     def make(self, name: str = "c") -> VectorStore:
         """The collection so named, of 8 dimensions."""
