@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.errors import HeadraceError
-from tasks.records import Sentinel
+from tasks.records import Query, Sentinel
 from tests.contracts.store.trial import ANYWHERE, Trial, check, check_where, durable, holds, point, shared
 from tests.points import columns
 
@@ -86,7 +86,7 @@ def a_dropped_collection_is_gone_with_all_it_held(trial: Trial) -> None:
     store.drop()
     ids = [one.id for one in points]
     assert (store.count(), store.sentinel(), list(store.scan()), store.present(ids)) == (0, None, [], set())
-    assert store.search(ANYWHERE, 3, []) == []
+    assert store.search(Query(ANYWHERE, 3)) == []
     if not trial.kind.has_one_dimension:
         store.ensure(3)
         store.drop()
