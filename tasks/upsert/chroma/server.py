@@ -139,8 +139,9 @@ class OwnServer:
         while (holder := self._lock.acquire(0)) is not None:
             with suppress(OSError, ValueError, KeyError):
                 note = json.loads(self._note.read_text())
-                if note["host"] == socket.gethostname():
-                    return int(note["port"])
+                port = int(note["port"])
+                if note["host"] == socket.gethostname() and (port == self._port or _listens(port)):
+                    return port
             if time.monotonic() > deadline:
                 raise LockedError(
                     f"{self.place} was started by {holder}, and cannot be reached from here; wait for that to end and"
@@ -193,6 +194,13 @@ def _launch(folder: Path, port: int, lock: int | None, output: IO[bytes]) -> "su
     )
     threading.Thread(target=process.wait, name="end of chroma", daemon=True).start()
     return process
+
+
+def _listens(port: int) -> bool:
+    """Not while a server ends: it has the lock until it is gone."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0):
+        return True
+    return False
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, output: IO[bytes]) -> str:

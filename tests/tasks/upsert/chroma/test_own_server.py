@@ -132,12 +132,14 @@ def test_a_server_that_dies_may_be_tried_again_and_keeps_what_it_acknowledged(
     with ChromaStore(server, "notes") as store:
         store.ensure(8)
         store.upsert(columns(*points[:20]))
-        assert server.pid is not None
-        os.kill(server.pid, signal.SIGSTOP)  # it takes the request, and dies before it answers
-        killer = subprocess.Popen([sys.executable, "-c", f"import os,time; time.sleep(1); os.kill({server.pid}, 9)"])
+        pid = server.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)  # it takes the request, and dies before it answers
+        killer = subprocess.Popen([sys.executable, "-c", f"import os,time; time.sleep(1); os.kill({pid}, 9)"])
         with pytest.raises(TransientError, match=rf"{tmp_path} cannot be reached: .* nothing is lost: try again"):
             store.upsert(columns(*points[20:]))
         killer.wait()
+        wait_for_end(pid)
         store.upsert(columns(*points[20:]))
         assert store.present([one.id for one in points]) == {one.id for one in points}
 
