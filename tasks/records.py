@@ -219,11 +219,30 @@ class KeyedVectors(Mapping[EmbeddingKey, Vector]):
 
 @dataclass(frozen=True, slots=True)
 class Sentinel:
-    """The mark a run leaves in the store, to notice a lost or restored store or ledger."""
+    """The mark a run leaves in the store, to notice a lost or restored store or ledger, and another pipeline's store.
+
+    `place` is where the run's configuration lies, host and path, and `at` when it marked, in seconds since 1970; both
+    and `pipeline` are empty in the marks of earlier versions.
+    """
 
     lineage: str
     epoch: int
     space: str
+    pipeline: str = ""
+    place: str = ""
+    at: float = 0.0
+
+    @staticmethod
+    def read(fields: Mapping[str, Any]) -> "Sentinel":
+        """What a store kept of one, whatever a later version added; KeyError, TypeError, ValueError for no mark."""
+        return Sentinel(
+            str(fields["lineage"]),
+            int(fields["epoch"]),
+            str(fields["space"]),
+            str(fields.get("pipeline", "")),
+            str(fields.get("place", "")),
+            float(fields.get("at", 0.0)),
+        )
 
 
 Scalar = str | int | float | bool

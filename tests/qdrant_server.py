@@ -206,6 +206,15 @@ class QdrantServer:
             raise RefusalError(400, f"Wrong input: {error}") from error
         return self._updated()
 
+    def change(self, name: str, body: Any) -> Any:
+        """Fields of payloads are replaced one by one; each point has to be there."""
+        shard = self.collection(name).shard
+        missing = set(body["points"]) - {str(one.id) for one in shard.retrieve(body["points"], False, False)}
+        if missing:
+            raise RefusalError(404, f"Not found: No point with id {min(missing)} found")
+        shard.update(engine.UpdateOperation.set_payload(body["points"], body["payload"]))
+        return self._updated()
+
     def delete(self, name: str, body: Any) -> Any:
         self.collection(name).shard.update(engine.UpdateOperation.delete_points(body["points"]))
         return self._updated()
@@ -375,6 +384,7 @@ _ROUTES: list[tuple[str, Any]] = [
     (f"PUT {_NAME}/index", QdrantServer.index),
     (f"PUT {_NAME}/points", QdrantServer.put),
     (f"POST {_NAME}/points", QdrantServer.retrieve),
+    (f"POST {_NAME}/points/payload", QdrantServer.change),
     (f"POST {_NAME}/points/delete", QdrantServer.delete),
     (f"POST {_NAME}/points/scroll", QdrantServer.scroll),
     (f"POST {_NAME}/points/count", QdrantServer.count),

@@ -60,16 +60,19 @@ class VectorStore(Protocol):
         """Best first; equally near records in the order of their ids, so that pages fit together."""
         ...
 
-    def sentinel(self) -> Sentinel | None:
-        """The mark of the last run; None where no run has marked the collection."""
+    def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
+        """The mark of the last run; None where no run has marked the collection.
+
+        In a collection that is shared each `pipeline` has a mark of its own, beside the collection's without a name.
+        """
         ...
 
-    def mark(self, sentinel: Sentinel, /) -> None:
-        """Replace the sentinel durably."""
+    def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
+        """Replace the sentinel durably, and leave those of other pipelines."""
         ...
 
-    def count(self) -> int:
-        """Records without the sentinel."""
+    def count(self, pipeline: str = "", /) -> int:
+        """Records without the sentinels; of one pipeline alone where its name is in the records: `filters.PIPELINE`."""
         ...
 
     def publish(self, name: str, /) -> None:

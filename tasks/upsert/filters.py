@@ -6,12 +6,19 @@ from typing import Any
 
 from tasks.records import Condition, Filter, Scalar
 
+PIPELINE = "headrace_pipeline"  # the metadata field that names the pipeline, in a collection that several share
+
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
     ">": operator.gt,
     "<=": operator.le,
     "<": operator.lt,
 }
+
+
+def of_pipeline(pipeline: str) -> tuple[Filter, ...]:
+    """What the records of one pipeline pass, in a collection that several share; all pass it for none."""
+    return (Filter(PIPELINE, "in", (pipeline,)),) if pipeline else ()
 
 
 def passes(metadata: Mapping[str, Any], conditions: Sequence[Condition]) -> bool:

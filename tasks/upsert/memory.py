@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
-from tasks.upsert.filters import passes
+from tasks.upsert.filters import of_pipeline, passes
 from tasks.upsert.vectors import check_vectors, cosine
 
 
@@ -17,7 +17,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._points: dict[PointId, tuple[Vector, Payload]] = {}
-        self._sentinel: Sentinel | None = None
+        self._sentinels: dict[str, Sentinel] = {}
         self._dimension: int | None = None
         self._published: str | None = None
 
@@ -68,17 +68,18 @@ class MemoryStore:
         ranked = sorted(hits, key=lambda hit: (-hit.score, hit.id))
         return ranked[query.offset : query.offset + query.limit]
 
-    def sentinel(self) -> Sentinel | None:
+    def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """The newest mark."""
-        return self._sentinel
+        return self._sentinels.get(pipeline)
 
-    def mark(self, sentinel: Sentinel, /) -> None:
+    def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
         """Replace the mark."""
-        self._sentinel = sentinel
+        self._sentinels[pipeline] = sentinel
 
-    def count(self) -> int:
+    def count(self, pipeline: str = "", /) -> int:
         """Records held."""
-        return len(self._points)
+        mine = of_pipeline(pipeline)
+        return sum(passes(payload.get("metadata", {}), mine) for _, payload in list(self._points.values()))
 
     def publish(self, name: str, /) -> None:
         """Nobody else can read what is in this process."""
@@ -90,7 +91,7 @@ class MemoryStore:
 
     def drop(self) -> None:
         """Forget everything."""
-        self._points, self._sentinel, self._dimension = {}, None, None
+        self._points, self._sentinels, self._dimension = {}, {}, None
 
     def close(self) -> None:
         """The records stay as long as the object does."""

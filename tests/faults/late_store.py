@@ -25,8 +25,8 @@ class LateStore(MemoryStore):
     def delete(self, ids: Sequence[PointId], /) -> None:
         self._later(lambda: MemoryStore.delete(self, ids))
 
-    def mark(self, sentinel: Sentinel, /) -> None:
-        self._later(lambda: MemoryStore.mark(self, sentinel))
+    def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
+        self._later(lambda: MemoryStore.mark(self, sentinel, pipeline))
 
     def present(self, ids: Sequence[PointId], /) -> set[PointId]:
         self._tick()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
+from tasks.upsert.filters import of_pipeline, passes
 
 
 class SharedStore:
@@ -18,7 +19,7 @@ class SharedStore:
         self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
         self._connection.execute("PRAGMA synchronous = OFF")  # processes die here, no machine does
         self._connection.execute("CREATE TABLE IF NOT EXISTS point (id TEXT PRIMARY KEY, vector BLOB, payload TEXT)")
-        self._connection.execute("CREATE TABLE IF NOT EXISTS mark (id INTEGER PRIMARY KEY, text TEXT)")
+        self._connection.execute("CREATE TABLE IF NOT EXISTS mark (pipeline TEXT PRIMARY KEY, text TEXT)")
 
     def ensure(self, dimension: int, /) -> None:
         """Any dimension will do."""
@@ -53,15 +54,17 @@ class SharedStore:
     def search(self, query: Query, /) -> list[Hit]:
         raise NotImplementedError("no test searches here")
 
-    def sentinel(self) -> Sentinel | None:
-        row = self._connection.execute("SELECT text FROM mark").fetchone()
+    def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
+        row = self._connection.execute("SELECT text FROM mark WHERE pipeline = ?", (pipeline,)).fetchone()
         return Sentinel(**json.loads(row[0])) if row else None
 
-    def mark(self, sentinel: Sentinel, /) -> None:
-        self._connection.execute("INSERT OR REPLACE INTO mark VALUES (1, ?)", (json.dumps(asdict(sentinel)),))
+    def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
+        mark = (pipeline, json.dumps(asdict(sentinel)))
+        self._connection.execute("INSERT OR REPLACE INTO mark VALUES (?, ?)", mark)
 
-    def count(self) -> int:
-        return int(self._connection.execute("SELECT count(*) FROM point").fetchone()[0])
+    def count(self, pipeline: str = "", /) -> int:
+        mine = of_pipeline(pipeline)
+        return sum(passes(payload.get("metadata", {}), mine) for _, payload in self.scan())
 
     def close(self) -> None:
         self._connection.close()

@@ -156,8 +156,8 @@ class FaultyStore:
         half = ids[: len(ids) // 2]
         self._world.hit("store.delete", lambda: self._store.delete(ids), lambda: self._store.delete(half))
 
-    def mark(self, sentinel: Sentinel) -> None:
-        self._world.hit("store.mark", lambda: self._store.mark(sentinel))
+    def mark(self, sentinel: Sentinel, pipeline: str = "") -> None:
+        self._world.hit("store.mark", lambda: self._store.mark(sentinel, pipeline))
 
     def present(self, ids: Sequence[PointId]) -> set[PointId]:
         found: set[PointId] = self._world.hit("store.present", lambda: self._store.present(ids))

@@ -22,6 +22,7 @@ from tasks.upsert.chroma.connection import Connection
 from tasks.upsert.chroma.records import Record, as_payload, as_record
 from tasks.upsert.chroma.search import PAGE, nearest
 from tasks.upsert.chroma.server import Server
+from tasks.upsert.filters import PIPELINE
 from tasks.upsert.vectors import as_vector, check_vectors
 
 BODY_BYTES = 8 << 20  # of records in a request; a server takes 40 MB as it comes
@@ -132,34 +133,46 @@ class ChromaStore:
             collection = self._known()
             return nearest(partial(self._ask, collection), query) if collection else []
 
-    def sentinel(self) -> Sentinel | None:
+    def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """Read from the server each time."""
         with self._turn:
             collection = self._looked_up()
-            text = collection.metadata.get(_SENTINEL) if collection else None
+            name = _mark_name(pipeline)
+            text = collection.metadata.get(name) if collection else None
             if text is None:
                 return None
             try:
-                return Sentinel(**json.loads(text))
-            except (ValueError, TypeError) as error:
+                return Sentinel.read(json.loads(text))
+            except (ValueError, TypeError, KeyError) as error:
                 raise ServiceError(
                     f"the collection {self._name!r} of {self._server.place} has a mark in its metadata that cannot be"
-                    f" read: {text!r}; remove `{_SENTINEL}` from it and run sync again"
+                    f" read: {text!r}; remove `{name}` from it and run sync again"
                 ) from error
 
-    def mark(self, sentinel: Sentinel, /) -> None:
-        """Replace the mark in one statement of the server's."""
+    def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
+        """Replace the mark in one statement of the server's.
+
+        Pipelines that share the collection and mark it in the same moment may undo one another's mark, which costs the
+        other a reading of its records in its next run.
+        """
         with self._turn:
             self._collection = None
-            self._modify(self._required(), {_SENTINEL: json.dumps(asdict(sentinel))})
+            self._modify(self._required(), {_mark_name(pipeline): json.dumps(asdict(sentinel))})
 
-    def count(self) -> int:
-        """0 where the collection is missing."""
+    def count(self, pipeline: str = "", /) -> int:
+        """0 where the collection is missing. Chroma counts all records; the ids of one pipeline's are read."""
         with self._turn:
             collection = self._known()
             if collection is None:
                 return 0
-            return int(self._opened().database("GET", "collections", collection.id, "count"))
+            if not pipeline:
+                return int(self._opened().database("GET", "collections", collection.id, "count"))
+            records, seen = 0, PAGE
+            while seen == PAGE:
+                page = {"where": {PIPELINE: pipeline}, "include": [], "limit": PAGE, "offset": records}
+                seen = len(self._ask(collection, "get", page)["ids"])
+                records += seen
+            return records
 
     def publish(self, name: str, /) -> None:
         """Chroma has no alias: the metadata of an empty collection of that name say which one is live."""
@@ -275,6 +288,10 @@ class ChromaStore:
             )
         metadata = answer.get("metadata") or {}
         return _Collection(answer["id"], answer.get("dimension") or metadata.get(_DIMENSION), metadata)
+
+
+def _mark_name(pipeline: str) -> str:
+    return f"{_SENTINEL}-{pipeline}" if pipeline else _SENTINEL
 
 
 def _chroma_name(collection: str) -> str:

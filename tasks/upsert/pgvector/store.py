@@ -15,6 +15,7 @@ from psycopg.sql import SQL, Composed
 from tasks.errors import CollectionError, NoCollectionError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
+from tasks.upsert.filters import of_pipeline
 from tasks.upsert.page import page
 from tasks.upsert.pgvector import graph
 from tasks.upsert.pgvector.filter import as_sql
@@ -56,7 +57,7 @@ _PAGE = SQL(
     "SELECT id::text, content, metadata, headrace FROM {} WHERE %s::uuid IS NULL OR id > %s::uuid ORDER BY id LIMIT %s"
 )
 _VECTORS = SQL("SELECT id::text, embedding::text FROM {} WHERE id = ANY(%s::uuid[])")
-_COUNT = SQL("SELECT count(*) FROM {}")
+_COUNT = SQL("SELECT count(*) FROM {} WHERE {}")
 _FEW = SQL(
     "WITH few AS MATERIALIZED (SELECT id::text, embedding <=> %s::vector AS distance, content, metadata, headrace"
     " FROM {} WHERE {} LIMIT %s) SELECT *, (SELECT count(*) FROM few) FROM few ORDER BY distance LIMIT %s"
@@ -158,20 +159,24 @@ class PgvectorStore:
 
         return page(query, nearest)
 
-    def sentinel(self) -> Sentinel | None:
+    def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """The newest mark."""
         with self._server.transaction() as connection:
-            return read_sentinel(connection, self._table)
+            return read_sentinel(connection, self._table, pipeline)
 
-    def mark(self, sentinel: Sentinel, /) -> None:
+    def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
         """Replace the mark."""
         with self._server.transaction() as connection:
             connection.execute(_WRITE_DURABLY)
-            write_sentinel(connection, self._table, sentinel)
+            write_sentinel(connection, self._table, sentinel, pipeline)
 
-    def count(self) -> int:
-        """Counted by the server: 0.1 s for a million records."""
-        return sum(int(row[0]) for row in self._rows(_COUNT))
+    def count(self, pipeline: str = "", /) -> int:
+        """Counted by the server: 0.1 s for a million records, if they are all."""
+        condition, parameters = as_sql(of_pipeline(pipeline))
+        with suppress(NoCollectionError), self._server.transaction() as connection:
+            row = connection.execute(_COUNT.format(self._table.name, condition), parameters).fetchone()
+            return int(row[0]) if row else 0
+        return 0
 
     def publish(self, name: str, /) -> None:
         """Let the view `name` show this table, in one transaction; its grants stay."""

@@ -3,6 +3,8 @@
 import hashlib
 import json
 from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
@@ -12,6 +14,8 @@ from tasks.records import Sentinel
 from tasks.upsert.pgvector.errors import EXTENSION
 
 _CREATING = 7240322  # the advisory lock under which tables are made: PostgreSQL's IF NOT EXISTS is no protection
+_MARKING = 7240323  # and this one while a comment is read and written
+_SHARING = "pipelines"  # the part of the comment with their marks, where several share the table
 _LONGEST = 48  # bytes; PostgreSQL cuts names at 63 without a word, and an index adds its own part
 _INLINE = 1900  # dimensions whose vectors fit into a page of 8 kB, beside the pointers to the rest
 OLDEST = (0, 8)  # the version of pgvector that goes on with a search until enough records pass its filters
@@ -71,18 +75,32 @@ def create(connection: psycopg.Connection, table: Table, dimension: int) -> None
     connection.execute(inline)
 
 
-def read_sentinel(connection: psycopg.Connection, table: Table) -> Sentinel | None:
+def read_sentinel(connection: psycopg.Connection, table: Table, pipeline: str) -> Sentinel | None:
     """The mark in the comment; None where that is somebody else's."""
-    row = connection.execute("SELECT obj_description(to_regclass(%s), 'pg_class')", (table.path,)).fetchone()
-    with suppress(ValueError, TypeError):
-        return Sentinel(**json.loads(row[0])) if row is not None else None
+    marks = _marks(connection, table)
+    with suppress(KeyError, ValueError, TypeError):
+        return Sentinel.read(marks[_SHARING][pipeline] if pipeline else marks)
     return None
 
 
-def write_sentinel(connection: psycopg.Connection, table: Table, sentinel: Sentinel) -> None:
-    """Needs the owner of the table."""
-    text = json.dumps({"lineage": sentinel.lineage, "epoch": sentinel.epoch, "space": sentinel.space})
-    connection.execute(SQL("COMMENT ON TABLE {} IS {}").format(table.name, Literal(text)))
+def write_sentinel(connection: psycopg.Connection, table: Table, sentinel: Sentinel, pipeline: str) -> None:
+    """Needs the owner of the table; one after the other, for all pipelines have their marks in one comment."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MARKING,))
+    marks = _marks(connection, table)
+    others: dict[str, Any] = marks.get(_SHARING, {})
+    if pipeline:
+        marks[_SHARING] = {**others, pipeline: asdict(sentinel)}
+    else:
+        marks = {**asdict(sentinel), **({_SHARING: others} if others else {})}
+    connection.execute(SQL("COMMENT ON TABLE {} IS {}").format(table.name, Literal(json.dumps(marks))))
+
+
+def _marks(connection: psycopg.Connection, table: Table) -> dict[str, Any]:
+    row = connection.execute("SELECT obj_description(to_regclass(%s), 'pg_class')", (table.path,)).fetchone()
+    with suppress(ValueError, TypeError):
+        marks = json.loads(row[0]) if row is not None else {}
+        return marks if isinstance(marks, dict) else {}
+    return {}
 
 
 def publish(connection: psycopg.Connection, table: Table, view: Table, collection: str) -> None:

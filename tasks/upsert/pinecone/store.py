@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from pinecone import Index
 from pinecone import Vector as Record
@@ -21,7 +22,7 @@ from tasks.errors import NoCollectionError, TransientError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.base import Place
-from tasks.upsert.filters import passes
+from tasks.upsert.filters import of_pipeline, passes
 from tasks.upsert.page import page
 from tasks.upsert.pinecone.filter import Words, as_filter
 from tasks.upsert.pinecone.index import Namespace, anywhere
@@ -30,9 +31,12 @@ from tasks.upsert.vectors import as_vector, check_vectors
 
 POINTER = "headrace-live"
 SENTINEL = "headrace-sentinel"  # no UUID, so no point's id
+_MARK, _SHARING = "sentinel", "pipelines"  # the collection's mark, and those of the pipelines that share it
 PAGE = 100  # ids of a page, and of a fetch: they travel in the address, which may have some thousand characters
 MOST_HITS = 10_000  # of a search
 SENDERS = 4  # requests of one upsert on their way at once
+
+Marks = dict[str, Any]  # what the record of the sentinel holds
 
 
 class PineconeStore:
@@ -43,13 +47,13 @@ class PineconeStore:
         self._settings = settings
         self._index = Namespace(settings, collection)
         self._namespace = collection
-        self._is_made = False
+        self._marks: Marks | None = None  # None: not seen yet
 
     def ensure(self, dimension: int, /) -> None:
         """Make what is missing: index and namespace. CollectionError for another dimension or metric."""
         self._index.make(dimension)
-        if not self._is_made and self._marker() is None:
-            self._write_marker(None)
+        if self._known() is None:
+            self._write_marks({_MARK: None})
 
     def expect(self, points: int, /) -> None:
         """Nothing to open."""
@@ -57,7 +61,7 @@ class PineconeStore:
     def upsert(self, points: Points, /) -> None:
         """Sends requests of a thousand records or two megabytes: where one fails, others may have been written."""
         if points:
-            self._require()
+            self._required()
             check_vectors(points, self._index.dimension)
             self._write(as_records(points))
 
@@ -88,31 +92,43 @@ class PineconeStore:
         """The best of the 10,000 nearest records that pass what Pinecone can compare: nearly every condition."""
         return page(query, partial(self._best, query.vector, query.conditions))
 
-    def sentinel(self) -> Sentinel | None:
+    def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """The newest mark."""
-        marker = self._marker()
-        with suppress(KeyError, TypeError):
-            return Sentinel(**book_of(marker.metadata or {})["sentinel"]) if marker is not None else None
+        marks = self._looked_up() or {}
+        with suppress(KeyError, TypeError, ValueError):
+            return Sentinel.read(marks[_SHARING][pipeline] if pipeline else marks[_MARK])
         return None
 
-    def mark(self, sentinel: Sentinel, /) -> None:
-        """Replace the mark; returns when everybody sees it."""
-        self._require()
-        self._write_marker(sentinel)
+    def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
+        """Replace the mark; returns when everybody sees it.
+
+        Pipelines that share the collection and mark it in the same seconds may undo one another's mark, which costs the
+        other a reading of its records in its next run.
+        """
+        marks = (self._looked_up() if pipeline else self._required()) or {}
+        one = asdict(sentinel)
+        changed = {_SHARING: {**marks.get(_SHARING, {}), pipeline: one}} if pipeline else {_MARK: one}
+        self._write_marks({**marks, **changed})
         with self._index.reading():
             pass
 
-    def count(self) -> int:
-        """Counted by the service."""
+    def count(self, pipeline: str = "", /) -> int:
+        """Counted by the service, which counts all records; one pipeline's are found, and beyond 10,000 read."""
+        if pipeline:
+            mine = of_pipeline(pipeline)
+            nearest = len(self._nearest(None, MOST_HITS, as_filter(mine)))
+            if nearest < MOST_HITS:
+                return nearest
+            return sum(passes(payload.get("metadata", {}), mine) for _, payload in self.scan())
         with suppress(NoCollectionError), self._index.reading() as index:
             spaces = index.describe_index_stats().namespaces
             if self._namespace in spaces:
-                return spaces[self._namespace].vector_count - (self._is_made or self._marker() is not None)
+                return spaces[self._namespace].vector_count - (self._known() is not None)
         return 0
 
     def publish(self, name: str, /) -> None:
         """Pinecone has no alias: a record in the namespace `name` says which one is live; returns when it shows."""
-        self._require()
+        self._required()
         book = json.dumps({"collection": self._namespace})
         with closing(Namespace(self._settings, name)) as pointer, pointer.opened() as index:
             record = Record(POINTER, anywhere(pointer.dimension), metadata={BOOK: book})
@@ -133,25 +149,30 @@ class PineconeStore:
         with suppress(NoCollectionError), self._index.opened() as index:
             index.delete(delete_all=True, namespace=self._namespace)
             self._index.emptied(SENTINEL)
-        self._is_made = False
+        self._marks = None
 
     def close(self) -> None:
         """Returns when everybody sees what was written; further calls but this one fail."""
         self._index.close()
 
-    def _require(self) -> None:
-        if not self._is_made and self._marker() is None:
+    def _required(self) -> Marks:
+        marks = self._known()
+        if marks is None:
             raise NoCollectionError(f"{self._index.name}: there is no collection yet; it is made by a sync")
+        return marks
 
-    def _marker(self) -> Record | None:
+    def _known(self) -> Marks | None:
+        return self._looked_up() if self._marks is None else self._marks
+
+    def _looked_up(self) -> Marks | None:
         marker = next(iter(self._fetched([SENTINEL])), None)
-        self._is_made = marker is not None
-        return marker
+        self._marks = None if marker is None else book_of(marker.metadata or {})
+        return self._marks
 
-    def _write_marker(self, sentinel: Sentinel | None) -> None:
-        book = json.dumps({"sentinel": None if sentinel is None else asdict(sentinel)})
-        self._write([Record(SENTINEL, anywhere(self._index.dimension), metadata={BOOK: book})])
-        self._is_made = True
+    def _write_marks(self, marks: Marks) -> None:
+        metadata = {BOOK: json.dumps(marks)}
+        self._write([Record(SENTINEL, anywhere(self._index.dimension), metadata=metadata)])
+        self._marks = marks
 
     def _write(self, records: Sequence[Record]) -> None:
         with self._index.opened() as index, ThreadPoolExecutor(SENDERS) as senders:
@@ -192,11 +213,12 @@ class PineconeStore:
             most *= 4
         return sorted(hits, key=lambda hit: -hit.score)
 
-    def _nearest(self, vector: Vector, most: int, meaning: Words | bool) -> list[ScoredVector]:
+    def _nearest(self, vector: Vector | None, most: int, meaning: Words | bool) -> list[ScoredVector]:
+        """To some vector where that is None."""
         with suppress(NoCollectionError), self._index.reading() as index:
             if not isinstance(meaning, bool) or meaning:
                 return index.query(
-                    vector=vector.tolist(),
+                    vector=anywhere(self._index.dimension) if vector is None else vector.tolist(),
                     top_k=most,
                     namespace=self._namespace,
                     filter=None if isinstance(meaning, bool) else meaning,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.errors import ServiceError
-from tasks.records import Hit, Payload, PointId, Points, Query, Vector
+from tasks.records import Condition, Hit, Payload, PointId, Points, Query, Vector
 from tasks.slices import slices
 from tasks.system.child_process import ChildProcess
 from tasks.system.worker import Worker, WorkerDiedError
@@ -57,8 +57,8 @@ class Engine(Protocol):
         """Exact, best first."""
         ...
 
-    def count(self) -> int:
-        """The number of all records."""
+    def count(self, conditions: Sequence[Condition] = (), /) -> int:
+        """The number of all records that pass the conditions."""
         ...
 
     def optimize(self) -> None:
@@ -137,12 +137,12 @@ class OwnEngine:
 
         return page(query, nearest)
 
-    def count(self) -> int:
+    def count(self, conditions: Sequence[Condition] = (), /) -> int:
         """Asked of the engine."""
         import qdrant_edge as engine
 
         with translated(self._folder):
-            return self._shard.count(engine.CountRequest())
+            return self._shard.count(engine.CountRequest(filter=as_filter(conditions)))
 
     def optimize(self) -> None:
         """Blocks until it is done."""
@@ -209,9 +209,9 @@ class EngineProcess:
         found: list[Hit] = self._ask("search", query)
         return found
 
-    def count(self) -> int:
+    def count(self, conditions: Sequence[Condition] = (), /) -> int:
         """Does there what it does in this process."""
-        return int(self._ask("count"))
+        return int(self._ask("count", conditions))
 
     def optimize(self) -> None:
         """Does there what it does in this process."""

@@ -3,7 +3,7 @@
     <path>/<collection>/current                        the name of the live generation, replaced at one stroke
     <path>/<collection>/lock                           held by the process that has the collection open
     <path>/<collection>/generation-000001/shard/       the engine's files, and nothing of ours
-    <path>/<collection>/generation-000001/sentinel.json
+    <path>/<collection>/generation-000001/sentinel.json      of a pipeline that shares it: sentinel-NAME.json
     <path>/<collection>/generation-000001/records.json  how many records there are, while nobody has it open
     <path>/<name>                                      a file with the name of the collection that was published last
 
@@ -84,14 +84,14 @@ class Generations:
         scratch.rename(self.folder / name)
         _sync(self.folder)
 
-    def sentinel(self) -> Sentinel | None:
+    def sentinel(self, pipeline: str = "") -> Sentinel | None:
         """The mark in the live generation."""
         live = self.live()
         if live is None:
             return None
-        path = live / "sentinel.json"
+        path = _mark_in(live, pipeline)
         try:
-            return _as_sentinel(json.loads(path.read_text(encoding="utf-8")))
+            return Sentinel.read(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
         except (ValueError, TypeError, KeyError) as error:
@@ -99,14 +99,14 @@ class Generations:
                 f"{path} is not the mark that a run leaves ({error}); remove it, and the next sync checks every record"
             ) from error
 
-    def mark(self, sentinel: Sentinel) -> None:
+    def mark(self, sentinel: Sentinel, pipeline: str = "") -> None:
         """Replace the mark durably."""
         live = self.live()
         if live is None:
             raise ServiceError(
                 f"{self.folder} has no generation to mark; was it removed during the run? Run sync again"
             )
-        _replace(live / "sentinel.json", json.dumps(asdict(sentinel)) + "\n")
+        _replace(_mark_in(live, pipeline), json.dumps(asdict(sentinel)) + "\n")
 
     def publish(self, name: str) -> None:
         """Write the pointer file `name` beside the collection."""
@@ -147,8 +147,8 @@ class Generations:
             )
 
 
-def _as_sentinel(fields: dict[str, object]) -> Sentinel:
-    return Sentinel(str(fields["lineage"]), int(str(fields["epoch"])), str(fields["space"]))
+def _mark_in(generation: Path, pipeline: str) -> Path:
+    return generation / (f"sentinel-{pipeline}.json" if pipeline else "sentinel.json")
 
 
 def _replace(path: Path, text: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
+from tasks.upsert.filters import of_pipeline
 from tasks.upsert.qdrant_embedded.engine import Engine, EngineProcess, OwnEngine
 from tasks.upsert.qdrant_embedded.errors import translated
 from tasks.upsert.qdrant_embedded.filter import as_filter
@@ -118,23 +119,23 @@ class QdrantStore:
             as_filter(query.conditions)  # refuses what it cannot name, whether there are records or not
             return self._opened().search(query) if self._exists() else []
 
-    def sentinel(self) -> Sentinel | None:
+    def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """Read without opening the collection, so it is also answered while another process has it open."""
         with self._translated():
-            return self._generations.sentinel()
+            return self._generations.sentinel(pipeline)
 
-    def mark(self, sentinel: Sentinel, /) -> None:
+    def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
         """Replace the mark durably."""
         with self._translated():
-            self._generations.mark(sentinel)
+            self._generations.mark(sentinel, pipeline)
 
-    def count(self) -> int:
-        """0 where the collection is missing; a collection that was closed in order is not opened for it."""
+    def count(self, pipeline: str = "", /) -> int:
+        """0 where the collection is missing; one that was closed in order is not opened to count all its records."""
         with self._translated():
             if not self._exists():
                 return 0
-            noted = RecordCount(self._live()).read() if self._engine is None else None
-            return self._opened().count() if noted is None else noted
+            noted = RecordCount(self._live()).read() if self._engine is None and not pipeline else None
+            return self._opened().count(of_pipeline(pipeline)) if noted is None else noted
 
     def publish(self, name: str, /) -> None:
         """Replace the pointer file of that name at one stroke."""

@@ -11,6 +11,11 @@ SENTINEL = PointId("00000000-0000-0000-0000-686561647261")
 NOT_THE_SENTINEL = models.Filter(must_not=[models.HasIdCondition(has_id=[SENTINEL])])
 
 
+def mark_name(pipeline: str) -> str:
+    """The field of the sentinel's payload that holds a pipeline's mark, or the collection's own."""
+    return f"headrace:{pipeline}" if pipeline else "headrace"
+
+
 def held_dimension(info: models.CollectionInfo, name: str) -> int:
     """The dimension of the collection's vectors; CollectionError where they are not as ours are."""
     vectors = info.config.params.vectors

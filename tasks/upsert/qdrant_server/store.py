@@ -15,9 +15,17 @@ from tasks.errors import CollectionError, NoCollectionError, TransientError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.base import Place
+from tasks.upsert.filters import of_pipeline
 from tasks.upsert.page import page
 from tasks.upsert.qdrant_server.batches import batches
-from tasks.upsert.qdrant_server.collection import NOT_THE_SENTINEL, SENTINEL, complete, create, held_dimension
+from tasks.upsert.qdrant_server.collection import (
+    NOT_THE_SENTINEL,
+    SENTINEL,
+    complete,
+    create,
+    held_dimension,
+    mark_name,
+)
 from tasks.upsert.qdrant_server.errors import ExistsError
 from tasks.upsert.qdrant_server.filter import as_filter
 from tasks.upsert.qdrant_server.server import SECONDS, Server
@@ -110,24 +118,30 @@ class QdrantServerStore:
 
         return page(query, nearest)
 
-    def sentinel(self) -> Sentinel | None:
+    def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """The newest mark; None where that is somebody else's."""
         for record in self._retrieved([SENTINEL], with_payload=True):
             payload: Mapping[str, Any] = record.payload or {}
-            with suppress(TypeError):
-                return Sentinel(**payload.get("headrace", {}))
+            with suppress(KeyError, TypeError, ValueError):
+                return Sentinel.read(payload[mark_name(pipeline)])
         return None
 
-    def mark(self, sentinel: Sentinel, /) -> None:
-        """Replace the mark."""
-        record = models.PointStruct(id=SENTINEL, vector={}, payload={"headrace": asdict(sentinel)})
+    def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
+        """Replace the mark; the server itself keeps the other pipelines', which may write at the same time."""
+        marks = {mark_name(pipeline): asdict(sentinel)}
+        is_there = bool(self._retrieved([SENTINEL]))
         with self._server.asked() as client:
-            self._require_done(client.upsert(self._collection, [record], wait=True))
+            if is_there:
+                self._require_done(client.set_payload(self._collection, marks, points=[SENTINEL], wait=True))
+            else:
+                record = models.PointStruct(id=SENTINEL, vector={}, payload=marks)
+                self._require_done(client.upsert(self._collection, [record], wait=True))
 
-    def count(self) -> int:
+    def count(self, pipeline: str = "", /) -> int:
         """Counted by the server, exactly."""
+        counted = as_filter(of_pipeline(pipeline)) or NOT_THE_SENTINEL
         with suppress(NoCollectionError), self._server.asked() as client:
-            return client.count(self._collection, count_filter=NOT_THE_SENTINEL, exact=True).count
+            return client.count(self._collection, count_filter=counted, exact=True).count
         return 0
 
     def publish(self, name: str, /) -> None:

@@ -1,10 +1,11 @@
-"""One collection and several processes, one database and several collections."""
+"""One collection and several processes or pipelines, one database and several collections."""
 
 import pytest
 
 from tasks.errors import LockedError, ServiceError
 from tasks.records import Sentinel
-from tests.contracts.store.trial import Trial, check_where, durable, exclusive, holds, point, shared
+from tasks.upsert.filters import PIPELINE
+from tests.contracts.store.trial import Trial, check, check_where, durable, exclusive, holds, point, shared
 from tests.points import Point, columns
 
 # What the configuration lets a collection be called; some differ only where a careless store would not look.
@@ -105,3 +106,50 @@ def processes_see_what_each_has_written(trial: Trial) -> None:
         store.delete([mine.id])
         assert child.call("count") == 1
     holds(store, theirs)
+
+
+@check
+def a_sentinel_comes_back_whole(trial: Trial) -> None:
+    store = trial.make()
+    whole = Sentinel("line", 7, "space", "docs.v2", 'hôst:/a folder/it\'s "quoted".yaml', 1764425112.347)
+    store.mark(whole)
+    assert store.sentinel() == whole
+    store.mark(Sentinel("line", 8, "space"))
+    assert store.sentinel() == Sentinel("line", 8, "space")
+
+
+@check
+def every_pipeline_has_a_mark_of_its_own(trial: Trial) -> None:
+    store = trial.make()
+    names = ["a", "a.b", "a-b", "a" * 100]
+    marks = {name: Sentinel(name, number, "space", name) for number, name in enumerate(names)}
+    for name, mark in marks.items():
+        assert store.sentinel(name) is None
+        store.mark(mark, name)
+    assert store.sentinel() is None
+    store.mark(Sentinel("all", 9, "space"))
+    store.mark(again := Sentinel("a", 5, "space"), "a")
+    assert {name: store.sentinel(name) for name in names} == {**marks, "a": again}
+    assert store.sentinel() == Sentinel("all", 9, "space")
+    holds(store)
+
+
+@check
+def a_count_of_one_pipeline_leaves_out_the_others_records(trial: Trial) -> None:
+    store = trial.make()
+    owners = {"a": 700, "ab": 2, "A": 1}
+    records = [point(name, **{PIPELINE: name}) for name, many in owners.items() for _ in range(many)]
+    store.upsert(columns(*records, point("nobody"), point("listed", **{PIPELINE: ["b"]})))
+    store.mark(Sentinel("line", 1, "space"), "a")
+    assert {name: store.count(name) for name in owners} == owners
+    assert (store.count("c"), store.count()) == (0, 705)
+
+
+@check_where(durable)
+def marks_and_counts_of_pipelines_are_there_after_opening_again(trial: Trial) -> None:
+    store = trial.make()
+    store.upsert(columns(point("mine", **{PIPELINE: "a"}), point("theirs", **{PIPELINE: "b"})))
+    store.mark(Sentinel("line", 1, "space"), "a")
+    store = trial.reopen(store)
+    assert (store.sentinel(), store.sentinel("a")) == (None, Sentinel("line", 1, "space"))
+    assert (store.count("a"), store.count()) == (1, 2)

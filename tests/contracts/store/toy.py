@@ -15,7 +15,7 @@ from tasks.errors import CollectionError, LockedError, ServiceError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.system.process_lock import ProcessLock
 from tasks.upsert.base import Place, VectorStore
-from tasks.upsert.filters import passes
+from tasks.upsert.filters import of_pipeline, passes
 from tasks.upsert.vectors import as_vector, check_vectors
 
 
@@ -32,7 +32,7 @@ class ToyStore:
 
     def forget(self) -> None:
         self.records: dict[PointId, tuple[Vector, Payload]] = {}
-        self.sentinel_: Sentinel | None = None
+        self.sentinels: dict[str, Sentinel] = {}
         self.dimension: int | None = None
 
     def file_of(self, database: str, collection: str) -> Path:
@@ -75,7 +75,7 @@ class ToyStore:
             self.records.pop(point, None)
         self.dimension = change.get("dimension", self.dimension)
         if "mark" in change:
-            self.sentinel_ = Sentinel(**change["mark"])
+            self.sentinels[change["pipeline"]] = Sentinel(**change["mark"])
 
     def ensure(self, dimension: int, /) -> None:
         with self.turn:
@@ -140,21 +140,22 @@ class ToyStore:
     def passes(self, metadata: dict[str, Any], conditions: Sequence[Condition]) -> bool:
         return passes(metadata, conditions)
 
-    def sentinel(self) -> Sentinel | None:
+    def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         with self.turn:
             self.opened()
-            return self.sentinel_
+            return self.sentinels.get(pipeline)
 
-    def mark(self, sentinel: Sentinel, /) -> None:
+    def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
         with self.turn:
             if not self.opened():
                 raise ServiceError(f"{self.path}: there is no collection to mark")
-            self.write({"mark": asdict(sentinel)})
+            self.write({"mark": asdict(sentinel), "pipeline": pipeline})
 
-    def count(self) -> int:
+    def count(self, pipeline: str = "", /) -> int:
         with self.turn:
             self.opened()
-            return len(self.records)
+            mine = of_pipeline(pipeline)
+            return sum(passes(payload.get("metadata", {}), mine) for _, payload in self.records.values())
 
     def publish(self, name: str, /) -> None:
         with self.turn:

@@ -59,8 +59,8 @@ class _Settled:
         self._store.delete(ids)
         self._settle(self._store)
 
-    def mark(self, sentinel: Sentinel, /) -> None:
-        self._store.mark(sentinel)
+    def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
+        self._store.mark(sentinel, pipeline)
         self._settle(self._store)
 
     def __getattr__(self, name: str) -> Any:

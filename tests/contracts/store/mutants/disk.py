@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tasks.records import PointId, Points, Sentinel
+from tasks.upsert.filters import PIPELINE
 from tests.contracts.store import durability, records, sharing
 from tests.contracts.store.mutants.breaks import breaks
 from tests.contracts.store.toy import ToyStore
@@ -106,7 +107,7 @@ class FirstSentinelStays(ToyStore):
     """A newer mark does not replace the older one."""
 
     def apply(self, change: dict[str, Any]) -> None:
-        if "mark" not in change or self.sentinel_ is None:
+        if "mark" not in change or not self.sentinels:
             super().apply(change)
 
 
@@ -215,6 +216,45 @@ class ClosedTwice(ToyStore):
 class MarkedFromAfar(ToyStore):
     """A store that is closed can still leave its mark."""
 
-    def mark(self, sentinel: Sentinel, /) -> None:
+    def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
         self.is_closed = False
+        super().mark(sentinel, pipeline)
+
+
+@breaks(sharing.every_pipeline_has_a_mark_of_its_own)
+class OneMark(ToyStore):
+    """The last one to mark has marked for all."""
+
+    def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
         super().mark(sentinel)
+
+    def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
+        return super().sentinel()
+
+
+@breaks(sharing.every_pipeline_has_a_mark_of_its_own)
+class OthersMarksLost(ToyStore):
+    """A mark takes the place of all others."""
+
+    def apply(self, change: dict[str, Any]) -> None:
+        if "mark" in change:
+            self.sentinels.clear()
+        super().apply(change)
+
+
+@breaks(sharing.a_count_of_one_pipeline_leaves_out_the_others_records)
+class CountsAll(ToyStore):
+    """A count is of all records, whoever asks."""
+
+    def count(self, pipeline: str = "", /) -> int:
+        return super().count()
+
+
+@breaks(sharing.a_count_of_one_pipeline_leaves_out_the_others_records)
+class CountsBeginnings(ToyStore):
+    """A pipeline whose name begins alike is counted, too."""
+
+    def count(self, pipeline: str = "", /) -> int:
+        self.opened()
+        owners = [payload.get("metadata", {}).get(PIPELINE, "") for _, payload in self.records.values()]
+        return sum(owner.startswith(pipeline) for owner in owners)

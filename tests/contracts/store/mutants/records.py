@@ -43,8 +43,8 @@ class CountsWrites(ToyStore):
         super().apply(change)
         self.written += len(change.get("put", ())) - len(change.get("delete", ()))
 
-    def count(self) -> int:
-        return super().count() and self.written
+    def count(self, pipeline: str = "", /) -> int:
+        return super().count(pipeline) and self.written
 
 
 @breaks(records.a_delete_of_a_missing_id_is_no_error)

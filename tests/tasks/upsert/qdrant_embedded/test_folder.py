@@ -190,6 +190,14 @@ def test_the_pointer_survives_a_death_between_writing_and_replacing_it(tmp_path:
 
 def test_the_sentinel_is_plain_json(tmp_path: Path) -> None:
     generations = built(tmp_path / "c", FIRST)
-    generations.mark(Sentinel("ein Stamm", 3, "space"))
+    generations.mark(Sentinel("ein Stamm", 3, "space", "docs", "host:/a.yaml", 5.5))
     text = (tmp_path / "c" / FIRST / "sentinel.json").read_text()
-    assert json.loads(text) == {"lineage": "ein Stamm", "epoch": 3, "space": "space"}
+    whole = {
+        "lineage": "ein Stamm",
+        "epoch": 3,
+        "space": "space",
+        "pipeline": "docs",
+        "place": "host:/a.yaml",
+        "at": 5.5,
+    }
+    assert json.loads(text) == whole

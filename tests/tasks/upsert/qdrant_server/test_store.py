@@ -252,7 +252,8 @@ def test_what_is_sent_is_what_the_published_interface_says(server: QdrantServer,
     store.mark(Sentinel("line", 1, "space"))
     (mark,) = bodies["PUT /collections/c/points"]["points"]
     assert mark["vector"] == {}
-    assert json.loads(json.dumps(mark["payload"])) == {"headrace": {"lineage": "line", "epoch": 1, "space": "space"}}
+    marked = {"lineage": "line", "epoch": 1, "space": "space", "pipeline": "", "place": "", "at": 0.0}
+    assert json.loads(json.dumps(mark["payload"])) == {"headrace": marked}
     store.search(Query(ANYWHERE, 3, [Filter("a.b", "in", (True, 1, "1")), Filter("year", ">", (2024,))]))
     assert bodies["POST /collections/c/points/query"]["filter"] == {
         "must": [
