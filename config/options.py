@@ -19,6 +19,9 @@ class SyncOptions(Section):
     retry_quarantined: bool = Field(
         default=False, description="Try documents again that were set aside and have not changed."
     )
+    take_over: bool = Field(
+        default=False, description="Make collection and ledger this pipeline's own where they are another's."
+    )
 
 
 class VerifyOptions(Section):

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from config.embedders import Embedder, PaidEmbedder
 from config.fields import DatabaseUrl, Name, Section
@@ -53,6 +53,17 @@ class Pipeline(Section):
         description="URL of the embedding cache, shared by all pipelines that name it.",
     )
     deletions: Deletions = Field(default_factory=lambda: Deletions.model_validate({}), description="The guard.")
+
+    _file: str = PrivateAttr(default="")
+
+    @property
+    def file(self) -> str:
+        """The file's absolute path; empty where the settings come from none."""
+        return self._file
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Keep what the reader of the file says of it."""
+        self._file = (context or {}).get("file", "")
 
     @model_validator(mode="before")
     @classmethod

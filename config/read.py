@@ -27,7 +27,8 @@ def read_pipeline(path: Path) -> Pipeline:
     environment = Environment(os.environ)
     filled = environment.fill(file)
     try:
-        return Pipeline.model_validate(filled, context={"folder": str(path.absolute().parent)})
+        context = {"folder": str(path.absolute().parent), "file": str(path.resolve())}
+        return Pipeline.model_validate(filled, context=context)
     except ValidationError as error:
         # Pydantic's own message quotes what was given, secrets too: it goes no further.
         raise ConfigError(explain(error, file, environment)) from None

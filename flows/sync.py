@@ -41,7 +41,11 @@ def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | 
 
     """
     pipeline = read_pipeline(Path(config)).limited_to(options.max_usd)
-    with told_to_prefect(), open_session(pipeline) as session, ArtifactProgress(pipeline.name) as progress:
+    with (
+        told_to_prefect(),
+        open_session(pipeline, take_over=options.take_over) as session,
+        ArtifactProgress(pipeline.name) as progress,
+    ):
         run = Run(session, options, PrefectRunner(), progress)
         try:
             report = run.run()

@@ -1,6 +1,7 @@
 """Everything one command has open: made from a Pipeline, closed together."""
 
 import os
+import socket
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,10 +17,11 @@ from tasks.embed.base import Embedder
 from tasks.embed.open import open_embedder
 from tasks.errors import CollectionError
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.marks import own_space
+from tasks.ledger.marks import own_space, require_own
 from tasks.load.base import Source
 from tasks.load.open import open_source
 from tasks.records import Sentinel, VectorSpace
+from tasks.system.file_system import escaped
 from tasks.upsert.base import VectorStore
 from tasks.upsert.open import open_store
 
@@ -46,18 +48,29 @@ class Session:
         return own_space(self.ledger, self.embedder.space)
 
     @property
+    def place(self) -> str:
+        """Where the pipeline is configured: the machine's name, and the path of the file, else of the ledger."""
+        return escaped(f"{socket.gethostname()}:{self.pipeline.file or self.ledger.database.name}")
+
+    @property
     def identity(self) -> Identity:
         """What goes into every id."""
         return Identity(self.pipeline.name, self.space, self.chunker.fingerprint)
 
 
 @contextmanager
-def open_session(pipeline: Pipeline, *, read_only: bool = False) -> Generator[Session, None, None]:
-    """`read_only` creates no database where none is: the session then works on an empty one in memory."""
+def open_session(
+    pipeline: Pipeline, *, read_only: bool = False, take_over: bool = False
+) -> Generator[Session, None, None]:
+    """`read_only` creates no database where none is: the session then works on an empty one in memory.
+
+    CollectionError for a ledger of another pipeline, unless it is to be taken over.
+    """
     with ExitStack() as stack:
         stack.callback(os.umask, os.umask(0o077))  # texts and vectors are their owner's alone; children inherit it
         ledger = Ledger(_existing(pipeline.state) if read_only else pipeline.state, pipeline.name)
         stack.callback(ledger.close)
+        require_own(ledger, pipeline.name, take_over=take_over)
         cache = EmbeddingCache(_existing(pipeline.cache) if read_only else pipeline.cache)
         stack.callback(cache.close)
         store = open_store(pipeline.store, pipeline.name)

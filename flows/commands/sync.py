@@ -26,6 +26,11 @@ def add_arguments(parser: ArgumentParser, /) -> None:
     parser.add_argument(
         "--retry-quarantined", action="store_true", help="try documents again that are quarantined and have not changed"
     )
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="make collection and ledger this pipeline's own where they are another's",
+    )
     way = parser.add_mutually_exclusive_group()
     way.add_argument(
         "--track", action="store_true", help="run as a Prefect flow, with a temporary server if none is set"
@@ -46,6 +51,7 @@ def run(options: Namespace, /) -> Answer:
         wait=options.wait,
         paranoid=options.paranoid,
         retry_quarantined=options.retry_quarantined,
+        take_over=options.take_over,
     )
     api = None if options.direct else configured_api()
     if options.track or api:
@@ -65,7 +71,10 @@ def _sync_directly(options: Namespace, wanted: "SyncOptions") -> "Report":
     from tasks.sync.run import run_sync
 
     pipeline = read_pipeline(Path(options.config)).limited_to(wanted.max_usd)
-    with open_session(pipeline) as session, TerminalProgress(pipeline.name, quiet=options.json) as progress:
+    with (
+        open_session(pipeline, take_over=wanted.take_over) as session,
+        TerminalProgress(pipeline.name, quiet=options.json) as progress,
+    ):
         return run_sync(session, wanted, ThreadRunner(), progress)
 
 

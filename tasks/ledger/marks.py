@@ -1,11 +1,13 @@
-"""Which ledger this is, what it last marked in the store, and of which vector space: how a lost one is noticed."""
+"""Which ledger this is and whose, what it last marked in the store, and of which vector space."""
 
+import json
 import uuid
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from tasks.database.database import Transaction
+from tasks.errors import CollectionError
 from tasks.ledger.ledger import Ledger
-from tasks.records import VectorSpace
+from tasks.records import Sentinel, VectorSpace
 
 
 def lineage(ledger: Ledger) -> str:
@@ -26,6 +28,31 @@ def epoch_marked(ledger: Ledger) -> int:
         return int(_meta(transaction, "epoch_marked") or 0)
 
 
+def last_mark(ledger: Ledger) -> Sentinel | None:
+    """What was, or was about to be, marked in the store last; None before the first mark of this version."""
+    with ledger.database.read() as transaction:
+        text = _meta(transaction, "mark")
+    return Sentinel.read(json.loads(text)) if text else None
+
+
+def require_own(ledger: Ledger, pipeline: str, *, take_over: bool = False) -> None:
+    """Raise CollectionError where the ledger is another pipeline's: to this one, all its documents would have gone.
+
+    Ledgers of earlier versions tell by the report of their newest run.
+    """
+    with ledger.database.read() as transaction:
+        reports = "SELECT report FROM run WHERE report IS NOT NULL ORDER BY epoch DESC LIMIT 1"
+        owner = _meta(transaction, "pipeline") or json.loads(transaction.execute(reports).scalar() or "{}").get(
+            "pipeline"
+        )
+    if owner not in (None, pipeline) and not take_over:
+        raise CollectionError(
+            f"the ledger {ledger.database.name} is that of the pipeline {owner!r}, not of {pipeline!r}; give each"
+            f" pipeline its own `state`, or leave `state` out; if {owner!r} is called {pipeline!r} from now on:"
+            " headrace sync CONFIG --take-over"
+        )
+
+
 def own_space(ledger: Ledger, space: VectorSpace) -> VectorSpace:
     """The space with the frozen query prefix that this ledger first saw with the model.
 
@@ -37,17 +64,17 @@ def own_space(ledger: Ledger, space: VectorSpace) -> VectorSpace:
     return space if prefix is None else replace(space, frozen_query_prefix=prefix)
 
 
-def remember_mark(ledger: Ledger, space: VectorSpace) -> None:
+def remember_mark(ledger: Ledger, space: VectorSpace, mark: Sentinel) -> None:
     """Ledger first, store second: a crash between the two costs a needless verification, never a missed one."""
+    rows = {"epoch_marked": str(mark.epoch), "mark": json.dumps(asdict(mark)), "pipeline": mark.pipeline}
     with ledger.fenced("mark") as transaction:
         transaction.execute(
             "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
             (_prefix_key(space), space.frozen_query_prefix),
         )
-        transaction.execute(
-            "INSERT INTO meta (key, value) VALUES ('epoch_marked', ?)"
-            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            (str(ledger.epoch),),
+        transaction.many(
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            list(rows.items()),
         )
 
 

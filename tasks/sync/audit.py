@@ -49,8 +49,10 @@ class Findings:
         return {"ok": self.ok, **counts, "records": self.records, "sampled": self.sampled}
 
 
-def audit(session: Session, sample: int) -> Findings:
+def audit(session: Session, sample: int, *, anybodys: bool = False) -> Findings:
     """Read the whole collection back; `sample` vectors are compared with the cache.
+
+    `anybodys`: records of other pipelines count as ours.
 
     missing       the ledger says LIVE, the store has not got it
     unfinished    a run was to write it, but did not come so far: it died, or its document cannot be read
@@ -60,7 +62,8 @@ def audit(session: Session, sample: int) -> Findings:
     wrong_space   a vector of another model
     wrong_vector  not the vector that was paid for
     """
-    one = Audit(session.ledger.rows(), session.pipeline.name, session.space.fingerprint)
+    pipeline = None if anybodys else session.pipeline.name
+    one = Audit(session.ledger.rows(), pipeline, session.space.fingerprint)
     one.read_records(session.store.scan())
     one.read_vectors(session.store, session.cache, sample)
     return one.findings
@@ -69,8 +72,8 @@ def audit(session: Session, sample: int) -> Findings:
 class Audit:
     """One reading of a collection against `rows`, the points that the ledger knows."""
 
-    def __init__(self, rows: Mapping[PointId, Row], pipeline: str, space: str) -> None:
-        """Records of another `pipeline` are foreign; `space` is the fingerprint that ours should have."""
+    def __init__(self, rows: Mapping[PointId, Row], pipeline: str | None, space: str) -> None:
+        """Records of another `pipeline` are foreign, where one is named; `space` is the fingerprint of ours."""
         self.findings = Findings()
         self._rows = rows
         self._pipeline = pipeline
@@ -90,7 +93,7 @@ class Audit:
 
     def _read_record(self, point: PointId, payload: Payload) -> None:
         book = bookkeeping(payload)
-        if book is None or book.pipeline != self._pipeline:
+        if book is None or self._pipeline not in (None, book.pipeline):
             self.findings.foreign.append(point)
             self.findings.owners.update([book.pipeline] if book else [])
             return

@@ -1,43 +1,51 @@
 """Is the store the one that the ledger knows? A lost or restored store or ledger is noticed here, and mended.
 
-The sentinel in the store holds {lineage, epoch, space} of the newest run; the ledger remembers what it marked last.
+The sentinel in the store says who marked it last: lineage and epoch of the ledger, the pipeline, and the place of its
+configuration. The ledger remembers what it marked last.
 
-store                        | ledger       | meaning                        | then
------------------------------|--------------|--------------------------------|----------
-no sentinel, no records      | never marked | first run                      | go on
-no sentinel, records         | never marked | somebody else's collection     | refuse
-no sentinel                  | marked       | store lost                     | repair
-epoch below the ledger's     | marked       | store restored from a backup   | repair
-epoch above the ledger's     | any          | ledger restored from a backup  | repair
-other lineage, our records   | any          | ledger lost                    | repair
-other lineage, other records | any          | another pipeline's collection  | refuse
-other vector space           | any          | the model was changed          | refuse
-as marked, too few records   | marked       | store damaged                  | repair
-as marked                    | marked       | all is well                    | go on
+store                                | ledger       | meaning                         | then
+-------------------------------------|--------------|---------------------------------|----------
+no sentinel, no records              | never marked | first run                       | go on
+no sentinel, records                 | never marked | somebody else's collection      | refuse
+no sentinel                          | marked       | store lost                      | repair
+epoch below the ledger's             | marked       | store restored from a backup    | repair
+epoch above the ledger's             | any          | ledger restored from a backup   | repair
+marked elsewhere since, our lineage  | any          | a copy of this ledger is in use | refuse
+other lineage, our name and place    | never marked | ledger lost                     | repair
+other lineage                        | any          | another pipeline's collection   | refuse
+other vector space                   | any          | the model was changed           | refuse
+as marked, too few records           | marked       | store damaged                   | repair
+as marked                            | marked       | all is well                     | go on
+
+Where the table says that the collection is somebody else's, a run may be told to take it over; it then repairs.
 """
 
 from tasks.errors import CollectionError
 from tasks.ledger.lease import Lease
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.marks import epoch_marked, lineage, remember_mark
+from tasks.ledger.marks import epoch_marked, last_mark, lineage, remember_mark, require_own
 from tasks.records import Sentinel
 from tasks.session import Session, check_space
 from tasks.sync.audit import audit, repair
-from tasks.upsert.base import VectorStore
+from tasks.sync.owners import refusal, stranger
 
 
-def check_incarnation(session: Session, lease: Lease) -> str:
+def check_incarnation(session: Session, lease: Lease, *, take_over: bool = False) -> str:
     """Repair where the table says so, then mark ledger and store; returns what was wrong, "" when all is well."""
+    ledger, name = session.ledger, session.pipeline.name
+    require_own(ledger, name, take_over=take_over)
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
-    doubt = find_doubt(session.store, session.ledger, sentinel, session.pipeline.name)
+    doubt = find_doubt(session, sentinel, take_over=take_over)
     if not doubt and sentinel is not None and not lease.was_clean:
         doubt = "the machine went down during a run"
     session.store.ensure(session.embedder.space.dimension)
     if doubt:
-        doubt = f"{doubt}: {_repair_all(session)}"
-    remember_mark(session.ledger, session.space)
-    session.store.mark(Sentinel(lineage(session.ledger), lease.epoch, session.space.fingerprint))
+        doubt = f"{doubt}: {_repair_all(session, take_over=take_over)}"
+    at = round(session.clock(), 3)
+    mark = Sentinel(lineage(ledger), lease.epoch, session.space.fingerprint, name, session.place, at)
+    remember_mark(ledger, session.space, mark)
+    session.store.mark(mark)
     return doubt
 
 
@@ -46,32 +54,43 @@ def is_gone(ledger: Ledger, sentinel: Sentinel | None) -> bool:
     return sentinel is None and epoch_marked(ledger) > 0
 
 
-def find_doubt(store: VectorStore, ledger: Ledger, sentinel: Sentinel | None, pipeline: str) -> str:
+def find_doubt(session: Session, sentinel: Sentinel | None, *, take_over: bool = False) -> str:
     """What the table says of store and ledger, "" when all is well; CollectionError for somebody else's collection."""
-    if is_gone(ledger, sentinel):
+    if is_gone(session.ledger, sentinel):
         return "the collection is gone or new"
     if sentinel is None:
-        if store.count():
+        if records := session.store.count():
             raise CollectionError(
-                f"the collection of {pipeline!r} holds {store.count()} records that Headrace did not write;"
-                " name another `collection` under `store`"
+                f"the collection of {session.pipeline.name!r} holds {records} records that Headrace did not"
+                " write; name another `collection` under `store`"
             )
         return ""
+    if owner := stranger(session, sentinel):
+        if not take_over:
+            raise refusal(session, sentinel, owner)
+        return f"taken over from {owner}"
+    return _disagreement(session, sentinel)
+
+
+def _disagreement(session: Session, sentinel: Sentinel) -> str:
+    ledger = session.ledger
     if sentinel.lineage != lineage(ledger):
         return "the ledger is not the one that wrote the collection"
-    marked = epoch_marked(ledger)
+    marked, own = epoch_marked(ledger), last_mark(ledger)
     if sentinel.epoch != marked:
         return "the collection is older than the ledger" if sentinel.epoch < marked else "the ledger is an older copy"
-    lost = ledger.counts().live - store.count()
+    if own is not None and sentinel != own:
+        return "the collection was marked from a copy of this ledger"
+    lost = ledger.counts().live - session.store.count()
     return f"the collection has lost {lost} records" if lost > 0 else ""
 
 
-def _repair_all(session: Session) -> str:
-    findings = audit(session, sample=0)
-    if findings.owners:
+def _repair_all(session: Session, *, take_over: bool) -> str:
+    findings = audit(session, sample=0, anybodys=take_over)
+    if findings.owners and not take_over:
         raise CollectionError(
             f"the collection belongs to the pipeline {min(findings.owners)!r}, not to {session.pipeline.name!r};"
-            " name another `collection` under `store`"
+            " name another `collection` under `store`, or take it over for good: headrace sync CONFIG --take-over"
         )
     repair(session, findings)
     foreign = f", {len(findings.foreign)} records of somebody else were left alone" if findings.foreign else ""

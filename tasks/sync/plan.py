@@ -89,7 +89,7 @@ def _tell_doubt(session: Session, sentinel: Sentinel | None, report: Report) -> 
         return
     if holder(session.ledger) is not None:
         return
-    doubt = find_doubt(session.store, session.ledger, sentinel, session.pipeline.name)
+    doubt = find_doubt(session, sentinel)
     if doubt:
         report.notes.append(
             f"{doubt}: the next sync mends that first, so it may write, delete and pay for other documents than these"

@@ -73,7 +73,7 @@ class Run:
         return report
 
     def _work(self, lease: Lease) -> None:
-        doubt = check_incarnation(self._session, lease)
+        doubt = check_incarnation(self._session, lease, take_over=self._options.take_over)
         if doubt:
             self.report.notes.append(doubt)
         survey = survey_sources(self._session, self.report, self._options)
