@@ -80,6 +80,12 @@ class Pipeline(Section):
             raise ValueError(f"two sources are named {twice[0]!r}; give each its own `name`")
         return self
 
+    @model_validator(mode="after")
+    def _shared_collection_is_named(self) -> Self:
+        if self.store.shared and self.store.collection is None:
+            raise ValueError("`shared` under `store` wants `collection` beside it: the name that all of them use")
+        return self
+
     def limited_to(self, max_usd: float | None) -> Self:
         """The same pipeline with the run's own money limit, where one is given and the embedder costs money."""
         if max_usd is None or not isinstance(self.embedder, PaidEmbedder):

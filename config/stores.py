@@ -6,6 +6,8 @@ from pydantic import Field, SecretStr, model_validator
 
 from config.fields import Location, Name, Section, WebAddress
 
+_SHARED = "Several pipelines keep their records in this collection; each sees and changes its own alone."
+
 
 class QdrantStore(Section):
     """Qdrant's engine, embedded in this process; with `url`, a Qdrant server."""
@@ -19,6 +21,7 @@ class QdrantStore(Section):
     )
     api_key: SecretStr | None = Field(default=None, description="The server's key, where it wants one.")
     collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
+    shared: bool = Field(default=False, description=_SHARED)
 
     @model_validator(mode="after")
     def _is_one_place(self) -> "QdrantStore":
@@ -36,6 +39,7 @@ class PgvectorStore(Section):
     url: str = Field(description="Address, such as postgresql://user:${PASSWORD}@host:5432/database.")
     schema_name: Name = Field(default="headrace", description="PostgreSQL's schema for the table.")
     collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
+    shared: bool = Field(default=False, description=_SHARED)
 
 
 class ChromaStore(Section):
@@ -50,6 +54,7 @@ class ChromaStore(Section):
     tenant: str = Field(default="default_tenant", min_length=1, description="Of the server.")
     database: str = Field(default="default_database", min_length=1, description="Of the tenant.")
     collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
+    shared: bool = Field(default=False, description=_SHARED)
 
     @model_validator(mode="after")
     def _is_one_place(self) -> Self:
@@ -74,6 +79,7 @@ class PineconeStore(Section):
     region: str = Field(default="us-east-1", description="The cloud's region for a missing index.")
     host: WebAddress | None = Field(default=None, description="Another control plane, such as a test server.")
     collection: Name | None = Field(default=None, description="The namespace. Default: the pipeline's name.")
+    shared: bool = Field(default=False, description=_SHARED)
 
 
 class MemoryStore(Section):
@@ -81,6 +87,7 @@ class MemoryStore(Section):
 
     kind: Literal["memory"] = Field(description="In memory.")
     collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
+    shared: bool = Field(default=False, description=_SHARED)
 
 
 Store = Annotated[QdrantStore | PgvectorStore | ChromaStore | PineconeStore | MemoryStore, Field(discriminator="kind")]

@@ -217,10 +217,14 @@ class KeyedVectors(Mapping[EmbeddingKey, Vector]):
         return KeyedVectors([key for part in filled for key in part._rows], vectors)
 
 
+SHARED = "shared"  # other lineages are hexadecimal
+
+
 @dataclass(frozen=True, slots=True)
 class Sentinel:
     """The mark a run leaves in the store, to notice a lost or restored store or ledger, and another pipeline's store.
 
+    The mark of a collection that several pipelines share has the lineage `SHARED`, and the space of all of them.
     `place` is where the run's configuration lies, host and path, and `at` when it marked, in seconds since 1970; both
     and `pipeline` are empty in the marks of earlier versions.
     """

@@ -11,8 +11,10 @@ no sentinel                          | marked       | store lost                
 epoch below the ledger's             | marked       | store restored from a backup    | repair
 epoch above the ledger's             | any          | ledger restored from a backup   | repair
 marked elsewhere since, our lineage  | any          | a copy of this ledger is in use | refuse
-other lineage, our name and place    | never marked | ledger lost                     | repair
+other lineage, our name and place    | newer or new | ledger lost                     | repair
 other lineage                        | any          | another pipeline's collection   | refuse
+shared, without a mark of ours       | any          | as without a sentinel           |
+shared, and we do not share          | any          | other pipelines' collection     | refuse
 other vector space                   | any          | the model was changed           | refuse
 as marked, too few records           | marked       | store damaged                   | repair
 as marked                            | marked       | all is well                     | go on
@@ -24,7 +26,7 @@ from tasks.errors import CollectionError
 from tasks.ledger.lease import Lease
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.marks import epoch_marked, last_mark, lineage, remember_mark, require_own
-from tasks.records import Sentinel
+from tasks.records import SHARED, Sentinel
 from tasks.session import Session, check_space
 from tasks.sync.audit import audit, repair
 from tasks.sync.owners import refusal, stranger
@@ -56,20 +58,24 @@ def is_gone(ledger: Ledger, sentinel: Sentinel | None) -> bool:
 
 def find_doubt(session: Session, sentinel: Sentinel | None, *, take_over: bool = False) -> str:
     """What the table says of store and ledger, "" when all is well; CollectionError for somebody else's collection."""
-    if is_gone(session.ledger, sentinel):
-        return "the collection is gone or new"
-    if sentinel is None:
-        if records := session.store.count():
-            raise CollectionError(
-                f"the collection of {session.pipeline.name!r} holds {records} records that Headrace did not"
-                " write; name another `collection` under `store`"
-            )
-        return ""
-    if owner := stranger(session, sentinel):
-        if not take_over:
+    if sentinel is not None and (owner := stranger(session, sentinel)):
+        if not take_over or sentinel.lineage == SHARED:
             raise refusal(session, sentinel, owner)
         return f"taken over from {owner}"
+    if sentinel is None or sentinel.lineage == SHARED:
+        return _unmarked(session)
     return _disagreement(session, sentinel)
+
+
+def _unmarked(session: Session) -> str:
+    if epoch_marked(session.ledger):
+        return "the collection is gone or new"
+    if records := session.store.count():
+        raise CollectionError(
+            f"the collection of {session.pipeline.name!r} holds {records} records that no run has marked as its own;"
+            " name another `collection` under `store`"
+        )
+    return ""
 
 
 def _disagreement(session: Session, sentinel: Sentinel) -> str:

@@ -5,21 +5,26 @@ from typing import assert_never
 from config import stores
 from tasks.errors import MissingExtraError
 from tasks.upsert.base import VectorStore
+from tasks.upsert.shared import SharedStore
 
 
 def open_store(config: stores.Store, pipeline: str) -> VectorStore:
     """The collection is named after the pipeline, unless the configuration names it; nothing is created or read yet."""
-    collection = config.collection or pipeline
+    store = _opened(config, config.collection or pipeline)
+    return SharedStore(store, pipeline) if config.shared else store
+
+
+def _opened(config: stores.Store, collection: str) -> VectorStore:
     match config:
         case stores.QdrantStore(url=str() as url):
             from tasks.upsert.qdrant_server.store import QdrantServerStore
 
             key = config.api_key.get_secret_value() if config.api_key else ""
-            return QdrantServerStore(url, collection, key)
+            return QdrantServerStore(url, collection, key, is_shared=config.shared)
         case stores.QdrantStore():
             from tasks.upsert.qdrant_embedded.store import QdrantStore
 
-            return QdrantStore(config.path, collection)
+            return QdrantStore(config.path, collection, is_shared=config.shared)
         case stores.PgvectorStore():
             try:
                 from tasks.upsert.pgvector.store import PgvectorStore

@@ -75,7 +75,7 @@ def test_a_ledger_from_an_older_backup_is_brought_up_to_date() -> None:
 
 def test_without_the_sentinel_a_lost_store_would_go_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check that the check matters: this is what other tools do."""
-    monkeypatch.setattr("tasks.sync.incarnation.find_doubt", lambda *_: "")
+    monkeypatch.setattr("tasks.sync.incarnation.find_doubt", lambda *_, **__: "")
     machine = Machine(MemoryStore())
     machine.run(titled(START))
     lose_store(machine)

@@ -17,6 +17,7 @@ from tasks.upsert.chroma.errors import refusal
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 120.0  # a server builds its index while it takes records
+_CLOUD, _CLOUD_IDS, _IDS = "trychroma.com", 300, 10_000
 _MOST_RECORDS = 1000  # in a request; larger ones are no faster
 
 
@@ -81,6 +82,11 @@ class Connection:
             limits = self.call("GET", "pre-flight-checks")
             self._most_records = max(1, min(_MOST_RECORDS, int(limits["max_batch_size"])))
         return self._most_records
+
+    @property
+    def most_ids(self) -> int:
+        """The number that may come in one answer; a page costs about as much as all those before it."""
+        return _CLOUD_IDS if _CLOUD in self._database.url else _IDS
 
     def close(self) -> None:
         """Further calls fail."""

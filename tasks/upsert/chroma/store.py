@@ -167,9 +167,9 @@ class ChromaStore:
                 return 0
             if not pipeline:
                 return int(self._opened().database("GET", "collections", collection.id, "count"))
-            records, seen = 0, PAGE
-            while seen == PAGE:
-                page = {"where": {PIPELINE: pipeline}, "include": [], "limit": PAGE, "offset": records}
+            records, seen = 0, (most := self._opened().most_ids)
+            while seen == most:
+                page = {"where": {PIPELINE: pipeline}, "include": [], "limit": most, "offset": records}
                 seen = len(self._ask(collection, "get", page)["ids"])
                 records += seen
             return records

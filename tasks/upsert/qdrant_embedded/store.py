@@ -14,7 +14,7 @@ from pathlib import Path
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
-from tasks.upsert.filters import of_pipeline
+from tasks.upsert.filters import PIPELINE, of_pipeline
 from tasks.upsert.qdrant_embedded.engine import Engine, EngineProcess, OwnEngine
 from tasks.upsert.qdrant_embedded.errors import translated
 from tasks.upsert.qdrant_embedded.filter import as_filter
@@ -36,12 +36,18 @@ class QdrantStore:
     It does not survive a power failure before the next flush: the lease notices that the machine went down.
     """
 
-    def __init__(self, path: str, collection: str, wait_seconds: float = WAIT_SECONDS) -> None:
-        """`path` is the database's folder, `collection` a folder below it; `wait_seconds` how long to wait for it."""
+    def __init__(
+        self, path: str, collection: str, wait_seconds: float = WAIT_SECONDS, *, is_shared: bool = False
+    ) -> None:
+        """`path` is the database's folder, `collection` a folder below it; `wait_seconds` how long to wait for it.
+
+        `is_shared`: by several pipelines, so their field is indexed in a new collection.
+        """
         self._generations = Generations(Path(path) / collection)
         self._folder = self._generations.folder
         self._lock = FolderLock(self._folder)
         self._wait_seconds = wait_seconds
+        self._indexed = (*INDEXED_FIELDS, *([f"metadata.{PIPELINE}"] if is_shared else []))
         self._engine: Engine | None = None
         self._dimension: int | None = None
         self._is_changed = False
@@ -185,7 +191,7 @@ class QdrantStore:
         self._require_space(0)
         if self._generations.live() is None:  # another process may have been quicker
             with self._generations.building(FIRST) as folder:
-                create_shard(folder / "shard", dimension, INDEXED_FIELDS)
+                create_shard(folder / "shard", dimension, self._indexed)
 
     def _opened(self, writes: int = 0) -> Engine:
         """The first call decides: who writes much at once gets the engine in a process of its own."""

@@ -1,5 +1,7 @@
 """How a collection is made, and what shows that it is ours."""
 
+from collections.abc import Sequence
+
 from qdrant_client import QdrantClient, models
 
 from tasks.errors import CollectionError
@@ -38,8 +40,8 @@ def create(client: QdrantClient, collection: str, dimension: int) -> None:
     )
 
 
-def complete(client: QdrantClient, collection: str, info: models.CollectionInfo) -> None:
+def complete(client: QdrantClient, collection: str, info: models.CollectionInfo, fields: Sequence[str]) -> None:
     """Indexes that are missing: a process may have ended before it made them."""
-    for field in INDEXED_FIELDS:
+    for field in fields:
         if field not in info.payload_schema:
             client.create_payload_index(collection, field, models.PayloadSchemaType.KEYWORD, wait=True)

@@ -15,10 +15,11 @@ from tasks.errors import CollectionError, NoCollectionError, TransientError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.base import Place
-from tasks.upsert.filters import of_pipeline
+from tasks.upsert.filters import PIPELINE, of_pipeline
 from tasks.upsert.page import page
 from tasks.upsert.qdrant_server.batches import batches
 from tasks.upsert.qdrant_server.collection import (
+    INDEXED_FIELDS,
     NOT_THE_SENTINEL,
     SENTINEL,
     complete,
@@ -38,11 +39,18 @@ PAGE = 500  # records a page of a scan
 class QdrantServerStore:
     """Connects at the first call; an acknowledged write is in the server's log. Reading creates nothing."""
 
-    def __init__(self, url: str, collection: str, api_key: str = "", seconds: int = SECONDS) -> None:
-        """`seconds` is how long an answer may take; ConfigError for what is no address of a web server."""
+    def __init__(
+        self, url: str, collection: str, api_key: str = "", seconds: int = SECONDS, *, is_shared: bool = False
+    ) -> None:
+        """`seconds` is how long an answer may take; ConfigError for what is no address of a web server.
+
+        `is_shared`: by several pipelines, so their field is indexed.
+        """
         self._server = Server(url, collection, api_key, seconds)
         self._collection = collection
         self._dimension: int | None = None
+        self._indexed = (*INDEXED_FIELDS, *([f"metadata.{PIPELINE}"] if is_shared else []))
+        self._is_marked = False  # as far as this object has seen
 
     def ensure(self, dimension: int, /) -> None:
         """Make what is missing: collection and payload indexes. CollectionError for another dimension."""
@@ -60,7 +68,7 @@ class QdrantServerStore:
             )
         self._dimension = held
         with self._server.asked() as client:
-            complete(client, self._collection, info)
+            complete(client, self._collection, info, self._indexed)
 
     def expect(self, points: int, /) -> None:
         """Nothing to open."""
@@ -120,7 +128,9 @@ class QdrantServerStore:
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """The newest mark; None where that is somebody else's."""
-        for record in self._retrieved([SENTINEL], with_payload=True):
+        records = self._retrieved([SENTINEL], with_payload=True)
+        self._is_marked = bool(records)
+        for record in records:
             payload: Mapping[str, Any] = record.payload or {}
             with suppress(KeyError, TypeError, ValueError):
                 return Sentinel.read(payload[mark_name(pipeline)])
@@ -129,9 +139,9 @@ class QdrantServerStore:
     def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
         """Replace the mark; the server itself keeps the other pipelines', which may write at the same time."""
         marks = {mark_name(pipeline): asdict(sentinel)}
-        is_there = bool(self._retrieved([SENTINEL]))
+        self._is_marked = self._is_marked or bool(self._retrieved([SENTINEL]))
         with self._server.asked() as client:
-            if is_there:
+            if self._is_marked:
                 self._require_done(client.set_payload(self._collection, marks, points=[SENTINEL], wait=True))
             else:
                 record = models.PointStruct(id=SENTINEL, vector={}, payload=marks)
@@ -159,7 +169,7 @@ class QdrantServerStore:
 
     def drop(self) -> None:
         """The server takes its aliases away, too."""
-        self._dimension = None
+        self._dimension, self._is_marked = None, False
         with self._server.asked() as client:
             client.delete_collection(self._collection)
 

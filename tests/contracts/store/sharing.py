@@ -2,10 +2,11 @@
 
 import pytest
 
-from tasks.errors import LockedError, ServiceError
-from tasks.records import Sentinel
+from tasks.errors import CollectionError, LockedError, ServiceError
+from tasks.records import SHARED, Filter, Query, Sentinel
 from tasks.upsert.filters import PIPELINE
-from tests.contracts.store.trial import Trial, check, check_where, durable, exclusive, holds, point, shared
+from tasks.upsert.shared import SharedStore
+from tests.contracts.store.trial import ANYWHERE, Trial, check, check_where, durable, exclusive, holds, point, shared
 from tests.points import Point, columns
 
 # What the configuration lets a collection be called; some differ only where a careless store would not look.
@@ -153,3 +154,35 @@ def marks_and_counts_of_pipelines_are_there_after_opening_again(trial: Trial) ->
     store = trial.reopen(store)
     assert (store.sentinel(), store.sentinel("a")) == (None, Sentinel("line", 1, "space"))
     assert (store.count("a"), store.count()) == (1, 2)
+
+
+@check
+def pipelines_that_share_a_collection_see_their_own_alone(trial: Trial) -> None:
+    store = trial.make()
+    one, two = SharedStore(store, "a"), SharedStore(store, "ab")
+    mine, odd = point("mine", year=1), point("odd", year=2, **{PIPELINE: "ab"})  # a document may have such a field
+    theirs = [point("theirs", year=1) for _ in range(30)]
+    one.upsert(columns(mine, odd))
+    two.upsert(columns(*theirs))
+    holds(one, mine, odd)
+    holds(two, *theirs)
+    hits = {hit.id: hit.payload for hit in one.search(Query(ANYWHERE, 9))}
+    assert hits == {mine.id: mine.payload, odd.id: odd.payload}
+    assert [hit.id for hit in one.search(Query(ANYWHERE, 9, [Filter("year", "in", (1,))]))] == [mine.id]
+    two.drop()
+    holds(two)
+    holds(one, mine, odd)
+
+
+@check
+def pipelines_that_share_a_collection_agree_on_a_vector_space(trial: Trial) -> None:
+    store = trial.make()
+    one, two = SharedStore(store, "a"), SharedStore(store, "b")
+    assert one.sentinel() is None
+    one.mark(mark := Sentinel("line", 3, "space", "a"))
+    assert (one.sentinel(), two.sentinel()) == (mark, Sentinel(SHARED, 0, "space"))
+    with pytest.raises(CollectionError, match=r"another vector space \(space\)"):
+        two.mark(Sentinel("other", 1, "another", "b"))
+    two.mark(Sentinel("other", 1, "space", "b"))
+    assert (one.sentinel(), two.sentinel()) == (mark, Sentinel("other", 1, "space", "b"))
+    assert store.sentinel() == Sentinel(SHARED, 0, "space")

@@ -101,7 +101,7 @@ def test_another_pipeline_in_the_same_database_is_left_alone(trial: Pipeline, po
     trial.sync()
     before = ask(postgres_url, b"SELECT id, content, metadata, xmin::text FROM headrace.trial ORDER BY id")
     other = trial.folder / "other.yaml"
-    other.write_text(trial.config.read_text().replace("name: trial", "name: other"))
+    other.write_text(trial.config.read_text().replace("name: trial", "name: other").replace("trial.db", "o.db"))
     assert trial.run("sync", str(other), "--json").code == 0
     assert ask(postgres_url, b"SELECT count(*) FROM headrace.other") == [(len(before),)]
     trial.write("a.md", "# Alpha\n")
@@ -116,7 +116,7 @@ def test_another_pipelines_collection_is_refused(trial: Pipeline) -> None:
     other.write_text(text.replace("url: '${DATABASE}'", "url: '${DATABASE}', collection: trial"))
     outcome = trial.run("sync", str(other), "--json")
     assert outcome.code == 5
-    assert "belongs to the pipeline 'trial'" in outcome.err
+    assert "is kept by the pipeline 'trial'" in outcome.err
 
 
 KILLED = """

@@ -61,7 +61,7 @@ def test_a_run_without_work_asks_for_the_sentinel_and_replaces_it(on_server: Pip
         "POST /collections/trial/points",  # the sentinel
         "POST /collections/trial/points/count",  # are as many there as the ledger says?
         "GET /collections/trial",
-        "PUT /collections/trial/points",  # the sentinel
+        "POST /collections/trial/points/payload",  # the sentinel
     ]
 
 
