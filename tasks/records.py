@@ -217,16 +217,11 @@ class KeyedVectors(Mapping[EmbeddingKey, Vector]):
         return KeyedVectors([key for part in filled for key in part._rows], vectors)
 
 
-SHARED = "shared"  # other lineages are hexadecimal
-
-
 @dataclass(frozen=True, slots=True)
 class Sentinel:
     """The mark a run leaves in the store, to notice a lost or restored store or ledger, and another pipeline's store.
 
-    The mark of a collection that several pipelines share has the lineage `SHARED`, and the space of all of them.
-    `place` is where the run's configuration lies, host and path, and `at` when it marked, in seconds since 1970; both
-    and `pipeline` are empty in the marks of earlier versions.
+    `place` is the machine and path of the run's configuration; it, `pipeline` and `at` are empty in marks of old.
     """
 
     lineage: str
@@ -234,19 +229,7 @@ class Sentinel:
     space: str
     pipeline: str = ""
     place: str = ""
-    at: float = 0.0
-
-    @staticmethod
-    def read(fields: Mapping[str, Any]) -> "Sentinel":
-        """What a store kept of one, whatever a later version added; KeyError, TypeError, ValueError for no mark."""
-        return Sentinel(
-            str(fields["lineage"]),
-            int(fields["epoch"]),
-            str(fields["space"]),
-            str(fields.get("pipeline", "")),
-            str(fields.get("place", "")),
-            float(fields.get("at", 0.0)),
-        )
+    at: float = 0.0  # seconds since 1970
 
 
 Scalar = str | int | float | bool

@@ -32,7 +32,7 @@ def last_mark(ledger: Ledger) -> Sentinel | None:
     """What was, or was about to be, marked in the store last; None before the first mark of this version."""
     with ledger.database.read() as transaction:
         text = _meta(transaction, "mark")
-    return Sentinel.read(json.loads(text)) if text else None
+    return Sentinel(**json.loads(text)) if text else None
 
 
 def require_own(ledger: Ledger, pipeline: str, *, take_over: bool = False) -> None:

@@ -26,10 +26,11 @@ from tasks.errors import CollectionError
 from tasks.ledger.lease import Lease
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.marks import epoch_marked, last_mark, lineage, remember_mark, require_own
-from tasks.records import SHARED, Sentinel
+from tasks.records import Sentinel
 from tasks.session import Session, check_space
 from tasks.sync.audit import audit, repair
 from tasks.sync.owners import refusal, stranger
+from tasks.upsert.marks import SHARED
 
 
 def check_incarnation(session: Session, lease: Lease, *, take_over: bool = False) -> str:

@@ -4,8 +4,9 @@ import time
 
 from tasks.errors import CollectionError
 from tasks.ledger.marks import epoch_marked, last_mark, lineage
-from tasks.records import SHARED, Sentinel
+from tasks.records import Sentinel
 from tasks.session import Session
+from tasks.upsert.marks import SHARED
 
 
 def stranger(session: Session, sentinel: Sentinel) -> str:

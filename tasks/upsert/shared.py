@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.errors import CollectionError
-from tasks.records import SHARED, Hit, Payload, PointId, Points, Query, Sentinel, Vector
+from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.base import Place, VectorStore
 from tasks.upsert.filters import PIPELINE, of_pipeline, passes
+from tasks.upsert.marks import SHARED
 
 DELETED_AT_ONCE = 1000
 _OWN_FIELD = "metadata_pipeline"  # of the bookkeeping: what a document itself has under that name

@@ -73,6 +73,22 @@ def test_a_ledger_from_an_older_backup_is_brought_up_to_date() -> None:
     assert len(machine.embedder.paid) == paid
 
 
+def test_an_old_ledger_that_comes_back_after_a_new_one_took_its_place_waits_for_a_word() -> None:
+    """Both have marked the collection from one place, so both may still be in use."""
+    machine = Machine(MemoryStore())
+    machine.run(titled(START))
+    backup = snapshot(machine.ledger)
+    lose_ledger(machine)
+    machine.run(titled(LATER))
+    paid = len(machine.embedder.paid)
+    machine.ledger = restored(backup, LEDGER)
+    report = machine.run(titled(LATER))  # which says that word
+    assert report.notes[0].startswith("taken over from the pipeline 'faulty'")
+    settle(machine, titled(LATER))
+    assert divergence(machine, titled(LATER)) == []
+    assert len(machine.embedder.paid) == paid
+
+
 def test_without_the_sentinel_a_lost_store_would_go_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check that the check matters: this is what other tools do."""
     monkeypatch.setattr("tasks.sync.incarnation.find_doubt", lambda *_, **__: "")

@@ -19,7 +19,7 @@ from config.options import SyncOptions
 from config.pipeline import Pipeline
 from tasks.database.database import Database
 from tasks.dedupe.cache import CACHE, EmbeddingCache
-from tasks.errors import DocumentError
+from tasks.errors import CollectionError, DocumentError
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.tables import LEDGER
 from tasks.records import (
@@ -289,7 +289,11 @@ class Machine:
             clock=lambda: self.clock,
             grace_seconds=GRACE,
         )
-        return run_sync(session, options or SyncOptions(), InlineRunner(), Silence())
+        options = options or SyncOptions()
+        try:
+            return run_sync(session, options, InlineRunner(), Silence())
+        except CollectionError:  # an old ledger came back after a new one had taken its place: a person decides
+            return run_sync(session, options.model_copy(update={"take_over": True}), InlineRunner(), Silence())
 
     def rows(self) -> list[tuple[str, str, str]]:
         """(id, state, document) of every point in the ledger."""

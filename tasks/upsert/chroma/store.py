@@ -23,6 +23,7 @@ from tasks.upsert.chroma.records import Record, as_payload, as_record
 from tasks.upsert.chroma.search import PAGE, nearest
 from tasks.upsert.chroma.server import Server
 from tasks.upsert.filters import PIPELINE
+from tasks.upsert.marks import read_mark
 from tasks.upsert.vectors import as_vector, check_vectors
 
 BODY_BYTES = 8 << 20  # of records in a request; a server takes 40 MB as it comes
@@ -142,7 +143,7 @@ class ChromaStore:
             if text is None:
                 return None
             try:
-                return Sentinel.read(json.loads(text))
+                return read_mark(json.loads(text))
             except (ValueError, TypeError, KeyError) as error:
                 raise ServiceError(
                     f"the collection {self._name!r} of {self._server.place} has a mark in its metadata that cannot be"

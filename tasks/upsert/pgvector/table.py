@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Sentinel
+from tasks.upsert.marks import read_mark
 from tasks.upsert.pgvector.errors import EXTENSION
 
 _CREATING = 7240322  # the advisory lock under which tables are made: PostgreSQL's IF NOT EXISTS is no protection
@@ -79,7 +80,7 @@ def read_sentinel(connection: psycopg.Connection, table: Table, pipeline: str) -
     """The mark in the comment; None where that is somebody else's."""
     marks = _marks(connection, table)
     with suppress(KeyError, ValueError, TypeError):
-        return Sentinel.read(marks[_SHARING][pipeline] if pipeline else marks)
+        return read_mark(marks[_SHARING][pipeline] if pipeline else marks)
     return None
 
 

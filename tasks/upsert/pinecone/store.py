@@ -23,6 +23,7 @@ from tasks.records import Condition, Hit, Payload, PointId, Points, Query, Senti
 from tasks.slices import slices
 from tasks.upsert.base import Place
 from tasks.upsert.filters import of_pipeline, passes
+from tasks.upsert.marks import read_mark
 from tasks.upsert.page import page
 from tasks.upsert.pinecone.filter import Words, as_filter
 from tasks.upsert.pinecone.index import Namespace, anywhere
@@ -96,7 +97,7 @@ class PineconeStore:
         """The newest mark."""
         marks = self._looked_up() or {}
         with suppress(KeyError, TypeError, ValueError):
-            return Sentinel.read(marks[_SHARING][pipeline] if pipeline else marks[_MARK])
+            return read_mark(marks[_SHARING][pipeline] if pipeline else marks[_MARK])
         return None
 
     def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:

@@ -24,6 +24,7 @@ from pathlib import Path
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Sentinel
 from tasks.system.file_system import keep_private
+from tasks.upsert.marks import read_mark
 
 FIRST = "generation-000001"
 _GENERATION = re.compile(r"generation-\d{6}")
@@ -91,7 +92,7 @@ class Generations:
             return None
         path = _mark_in(live, pipeline)
         try:
-            return Sentinel.read(json.loads(path.read_text(encoding="utf-8")))
+            return read_mark(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
         except (ValueError, TypeError, KeyError) as error:

@@ -16,6 +16,7 @@ from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.base import Place
 from tasks.upsert.filters import PIPELINE, of_pipeline
+from tasks.upsert.marks import read_mark
 from tasks.upsert.page import page
 from tasks.upsert.qdrant_server.batches import batches
 from tasks.upsert.qdrant_server.collection import (
@@ -133,7 +134,7 @@ class QdrantServerStore:
         for record in records:
             payload: Mapping[str, Any] = record.payload or {}
             with suppress(KeyError, TypeError, ValueError):
-                return Sentinel.read(payload[mark_name(pipeline)])
+                return read_mark(payload[mark_name(pipeline)])
         return None
 
     def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:

@@ -3,8 +3,9 @@
 import pytest
 
 from tasks.errors import CollectionError, LockedError, ServiceError
-from tasks.records import SHARED, Filter, Query, Sentinel
+from tasks.records import Filter, Query, Sentinel
 from tasks.upsert.filters import PIPELINE
+from tasks.upsert.marks import SHARED
 from tasks.upsert.shared import SharedStore
 from tests.contracts.store.trial import ANYWHERE, Trial, check, check_where, durable, exclusive, holds, point, shared
 from tests.points import Point, columns

@@ -257,4 +257,4 @@ class CountsBeginnings(ToyStore):
     def count(self, pipeline: str = "", /) -> int:
         self.opened()
         owners = [payload.get("metadata", {}).get(PIPELINE, "") for _, payload in self.records.values()]
-        return sum(owner.startswith(pipeline) for owner in owners)
+        return sum(str(owner).startswith(pipeline) for owner in owners)
