@@ -5,11 +5,14 @@ rounds some floats, and on a second upsert keeps the fields that are no longer t
 payload without its text as one JSON text, and only that is read back.
 """
 
+import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tasks.records import Payload, PointId
+import numpy as np
+
+from tasks.records import Payload, PointId, Points
 from tasks.upsert.vectors import unstorable
 
 WHOLE = "headrace"
@@ -37,6 +40,17 @@ def as_record(point: PointId, payload: Payload) -> Record:
     except (TypeError, ValueError, RecursionError) as error:
         raise unstorable(payload, point, error, "plain JSON values") from error
     return Record(document, {**_own_fields(payload.get("metadata")), WHOLE: whole}, size)
+
+
+def as_columns(points: Points, records: Sequence[Record]) -> dict[str, Any]:
+    """The request that writes `points`, which `records` were made of."""
+    rows = np.ascontiguousarray(points.vectors, dtype="<f4")
+    return {
+        "ids": list(points.ids),
+        "embeddings": [base64.b64encode(row).decode() for row in rows],
+        "documents": [record.document for record in records],
+        "metadatas": [record.metadata for record in records],
+    }
 
 
 def as_payload(document: str | None, metadata: Mapping[str, Any] | None) -> Payload:

@@ -1,6 +1,5 @@
 """One collection of a Chroma server. Chroma has no alias, and its index is approximate: exact for small collections."""
 
-import base64
 import hashlib
 import json
 import re
@@ -12,14 +11,12 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tasks.errors import CollectionError, NoCollectionError, ServiceError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import bounded, slices
 from tasks.upsert.base import Place
 from tasks.upsert.chroma.connection import Connection
-from tasks.upsert.chroma.records import Record, as_payload, as_record
+from tasks.upsert.chroma.records import as_columns, as_payload, as_record
 from tasks.upsert.chroma.search import PAGE, nearest
 from tasks.upsert.chroma.server import Server
 from tasks.upsert.filters import PIPELINE
@@ -87,7 +84,7 @@ class ChromaStore:
             most = self._opened().most_records()
             sizes = [record.size + points.vectors.shape[1] * FLOAT_BYTES for record in records]
             for part in bounded(sizes, most, BODY_BYTES):
-                self._ask(collection, "upsert", _columns(points[part], records[part]))
+                self._ask(collection, "upsert", as_columns(points[part], records[part]))
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Missing ids are no error."""
@@ -301,13 +298,3 @@ def _chroma_name(collection: str) -> str:
         return collection
     digest = hashlib.sha256(collection.encode()).hexdigest()[:8]
     return f"headrace-{collection.replace('..', '--')}-{digest}"
-
-
-def _columns(points: Points, records: Sequence[Record]) -> dict[str, Any]:
-    rows = np.ascontiguousarray(points.vectors, dtype="<f4")
-    return {
-        "ids": list(points.ids),
-        "embeddings": [base64.b64encode(row).decode() for row in rows],
-        "documents": [record.document for record in records],
-        "metadatas": [record.metadata for record in records],
-    }
