@@ -48,7 +48,8 @@ STORE = Addition(
                 "Store = Annotated[QdrantStore |",
                 'class FakeStore(Section):\n    """A store for this test."""\n\n'
                 '    kind: Literal["fake"] = Field(description="A fake.")\n'
-                '    collection: Name | None = Field(default=None, description="A name.")\n\n\n'
+                '    collection: Name | None = Field(default=None, description="A name.")\n'
+                "    shared: bool = Field(default=False, description=_SHARED)\n\n\n"
                 "Store = Annotated[FakeStore | QdrantStore |",
             ),
         ),
