@@ -1,7 +1,7 @@
 """What settings are made of: paths, URLs, names, and a section that refuses unknown keys."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
@@ -38,6 +38,8 @@ Location = Annotated[str, AfterValidator(_beside_file)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+FieldName = Annotated[str, Field(pattern=r"^[\w-]+$", max_length=100)]  # of the metadata
+FieldType = Literal["keyword", "integer", "number", "datetime"]
 
 
 class Section(BaseModel):

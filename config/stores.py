@@ -4,7 +4,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from config.fields import Location, Name, Section, WebAddress
+from config.fields import FieldName, FieldType, Location, Name, Section, WebAddress
+
+FilterFields = Annotated[
+    dict[FieldName, FieldType],
+    Field(
+        default_factory=dict,
+        description="Metadata that searches filter by often, and its type: a server makes an index for each. Other"
+        " fields can be filtered by as well, and Qdrant's embedded engine compares every record anyway.",
+    ),
+]
 
 _SHARED = "Several pipelines keep their records in this collection; each sees and changes its own alone."
 
@@ -20,6 +29,10 @@ class QdrantStore(Section):
         default=None, description="Address of a server in place of the folder, such as http://host:6333."
     )
     api_key: SecretStr | None = Field(default=None, description="The server's key, where it wants one.")
+    filter_fields: FilterFields
+    tenant_field: FieldName | None = Field(
+        default=None, description="Metadata that nearly every search filters by: a server keeps equal ones together."
+    )
     collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
     shared: bool = Field(default=False, description=_SHARED)
 
@@ -29,6 +42,8 @@ class QdrantStore(Section):
             raise ValueError("`path` is an embedded database and `url` a server; expected one of the two")
         if self.url is None and self.api_key is not None:
             raise ValueError("`api_key` is a server's; expected `url` beside it")
+        if self.tenant_field and self.filter_fields.get(self.tenant_field, "keyword") != "keyword":
+            raise ValueError(f"`tenant_field` {self.tenant_field} is a keyword; filter_fields calls it something else")
         return self
 
 
@@ -38,6 +53,7 @@ class PgvectorStore(Section):
     kind: Literal["pgvector"] = Field(description="PostgreSQL with pgvector 0.8 or newer.")
     url: str = Field(description="Address, such as postgresql://user:${PASSWORD}@host:5432/database.")
     schema_name: Name = Field(default="headrace", description="PostgreSQL's schema for the table.")
+    filter_fields: FilterFields
     collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
     shared: bool = Field(default=False, description=_SHARED)
 

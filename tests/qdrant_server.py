@@ -55,6 +55,7 @@ class Collection:
     def __init__(self, folder: str, settings: Mapping[str, Any]) -> None:
         self.settings = settings
         self.schema: dict[str, Any] = {}
+        self.indexing_threshold = settings.get("optimizers_config", {}).get("indexing_threshold", 10_000)
         vectors = settings.get("vectors") or {}
         params: Any
         if "size" in vectors:
@@ -153,6 +154,7 @@ class QdrantServer:
                     "vacuum_min_vector_number": 1000,
                     "default_segment_number": 0,
                     "flush_interval_sec": 5,
+                    "indexing_threshold": one.indexing_threshold,
                 },
                 "wal_config": {"wal_capacity_mb": 32, "wal_segments_ahead": 0},
             },
@@ -184,12 +186,18 @@ class QdrantServer:
         self.aliases = aliases
         return True
 
+    def change(self, name: str, body: Any) -> Any:
+        """Of all that can be changed the one that Headrace changes."""
+        self.collection(name).indexing_threshold = body["optimizers_config"]["indexing_threshold"]
+        return True
+
     def index(self, name: str, body: Any) -> Any:
-        one = self.collection(name)
-        assert body["field_schema"] == "keyword"
-        kind = engine.PayloadSchemaType.Keyword
+        one, schema = self.collection(name), body["field_schema"]
+        params = schema if isinstance(schema, dict) else {"type": schema}
+        kind = getattr(engine.PayloadSchemaType, params["type"].capitalize())
         one.shard.update(engine.UpdateOperation.create_field_index(body["field_name"], kind))
-        one.schema[body["field_name"]] = {"data_type": "keyword", "points": 0}
+        shown = {"params": params} if isinstance(schema, dict) else {}
+        one.schema[body["field_name"]] = {"data_type": params["type"], "points": 0, **shown}
         return self._updated()
 
     def put(self, name: str, body: Any) -> Any:
@@ -206,7 +214,7 @@ class QdrantServer:
             raise RefusalError(400, f"Wrong input: {error}") from error
         return self._updated()
 
-    def change(self, name: str, body: Any) -> Any:
+    def change_payload(self, name: str, body: Any) -> Any:
         """Fields of payloads are replaced one by one; each point has to be there."""
         shard = self.collection(name).shard
         missing = set(body["points"]) - {str(one.id) for one in shard.retrieve(body["points"], False, False)}
@@ -277,7 +285,7 @@ class QdrantServer:
             parts = {name: given[name] if isinstance(given[name], list) else [given[name]] for name in given}
             made = {name: [self._condition(one, part) for part in every] for name, every in parts.items()}
             return engine.Filter(**made)
-        if self.only_indexed and given["key"].replace('"', "") not in one.schema:
+        if self.only_indexed and given["key"].replace('"', "") not in {name.replace('"', "") for name in one.schema}:
             raise RefusalError(400, f'Bad request: Index required but not found for "{given["key"]}" of type [keyword]')
         if "range" in given:
             return engine.FieldCondition(given["key"], range=engine.RangeFloat(**given["range"]))
@@ -370,7 +378,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-for _method in ("GET", "PUT", "POST", "DELETE"):
+for _method in ("GET", "PUT", "POST", "PATCH", "DELETE"):
     setattr(_Handler, f"do_{_method}", _Handler.serve)
 
 _NAME = "/collections/([^/]+)"
@@ -380,11 +388,12 @@ _ROUTES: list[tuple[str, Any]] = [
     ("POST /collections/aliases", QdrantServer.change_aliases),
     (f"GET {_NAME}", QdrantServer.info),
     (f"PUT {_NAME}", QdrantServer.create),
+    (f"PATCH {_NAME}", QdrantServer.change),
     (f"DELETE {_NAME}", QdrantServer.drop),
     (f"PUT {_NAME}/index", QdrantServer.index),
     (f"PUT {_NAME}/points", QdrantServer.put),
     (f"POST {_NAME}/points", QdrantServer.retrieve),
-    (f"POST {_NAME}/points/payload", QdrantServer.change),
+    (f"POST {_NAME}/points/payload", QdrantServer.change_payload),
     (f"POST {_NAME}/points/delete", QdrantServer.delete),
     (f"POST {_NAME}/points/scroll", QdrantServer.scroll),
     (f"POST {_NAME}/points/count", QdrantServer.count),

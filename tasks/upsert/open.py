@@ -3,8 +3,10 @@
 from typing import assert_never
 
 from config import stores
+from config.fields import FieldType
 from tasks.errors import MissingExtraError
 from tasks.upsert.base import VectorStore
+from tasks.upsert.filters import PIPELINE
 from tasks.upsert.shared import SharedStore
 
 
@@ -20,7 +22,9 @@ def _opened(config: stores.Store, collection: str) -> VectorStore:
             from tasks.upsert.qdrant_server.store import QdrantServerStore
 
             key = config.api_key.get_secret_value() if config.api_key else ""
-            return QdrantServerStore(url, collection, key, is_shared=config.shared)
+            store = QdrantServerStore(url, collection, key)
+            shared: dict[str, FieldType] = {PIPELINE: "keyword"} if config.shared else {}
+            return store.indexing({**config.filter_fields, **shared}, config.tenant_field or "")
         case stores.QdrantStore():
             from tasks.upsert.qdrant_embedded.store import QdrantStore
 

@@ -1,16 +1,21 @@
 """How a collection is made, and what shows that it is ours."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping
 
 from qdrant_client import QdrantClient, models
 
+from config.fields import FieldType
 from tasks.errors import CollectionError
 from tasks.records import PointId
 
-INDEXED_FIELDS = ("metadata.source", "metadata.document")  # what searches filter by
+INDEXED_FIELDS = ("source", "document")  # what searches filter by
 # A record without a vector: no search finds it, whoever asks. No chunk's id is like it: those are hashes.
 SENTINEL = PointId("00000000-0000-0000-0000-686561647261")
 NOT_THE_SENTINEL = models.Filter(must_not=[models.HasIdCondition(has_id=[SENTINEL])])
+_TYPES = {"number": models.PayloadSchemaType.FLOAT}  # others are called there as they are here
+
+_log = logging.getLogger("headrace")
 
 
 def mark_name(pipeline: str) -> str:
@@ -40,8 +45,25 @@ def create(client: QdrantClient, collection: str, dimension: int) -> None:
     )
 
 
-def complete(client: QdrantClient, collection: str, info: models.CollectionInfo, fields: Sequence[str]) -> None:
-    """Indexes that are missing: a process may have ended before it made them."""
-    for field in fields:
-        if field not in info.payload_schema:
-            client.create_payload_index(collection, field, models.PayloadSchemaType.KEYWORD, wait=True)
+def complete(
+    client: QdrantClient, collection: str, info: models.CollectionInfo, fields: Mapping[str, FieldType], tenant: str
+) -> None:
+    """Indexes that are missing: a process may have ended before it made them, or a field is new in the settings."""
+    ours: dict[str, FieldType] = dict.fromkeys([*INDEXED_FIELDS, *([tenant] if tenant else [])], "keyword")
+    held = {name.replace('"', ""): index for name, index in info.payload_schema.items()}
+    for field, kind in {**fields, **ours}.items():
+        path = f"metadata.{field}" if field.isascii() else f'metadata."{field}"'
+        wanted = _TYPES.get(kind) or models.PayloadSchemaType(kind)
+        index = held.get(f"metadata.{field}")
+        if index is None:
+            is_tenant = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
+            client.create_payload_index(collection, path, is_tenant if field == tenant else wanted, wait=True)
+        elif index.data_type != wanted or (field == tenant and not getattr(index.params, "is_tenant", False)):
+            _log.warning(
+                "the collection %s has an index of %s that is %s, and the settings ask for %s; it is left alone, as"
+                " others may use it: remove it from the server, and the next sync makes it anew",
+                collection,
+                path,
+                index.data_type.value,
+                "one of tenants" if field == tenant else wanted.value,
+            )

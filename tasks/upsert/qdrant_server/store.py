@@ -4,23 +4,25 @@ Payloads are stored as they are, under the keys `text`, `metadata` and `headrace
 it builds a graph: until then, by default up to 10 MB of vectors in a segment, it compares every record.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+import logging
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
 from qdrant_client import models
 
-from tasks.errors import CollectionError, NoCollectionError, TransientError
+from config.fields import FieldType
+from tasks.errors import CollectionError, HeadraceError, NoCollectionError, TransientError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.base import Place
-from tasks.upsert.filters import PIPELINE, of_pipeline
+from tasks.upsert.filters import of_pipeline
 from tasks.upsert.marks import read_mark
 from tasks.upsert.page import page
+from tasks.upsert.qdrant_server import bulk
 from tasks.upsert.qdrant_server.batches import batches
 from tasks.upsert.qdrant_server.collection import (
-    INDEXED_FIELDS,
     NOT_THE_SENTINEL,
     SENTINEL,
     complete,
@@ -35,23 +37,29 @@ from tasks.upsert.vectors import as_vector, check_vectors
 
 IDS = 1000  # in one request
 PAGE = 500  # records a page of a scan
+_NO_FIELDS: Mapping[str, FieldType] = {}
+
+_log = logging.getLogger("headrace")
 
 
 class QdrantServerStore:
     """Connects at the first call; an acknowledged write is in the server's log. Reading creates nothing."""
 
-    def __init__(
-        self, url: str, collection: str, api_key: str = "", seconds: int = SECONDS, *, is_shared: bool = False
-    ) -> None:
-        """`seconds` is how long an answer may take; ConfigError for what is no address of a web server.
-
-        `is_shared`: by several pipelines, so their field is indexed.
-        """
+    def __init__(self, url: str, collection: str, api_key: str = "", seconds: int = SECONDS) -> None:
+        """`seconds` is how long an answer may take; ConfigError for what is no address of a web server."""
         self._server = Server(url, collection, api_key, seconds)
         self._collection = collection
         self._dimension: int | None = None
-        self._indexed = (*INDEXED_FIELDS, *([f"metadata.{PIPELINE}"] if is_shared else []))
         self._is_marked = False  # as far as this object has seen
+        self._fields = _NO_FIELDS
+        self._tenant = ""
+        self._announced = 0
+        self._is_bulk = False
+
+    def indexing(self, fields: Mapping[str, FieldType], tenant: str = "") -> "QdrantServerStore":
+        """The same store, whose `ensure` makes an index for each of these fields of the metadata."""
+        self._fields, self._tenant = fields, tenant
+        return self
 
     def ensure(self, dimension: int, /) -> None:
         """Make what is missing: collection and payload indexes. CollectionError for another dimension."""
@@ -69,10 +77,17 @@ class QdrantServerStore:
             )
         self._dimension = held
         with self._server.asked() as client:
-            complete(client, self._collection, info, self._indexed)
+            complete(client, self._collection, info, self._fields, self._tenant)
+            if not self._is_bulk:
+                bulk.restore(client, self._collection, info)
 
     def expect(self, points: int, /) -> None:
-        """Nothing to open."""
+        """Defer the graph once this run is known to write much."""
+        self._announced += points
+        if self._announced >= bulk.FROM and not self._is_bulk and self._dimension is not None:
+            self._is_bulk = True
+            with self._unharmed("deferred"), self._server.asked() as client:
+                bulk.defer(client, self._collection, self._require_info())
 
     def upsert(self, points: Points, /) -> None:
         """Request by request; what a failed one leaves undone is done by the same call again."""
@@ -175,8 +190,20 @@ class QdrantServerStore:
             client.delete_collection(self._collection)
 
     def close(self) -> None:
-        """Further calls but this one fail."""
+        """Let the graph be built where it was deferred; further calls but this one fail."""
+        is_bulk, self._is_bulk = self._is_bulk, False
+        if is_bulk:
+            with self._unharmed("asked for again before the next run"), self._server.asked() as client:
+                bulk.restore(client, self._collection, self._require_info())
         self._server.close()
+
+    @contextmanager
+    def _unharmed(self, what: str) -> Generator[None]:
+        """Goes on where something for speed alone fails."""
+        try:
+            yield
+        except HeadraceError as error:
+            _log.warning("%s: building the graph could not be %s: %s", self._server.name, what, error)
 
     def _info(self) -> models.CollectionInfo | None:
         with suppress(NoCollectionError), self._server.asked() as client:

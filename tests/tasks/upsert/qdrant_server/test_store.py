@@ -28,7 +28,7 @@ def test_source_and_document_are_indexed_where_they_are_not_yet(server: QdrantSe
     assert set(server.collections["c"].schema) == {"metadata.source"}
     server.asked()
     opened().ensure(8)
-    assert set(server.collections["c"].schema) == set(INDEXED_FIELDS)
+    assert set(server.collections["c"].schema) == {f"metadata.{field}" for field in INDEXED_FIELDS}
     assert server.asked() == ["GET /collections/c", "PUT /collections/c/index"]
     opened().ensure(8)
     assert server.asked() == ["GET /collections/c"]
