@@ -34,7 +34,7 @@ def _opened(config: stores.Store, collection: str) -> VectorStore:
                 from tasks.upsert.pgvector.store import PgvectorStore
             except ModuleNotFoundError as error:
                 raise MissingExtraError(config.kind, "pgvector") from error
-            return PgvectorStore(config.url, collection, config.schema_name)
+            return PgvectorStore(config.url, collection, config.schema_name, [*config.filter_fields])
         case stores.ChromaStore():
             from tasks.upsert.chroma.server import OwnServer, RemoteServer
             from tasks.upsert.chroma.store import ChromaStore

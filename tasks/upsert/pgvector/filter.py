@@ -43,7 +43,8 @@ def _filter(one: Filter, parameters: list[Parameter]) -> Composable:
         parameters.append(_json({"limit": _finite(one.values[0])}))
         return SQL("jsonb_path_exists(metadata -> %s::text, {}, %s) IS TRUE").format(_RANGES[one.operator])
     parameters.append([_json(value) for value in one.values if value == _finite(value)])
-    return SQL("({}) IS {}").format(_EQUALITY, _TRUE if one.operator == "in" else SQL("NOT TRUE"))
+    # Without `IS TRUE`: an index serves the bare expression alone, and NULL passes no filter either.
+    return _EQUALITY if one.operator == "in" else SQL("({}) IS NOT TRUE").format(_EQUALITY)
 
 
 def _json(value: object) -> Jsonb:

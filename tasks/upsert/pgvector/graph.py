@@ -67,7 +67,8 @@ def _is_wanted(connection: psycopg.Connection, table: Table) -> bool:
     alone, others, many = connection.execute(
         SQL(
             "SELECT pg_try_advisory_xact_lock(%s), (SELECT count(*) FROM pg_index WHERE indrelid = to_regclass(%s)"
-            " AND indisvalid AND pg_get_indexdef(indexrelid) LIKE '%%embedding%%'),"
+            " AND indisvalid AND pg_get_indexdef(indexrelid) LIKE '%%embedding%%'"
+            " AND pg_get_indexdef(indexrelid) NOT LIKE '%%jsonb_path_ops%%'),"
             " (SELECT count(*) FROM (SELECT FROM {} LIMIT %s) AS part)"
         ).format(table.name),
         (table.lock, table.path, FROM),

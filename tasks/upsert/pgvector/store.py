@@ -17,7 +17,7 @@ from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
 from tasks.upsert.filters import of_pipeline
 from tasks.upsert.page import page
-from tasks.upsert.pgvector import graph
+from tasks.upsert.pgvector import fields, graph
 from tasks.upsert.pgvector.filter import as_sql
 from tasks.upsert.pgvector.rows import as_payload, as_rows
 from tasks.upsert.pgvector.server import Server
@@ -70,11 +70,12 @@ _NEAREST = SQL(
 class PgvectorStore:
     """Connects at the first call; an acknowledged write is on the server's disk. Reading creates nothing."""
 
-    def __init__(self, url: str, collection: str, schema: str = SCHEMA) -> None:
-        """ConfigError for what is no URL of PostgreSQL."""
+    def __init__(self, url: str, collection: str, schema: str = SCHEMA, indexed: Sequence[str] = ()) -> None:
+        """ConfigError for what is no URL of PostgreSQL; `indexed` fields of the metadata get an index where it pays."""
         self._server = Server(url, collection)
         self._schema, self._collection = schema, collection
         self._table = Table(schema, collection)
+        self._indexed = indexed
         self._dimension: int | None = None
         self._is_ensured = False
 
@@ -196,11 +197,12 @@ class PgvectorStore:
             connection.execute(SQL("DROP TABLE IF EXISTS {}").format(self._table.name))
 
     def close(self) -> None:
-        """Make the graph where it is due; further calls but this one fail."""
+        """Make the graph and other indexes where they are due; further calls but this one fail."""
         try:
             if self._is_ensured and self._dimension is not None:
                 self._is_ensured = False
                 graph.build(self._server, self._table, self._dimension)
+                fields.build(self._server, self._table, self._indexed)
         finally:
             self._dimension = None  # nothing is answered from memory after the end
             self._server.close()

@@ -35,7 +35,12 @@ class Table:
         self.key = Identifier(f"{name}:key")
         self.graph_name = f"{name}:graph"
         self.graph = Identifier(schema, self.graph_name)
+        self._name = name
         self.lock = int.from_bytes(hashlib.sha256(self.path.encode()).digest()[:8], signed=True)
+
+    def field_index(self, field: str) -> str:
+        """The name of the index over a field of the metadata."""
+        return f"{self._name}:{hashlib.sha256(field.encode()).hexdigest()[:12]}"
 
 
 def held_dimension(connection: psycopg.Connection, table: Table) -> int | None:
