@@ -8,7 +8,7 @@ TOOLS := .venv/tools
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test check pythons bench bench-full faults soak smoke-qdrant smoke-pinecone lock clean
+.PHONY: help install tools demo test check pythons bench bench-full faults readers soak smoke-qdrant smoke-pinecone lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,13 @@ bench-full: tools ## the same, and other systems beside ours in their own enviro
 
 faults: tools ## more than 10,000 faults over every store, and 100,000 random faults of them; an hour
 	FAULT_SECONDS=3600 HISTORIES=100000 $(BIN)/python -m pytest -n logical tests/faults
+
+readers: tools ## let LangChain's and LlamaIndex's own readers read our collections, in environments of their own
+	@for name in langchain llamaindex; do \
+		$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venvs/$$name && VIRTUAL_ENV=.venvs/$$name $(BIN)/uv pip install \
+			--quiet --link-mode copy --compile-bytecode -r tests/readers/requirements/$$name.txt || exit 1; \
+	done
+	READERS=1 $(BIN)/python -m pytest tests/readers
 
 smoke-qdrant: tools ## hold the Qdrant server at URL=http://host:6333 [API_KEY=...] to the contract of stores
 	QDRANT_URL=$(URL) QDRANT_API_KEY=$(API_KEY) $(BIN)/python -m pytest -q tests/contracts/test_store.py -k "own and qdrant"

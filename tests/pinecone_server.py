@@ -89,6 +89,7 @@ class PineconeServer:
         self.delay = 0.0
         self.ready_seconds = 0.0
         self.tells_numbers = True
+        self.any_version = False  # takes requests as older SDKs send them
         self.faults: list[Fault] = []
         self.asked: list[tuple[str, str]] = []
         self.sizes: list[int] = []
@@ -346,7 +347,7 @@ class _Handler(BaseHTTPRequestHandler):
     def read(self, raw: bytes) -> Any:
         if self.headers.get("Api-Key") != self.home.key:
             raise RefusedError(401, f"Invalid API Key: {self.headers.get('Api-Key')}")
-        if self.headers.get("X-Pinecone-Api-Version") != VERSION:
+        if self.headers.get("X-Pinecone-Api-Version") != VERSION and not self.home.any_version:
             raise RefusedError(400, "another version of the API")
         if len(self.path) > MOST_ADDRESS:
             raise RefusedError(414, "URI too long")

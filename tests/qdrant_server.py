@@ -161,6 +161,9 @@ class QdrantServer:
             "payload_schema": one.schema,
         }
 
+    def exists(self, name: str, _: Any) -> Any:
+        return {"exists": name in self.collections}
+
     def drop(self, name: str, _: Any) -> Any:
         is_there = name in self.collections
         if is_there:
@@ -387,6 +390,7 @@ _ROUTES: list[tuple[str, Any]] = [
     ("GET /aliases", QdrantServer.list_aliases),
     ("POST /collections/aliases", QdrantServer.change_aliases),
     (f"GET {_NAME}", QdrantServer.info),
+    (f"GET {_NAME}/exists", QdrantServer.exists),
     (f"PUT {_NAME}", QdrantServer.create),
     (f"PATCH {_NAME}", QdrantServer.change),
     (f"DELETE {_NAME}", QdrantServer.drop),
