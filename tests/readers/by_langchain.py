@@ -53,7 +53,8 @@ def pinecone(url: str, embedding: Embeddings, document: str) -> tuple[Any, Any]:
     from pinecone import Pinecone
 
     index = Pinecone(api_key="pc-test-key").Index(host=url)
-    return PineconeVectorStore(index, embedding, text_key="text", namespace=COLLECTION), {"document": document}
+    store = PineconeVectorStore(index, embedding, text_key="text", namespace=COLLECTION)
+    return store, {"document": {"$eq": document}}
 
 
 def pgvector(url: str, embedding: Embeddings, document: str) -> tuple[Any, Any]:

@@ -80,7 +80,8 @@ def answers(request: pytest.FixtureRequest, addresses: dict[str, str]) -> Answer
 def test_a_reader_of_others_finds_text_and_metadata_and_filters(kind: str, answers: Answers) -> None:
     assert isinstance(answers[kind], list), answers[kind]
     nearest, only = answers[kind]
-    assert (len(nearest), len(only)) == (3, 1)
+    assert 2 <= len(nearest) <= 3  # LangChain leaves out Headrace's mark in Pinecone, and takes no other for it
+    assert len(only) == 1
     for hit in (nearest[0], only[0]):
         assert hit["text"] == NEAR.payload["text"]
         metadata = hit["metadata"].get("metadata", hit["metadata"])  # LlamaIndex takes Qdrant's payload as it is

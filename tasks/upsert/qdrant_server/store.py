@@ -86,7 +86,7 @@ class QdrantServerStore:
         self._announced += points
         if self._announced >= bulk.FROM and not self._is_bulk and self._dimension is not None:
             self._is_bulk = True
-            with self._unharmed("deferred"), self._server.asked() as client:
+            with self._unharmed("building the graph could not be deferred"), self._server.asked() as client:
                 bulk.defer(client, self._collection, self._require_info())
 
     def upsert(self, points: Points, /) -> None:
@@ -193,8 +193,9 @@ class QdrantServerStore:
         """Let the graph be built where it was deferred; further calls but this one fail."""
         is_bulk, self._is_bulk = self._is_bulk, False
         if is_bulk:
-            with self._unharmed("asked for again before the next run"), self._server.asked() as client:
-                bulk.restore(client, self._collection, self._require_info())
+            with self._unharmed("the graph is built when the next run begins"), self._server.asked() as client:
+                if info := self._info():
+                    bulk.restore(client, self._collection, info)
         self._server.close()
 
     @contextmanager
@@ -203,7 +204,7 @@ class QdrantServerStore:
         try:
             yield
         except HeadraceError as error:
-            _log.warning("%s: building the graph could not be %s: %s", self._server.name, what, error)
+            _log.warning("%s: %s: %s", self._server.name, what, error)
 
     def _info(self) -> models.CollectionInfo | None:
         with suppress(NoCollectionError), self._server.asked() as client:

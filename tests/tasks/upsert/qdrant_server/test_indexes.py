@@ -170,3 +170,18 @@ def test_a_key_that_may_not_change_the_collection_still_fills_it(
     store.upsert(columns(one))
     assert store.count() == 1
     store.close()
+
+
+@pytest.mark.usefixtures("small_bulk")
+def test_a_server_that_goes_at_the_end_leaves_the_graph_to_the_next_run(
+    server: QdrantServer, opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = opened()
+    store.ensure(8)
+    store.expect(100)
+    server.faults = [Fault("PATCH /collections/c", 500, times=1)]
+    with caplog.at_level(logging.WARNING, logger="headrace"):
+        store.close()
+    assert "the graph is built when the next run begins" in caplog.text
+    opened().ensure(8)
+    assert server.collections["c"].indexing_threshold == 10_000
