@@ -40,7 +40,12 @@ def run(options: Namespace, /) -> Answer:
     wanted = Wanted(options.limit, options.offset, conditions, options.min_score, options.per_document)
     with open_session(pipeline, read_only=True) as session:
         hits = search_collection(session, query, wanted)
-    asked = {name: getattr(options, name) for name in ("limit", "offset", "min_score", "per_document", "filter")}
+    asked = {name: getattr(options, name) for name in ("limit", "offset", "min_score", "per_document")}
     text = hits_text(hits, query, get_terminal_size().columns, first=options.offset + 1)
-    shape = {"query": query, **asked, "hits": [hit.as_json() for hit in hits]}
+    shape = {
+        "query": query,
+        **asked,
+        "filter": [*map(escaped, options.filter)],
+        "hits": [hit.as_json() for hit in hits],
+    }
     return Answer(shape, text, emphasis=telling_words(query))
