@@ -71,12 +71,13 @@ def open_session(
         ledger = Ledger(_existing(pipeline.state) if read_only else pipeline.state, pipeline.name)
         stack.callback(ledger.close)
         require_own(ledger, pipeline.name, take_over=take_over)
-        cache = EmbeddingCache(_existing(pipeline.cache) if read_only else pipeline.cache)
-        stack.callback(cache.close)
         store = open_store(pipeline.store, pipeline.name)
         stack.callback(store.close)
         embedder = open_embedder(pipeline.embedder, pipeline.state)
         stack.callback(embedder.close)
+        cache_url = _existing(pipeline.cache) if read_only else pipeline.cache
+        cache = EmbeddingCache(cache_url, embedder.space.dimension)
+        stack.callback(cache.close)
         chunker = open_chunker(pipeline.chunking, embedder.tokenizer)
         stack.callback(chunker.close)
         yield Session(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tasks.errors import ServiceError, TransientError
+from tasks.errors import TransientError
 from tasks.records import EmbeddingKey, KeyedVectors, Points
 from tasks.slices import slices
 from tasks.upsert.base import VectorLookup, VectorStore, WriteAheadLedger
@@ -41,13 +41,7 @@ class _FreshVectors:
             return self._fresh
         newer = [key for key in wanted if key in self._fresh]
         fresh = KeyedVectors(newer, self._fresh.matrix(newer))
-        try:
-            return KeyedVectors.joined([fresh, self._cache.get(older)])
-        except ValueError as error:
-            raise ServiceError(
-                f"the embedding cache holds vectors of another dimension than the model makes ({error}); it is damaged:"
-                " restore it from a backup, or move it away and pay for its texts again"
-            ) from error
+        return KeyedVectors.joined([fresh, self._cache.get(older)])
 
 
 def write_changes(

@@ -58,14 +58,16 @@ def measure() -> Iterator[Measurement]:
 def _measured(case: Case) -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder, running(case.limits) as provider:
         embedder = _opened(case, provider, folder)
-        cache = EmbeddingCache(f"sqlite:///{folder}/cache.db")
+        cache = EmbeddingCache(f"sqlite:///{folder}/cache.db", embedder.space.dimension)
         texts = [_text(number, case.tokens) for number in range(case.requests * case.texts)]
         embedder.embed_query("1 warm")
         before, busy, started = provider.tally(), _busy_seconds(), time.perf_counter()
         rows = 0
         for batch in embedder.embed(texts, [case.tokens] * len(texts)):
             rows += len(batch.rows)
-            cache.put([EmbeddingKey(str(row)) for row in batch.rows], batch.vectors, [case.tokens] * len(batch.rows))
+            cache.put(
+                [EmbeddingKey(row.to_bytes(16)) for row in batch.rows], batch.vectors, [case.tokens] * len(batch.rows)
+            )
         seconds, busy, seen = time.perf_counter() - started, _busy_seconds() - busy, provider.tally()
         embedder.close()
         cache.close()

@@ -80,7 +80,7 @@ def _change(number: int, dice: random.Random) -> DocumentChange:
 
 def _cache(folder: Path) -> Measurement:
     """Batches of 1,024 vectors with random keys, each durable."""
-    cache = EmbeddingCache(f"sqlite:///{folder}/cache.db")
+    cache = EmbeddingCache(f"sqlite:///{folder}/cache.db", 384)
     dice = random.Random(2)
     vectors = np.ones((1024, 384), dtype=np.float32)
     written = 0.0

@@ -60,6 +60,7 @@ class Recording:
 
     usd_per_million_tokens = 0.0
     spent_usd = 0.0
+    server = other_model = ""
 
     def __init__(self, real: SentenceTransformersEmbedder) -> None:
         self.real = real

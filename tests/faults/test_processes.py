@@ -27,7 +27,7 @@ from tasks.sync.run import run_sync
 from tests.faults.cases import START
 from tests.faults.oracle import divergence
 from tests.faults.shared_store import SharedStore
-from tests.faults.world import GRACE, PIPELINE, Letters, LineChunker, Lines, Machine, Silence
+from tests.faults.world import GRACE, PIPELINE, SPACE, Letters, LineChunker, Lines, Machine, Silence
 
 ROUNDS = 250  # for each of two seeds
 CHECKED_EVERY = 10
@@ -42,7 +42,7 @@ class Folder(Machine):
         self.store = SharedStore(folder / "store.db")
         self.state = Ledger(f"sqlite:///{folder}/ledger.db", "faulty")
         self.ledger = self.state.database
-        self.vectors = EmbeddingCache(f"sqlite:///{folder}/cache.db")
+        self.vectors = EmbeddingCache(f"sqlite:///{folder}/cache.db", SPACE.dimension)
         self.embedder = Letters()
 
     def sync(self) -> None:

@@ -135,6 +135,8 @@ class FaultyCache(EmbeddingCache):
 
     def __init__(self, database: Database, world: World) -> None:
         self._database = database
+        self._dimension = SPACE.dimension
+        self.damaged = set()
         self._world = world
 
     def put(self, keys: Any, vectors: Any, tokens: Any) -> None:
@@ -226,6 +228,7 @@ class Letters:
     space = SPACE
     usd_per_million_tokens = 1.0
     spent_usd = 0.0
+    server = other_model = ""
     runtime = ""
 
     def __init__(self) -> None:

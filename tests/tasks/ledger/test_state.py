@@ -51,11 +51,11 @@ def any_ledger(url: str) -> Iterator[Ledger]:
 
 def test_a_cached_vector_comes_back_bit_for_bit(url: str) -> None:
     vectors = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
-    first = EmbeddingCache(url)
+    first = EmbeddingCache(url, 5)
     first.put(keys(1, 2, 3), vectors, [4, 5, 6])
     first.put(keys(1), vectors[2:], [9])
     first.close()
-    again = EmbeddingCache(url)
+    again = EmbeddingCache(url, 5)
     assert again.missing(keys(1, 2, 4, 4)) == set(keys(4))
     found = again.get(keys(1, 2, 3, 4))
     np.testing.assert_array_equal(np.stack([found[key] for key in keys(1, 2, 3)]), vectors)
@@ -63,7 +63,7 @@ def test_a_cached_vector_comes_back_bit_for_bit(url: str) -> None:
 
 
 def test_more_keys_than_a_query_takes_are_asked_for_in_parts(url: str) -> None:
-    cache = EmbeddingCache(url)
+    cache = EmbeddingCache(url, 2)
     many = keys(*range(2500))
     cache.put(many, np.ones((2500, 2), dtype=np.float32), [1] * 2500)
     assert len(cache.get(many)) == 2500
