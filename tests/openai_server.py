@@ -21,6 +21,7 @@ class OpenAIDialect:
     has_indexes = True
     too_large = Fault(400, code="max_tokens_per_request")
     no_money = Fault(429, {"Retry-After": "5"}, code="insufficient_quota")
+    names: Mapping[str, object] = {}  # in whose name it answers for a model, where not in its own
 
     def read(self, path: str, headers: Mapping[str, str], body: Mapping[str, Any], /) -> Asked:
         assert path == "/v1/embeddings"
@@ -30,7 +31,7 @@ class OpenAIDialect:
     def answer(self, body: Mapping[str, Any], rows: Sequence[tuple[int, np.ndarray]], tokens: int, /) -> object:
         data = [{"object": "embedding", "index": i, "embedding": _encoded(row, body)} for i, row in rows]
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-        return {"object": "list", "model": body["model"], "data": data, "usage": usage}
+        return {"object": "list", "model": self.names.get(body["model"], body["model"]), "data": data, "usage": usage}
 
     def error(self, fault: Fault, /) -> object:
         message = fault.message or f"fault {fault.status}"

@@ -74,6 +74,7 @@ class ProviderServer:
         self.faults: deque[Fault] = deque()
         self.refused: set[str] = set()  # texts for which a whole request is answered 400
         self.senseless: set[str] = set()  # texts whose vector is never a vector
+        self.bend: Callable[[np.ndarray], np.ndarray] = lambda rows: rows  # of all vectors of one answer
         self.headers: dict[str, str] = {}  # of every answer that goes well
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -109,6 +110,8 @@ class ProviderServer:
 
     def _answer(self, body: Mapping[str, Any], asked: Asked, tokens: int, bend: str) -> object:
         rows = _vectors(asked, asked.dimension or self.dialect.dimension, bend, self)
+        bent = self.bend(np.stack([row for _, row in rows])) if rows else []
+        rows = [(place, vector) for (place, _), vector in zip(rows, bent, strict=True)]
         self.answered += asked.texts
         return self.dialect.answer(body, rows, tokens)
 

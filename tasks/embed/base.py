@@ -30,6 +30,16 @@ class Embedder(Protocol):
         ...
 
     @property
+    def server(self) -> str:
+        """The address that answers; empty where the model runs here, and its weights are known."""
+        ...
+
+    @property
+    def other_model(self) -> str:
+        """The model in whose name the server has answered, where it is another than was asked for; empty else."""
+        ...
+
+    @property
     def usd_per_million_tokens(self) -> float:
         """0 for local models."""
         ...

@@ -8,6 +8,7 @@ from tasks.dedupe.window import Differ
 from tasks.embed.base import Fence
 from tasks.embed.window import embed_window
 from tasks.load.window import load_window
+from tasks.runners.same_model import SameModel
 from tasks.session import Session
 from tasks.upsert.window import write_window
 from tasks.windows import Chunked, Deduped, Embedded, Loaded, Refs, Spent, Written
@@ -25,6 +26,7 @@ class Chain:
         self._session = session
         self._differ = differ
         self._spent = spent
+        self._same_model = SameModel(session)
 
     def load(self, window: Refs, pause: Callable[[float], None] = time.sleep) -> Loaded:
         """The window's documents; `pause` waits so many seconds where a source asks for time."""
@@ -43,8 +45,12 @@ class Chain:
         return self._differ.diff_window(chunked)
 
     def embed(self, deduped: Deduped, fence: Fence | None = None) -> Embedded:
-        """Every vector of the window in the cache; `fence` may stop it earlier than the ledger does."""
+        """Every vector of the window in the cache; `fence` may stop it earlier than the ledger does.
+
+        CollectionError where the model is not the one that made the vectors that are there.
+        """
         session = self._session
+        self._same_model.check(deduped)
         return embed_window(session.embedder, session.cache, fence or session.ledger, deduped, self._spent)
 
     def announce(self, deduped: Deduped) -> None:

@@ -10,6 +10,7 @@ from tasks.embed.base import Embedder
 from tasks.errors import ConfigError
 from tasks.ledger.lease import holder
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.tables import LIVE
 from tasks.records import EmbeddingKey, Sentinel
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
@@ -67,6 +68,7 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
         losses.see(deduped.changes)
         progress.advance(len(window.refs))
     report.tell_quarantined()
+    report.tell_doubts(len(session.cache.damaged))
     _check_embedder(session.embedder, report)
     leavers = losses.leavers()
     verdict = weigh(session, leavers, survey, options)
@@ -84,8 +86,11 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
 def _tell_doubt(session: Session, sentinel: Sentinel | None, report: Report) -> None:
     """A plan mends nothing, so what it counts is what the ledger believes. A run that is going on is no doubt."""
     if is_gone(session.ledger, sentinel):
-        lost = session.ledger.counts().live
-        report.notes.append(f"the collection is gone; the next sync writes its {lost} chunks again, from the cache")
+        lost = [row.embedding for row in session.ledger.rows().values() if row.state == LIVE]
+        unpaid = len(session.cache.missing(lost))
+        but = f"; {unpaid} of their texts are not in it, and are paid for again" if unpaid else ""
+        text = f"the collection is gone; the next sync writes its {len(lost)} chunks again, from the cache{but}"
+        report.notes.append(text)
         return
     if holder(session.ledger) is not None:
         return

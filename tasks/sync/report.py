@@ -144,6 +144,15 @@ class Report:
                 " `headrace status` says why"
             )
 
+    def tell_doubts(self, damaged: int, other_model: str = "") -> None:
+        """`damaged` cached vectors, and the name a server gave; said first, for the last note is why a run stopped."""
+        if damaged:
+            text = f"{damaged} vectors in the embedding cache are damaged, and not used"
+            self.notes.insert(0, f"{text}: their texts are embedded again where they are needed")
+        if other_model:
+            text = f"the server answers in the name of the model {other_model!r}, and {self.model!r} was asked for"
+            self.notes.insert(0, f"{text}; check embedder.model and embedder.base_url")
+
     def count_changes(self, changes: Iterable[DocumentChange], spent: Spent) -> None:
         """Count documents and their points; what the texts cost is counted where they are paid for."""
         for change in changes:

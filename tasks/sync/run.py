@@ -145,6 +145,7 @@ class Run:
     def _record(self) -> None:
         report, ledger = self.report, self._session.ledger
         self._count_spent()
+        report.tell_doubts(len(self._session.cache.damaged), self._session.embedder.other_model)
         report.runtime = self._session.embedder.runtime
         report.seconds.total = time.perf_counter() - self._started
         report.chunks.total = ledger.counts().live

@@ -36,6 +36,13 @@ def cosine(one: Vector, other: Vector) -> float:
     return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
 
 
+def has_direction(vector: Vector) -> bool:
+    """Whether it can be compared with others: it is finite, and not zero."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        length = float(np.linalg.norm(vector))
+    return bool(np.isfinite(length)) and length > 0
+
+
 def document_name(payload: Payload) -> str:
     """The document to blame, for a message about one record."""
     return str(payload.get("headrace", {}).get("document", "an unnamed document"))

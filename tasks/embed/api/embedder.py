@@ -25,6 +25,7 @@ class PaidEmbedder:
     """Opening needs no key and no network: `plan` counts and prices with neither."""
 
     runtime = ""
+    other_model = ""
 
     def __init__(
         self, config: embedders.PaidEmbedder, provider: Provider, budget: str, clock: Clock | None = None
@@ -55,11 +56,16 @@ class PaidEmbedder:
 
     @property
     def space(self) -> VectorSpace:
-        """The base URL is not part of it: a proxy does not change vectors."""
+        """The base URL is not part of it: a proxy does not change vectors, and a run notices a server that does."""
         dimension = self._config.dimensions or self._known.dimension
         if not dimension:
             raise ConfigError(f"embedder.dimensions is missing: the vectors of {self.model!r} are not known here")
         return VectorSpace(self._provider.family, self.model, "", dimension, self._known.max_tokens)
+
+    @property
+    def server(self) -> str:
+        """The address as the SDK has it once it is open; before, no key is needed to name it."""
+        return self._provider.account[0] if self._open else self._config.base_url or self._provider.name
 
     @property
     def spent_usd(self) -> float:
@@ -130,6 +136,11 @@ class PaidEmbedder:
             raise meaning from None
         if len(answer.vectors) != len(texts):
             raise MalformedError(f"{len(answer.vectors)} vectors came for {len(texts)} texts")
+        asked, named = self.model.lower(), answer.model.lower()
+        if (
+            named and asked not in named and named not in asked
+        ):  # `-002-v2` answers for `-002`, `bge-m3` for `BAAI/bge-m3`
+            self.other_model = answer.model
         return answer
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError
 from tasks.records import Vector
@@ -31,6 +31,7 @@ class _Usage(_Part):
 class _Body(_Part):
     data: list[_Item] | None = None
     usage: _Usage | None = None
+    model: JsonValue = None
 
 
 def read_answer(content: bytes, count: int, headers: Mapping[str, str]) -> Answer:
@@ -44,7 +45,8 @@ def read_answer(content: bytes, count: int, headers: Mapping[str, str]) -> Answe
         raise MalformedError(f"the answer cannot be read{where}") from None
     if [item.index for item in data] != list(range(count)):
         raise MalformedError(f"{len(data)} vectors came for {count} texts")
-    return Answer(vectors, body.usage.total_tokens if body.usage else None, headers)
+    named = body.model if isinstance(body.model, str) else ""
+    return Answer(vectors, body.usage.total_tokens if body.usage else None, headers, named)
 
 
 def _place(error: ValidationError) -> str:

@@ -28,6 +28,7 @@ class SentenceTransformersEmbedder:
 
     usd_per_million_tokens = 0.0
     spent_usd = 0.0
+    server = other_model = ""
 
     def __init__(self, config: embedders.SentenceTransformersEmbedder) -> None:
         """Raises ConfigError when the model is not to be had."""

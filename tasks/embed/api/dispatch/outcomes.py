@@ -9,11 +9,15 @@ from tasks.records import Vector
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`vectors` in the order of the texts, as they came; `billed_tokens` None where the provider does not say."""
+    """`vectors` in the order of the texts, as they came; `billed_tokens` None where the provider does not say.
+
+    `model` is whose answer it says it is, empty where it says nothing.
+    """
 
     vectors: Sequence[Vector]
     billed_tokens: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    model: str = ""
 
 
 class RateLimitedError(HeadraceError):
