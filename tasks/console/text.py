@@ -93,8 +93,12 @@ def verification_text(done: Verification) -> str:
                 "duplicate": _found(findings.duplicate, "a second record for one place in a document"),
                 "wrong space": _found(findings.wrong_space, "a vector of another model"),
                 "wrong vector": _found(findings.wrong_vector, "not the vector that was paid for"),
+                "disputed": _found(findings.disputed, "not the vector in the cache, which has no check sum"),
+                "damaged": _found(findings.damaged_cache, "their vector in the cache is damaged"),
                 "foreign": _found(findings.foreign, "not written by this pipeline; never touched"),
                 "repaired": f"{done.repaired:,}" if done.repaired else "",
+                "embedded": f"{done.settled:,} texts again, to find out what is right" if done.settled else "",
+                "cost": _usd(done.cost_usd),
             }
         ),
     ]
@@ -103,7 +107,9 @@ def verification_text(done: Verification) -> str:
     elif done.left is not None:
         lines.append("  ! something is still wrong; run verify again, or move the collection away and sync it anew")
     else:
-        lines.append("  ! run verify with --repair: what is wrong is written again, from the cache where it can be")
+        lines.append(
+            "  ! run verify with --repair: what is wrong is written again, from the cache where that can be believed"
+        )
     return "\n".join(lines)
 
 

@@ -15,11 +15,15 @@ from tasks.records import Payload, PointId, Vector
 from tasks.session import Session
 from tasks.slices import slices
 from tasks.upsert.base import VectorStore
+from tasks.upsert.vectors import cosine, has_direction
 
 POINTS_AT_A_TIME = 1000
 LEAST_COSINE = 0.999  # what quantisation and rounding in a store may cost
 
-_WRONG = ("missing", "unfinished", "orphaned", "stale", "duplicate", "wrong_space", "wrong_vector")
+_WRONG = (
+    "missing", "unfinished", "orphaned", "stale", "duplicate", "wrong_space", "wrong_vector", "disputed",
+    "damaged_cache",
+)  # fmt: skip
 
 
 @dataclass
@@ -33,6 +37,8 @@ class Findings:
     duplicate: list[Owned] = field(default_factory=list[Owned])
     wrong_space: list[Owned] = field(default_factory=list[Owned])
     wrong_vector: list[Owned] = field(default_factory=list[Owned])
+    disputed: list[Owned] = field(default_factory=list[Owned])
+    damaged_cache: list[Owned] = field(default_factory=list[Owned])
     foreign: list[PointId] = field(default_factory=list[PointId])
     owners: set[str] = field(default_factory=set[str])
     records: int = 0
@@ -54,13 +60,15 @@ def audit(session: Session, sample: int, *, anybodys: bool = False) -> Findings:
 
     `anybodys`: records of other pipelines count as ours.
 
-    missing       the ledger says LIVE, the store has not got it
-    unfinished    a run was to write it, but did not come so far: it died, or its document cannot be read
-    orphaned      ours, but the ledger does not know it
-    stale         the record's content is not what the ledger says was written under this id
-    duplicate     a second record for one place in one document
-    wrong_space   a vector of another model
-    wrong_vector  not the vector that was paid for
+    missing        the ledger says LIVE, the store has not got it
+    unfinished     a run was to write it, but did not come so far: it died, or its document cannot be read
+    orphaned       ours, but the ledger does not know it
+    stale          the record's content is not what the ledger says was written under this id
+    duplicate      a second record for one place in one document
+    wrong_space    a vector of another model
+    wrong_vector   no vector, or another than the check sum of the cached one proves to be right
+    disputed       another vector than the cached one, which has no check sum: either may be wrong
+    damaged_cache  the cached vector is damaged, so nothing says what is right
     """
     pipeline = None if anybodys else session.pipeline.name
     one = Audit(session.ledger.rows(), pipeline, session.space.fingerprint)
@@ -114,30 +122,35 @@ class Audit:
         chosen = points if len(points) <= sample else random.sample(points, sample)
         for part in slices(chosen, POINTS_AT_A_TIME):
             stored = store.vectors(part)
-            paid = cache.get([self._rows[point].embedding for point in stored])
+            held = cache.held([self._rows[point].embedding for point in stored])
             self.findings.sampled += len(stored)
             for point, vector in stored.items():
                 row = self._rows[point]
-                if not _agrees(vector, paid.get(row.embedding)):
+                if row.embedding in held.damaged:
+                    self.findings.damaged_cache.append((row.document, point))
+                elif not agrees(vector, held.proven.get(row.embedding)):
                     self.findings.wrong_vector.append((row.document, point))
+                elif not agrees(vector, held.unproven.get(row.embedding)):
+                    self.findings.disputed.append((row.document, point))
 
 
-def _agrees(stored: Vector, paid: Vector | None) -> bool:
-    length = float(np.linalg.norm(stored))
-    if not np.isfinite(length) or length == 0:
+def agrees(stored: Vector, right: Vector | None) -> bool:
+    """Whether the stored vector is a direction at all, and the right one where that is known."""
+    if not has_direction(stored):
         return False
-    if paid is None:
-        return True
-    return stored.shape == paid.shape and float(stored @ paid) >= LEAST_COSINE * length * float(np.linalg.norm(paid))
+    return right is None or (stored.shape == right.shape and cosine(stored, right) >= LEAST_COSINE)
 
 
-def repair(session: Session, findings: Findings) -> int:
+def repair(session: Session, findings: Findings, settled: Sequence[Owned] = ()) -> int:
     """Mark what is wrong, so that the windows of this run write it again; returns how many points that are.
+
+    `settled` are disputed points that the model has decided about.
 
     Vectors of orphaned points were paid for: they go to the cache, so a ledger rebuilt from the store costs no tokens.
     """
     ledger, space = session.ledger, session.space.fingerprint
     wrong = [*findings.missing, *findings.stale, *findings.duplicate, *findings.wrong_space, *findings.wrong_vector]
+    wrong += settled
     points = list(dict.fromkeys(wrong))
     for part in slices(points, POINTS_AT_A_TIME):
         ledger.mark_for_repair(part)
@@ -149,6 +162,7 @@ def repair(session: Session, findings: Findings) -> int:
 
 def _keep_vectors(store: VectorStore, cache: EmbeddingCache, strays: Sequence[Stray]) -> None:
     keys = {stray.id: stray.book.embedding for stray in strays if stray.book.is_intact}
-    vectors = {point: vector for point, vector in store.vectors(list(keys)).items() if _agrees(vector, None)}
+    vectors = {point: vector for point, vector in store.vectors(list(keys)).items() if agrees(vector, None)}
     if vectors:
+        cache.missing(keys[point] for point in vectors)  # meets the damaged ones, so that they are replaced
         cache.put([keys[point] for point in vectors], np.stack(list(vectors.values())), [0] * len(vectors))
