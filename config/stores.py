@@ -98,6 +98,26 @@ class PineconeStore(Section):
     shared: bool = Field(default=False, description=_SHARED)
 
 
+class LanceStore(Section):
+    """A table of LanceDB, in a folder or in a bucket; its engine runs in this process."""
+
+    kind: Literal["lancedb"] = Field(description="LanceDB.")
+    path: Location = Field(
+        default="./.headrace/lancedb",
+        validate_default=True,
+        description="Folder of the database, or an address in a bucket (s3://, gs://, az://), whose keys are taken from"
+        " the environment.",
+    )
+    collection: Name | None = Field(default=None, description="The table. Default: the pipeline's name.")
+    shared: bool = Field(default=False, description=_SHARED)
+
+    @model_validator(mode="after")
+    def _is_folder_or_bucket(self) -> Self:
+        if "://" in self.path and not self.path.startswith(("s3://", "gs://", "az://")):
+            raise ValueError(f"{self.path!r}: expected a folder, or an address that begins with s3://, gs:// or az://")
+        return self
+
+
 class MemoryStore(Section):
     """A collection in this process's memory, gone when it ends; for trials and tests."""
 
@@ -106,4 +126,6 @@ class MemoryStore(Section):
     shared: bool = Field(default=False, description=_SHARED)
 
 
-Store = Annotated[QdrantStore | PgvectorStore | ChromaStore | PineconeStore | MemoryStore, Field(discriminator="kind")]
+Store = Annotated[
+    QdrantStore | PgvectorStore | ChromaStore | PineconeStore | LanceStore | MemoryStore, Field(discriminator="kind")
+]

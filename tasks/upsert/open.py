@@ -1,5 +1,7 @@
 """The one place that knows the kinds of stores."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import assert_never
 
 from config import stores
@@ -30,10 +32,8 @@ def _opened(config: stores.Store, collection: str) -> VectorStore:
 
             return QdrantStore(config.path, collection, is_shared=config.shared)
         case stores.PgvectorStore():
-            try:
+            with _extra("pgvector"):
                 from tasks.upsert.pgvector.store import PgvectorStore
-            except ModuleNotFoundError as error:
-                raise MissingExtraError(config.kind, "pgvector") from error
             return PgvectorStore(config.url, collection, config.schema_name, [*config.filter_fields])
         case stores.ChromaStore():
             from tasks.upsert.chroma.server import OwnServer, RemoteServer
@@ -47,8 +47,21 @@ def _opened(config: stores.Store, collection: str) -> VectorStore:
             from tasks.upsert.pinecone.store import PineconeStore
 
             return PineconeStore(config, collection)
+        case stores.LanceStore():
+            with _extra("lancedb"):
+                from tasks.upsert.lancedb.store import LanceStore
+            return LanceStore(config.path, collection)
         case stores.MemoryStore():
             from tasks.upsert.memory import MemoryStore
 
             return MemoryStore()
     assert_never(config)
+
+
+@contextmanager
+def _extra(kind: str) -> Generator[None]:
+    """The packages of an extra, which has the name of its kind, may be missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(kind, kind) from error

@@ -30,7 +30,7 @@ class Kind:
     process. `is_exclusive`: one at a time has a collection open; otherwise all see what each has written. `settle`
     returns once a store shows everything that was acknowledged. `has_one_dimension`: the collections of one database
     share it. `longest_text`: characters of a record, at least. `names_are_collections`: a name cannot be
-    published where a collection is called so.
+    published where a collection is called so. `proof` says in README what the checks were run against.
     """
 
     open: Callable[[str, str], VectorStore]
@@ -41,6 +41,7 @@ class Kind:
     has_one_dimension: bool = False
     longest_text: int = 1 << 20
     names_are_collections: bool = True
+    proof: str = "itself"
 
 
 class _Settled:

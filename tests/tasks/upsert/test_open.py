@@ -83,12 +83,21 @@ def test_a_table_has_the_names_that_the_settings_give_it(postgres_url: str) -> N
         assert connection.execute("SELECT id::text FROM vectors.other").fetchall() == [(ID,)]
 
 
-def test_a_store_whose_package_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("tasks.upsert.pgvector")]:
+def test_a_table_of_lancedb_is_named_after_the_pipeline(tmp_path: Path) -> None:
+    write_one(pipeline({"kind": "lancedb", "path": str(tmp_path)}))
+    assert [path.name for path in tmp_path.iterdir()] == ["handbook.lance"]
+
+
+@pytest.mark.parametrize("store", [{"kind": "pgvector", "url": "postgresql://h/d"}, {"kind": "lancedb"}])
+def test_a_store_whose_package_is_missing_names_the_extra(
+    store: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = store["kind"]
+    for name in [name for name in sys.modules if name.startswith(f"tasks.upsert.{kind}")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "pgvector", None)
-    settings = pipeline({"kind": "pgvector", "url": "postgresql://h/d"})
-    with pytest.raises(MissingExtraError, match=r"\.\[pgvector\]"):
+    monkeypatch.setitem(sys.modules, kind, None)
+    settings = pipeline(store)
+    with pytest.raises(MissingExtraError, match=rf"\.\[{kind}\]"):
         open_store(settings.store, settings.name)
 
 
