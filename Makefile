@@ -8,7 +8,7 @@ TOOLS := .venv/tools
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test check pythons bench bench-full faults readers soak smoke-qdrant smoke-pinecone lock clean
+.PHONY: help install tools demo test check pythons bench bench-full faults readers soak smoke-qdrant smoke-pinecone matrix lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,9 @@ soak: tools ## edits and runs for HOURS=6: memory, open files and state must sta
 smoke-pinecone: tools ## hold Pinecone itself to the contract of stores: needs PINECONE_API_KEY, costs some cents
 	@test -n "$$PINECONE_API_KEY" || { echo "export PINECONE_API_KEY=... first"; exit 2; }
 	SMOKE=pinecone $(BIN)/python -m pytest tests/contracts/test_store.py -k "pinecone and service"
+
+matrix: tools ## hold every store to the contract, and write README's table of what each keeps; a quarter of an hour
+	MATRIX=1 $(BIN)/python -m tests.matrix
 
 # One resolution for all, then the users' part of it: the tools never move a version that a user gets. Pins stay where
 # they fit; what was edited by hand is resolved like the rest.
