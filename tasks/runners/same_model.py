@@ -74,7 +74,10 @@ class SameModel:
         return {texts[key]: vector for key, vector in self._session.cache.get(chosen).items()}
 
     def _of_collection(self, without: Collection[PointId] = ()) -> Known:
-        """What is live in it, or pending where nothing is; a proven cached vector goes before the stored one."""
+        """What is live in it, or pending where nothing is; a proven cached vector goes before the stored one.
+
+        In a collection that is shared, what others wrote counts as well: it would be mixed with ours.
+        """
         session, space = self._session, self._session.space.fingerprint
         books: dict[PointId, Bookkeeping] = {}
         texts: dict[str, PointId] = {}
@@ -83,7 +86,8 @@ class SameModel:
             if book and book.is_intact and book.space == space and point not in without:
                 books[point], texts[str(payload["text"])] = book, point
         owned = session.ledger.points(list({book.document for book in books.values()}))
-        states = {point.id: point.state for points in owned.values() for point in points}
+        states = {point: LIVE for point, book in books.items() if book.pipeline != session.pipeline.name}
+        states |= {point.id: point.state for points in owned.values() for point in points}
         live, pending = ([text for text in texts if states.get(texts[text]) == state] for state in (LIVE, PENDING))
         chosen = sorted(live or pending, key=len)[:TEXTS]
         stored = session.store.vectors([texts[text] for text in chosen])
