@@ -1,6 +1,7 @@
 """What turns texts into vectors."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 
@@ -9,8 +10,29 @@ from config.fields import DatabaseUrl, Section, WebAddress
 MOST_DIMENSIONS = 65_536  # no vector database here takes more
 
 
-class SentenceTransformersEmbedder(Section):
+class EmbedderSection(Section):
+    """What every embedder's section has; `UNSHAPED` names settings that change no vector."""
+
+    UNSHAPED: ClassVar[frozenset[str]] = frozenset()
+
+    def recorded(self) -> dict[str, Any]:
+        """What is kept beside vectors that were made with it, to make more of them later: everything but secrets."""
+        secrets = {name for name, value in self if isinstance(value, SecretStr)}
+        return self.model_dump(mode="json", exclude={*secrets, "budget"}, exclude_none=True)
+
+    def shape(self) -> dict[str, Any]:
+        """Equal where vectors are made alike."""
+        return {name: value for name, value in self.recorded().items() if name not in self.UNSHAPED}
+
+    def as_here(self, configured: "EmbedderSection") -> "EmbedderSection":
+        """The same vectors, made in the way that a section of the same kind asks for."""
+        return self.model_copy(update={name: getattr(configured, name) for name in self.UNSHAPED})
+
+
+class SentenceTransformersEmbedder(EmbedderSection):
     """A model that runs here, through sentence-transformers."""
+
+    UNSHAPED: ClassVar[frozenset[str]] = frozenset({"device", "runtime", "batch_tokens"})
 
     kind: Literal["sentence-transformers"] = Field(description="A local model.")
     model: str = Field(default="sentence-transformers/all-MiniLM-L6-v2", description="Hub id or folder of the model.")
@@ -32,8 +54,21 @@ class SentenceTransformersEmbedder(Section):
     batch_tokens: int | None = Field(default=None, gt=0, description="Padded tokens per batch. Default: by device.")
 
 
-class PaidEmbedder(Section):
+class PaidEmbedder(EmbedderSection):
     """What every embedder that costs money can be told; whoever asks whether one does asks for this."""
+
+    UNSHAPED: ClassVar[frozenset[str]] = frozenset(
+        {
+            "requests_per_minute",
+            "tokens_per_minute",
+            "concurrency",
+            "max_usd",
+            "max_usd_per_day",
+            "budget",
+            "api_key",
+            "base_url",
+        }
+    )
 
     model: str = Field(description="The provider's name of the model.")
     requests_per_minute: int | None = Field(default=None, gt=0, description="Never send more requests than this.")
@@ -62,6 +97,17 @@ class PaidEmbedder(Section):
         default=None, gt=0, le=MOST_DIMENSIONS, description="Ask the provider for shorter vectors."
     )
 
+    def recorded(self) -> dict[str, Any]:
+        """The address is kept without user and password."""
+        settings = super().recorded()
+        return {**settings, "base_url": _without_user(self.base_url)} if self.base_url else settings
+
+    def as_here(self, configured: EmbedderSection) -> EmbedderSection:
+        """A key is for its own server: for another one it is the environment's."""
+        here = super().as_here(configured)
+        theirs = _without_user(getattr(configured, "base_url", None))
+        return here if theirs == self.base_url else here.model_copy(update={"base_url": self.base_url, "api_key": None})
+
 
 class OpenAIEmbedder(PaidEmbedder):
     """OpenAI, or a server that speaks its protocol."""
@@ -71,11 +117,18 @@ class OpenAIEmbedder(PaidEmbedder):
     api_key: SecretStr | None = Field(default=None, description="Default: the environment variable OPENAI_API_KEY.")
 
 
-class HashingEmbedder(Section):
+class HashingEmbedder(EmbedderSection):
     """Feature hashing of words: no model, no meaning, but real vectors; for trials and tests."""
 
     kind: Literal["hashing"] = Field(description="Words hashed into a vector.")
     dimensions: int = Field(default=256, ge=8, le=MOST_DIMENSIONS, description="Length of the vectors.")
+
+
+def _without_user(url: str | None) -> str | None:
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 Embedder = Annotated[SentenceTransformersEmbedder | OpenAIEmbedder | HashingEmbedder, Field(discriminator="kind")]

@@ -53,6 +53,8 @@ class Pipeline(Section):
         description="URL of the embedding cache, shared by all pipelines that name it.",
     )
     deletions: Deletions = Field(default_factory=lambda: Deletions.model_validate({}), description="The guard.")
+    _generation: int = PrivateAttr(default=1)
+    _first: "Pipeline | None" = PrivateAttr(default=None)  # where this is a later generation
 
     _file: str = PrivateAttr(default="")
 
@@ -85,6 +87,37 @@ class Pipeline(Section):
         if self.store.shared and self.store.collection is None:
             raise ValueError("`shared` under `store` wants `collection` beside it: the name that all of them use")
         return self
+
+    @property
+    def generation(self) -> int:
+        """Number of the collection that is meant: a file alone means the first."""
+        return self._generation
+
+    @property
+    def collection(self) -> str:
+        """The name of the collection, as it was asked for."""
+        return self.store.collection or self.name
+
+    @property
+    def live_name(self) -> str:
+        """The name under which other readers find the live generation."""
+        return f"{(self._first or self).collection}-live"
+
+    def as_generation(self, number: int) -> "Pipeline":
+        """The same sources, cut and embedded the same way, into a collection and a ledger of its own.
+
+        No name of a pipeline makes a ledger's file that ends so.
+        """
+        first = self._first or self
+        state, store = first.state, first.store
+        if number > 1:
+            path, mark, rest = state.partition("?")
+            is_file = path.startswith("sqlite") and path.partition("://")[2].strip("/") not in ("", ":memory:")
+            state = f"{path}.{number}{mark}{rest}" if is_file else state
+            store = store.as_generation(number, f"{first.collection}-{number}")
+        made = self.model_copy(update={"state": state, "store": store})
+        made._generation, made._first = number, first if number > 1 else None
+        return made
 
     def limited_to(self, max_usd: float | None) -> Self:
         """The same pipeline with the run's own money limit, where one is given and the embedder costs money."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from config.fields import FieldName, FieldType, Location, Name, Section, WebAddress
 
@@ -15,10 +15,26 @@ FilterFields = Annotated[
     ),
 ]
 
-_SHARED = "Several pipelines keep their records in this collection; each sees and changes its own alone."
+
+class StoreSection(Section):
+    """What every store's section has."""
+
+    collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
+    keep_generations: int = Field(
+        default=1, ge=1, description="So many earlier generations stay after a switch, for a rollback."
+    )
+    shared: bool = Field(
+        default=False,
+        description="Several pipelines keep their records in this collection; each sees and changes its own alone.",
+    )
+
+    def as_generation(self, number: int, collection: str) -> Self:
+        """Where a later generation lies."""
+        del number
+        return self.model_copy(update={"collection": collection})
 
 
-class QdrantStore(Section):
+class QdrantStore(StoreSection):
     """Qdrant's engine, embedded in this process; with `url`, a Qdrant server."""
 
     kind: Literal["qdrant"] = Field(description="Qdrant.")
@@ -33,8 +49,6 @@ class QdrantStore(Section):
     tenant_field: FieldName | None = Field(
         default=None, description="Metadata that nearly every search filters by: a server keeps equal ones together."
     )
-    collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
-    shared: bool = Field(default=False, description=_SHARED)
 
     @model_validator(mode="after")
     def _is_one_place(self) -> "QdrantStore":
@@ -47,18 +61,16 @@ class QdrantStore(Section):
         return self
 
 
-class PgvectorStore(Section):
+class PgvectorStore(StoreSection):
     """A table of PostgreSQL, with the extension pgvector."""
 
     kind: Literal["pgvector"] = Field(description="PostgreSQL with pgvector 0.8 or newer.")
     url: str = Field(description="Address, such as postgresql://user:${PASSWORD}@host:5432/database.")
     schema_name: Name = Field(default="headrace", description="PostgreSQL's schema for the table.")
     filter_fields: FilterFields
-    collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
-    shared: bool = Field(default=False, description=_SHARED)
 
 
-class ChromaStore(Section):
+class ChromaStore(StoreSection):
     """A Chroma server, Chroma Cloud, or a private server over a folder, which is started and ended with a run."""
 
     kind: Literal["chroma"] = Field(description="Chroma.")
@@ -69,8 +81,6 @@ class ChromaStore(Section):
     token: SecretStr | None = Field(default=None, description="For Chroma Cloud, or for a proxy before your server.")
     tenant: str = Field(default="default_tenant", min_length=1, description="Of the server.")
     database: str = Field(default="default_database", min_length=1, description="Of the tenant.")
-    collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
-    shared: bool = Field(default=False, description=_SHARED)
 
     @model_validator(mode="after")
     def _is_one_place(self) -> Self:
@@ -82,7 +92,7 @@ class ChromaStore(Section):
         return self
 
 
-class PineconeStore(Section):
+class PineconeStore(StoreSection):
     """A namespace of a serverless index of Pinecone."""
 
     kind: Literal["pinecone"] = Field(description="Pinecone, a paid service.")
@@ -95,10 +105,21 @@ class PineconeStore(Section):
     region: str = Field(default="us-east-1", description="The cloud's region for a missing index.")
     host: WebAddress | None = Field(default=None, description="Another control plane, such as a test server.")
     collection: Name | None = Field(default=None, description="The namespace. Default: the pipeline's name.")
-    shared: bool = Field(default=False, description=_SHARED)
+    _first: "PineconeStore | None" = PrivateAttr(default=None)
+
+    @property
+    def first(self) -> "PineconeStore":
+        """Section of the first generation: its index says which one is live."""
+        return self._first or self
+
+    def as_generation(self, number: int, collection: str) -> Self:
+        """An index of its own, for all collections of one have the same dimension."""
+        made = self.model_copy(update={"index": f"{self.index}-{number}", "collection": collection})
+        made._first = self
+        return made
 
 
-class LanceStore(Section):
+class LanceStore(StoreSection):
     """A table of LanceDB, in a folder or in a bucket; its engine runs in this process."""
 
     kind: Literal["lancedb"] = Field(description="LanceDB.")
@@ -109,7 +130,6 @@ class LanceStore(Section):
         " the environment.",
     )
     collection: Name | None = Field(default=None, description="The table. Default: the pipeline's name.")
-    shared: bool = Field(default=False, description=_SHARED)
 
     @model_validator(mode="after")
     def _is_folder_or_bucket(self) -> Self:
@@ -118,12 +138,10 @@ class LanceStore(Section):
         return self
 
 
-class MemoryStore(Section):
+class MemoryStore(StoreSection):
     """A collection in this process's memory, gone when it ends; for trials and tests."""
 
     kind: Literal["memory"] = Field(description="In memory.")
-    collection: Name | None = Field(default=None, description="Default: the pipeline's name.")
-    shared: bool = Field(default=False, description=_SHARED)
 
 
 Store = Annotated[

@@ -17,7 +17,7 @@ exit codes:
   2    the arguments or the configuration are wrong
   3    another run works on this pipeline
   4    the money limit is reached; what is paid for is kept
-  5    refused: the collection has vectors of another model, or another owner
+  5    refused: vectors of another model (see rebuild), or another owner
   25   deletions are withheld until you confirm them; all else is done
   70   anything else that went wrong; --debug shows where
   129  ended by the terminal being closed (SIGHUP)
@@ -138,7 +138,7 @@ class _Parser(ArgumentParser):
 
 
 def _help() -> str:
-    commands = "\n".join(f"  {name:<9} {command.SUMMARY}" for name, command in COMMANDS.items())
+    commands = "\n".join(f"  {name:<11} {command.SUMMARY}" for name, command in COMMANDS.items())
     return _HELP.format(usage=_USAGE, commands=commands, exit_codes=_EXIT_CODES)
 
 

@@ -22,9 +22,11 @@ from flows.termination import told_to_prefect
 from tasks.console.artifacts import ArtifactProgress
 from tasks.console.summary import summary
 from tasks.errors import HeadraceError
+from tasks.generations import as_synced
 from tasks.runners.prefect import PrefectRunner, tracked_flow
-from tasks.session import open_session
-from tasks.sync.report import IncompleteRunError
+from tasks.session import Session, open_session
+from tasks.sync.rebuild import rebuild
+from tasks.sync.report import IncompleteRunError, Report
 from tasks.sync.run import Run
 
 
@@ -40,12 +42,23 @@ def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | 
         The report of `headrace sync --json`. A run that is not wholly done fails: never green over a wrong index.
 
     """
-    pipeline = read_pipeline(Path(config)).limited_to(options.max_usd)
-    with (
-        told_to_prefect(),
-        open_session(pipeline, take_over=options.take_over) as session,
-        ArtifactProgress(pipeline.name) as progress,
-    ):
+    pipeline = read_pipeline(Path(config))
+    with told_to_prefect():
+        if options.rebuild:
+            report = rebuild(pipeline, options, _sync)
+        else:
+            with open_session(
+                pipeline, choose=as_synced, max_usd=options.max_usd, take_over=options.take_over
+            ) as session:
+                report = _sync(session, options)
+    if report.exit_code:
+        error = IncompleteRunError(report)
+        return Failed(message=str(error), data=error)  # as if raised, without a traceback in the log
+    return report.as_json()
+
+
+def _sync(session: Session, options: SyncOptions) -> Report:
+    with ArtifactProgress(session.pipeline.name) as progress:
         run = Run(session, options, PrefectRunner(), progress)
         try:
             report = run.run()
@@ -54,10 +67,7 @@ def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | 
                 progress.end(summary(run.report))
             raise
         progress.end(summary(report, session.ledger.quarantined()))
-    if report.exit_code:
-        error = IncompleteRunError(report)
-        return Failed(message=str(error), data=error)  # as if raised, without a traceback in the log
-    return report.as_json()
+    return report
 
 
 if __name__ == "__main__":

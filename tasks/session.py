@@ -16,6 +16,8 @@ from tasks.dedupe.identity import Identity
 from tasks.embed.base import Embedder
 from tasks.embed.open import open_embedder
 from tasks.errors import CollectionError
+from tasks.generations import Choose, as_live
+from tasks.ledger.generations import Registry
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.marks import own_space, require_own
 from tasks.load.base import Source
@@ -30,7 +32,7 @@ GRACE_SECONDS = 900.0  # longer than any request of a dead process can still be 
 
 @dataclass(frozen=True)
 class Session:
-    """The open parts of one pipeline."""
+    """The open parts of one generation of a pipeline; `note` says why its settings are not the configuration's."""
 
     pipeline: Pipeline
     sources: Mapping[str, Source]
@@ -38,9 +40,11 @@ class Session:
     embedder: Embedder
     store: VectorStore
     ledger: Ledger
+    registry: Registry
     cache: EmbeddingCache
     clock: Callable[[], float] = time.time
     grace_seconds: float = GRACE_SECONDS
+    note: str = ""
 
     @property
     def space(self) -> VectorSpace:
@@ -60,17 +64,28 @@ class Session:
 
 @contextmanager
 def open_session(
-    pipeline: Pipeline, *, read_only: bool = False, take_over: bool = False
+    pipeline: Pipeline,
+    *,
+    choose: Choose = as_live,
+    max_usd: float | None = None,
+    read_only: bool = False,
+    take_over: bool = False,
 ) -> Generator[Session, None, None]:
-    """`read_only` creates no database where none is: the session then works on an empty one in memory.
+    """`choose` says which generation it is, and with which settings; `max_usd` limits the run's money.
 
-    CollectionError for a ledger of another pipeline, unless it is to be taken over.
+    `read_only` creates no database where none is: the session then works on an empty one in memory. CollectionError for
+    a ledger of another pipeline, unless it is to be taken over.
     """
     with ExitStack() as stack:
         stack.callback(os.umask, os.umask(0o077))  # texts and vectors are their owner's alone; children inherit it
-        ledger = Ledger(_existing(pipeline.state) if read_only else pipeline.state, pipeline.name)
-        stack.callback(ledger.close)
-        require_own(ledger, pipeline.name, take_over=take_over)
+        first = open_ledger(pipeline.as_generation(1), read_only=read_only)
+        stack.callback(first.close)
+        require_own(first, pipeline.name, take_over=take_over)
+        choice = choose(pipeline, first)
+        pipeline, ledger = choice.pipeline.limited_to(max_usd), first
+        if pipeline.generation > 1:
+            ledger = open_ledger(pipeline, read_only=read_only)
+            stack.callback(ledger.close)
         store = open_store(pipeline.store, pipeline.name)
         stack.callback(store.close)
         embedder = open_embedder(pipeline.embedder, pipeline.state)
@@ -87,9 +102,17 @@ def open_session(
             embedder=embedder,
             store=store,
             ledger=ledger,
+            registry=Registry(first.database),
             cache=cache,
             clock=ledger.database.now,
+            note=choice.note,
         )
+
+
+def open_ledger(pipeline: Pipeline, *, read_only: bool = False) -> Ledger:
+    """The ledger of the generation that is meant."""
+    state = _existing(pipeline.state) if read_only else pipeline.state
+    return Ledger(state, pipeline.name, pipeline.generation)
 
 
 def check_space(session: Session, sentinel: Sentinel | None) -> None:
@@ -98,8 +121,8 @@ def check_space(session: Session, sentinel: Sentinel | None) -> None:
     if sentinel is not None and sentinel.space != space.fingerprint:
         raise CollectionError(
             f"the collection of {session.pipeline.name!r} holds vectors of another vector space ({sentinel.space}) than"
-            f" {session.embedder.model!r} makes ({space.fingerprint}); go back to the model it was built with, or name"
-            " a new `collection` under `store`"
+            f" {session.embedder.model!r} makes ({space.fingerprint}); run `headrace rebuild` to build a new generation"
+            " beside it, or go back to the model it was built with"
         )
 
 

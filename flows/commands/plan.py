@@ -21,12 +21,13 @@ def run(options: Namespace, /) -> Answer:
     from config.read import read_pipeline
     from tasks.console.progress import TerminalProgress
     from tasks.console.text import plan_text
+    from tasks.generations import as_synced
     from tasks.session import open_session
     from tasks.sync.plan import plan_sync
 
     pipeline = read_pipeline(Path(options.config))
     with (
-        open_session(pipeline, read_only=True) as session,
+        open_session(pipeline, choose=as_synced, read_only=True) as session,
         TerminalProgress(pipeline.name, quiet=options.json) as progress,
     ):
         planned = plan_sync(session, SyncOptions(paranoid=options.paranoid), progress)

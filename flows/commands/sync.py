@@ -11,6 +11,8 @@ from tasks.console.answer import Answer
 if TYPE_CHECKING:
     from config.options import SyncOptions
     from config.prefect_api import PrefectApi
+    from tasks.session import Session
+    from tasks.sync.rebuild import Sync
     from tasks.sync.report import Report
 
 SUMMARY = "make the collection equal to the sources"
@@ -30,6 +32,9 @@ def add_arguments(parser: ArgumentParser, /) -> None:
         "--take-over",
         action="store_true",
         help="make collection and ledger this pipeline's own where they are another's",
+    )
+    parser.add_argument(
+        "--rebuild", action="store_true", help="build a new generation beside the live one, as `headrace rebuild` does"
     )
     way = parser.add_mutually_exclusive_group()
     way.add_argument(
@@ -52,6 +57,7 @@ def run(options: Namespace, /) -> Answer:
         paranoid=options.paranoid,
         retry_quarantined=options.retry_quarantined,
         take_over=options.take_over,
+        rebuild=options.rebuild,
     )
     api = None if options.direct else configured_api()
     if options.track or api:
@@ -65,17 +71,28 @@ def run(options: Namespace, /) -> Answer:
 
 def _sync_directly(options: Namespace, wanted: "SyncOptions") -> "Report":
     from config.read import read_pipeline
+    from tasks.generations import as_synced
+    from tasks.session import open_session
+    from tasks.sync.rebuild import rebuild
+
+    pipeline, sync = read_pipeline(Path(options.config)), shown_sync(quiet=options.json)
+    if wanted.rebuild:
+        return rebuild(pipeline, wanted, sync)
+    with open_session(pipeline, choose=as_synced, max_usd=wanted.max_usd, take_over=wanted.take_over) as session:
+        return sync(session, wanted)
+
+
+def shown_sync(*, quiet: bool) -> "Sync":
+    """One run without Prefect, with its progress on stderr unless `quiet`."""
     from tasks.console.progress import TerminalProgress
     from tasks.runners.threads import ThreadRunner
-    from tasks.session import open_session
     from tasks.sync.run import run_sync
 
-    pipeline = read_pipeline(Path(options.config)).limited_to(wanted.max_usd)
-    with (
-        open_session(pipeline, take_over=wanted.take_over) as session,
-        TerminalProgress(pipeline.name, quiet=options.json) as progress,
-    ):
-        return run_sync(session, wanted, ThreadRunner(), progress)
+    def sync(session: "Session", options: "SyncOptions") -> "Report":
+        with TerminalProgress(session.pipeline.name, quiet=quiet) as progress:
+            return run_sync(session, options, ThreadRunner(), progress)
+
+    return sync
 
 
 def _sync_tracked(config: str, wanted: "SyncOptions", api: "PrefectApi | None") -> "Report":

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from typing import Protocol
 
-from flows.commands import init, plan, schema, search, status, sync, verify
+from flows.commands import generations, init, plan, rebuild, rollback, schema, search, status, sync, verify, where
 from tasks.console.answer import Answer
 
 
@@ -32,5 +32,9 @@ COMMANDS: Mapping[str, Command] = {  # in the order in which a newcomer needs th
     "search": search,
     "status": status,
     "verify": verify,
+    "rebuild": rebuild,
+    "rollback": rollback,
+    "generations": generations,
+    "where": where,
     "schema": schema,
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 from flows.arguments import add_config, add_wait, count
 from tasks.console.answer import Answer
 
-SUMMARY = "hold the collection against the ledger; exit 1 when anything is off"
+SUMMARY = "hold the collection against the ledger; exit 1 if anything is off"
 
 
 def add_arguments(parser: ArgumentParser, /) -> None:

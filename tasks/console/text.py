@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tasks.console.terminal import line_of
 from tasks.ledger.quarantine import QuarantinedDocument
 from tasks.ledger.runs import RunProgress
+from tasks.sync.generations import GenerationStatus
 from tasks.sync.names import Move
 from tasks.sync.plan import PlanReport
 from tasks.sync.report import Chunks, Documents, Outcome, Report, Seconds
@@ -38,6 +39,7 @@ def report_text(report: Report) -> str:
     work = {"embedded": chunks.embedded, "reused": chunks.reused, "written": chunks.written, "removed": chunks.removed}
     spent = {"embedded": tokens.embedded, "reused": tokens.reused}
     rows = {
+        "generation": f"{report.generation} is live from now on" if report.switched else "",
         "documents": f"{done or 'none'} ({documents.listed:,} listed)",
         "chunks": f"{_counted(work | _unwritten(chunks)) or 'no change'}; {chunks.total:,} in the collection",
         "tokens": ", ".join(filter(None, [_counted(spent), _usd(report.cost_usd)])),
@@ -130,6 +132,24 @@ def status_text(status: Status) -> str:
         *_column("quarantined", [_quarantined_text(document) for document in status.quarantine]),
     ]
     return "\n".join(lines)
+
+
+def generations_text(pipeline: str, rows: Sequence[GenerationStatus]) -> str:
+    """One line for each generation."""
+    lines = [f"  {one.generation:<5}{one.state:<10}{_generation_text(one)}" for one in rows]
+    return "\n".join([f"{pipeline}: {len(rows)} generation{'' if len(rows) == 1 else 's'}", *lines])
+
+
+def _generation_text(one: GenerationStatus) -> str:
+    built = time.strftime(", built %Y-%m-%d %H:%M", time.localtime(one.built_at)) if one.built_at else ""
+    size = f", {one.bytes / 1e6:,.1f} MB" if one.bytes is not None else ""
+    return f"{line_of(one.model)}; {one.documents:,} documents, {one.chunks:,} chunks{size}{built}"
+
+
+def where_text(pipeline: str, shape: Mapping[str, object]) -> str:
+    """What another reader has to be told, a row each."""
+    rows = {name.replace("_", " "): line_of(str(value)) for name, value in shape.items() if value is not None}
+    return _page(f"{pipeline}: where other readers find it", rows, [], [])
 
 
 def _page(title: str, rows: Mapping[str, str], lists: Sequence[str], notes: Iterable[str]) -> str:

@@ -91,6 +91,16 @@ class Database:
         with self.read() as transaction:
             return float(transaction.execute("SELECT extract(epoch FROM clock_timestamp())").scalar())
 
+    def remove(self) -> None:
+        """Close the database and delete it: its file, or its schema."""
+        if self.is_shared:
+            with self.write() as transaction:
+                transaction.execute(f'DROP SCHEMA IF EXISTS "{self.schema}" CASCADE')
+        self.close()
+        if self.path is not None:
+            for suffix in ("-wal", "-shm", ".lock", ""):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
     def close(self) -> None:
         """Drop the connections; SQLite's write-ahead log is folded in by the last one."""
         self._connections.close()

@@ -25,6 +25,11 @@ class Embedder(Protocol):
         ...
 
     @property
+    def query_prefix(self) -> str:
+        """What stands before a query's text, for readers that embed it themselves."""
+        ...
+
+    @property
     def runtime(self) -> str:
         """What a local model runs on, in words; empty before the first text, and where the model is somebody else's."""
         ...

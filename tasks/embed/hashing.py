@@ -33,6 +33,7 @@ class HashingEmbedder:
     spent_usd = 0.0
     server = other_model = ""
     runtime = ""
+    query_prefix = ""
 
     def __init__(self, config: embedders.HashingEmbedder) -> None:
         """The dimension is the only setting."""

@@ -101,9 +101,9 @@ class Row:
 class Ledger:
     """One pipeline's ledger; `epoch` is set by the lease, and writes without it are refused."""
 
-    def __init__(self, url: str, pipeline: str) -> None:
-        """`url` is a SQLAlchemy URL; on PostgreSQL each pipeline has a schema of its own."""
-        self.database = Database(url, LEDGER, _schema(pipeline))
+    def __init__(self, url: str, pipeline: str, generation: int = 1) -> None:
+        """`url` is a SQLAlchemy URL; on PostgreSQL each generation of a pipeline has a schema of its own."""
+        self.database = Database(url, LEDGER, _schema(pipeline if generation == 1 else f"{pipeline}:{generation}"))
         self.epoch: int | None = None
 
     def documents(self) -> dict[DocumentId, KnownDocument]:

@@ -94,4 +94,14 @@ def m002_progress(connection: Connection) -> None:
         connection.execute(f"ALTER TABLE run ADD COLUMN {column} INTEGER", ())
 
 
-LEDGER = Layout("ledger", (m001_tables, m002_progress))
+def m003_generations(connection: Connection) -> None:
+    """The first generation's ledger lists them all; without a row there is one, of unknown settings."""
+    columns = (
+        "number INTEGER NOT NULL, state VARCHAR NOT NULL, settings VARCHAR, space VARCHAR NOT NULL,"
+        " overrules VARCHAR NOT NULL, built_at FLOAT, since FLOAT NOT NULL, is_published INTEGER NOT NULL,"
+        " PRIMARY KEY (number)"
+    )
+    connection.execute(f"CREATE TABLE generation ({columns})", ())
+
+
+LEDGER = Layout("ledger", (m001_tables, m002_progress, m003_generations))

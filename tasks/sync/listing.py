@@ -55,6 +55,7 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
         report.passed_over.update(listing.passed_over)
     for scope in failed:
         report.outcome = Outcome.PARTIAL
+        report.unlisted += 1
         report.notes.append(f"not listed, so nothing below it was deleted: {scope.reason}")
     silent = tuple(listing.source for listing in listings if not listing.refs and not listing.failed)
     report.notes += [

@@ -37,7 +37,7 @@ class PlanReport:
     def as_json(self) -> dict[str, Any]:
         """The shape that `plan --json` promises."""
         shape = self.report.as_json()
-        for name in ("run", "outcome", "seconds", "generation", "runtime"):
+        for name in ("run", "outcome", "seconds", "generation", "switched", "runtime"):
             del shape[name]
         return {**shape, "eta_seconds": self.eta_seconds}
 
@@ -45,6 +45,7 @@ class PlanReport:
 def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> PlanReport:
     """Reads and chunks what a sync would read, and asks ledger and cache; `outcome` says what the guard would do."""
     report = Report(session.pipeline.name, model=session.embedder.model, names=Names(most=None))
+    report.notes += filter(None, [session.note])
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
     _tell_doubt(session, sentinel, report)

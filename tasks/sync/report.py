@@ -101,6 +101,7 @@ class Seconds:
 class Report:
     """One run. `notes` are sentences for a person: what was withheld or could not be listed, and what to do.
 
+    `switched`: it has made its generation the live one. `unlisted` counts parts of sources that could not be listed.
     `model` is named as the configuration does; `runtime` is what a local one ran on, and in which precision; empty
     where no text was embedded here. `cost_usd` is what was booked for this run: for texts that were refused, sent
     twice, or whose answer was lost as well. `passed_over` counts, by suffix, files that no setting names.
@@ -110,6 +111,7 @@ class Report:
     run: str = ""
     outcome: Outcome = Outcome.DONE
     generation: int = 1
+    switched: bool = False
     documents: Documents = field(default_factory=Documents)
     chunks: Chunks = field(default_factory=Chunks)
     tokens: Tokens = field(default_factory=Tokens)
@@ -122,6 +124,7 @@ class Report:
     aside: Counter[str] = field(default_factory=Counter[str])
     names: Names = field(default_factory=Names)
     passed_over: Counter[str] = field(default_factory=Counter[str])
+    unlisted: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -190,6 +193,16 @@ class Report:
         self.count_quarantined(written.failures)
         self.count_changes((change for change in written.changes if not change.loses_content), spent)
         self.seconds.upsert += written.tally.upsert_seconds
+
+    def add(self, later: "Report") -> None:
+        """Count what a later run of the same generation did beside this one; documents are those of the first."""
+        for mine, more in ((self.chunks, later.chunks), (self.tokens, later.tokens), (self.seconds, later.seconds)):
+            for one in fields(mine):
+                setattr(mine, one.name, getattr(mine, one.name) + getattr(more, one.name))
+        self.chunks.total = later.chunks.total
+        self.cost_usd += later.cost_usd
+        self.unlisted, self.outcome, self.plan_hash = later.unlisted, later.outcome, later.plan_hash
+        self.notes = list(dict.fromkeys([*self.notes, *later.notes]))
 
     def as_json(self) -> dict[str, Any]:
         """The shape that `sync --json` promises; seconds to the millisecond."""

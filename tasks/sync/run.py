@@ -15,6 +15,7 @@ from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
 from tasks.session import Session
 from tasks.sync.deletions import Losses, carry_out, count_deletions, count_withheld, reap, weigh
+from tasks.sync.generations import record, settle
 from tasks.sync.incarnation import check_incarnation
 from tasks.sync.listing import Survey, survey_sources
 from tasks.sync.progress import Progress, RecordedProgress
@@ -40,7 +41,9 @@ class Run:
 
     def __init__(self, session: Session, options: SyncOptions, runner: Runner, progress: Progress) -> None:
         """The runner is closed when the windows are done."""
-        self.report = Report(session.pipeline.name, model=session.embedder.model)
+        generation = session.pipeline.generation
+        self.report = Report(session.pipeline.name, generation=generation, model=session.embedder.model)
+        self.report.notes += filter(None, [session.note])
         self._session = session
         self._options = options
         self._runner = runner
@@ -76,10 +79,12 @@ class Run:
         doubt = check_incarnation(self._session, lease, take_over=self._options.take_over)
         if doubt:
             self.report.notes.append(doubt)
+        record(self._session)
         survey = survey_sources(self._session, self.report, self._options)
         losses = Losses(survey)
         self._windows(survey, losses)
         self._end(survey, losses)
+        self.report.notes += settle(self._session)
 
     def _windows(self, survey: Survey, losses: Losses) -> None:
         """Keep a few windows going, so memory stays flat however large the source is."""

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tasks.ledger.generations import LIVE
 from tasks.ledger.lease import holder
 from tasks.ledger.ledger import Counts, Ledger
 from tasks.ledger.quarantine import QuarantinedDocument
 from tasks.ledger.runs import RunProgress, current_run, last_runs
+from tasks.records import Sentinel
 from tasks.session import Session
 from tasks.sync.report import Outcome, Report, report_from
 
@@ -90,8 +92,8 @@ def describe(session: Session) -> Status:
     return Status(
         pipeline=pipeline.name,
         store=pipeline.store.kind,
-        collection=pipeline.store.collection or pipeline.name,
-        generations=[Generation(1, live=True, space=sentinel.space)] if sentinel else [],
+        collection=pipeline.collection,
+        generations=_generations(session, sentinel),
         model=session.embedder.model,
         dimension=space.dimension,
         space=space.fingerprint,
@@ -101,6 +103,30 @@ def describe(session: Session) -> Status:
         runs=run_summaries(session.ledger, RUNS_SHOWN),
         quarantine=session.ledger.quarantined(),
     )
+
+
+def whereabouts(session: Session) -> dict[str, Any]:
+    """The shape that `where --json` promises: how any other reader finds the live generation, and asks it."""
+    pipeline, space = session.pipeline, session.space
+    place = session.store.place(pipeline.live_name)
+    return {
+        "pipeline": pipeline.name,
+        "kind": pipeline.store.kind,
+        "address": place.address,
+        "collection": place.collection,
+        "alias": pipeline.live_name if place.published == pipeline.collection else None,
+        "generation": pipeline.generation,
+        "model": session.embedder.model,
+        "dimension": space.dimension,
+        "query_prefix": session.embedder.query_prefix,
+        "space": space.fingerprint,
+        "score": "cosine",
+    }
+
+
+def _generations(session: Session, sentinel: Sentinel | None) -> list[Generation]:
+    rows = [Generation(one.number, one.state == LIVE, one.space) for one in session.registry.generations()]
+    return rows or ([Generation(1, live=True, space=sentinel.space)] if sentinel else [])
 
 
 def run_summaries(ledger: Ledger, limit: int) -> list[RunSummary]:

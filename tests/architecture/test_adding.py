@@ -46,10 +46,8 @@ STORE = Addition(
         "config/stores.py": (
             (
                 "Store = Annotated[\n    QdrantStore |",
-                'class FakeStore(Section):\n    """A store for this test."""\n\n'
-                '    kind: Literal["fake"] = Field(description="A fake.")\n'
-                '    collection: Name | None = Field(default=None, description="A name.")\n'
-                "    shared: bool = Field(default=False, description=_SHARED)\n\n\n"
+                'class FakeStore(StoreSection):\n    """A store for this test."""\n\n'
+                '    kind: Literal["fake"] = Field(description="A fake.")\n\n\n'
                 "Store = Annotated[\n    FakeStore | QdrantStore |",
             ),
         ),

@@ -20,6 +20,7 @@ import pytest
 from config.options import SyncOptions
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.errors import LockedError
+from tasks.ledger.generations import Registry
 from tasks.ledger.ledger import Ledger
 from tasks.runners.inline import InlineRunner
 from tasks.session import Session
@@ -55,6 +56,7 @@ class Folder(Machine):
             embedder=self.embedder,
             store=self.store,
             ledger=self.state,
+            registry=Registry(self.ledger),
             cache=self.vectors,
             clock=lambda: float(given["clock"]),
             grace_seconds=GRACE,

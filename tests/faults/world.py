@@ -20,6 +20,7 @@ from config.pipeline import Pipeline
 from tasks.database.database import Database
 from tasks.dedupe.cache import CACHE, EmbeddingCache
 from tasks.errors import CollectionError, DocumentError
+from tasks.ledger.generations import Registry
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.tables import LEDGER
 from tasks.records import (
@@ -288,6 +289,7 @@ class Machine:
             embedder=self.embedder,
             store=FaultyStore(self.store, world),
             ledger=FaultyLedger(self.ledger, world),
+            registry=Registry(self.ledger),
             cache=FaultyCache(self.cache, world),
             clock=lambda: self.clock,
             grace_seconds=GRACE,

@@ -26,6 +26,7 @@ class PaidEmbedder:
 
     runtime = ""
     other_model = ""
+    query_prefix = ""
 
     def __init__(
         self, config: embedders.PaidEmbedder, provider: Provider, budget: str, clock: Clock | None = None

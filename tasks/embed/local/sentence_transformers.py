@@ -48,6 +48,11 @@ class SentenceTransformersEmbedder:
         return self._space
 
     @property
+    def query_prefix(self) -> str:
+        """What the registry or the model's own files say."""
+        return self._known.query_prefix
+
+    @property
     def runtime(self) -> str:
         """Library, precision and device, and why not a faster one; empty before the first text."""
         if "_chosen" not in self.__dict__:

@@ -105,6 +105,14 @@ class Namespace:
         with self._turn:
             self._unseen = {point: None}
 
+    def remove(self) -> None:
+        """Delete the index where nobody has a record in it."""
+        with self.reading() as index:
+            if not index.describe_index_stats().total_vector_count:
+                self._sdk.delete_index(self._settings.index, timeout=-1)
+                index.close()
+                self._index = None
+
     @property
     def dimension(self) -> int:
         """0 where the index is one of other vectors."""

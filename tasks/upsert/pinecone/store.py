@@ -128,10 +128,10 @@ class PineconeStore:
         return 0
 
     def publish(self, name: str, /) -> None:
-        """Pinecone has no alias: a record in the namespace `name` says which one is live; returns when it shows."""
+        """Pinecone has no alias: a record in the namespace `name` of the first index says which one is live."""
         self._required()
-        book = json.dumps({"collection": self._namespace})
-        with closing(Namespace(self._settings, name)) as pointer, pointer.opened() as index:
+        book = json.dumps({"index": self._settings.index, "collection": self._namespace})
+        with closing(Namespace(self._settings.first, name)) as pointer, pointer.opened() as index:
             record = Record(POINTER, anywhere(pointer.dimension), metadata={BOOK: book})
             index.upsert(vectors=[record], namespace=name)
             pointer.wrote(POINTER, record)
@@ -139,17 +139,20 @@ class PineconeStore:
     def place(self, name: str, /) -> Place:
         """The address is the index, the collection a namespace."""
         published = None
-        with suppress(NoCollectionError), closing(Namespace(self._settings, name)) as pointer:
+        with suppress(NoCollectionError), closing(Namespace(self._settings.first, name)) as pointer:
             with pointer.opened() as index:
                 record = index.fetch(ids=[POINTER], namespace=name).vectors.get(POINTER)
             published = book_of(record.metadata or {}).get("collection") if record else None
         return Place(self._settings.index, self._namespace, published)
 
     def drop(self) -> None:
-        """The index stays, and so do its other namespaces."""
+        """Other namespaces of the index stay; a later generation's own index goes, once nobody has a record in it."""
         with suppress(NoCollectionError), self._index.opened() as index:
             index.delete(delete_all=True, namespace=self._namespace)
             self._index.emptied(SENTINEL)
+        if self._settings.first is not self._settings:
+            with suppress(NoCollectionError):
+                self._index.remove()
         self._marks = None
 
     def close(self) -> None:

@@ -1,0 +1,97 @@
+"""Which generation a command works on, and with which settings: as it was built, or as the configuration says now."""
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import NamedTuple
+
+from config.pipeline import Pipeline
+from config.recorded import as_recorded, shape
+from tasks.embed.open import open_embedder
+from tasks.errors import CollectionError
+from tasks.ledger.generations import BUILDING, Generation, Registry
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.marks import epoch_marked
+from tasks.upsert.base import VectorStore
+from tasks.upsert.open import open_store
+
+
+class Choice(NamedTuple):
+    """`note` tells a person that the configuration's settings were not taken, and why."""
+
+    pipeline: Pipeline
+    note: str = ""
+
+
+Choose = Callable[[Pipeline, Ledger], Choice]  # takes the configuration and the first generation's ledger
+
+
+def as_given(pipeline: Pipeline, _first: Ledger) -> Choice:
+    """The very generation and settings that the caller has chosen."""
+    return Choice(pipeline)
+
+
+def as_live(pipeline: Pipeline, first: Ledger) -> Choice:
+    """The live generation as it was built, for whoever reads."""
+    live = Registry(first.database).live()
+    if live is None:
+        return Choice(pipeline)
+    return Choice(_built(pipeline, live).as_generation(live.number))
+
+
+def as_synced(pipeline: Pipeline, first: Ledger) -> Choice:
+    """The live generation, for a sync: as the configuration says, where that fits.
+
+    As it was built, where a person knows that it does not fit: a new one is being built, or was rolled back from.
+    CollectionError where the configuration makes other vectors than the live generation has.
+    """
+    generations = Registry(first.database).generations()
+    live = Registry(first.database).live()
+    if live is None:
+        if epoch_marked(first):
+            return Choice(pipeline)
+        with closing(open_store(pipeline.store, pipeline.name)) as store:  # the ledger may have been lost
+            return Choice(pipeline.as_generation(_published(store, pipeline)))
+    configured, built = pipeline.as_generation(live.number), _built(pipeline, live).as_generation(live.number)
+    wanted = shape(pipeline)
+    if live.settings is None or wanted == shape(built):
+        return Choice(configured)
+    building = [one for one in generations if one.state == BUILDING and shape(_built(pipeline, one)) == wanted]
+    if building:
+        return Choice(built, f"generation {building[0].number} is being built; `headrace rebuild` goes on with it")
+    if wanted == live.overrules:
+        return Choice(
+            built,
+            f"generation {live.number} was rolled back to, so its settings go on, not the configuration's;"
+            " `headrace rebuild` builds what the configuration says",
+        )
+    with closing(open_embedder(pipeline.embedder, pipeline.state)) as embedder:
+        if embedder.space.fingerprint == live.space:
+            return Choice(configured)
+        raise CollectionError(
+            f"the live generation {live.number} of {pipeline.name!r} has another vector space ({live.space}) than the"
+            f" model {embedder.model!r} of the configuration makes ({embedder.space.fingerprint}); nothing was changed,"
+            " and searches go on with what there is. Run `headrace rebuild` to build a new generation beside it, or go"
+            " back to the settings it was built with"
+        )
+
+
+def _built(pipeline: Pipeline, generation: Generation) -> Pipeline:
+    return pipeline if generation.settings is None else as_recorded(pipeline, generation.settings)
+
+
+def publish(store: VectorStore, pipeline: Pipeline) -> None:
+    """Let the name for other readers lead to the store's collection; CollectionError where it leads to others' data."""
+    _published(store, pipeline)
+    store.publish(pipeline.live_name)
+
+
+def _published(store: VectorStore, pipeline: Pipeline) -> int:
+    """The number of the generation to which the store's name leads; the first where it leads nowhere."""
+    first, collection = pipeline.as_generation(1).collection, store.place(pipeline.live_name).published
+    number = "1" if collection in (None, first) else str(collection).removeprefix(f"{first}-")
+    if number == collection or not number.isdecimal():
+        raise CollectionError(
+            f"{pipeline.live_name!r} in the store leads to {collection!r}, which is no generation of {pipeline.name!r};"
+            " name another `collection` under `store`"
+        )
+    return int(number)
