@@ -1,7 +1,7 @@
 """A collection that several pipelines share on purpose: each sees, verifies and deletes its own records alone."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,7 +46,7 @@ def made(
 
 
 @contextmanager
-def opened(pipeline: Pipeline) -> Iterator[Any]:
+def opened(pipeline: Pipeline) -> Generator[Any]:
     settings = read_pipeline(pipeline.config)
     store = open_store(settings.store, settings.name)
     try:
