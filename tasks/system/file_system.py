@@ -5,6 +5,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+_CAN_ASK = os.access in os.supports_effective_ids
 RACY_NANOSECONDS = 2_000_000_000  # a file that changed so lately may change again within the same time stamp
 
 
@@ -21,6 +22,11 @@ def user_cache() -> Path:
 def user_state() -> Path:
     """What one user's runs on this machine share, and want to keep; it need not exist."""
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "headrace"
+
+
+def may_write(*paths: Path) -> bool:
+    """Whether this account, and a file system that is not read-only, let all be written; what is missing counts not."""
+    return all(os.access(path, os.W_OK, effective_ids=_CAN_ASK) for path in paths if path.exists())
 
 
 def keep_private(path: Path) -> bool:

@@ -1,13 +1,15 @@
-"""Runs of the command with the embedded store: first, unchanged, all files touched, 1 % changed; 100,000 files."""
+"""Runs of the command with the embedded store: first, unchanged, touched, searched, 1 % changed; 100,000 files."""
 
 import json
 import os
 import random
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.corpus import pages
-from tests.benchmarks.harness import Gate, Measurement, timed
+from tests.benchmarks.harness import Gate, Measurement, spread, timed
 
 ROUNDS = 3
 FILES = 5000
@@ -33,6 +35,7 @@ state: sqlite:///state/ledger.db
 cache: sqlite:///state/cache.db
 """
 HASHED = "{kind: hashing, dimensions: 384}"
+SEARCHES = 25  # a second
 LOCAL = "{kind: sentence-transformers, device: cpu}"
 
 
@@ -78,6 +81,8 @@ def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as name:
         yield from _first_and_touched(Trial(Path(name)))
     with tempfile.TemporaryDirectory() as name:
+        yield from _searched(Path(name))
+    with tempfile.TemporaryDirectory() as name:
         yield from _changed(Trial(Path(name), LOCAL))
     with tempfile.TemporaryDirectory() as name:
         yield _many(Trial(Path(name)))
@@ -96,6 +101,49 @@ def _first_and_touched(trial: Trial) -> Iterator[Measurement]:
     trial.settle()
     touched = trial.sync()
     yield Measurement(f"sync of {FILES} touched files", touched["wall"], "s", None, _stages(touched))
+
+
+def _searched(folder: Path) -> Iterator[Measurement]:
+    """A first sync alone and one while an open session searches, in pairs; the collection is begun by the sync."""
+    ratios: list[float] = []
+    waits: list[float] = []
+    for number in range(ROUNDS):
+        walls: list[float] = []
+        for is_searched in (False, True) if number % 2 else (True, False):
+            (place := folder / f"{number}{is_searched}").mkdir()
+            trial = Trial(place)
+            write_sections(place / "docs", FILES)
+            trial.settle()
+            is_over = threading.Event()
+            reader = threading.Thread(target=_search, args=(place / "bench.yaml", waits, is_over))
+            if is_searched:
+                reader.start()
+            walls.append(trial.sync()["wall"])
+            is_over.set()
+            if is_searched:
+                reader.join()
+            shutil.rmtree(place)
+        alone, searched = walls if number % 2 else reversed(walls)
+        ratios.append(searched / alone)
+    detail = f"{len(waits)} answers, median {statistics.median(waits) * 1000:.0f} ms, {SEARCHES} a second asked for"
+    yield Measurement("search during a first sync, slowest answer", max(waits), "s", Gate(1, None, True), detail)
+    ratio = statistics.median(ratios)
+    yield Measurement("first sync: searched / alone", ratio, "x", Gate(1.1, None, True), spread(ratios))
+
+
+def _search(config: Path, waits: list[float], is_over: threading.Event) -> None:
+    """Adds the seconds of each answer."""
+    from config.read import read_pipeline
+    from tasks.search.query import Wanted, search_collection
+    from tasks.session import open_session
+
+    with open_session(read_pipeline(config), read_only=True) as session:
+        while not is_over.is_set():
+            started = time.perf_counter()
+            if session.store.sentinel() is not None:
+                search_collection(session, "how do I rotate the key?", Wanted(5))
+                waits.append(time.perf_counter() - started)
+            time.sleep(max(0.0, 1 / SEARCHES - (time.perf_counter() - started)))
 
 
 def _changed(trial: Trial) -> Iterator[Measurement]:

@@ -4,18 +4,19 @@ The engine keeps Python's one running thread to itself, and turning payloads int
 beside a fast model that is most of a run. So a run that writes much has the engine in a child process.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.errors import ServiceError
-from tasks.records import Condition, Hit, Payload, PointId, Points, Query, Vector
+from tasks.records import Condition, Hit, PointId, Points, Query, Vector
 from tasks.slices import slices
 from tasks.system.child_process import ChildProcess
 from tasks.system.worker import Worker, WorkerDiedError
 from tasks.upsert.page import page
 from tasks.upsert.qdrant_embedded.errors import translated
 from tasks.upsert.qdrant_embedded.filter import as_filter
+from tasks.upsert.qdrant_embedded.readers import Page, Reader, ReadServer
 from tasks.upsert.qdrant_embedded.shard import as_engine_points, as_payload
 from tasks.upsert.qdrant_embedded.writeback import Writeback
 from tasks.upsert.vectors import as_vector
@@ -23,15 +24,14 @@ from tasks.upsert.vectors import as_vector
 if TYPE_CHECKING:
     import qdrant_edge as engine
 
-POINTS_PER_UPDATE = 500  # larger ones are no faster, and no other thread runs during one
-FLUSH = 50_000  # changes; until a flush the engine keeps 0.4 kB of memory for each, besides what it keeps for good
+POINTS_PER_UPDATE = 200  # larger ones are no faster, and no other thread, a reader's for one, runs during one
+DELETES_PER_UPDATE = 2000
+FLUSH = 10_000  # changes; until a flush the engine keeps 0.4 kB of memory for each, and readers wait for the flush
 PAGE = 200  # records a page; larger ones are slower and hold more of the texts in memory
 
-Page = tuple[list[tuple[PointId, Payload]], Any]  # records, and where the next page begins: None after the last
 
-
-class Engine(Protocol):
-    """Foreign errors arrive as ours."""
+class Engine(Reader, Protocol):
+    """Reads and writes."""
 
     def upsert(self, points: Points, /) -> None:
         """DocumentError for a payload that is no plain JSON, before anything is written."""
@@ -39,26 +39,6 @@ class Engine(Protocol):
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Missing ids are no error."""
-        ...
-
-    def present(self, ids: Sequence[PointId], /) -> set[PointId]:
-        """Those that are there."""
-        ...
-
-    def page(self, start: Any, /) -> Page:
-        """Records in the order of their ids; `start` is None, or what the page before returned."""
-        ...
-
-    def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
-        """The vectors, at unit length."""
-        ...
-
-    def search(self, query: Query, /) -> list[Hit]:
-        """Exact, best first."""
-        ...
-
-    def count(self, conditions: Sequence[Condition] = (), /) -> int:
-        """The number of all records that pass the conditions."""
         ...
 
     def optimize(self) -> None:
@@ -69,8 +49,12 @@ class Engine(Protocol):
         """Put everything on disk."""
         ...
 
+    def send_readers_away(self) -> None:
+        """Other processes are not answered from here on."""
+        ...
+
     def close(self) -> None:
-        """Further calls fail."""
+        """Further calls fail; a second one is idle."""
         ...
 
 
@@ -97,25 +81,27 @@ class OwnEngine:
                 self._update(engine.UpdateOperation.upsert_points(list(part)), len(part))
 
     def delete(self, ids: Sequence[PointId], /) -> None:
-        """One update."""
+        """Delete in updates of a size that lets other threads run in between."""
         import qdrant_edge as engine
 
         with translated(self._folder):
-            self._update(engine.UpdateOperation.delete_points(list(ids)), len(ids))
+            for part in slices(ids, DELETES_PER_UPDATE):
+                self._update(engine.UpdateOperation.delete_points(list(part)), len(part))
 
     def present(self, ids: Sequence[PointId], /) -> set[PointId]:
         """Ask without payloads and vectors."""
         with translated(self._folder):
             return {PointId(str(record.id)) for record in self._shard.retrieve(list(ids), False, False)}
 
-    def page(self, start: "engine.PointId | None", /) -> Page:
+    def page(self, start: str | None, /) -> Page:
         """A scroll of the engine."""
         import qdrant_edge as engine
 
         with translated(self._folder):
             request = engine.ScrollRequest(offset=start, limit=PAGE, with_payload=True, with_vector=False)
             records, after = self._shard.scroll(request)
-        return [(PointId(str(record.id)), as_payload(record.payload)) for record in records], after
+        found = [(PointId(str(record.id)), as_payload(record.payload)) for record in records]
+        return found, None if after is None else str(after)
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
         """Ask without payloads."""
@@ -168,13 +154,33 @@ class OwnEngine:
             self.flush()
 
 
+class ServingEngine(OwnEngine):
+    """The engine in this process, which others may ask, too."""
+
+    def __init__(self, shard: Path, folder: Path, leave: Callable[[], None] | None = None) -> None:
+        """`leave` closes the collection for somebody who wants to write."""
+        super().__init__(shard, folder)
+        self._server: ReadServer | None = ReadServer(folder, self, leave)
+
+    def send_readers_away(self) -> None:
+        """Leave the place to whoever answers next."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+
+    def close(self) -> None:
+        """Send the others away first."""
+        self.send_readers_away()
+        super().close()
+
+
 class EngineProcess:
     """The engine in a child process, which holds `lock` open as long as it lives: nobody else gets the collection."""
 
     def __init__(self, shard: Path, folder: Path, lock: int) -> None:
         """`lock` is the file of the collection's lock."""
         self._folder = folder
-        self._worker: Worker = ChildProcess(OwnEngine, shard, folder, inherit=[lock])
+        self._worker: Worker = ChildProcess(ServingEngine, shard, folder, inherit=[lock])
         try:
             self.count()
         except BaseException:
@@ -194,7 +200,7 @@ class EngineProcess:
         found: set[PointId] = self._ask("present", ids)
         return found
 
-    def page(self, start: Any, /) -> Page:
+    def page(self, start: str | None, /) -> Page:
         """Does there what it does in this process."""
         found: Page = self._ask("page", start)
         return found
@@ -220,6 +226,10 @@ class EngineProcess:
     def flush(self) -> None:
         """Does there what it does in this process."""
         self._ask("flush")
+
+    def send_readers_away(self) -> None:
+        """Does there what it does in this process."""
+        self._ask("send_readers_away")
 
     def close(self) -> None:
         """End the child too."""

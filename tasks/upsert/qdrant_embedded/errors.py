@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.errors import CollectionError, HeadraceError, LockedError, ServiceError
+from tasks.errors import CollectionError, ConfigError, HeadraceError, LockedError, ServiceError
 
 _REBUILD = "restore the folder from a backup, or move it away and run sync: it is written again from the cache"
 
@@ -17,7 +17,7 @@ _BY_WORDS: tuple[tuple[str, type[HeadraceError], str], ...] = (
     ("Vector dimension error", CollectionError, "the collection was made for another model; name a new `collection`"),
     ("No space left", ServiceError, "the disk is full; free some space and run again"),
     ("quota exceeded", ServiceError, "the disk quota is used up; free some space and run again"),
-    ("Permission denied", ServiceError, "this user may not write there; check the folder's owner and mode"),
+    ("Permission denied", ConfigError, "this account may not read or write there; check the folder's owner and mode"),
     ("Read-only file system", ServiceError, "the folder cannot be written; name another `path` under `store`"),
     ("No such file", ServiceError, _REBUILD),
     ("Not a directory", ServiceError, "a file is in the way; name another `path` under `store`"),

@@ -2,6 +2,8 @@
 
     <path>/<collection>/current                        the name of the live generation, replaced at one stroke
     <path>/<collection>/lock                           held by the process that has the collection open
+    <path>/<collection>/lock.next                      held by the one that waits for it to write
+    <path>/<collection>/socket                         where the one that has it open answers readers
     <path>/<collection>/generation-000001/shard/       the engine's files, and nothing of ours
     <path>/<collection>/generation-000001/sentinel.json      of a pipeline that shares it: sentinel-NAME.json
     <path>/<collection>/generation-000001/records.json  how many records there are, while nobody has it open
@@ -28,7 +30,7 @@ from tasks.upsert.marks import read_mark
 
 FIRST = "generation-000001"
 _GENERATION = re.compile(r"generation-\d{6}")
-_OURS = re.compile(r"\..*|current(\.new)?|lock|generation-\d{6}(\.building)?")
+_OURS = re.compile(r"\..*|current(\.new)?|lock(\.next)?|socket|generation-\d{6}(\.building)?")
 
 
 class Generations:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import qdrant_edge as engine
 
 BOOKKEEPING = "headrace"
+MOST_DELETED = 0.2  # of a segment's records, before the engine compacts it
+ENTRY_BYTES = 21
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # made once: `dumps` makes an encoder for every call
 
 
@@ -55,6 +57,12 @@ def stored_dimension(folder: Path) -> int:
             f"the collection in {folder} compares by {distance}, expected Cosine; name a new `collection` under `store`"
         )
     return dimension
+
+
+def deleted_share(folder: Path, records: int) -> float:
+    """An estimate for a flushed shard, by its lists of ids: each record that was added or deleted is an entry."""
+    entries = sum(path.stat().st_size for path in folder.glob("segments/*/*id_tracker.mappings")) // ENTRY_BYTES
+    return max(0, entries - records) / max(1, entries + records)
 
 
 def as_engine_points(points: Points) -> "list[engine.Point]":

@@ -15,17 +15,17 @@ from tasks.errors import CollectionError, ServiceError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
 from tasks.upsert.filters import PIPELINE, of_pipeline
-from tasks.upsert.qdrant_embedded.engine import Engine, EngineProcess, OwnEngine
+from tasks.upsert.qdrant_embedded.access import Access
 from tasks.upsert.qdrant_embedded.errors import translated
 from tasks.upsert.qdrant_embedded.filter import as_filter
 from tasks.upsert.qdrant_embedded.folder import FIRST, Generations
-from tasks.upsert.qdrant_embedded.lock import FolderLock
+from tasks.upsert.qdrant_embedded.readers import Page
 from tasks.upsert.qdrant_embedded.record_count import RecordCount
 from tasks.upsert.qdrant_embedded.shard import create_shard, stored_dimension
+from tasks.upsert.qdrant_embedded.snapshot import disk_usage
 from tasks.upsert.vectors import check_vectors
 
-MANY = 500  # points in a call: a process of its own takes a quarter of a second to start, and they take a tenth
-WAIT_SECONDS = 3.0  # a search has the collection open for a moment, and a sync should not fail over it
+WAIT_SECONDS = 10.0  # whoever reads gives way in a moment, and a sync should not fail over it
 RESERVE_BYTES = 64 << 20
 INDEXED_FIELDS = ("metadata.source", "metadata.document")  # what searches filter by; 0.15 kB of memory a record each
 
@@ -39,20 +39,18 @@ class QdrantStore:
     def __init__(
         self, path: str, collection: str, wait_seconds: float = WAIT_SECONDS, *, is_shared: bool = False
     ) -> None:
-        """`path` is the database's folder, `collection` a folder below it; `wait_seconds` how long to wait for it.
+        """`path` is the database's folder, `collection` a folder below it.
 
-        `is_shared`: by several pipelines, so their field is indexed in a new collection.
+        `wait_seconds` is how long a write waits for another process that writes. `is_shared`: by several pipelines, so
+        their field is indexed in a new collection.
         """
         self._generations = Generations(Path(path) / collection)
         self._folder = self._generations.folder
-        self._lock = FolderLock(self._folder)
-        self._wait_seconds = wait_seconds
         self._indexed = (*INDEXED_FIELDS, *([f"metadata.{PIPELINE}"] if is_shared else []))
-        self._engine: Engine | None = None
         self._dimension: int | None = None
-        self._is_changed = False
         self._is_closed = False
         self._turn = threading.RLock()
+        self._access = Access(self._generations, wait_seconds, self._turn)
 
     def __enter__(self) -> "QdrantStore":
         return self
@@ -77,7 +75,7 @@ class QdrantStore:
     def expect(self, points: int, /) -> None:
         """The engine is opened."""
         with self._translated():
-            self._opened(writes=points)
+            self._access.write(points)
 
     def upsert(self, points: Points, /) -> None:
         """Returns when the points are in the engine's log."""
@@ -86,30 +84,28 @@ class QdrantStore:
         with self._translated():
             check_vectors(points, self._held_dimension())
             self._require_space(_written_bytes(points))
-            self._is_changed = True
-            self._opened(writes=len(points)).upsert(points)
+            self._access.write(len(points)).upsert(points)
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Missing ids are no error."""
         with self._translated():
             if ids and self._exists():
                 self._require_space(0)
-                self._is_changed = True
-                self._opened().delete(ids)
+                self._access.write(0).delete(ids)
 
     def present(self, ids: Sequence[PointId], /) -> set[PointId]:
         """Those of `ids` that the collection holds."""
         with self._translated():
-            return self._opened().present(ids) if ids and self._exists() else set()
+            return self._access.read(lambda reader: reader.present(ids)) if ids and self._exists() else set()
 
     def scan(self) -> Iterator[tuple[PointId, Payload]]:
         """Records in the order of the ids; other calls may come between two pages."""
-        start = None
+        start: str | None = None
         while True:
             with self._translated():
                 if not self._exists():
                     return
-                records, start = self._opened().page(start)
+                records, start = self._page(start)
             yield from records
             if start is None:
                 return
@@ -117,13 +113,13 @@ class QdrantStore:
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
         """The vectors as the engine keeps them: at unit length."""
         with self._translated():
-            return self._opened().vectors(ids) if ids and self._exists() else {}
+            return self._access.read(lambda reader: reader.vectors(ids)) if ids and self._exists() else {}
 
     def search(self, query: Query, /) -> list[Hit]:
         """Exact cosine similarity over every record that passes the conditions."""
         with self._translated():
             as_filter(query.conditions)  # refuses what it cannot name, whether there are records or not
-            return self._opened().search(query) if self._exists() else []
+            return self._access.read(lambda reader: reader.search(query)) if self._exists() else []
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """Read without opening the collection, so it is also answered while another process has it open."""
@@ -140,8 +136,9 @@ class QdrantStore:
         with self._translated():
             if not self._exists():
                 return 0
-            noted = RecordCount(self._live()).read() if self._engine is None and not pipeline else None
-            return self._opened().count(of_pipeline(pipeline)) if noted is None else noted
+            is_noted = self._access.engine is None and not pipeline
+            noted = RecordCount(self._access.live()).read() if is_noted else None
+            return self._access.read(lambda reader: reader.count(of_pipeline(pipeline))) if noted is None else noted
 
     def publish(self, name: str, /) -> None:
         """Replace the pointer file of that name at one stroke."""
@@ -151,93 +148,49 @@ class QdrantStore:
     def place(self, name: str, /) -> Place:
         """Asks the file system alone."""
         with self._translated():
-            folder, size = self._folder, _disk_usage(self._folder)
+            folder, size = self._folder, disk_usage(self._folder)
             return Place(str(folder.parent), folder.name, self._generations.published(name), size)
 
     def drop(self) -> None:
         """Remove the folder; LockedError while another process has the collection open."""
         with self._translated():
             if self._folder.is_dir():
-                self._lock.acquire(self._wait_seconds)
-                engine, self._engine, self._dimension, self._is_changed = self._engine, None, None, False
-                if engine is not None:
-                    engine.close()
-                shutil.rmtree(self._folder)
-                self._lock.release()
+                self._dimension = None
+                self._access.drop()
 
     def close(self) -> None:
         """Put everything on disk and let others in; further calls but this one fail."""
         with self._turn, translated(self._folder):
             self._is_closed = True
-            engine, self._engine = self._engine, None
-            try:
-                if engine is not None:
-                    self._shut(engine)
-            finally:
-                self._lock.release()
+            self._access.close()
+
+    def _page(self, start: str | None) -> Page:
+        return self._access.read(lambda reader: reader.page(start))
 
     def _exists(self) -> bool:
-        return self._engine is not None or self._generations.live() is not None
-
-    def _live(self) -> Path:
-        live = self._generations.live()
-        if live is None:
-            raise ServiceError(f"there is no collection in {self._folder}; was it removed? Run sync again")
-        return live
+        return self._access.engine is not None or self._generations.live() is not None
 
     def _create(self, dimension: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock.acquire(self._wait_seconds)
-        self._require_space(0)
-        if self._generations.live() is None:  # another process may have been quicker
-            with self._generations.building(FIRST) as folder:
-                create_shard(folder / "shard", dimension, self._indexed)
-
-    def _opened(self, writes: int = 0) -> Engine:
-        """The first call decides: who writes much at once gets the engine in a process of its own."""
-        if self._engine is None:
-            self._lock.acquire(self._wait_seconds)
-            try:
-                live = self._live()
-                self._generations.keep_private()
-                RecordCount(live).forget()
-                if writes >= MANY and self._lock.file is not None:
-                    self._engine = EngineProcess(live / "shard", self._folder, self._lock.file)
-                else:
-                    self._engine = OwnEngine(live / "shard", self._folder)
-            except BaseException:
-                self._lock.release()
-                raise
-        return self._engine
+        with self._access.alone():
+            self._require_space(0)
+            if self._generations.live() is None:  # another process may have been quicker
+                with self._generations.building(FIRST) as folder:
+                    create_shard(folder / "shard", dimension, self._indexed)
 
     def _held_dimension(self) -> int:
         if self._dimension is None:
-            self._dimension = stored_dimension(self._live() / "shard")
+            self._dimension = stored_dimension(self._access.live() / "shard")
         return self._dimension
-
-    def _shut(self, engine: Engine) -> None:
-        """Deleted vectors keep their place until they are a fifth of all; then `optimize` writes the others anew."""
-        try:
-            if self._is_changed:
-                if self._free_bytes() > RESERVE_BYTES + _disk_usage(self._live()):
-                    engine.optimize()
-                engine.flush()
-            records = engine.count()
-        finally:
-            engine.close()
-        RecordCount(self._live()).write(records)
 
     def _require_space(self, needed_bytes: int) -> None:
         """The engine writes to mapped sparse files: where the disk is full, the kernel kills the process (SIGBUS)."""
-        free, needed = self._free_bytes(), needed_bytes + RESERVE_BYTES
+        free, needed = shutil.disk_usage(self._folder).free, needed_bytes + RESERVE_BYTES
         if free < needed:
             raise ServiceError(
                 f"the disk of {self._folder} has {free >> 20} MB left, and the next write can need {needed >> 20} MB;"
                 " free some space and run again"
             )
-
-    def _free_bytes(self) -> int:
-        return shutil.disk_usage(self._folder).free
 
     @contextmanager
     def _translated(self) -> Generator[None]:
@@ -246,10 +199,6 @@ class QdrantStore:
             if self._is_closed:
                 raise ServiceError(f"the collection in {self._folder} was used after it had been closed")
             yield
-
-
-def _disk_usage(folder: Path) -> int:
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*"))
 
 
 def _written_bytes(points: Points) -> int:

@@ -11,7 +11,7 @@ from tasks.upsert.qdrant_server.store import QdrantServerStore
 from tests.bucket_server import bucket
 from tests.chroma_server import chroma_database, chroma_of_folder, chroma_of_server, let_requests_end
 from tests.contracts.store.pinecone import PINECONE, open_pinecone, open_service, service_index, wants_service
-from tests.contracts.store.toy import LateToy, SharedToy, ToyStore, wait_for_late
+from tests.contracts.store.toy import LateToy, ReadableToy, SharedToy, ToyStore, wait_for_late
 from tests.contracts.store.trial import Kind
 from tests.pinecone_server import pinecone_server
 from tests.postgres_server import postgres_database
@@ -19,7 +19,7 @@ from tests.qdrant_server import own_qdrant, qdrant_address
 
 KINDS = {
     "memory": Kind(lambda database, collection: MemoryStore(), is_durable=False, is_exclusive=False),
-    "qdrant": Kind(QdrantStore, is_durable=True, is_exclusive=True),
+    "qdrant": Kind(partial(QdrantStore, wait_seconds=2.0), is_durable=True, is_exclusive=True, has_readers=True),
     "qdrant server": Kind(
         QdrantServerStore,
         is_durable=True,
@@ -60,6 +60,7 @@ DURABLE = [name for name, kind in KINDS.items() if kind.is_durable]
 # Sound, small and quick: so every check has been seen to pass, whatever a kind promises.
 TOYS = {
     "toy": Kind(ToyStore, is_durable=True, is_exclusive=True),
+    "readable toy": Kind(ReadableToy, is_durable=True, is_exclusive=True, has_readers=True),
     "shared toy": Kind(SharedToy, is_durable=True, is_exclusive=False),
     "late toy": Kind(LateToy, is_durable=True, is_exclusive=False, settle=wait_for_late),
 }

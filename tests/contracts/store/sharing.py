@@ -3,13 +3,26 @@
 import pytest
 
 from tasks.errors import CollectionError, LockedError, ServiceError
-from tasks.records import Filter, Query, Sentinel
+from tasks.records import AnyOf, Filter, Query, Sentinel
 from tasks.upsert.filters import PIPELINE
 from tasks.upsert.marks import SHARED
 from tasks.upsert.shared import SharedStore
-from tests.contracts.store.trial import ANYWHERE, Trial, check, check_where, durable, exclusive, holds, point, shared
+from tests.contracts.store.trial import (
+    ANYWHERE,
+    Trial,
+    check,
+    check_where,
+    durable,
+    exclusive,
+    holds,
+    names,
+    point,
+    readable,
+    shared,
+)
 from tests.points import Point, columns
 
+LARGE = 600  # points in a batch; the embedded engine then has a process of its own
 # What the configuration lets a collection be called; some differ only where a careless store would not look.
 NAMES = ["a", "a-b", "a_b", "a.b", "lock", "a" * 100]
 
@@ -55,7 +68,7 @@ def collections_may_differ_in_dimension(trial: Trial) -> None:
 
 
 @check_where(exclusive)
-def a_second_process_is_refused_until_the_first_is_done(trial: Trial) -> None:
+def a_second_process_that_writes_is_refused_until_the_first_is_done(trial: Trial) -> None:
     store, mine, late = trial.make(), point("mine"), point("late")
     store.upsert(columns(mine))
     with trial.elsewhere() as child:
@@ -65,12 +78,12 @@ def a_second_process_is_refused_until_the_first_is_done(trial: Trial) -> None:
         store.close()
         child.call("upsert", columns(late))
         with pytest.raises(LockedError, match=f"process {child.pid} "):
-            trial.open().count()
+            trial.open().delete([mine.id])
     holds(trial.open(), mine, late)
 
 
 @check_where(exclusive)
-def a_second_store_in_the_same_process_is_refused_too(trial: Trial) -> None:
+def a_second_store_that_writes_in_the_same_process_is_refused_too(trial: Trial) -> None:
     store, mine = trial.make(), point("mine")
     store.upsert(columns(mine))
     second = trial.open()
@@ -78,6 +91,40 @@ def a_second_store_in_the_same_process_is_refused_too(trial: Trial) -> None:
         second.upsert(columns(point("late")))
     second.close()
     holds(store, mine)
+
+
+@check_where(readable)
+def others_read_what_the_one_process_that_writes_has_written(trial: Trial) -> None:
+    mine, theirs = point("mine", tags=["a", 1, None]), point("theirs", page=2)
+    trial.make().close()
+    reader = trial.open()
+    with trial.elsewhere() as child:
+        for size in (1, LARGE):
+            many = [point("many") for _ in range(size)]
+            child.call("upsert", columns(mine, theirs, *many))
+            holds(reader, mine, theirs, *many)
+            assert reader.search(Query(theirs.vector, 1))[0].payload == theirs.payload
+            assert names(reader, AnyOf(((Filter("page", ">=", (2,)),), (Filter("tags", "in", ("b", 1.0)),)))) == {
+                "mine",
+                "theirs",
+            }
+            child.call("delete", [one.id for one in many])
+            holds(reader, mine, theirs)
+    holds(reader, mine, theirs)
+
+
+@check_where(readable)
+def whoever_reads_gives_way_to_whoever_writes(trial: Trial) -> None:
+    one, other = point("one"), point("other")
+    trial.make().close()
+    holds(reader := trial.open())
+    with trial.elsewhere() as child:
+        child.call("upsert", columns(one))
+        holds(reader, one)
+        child.call("close")
+    holds(reader, one)
+    trial.open().upsert(columns(other))
+    holds(reader, one, other)
 
 
 @check_where(exclusive)

@@ -214,17 +214,28 @@ class SharedToy(ToyStore):
             self.at += len(line.encode()) + 1
 
     def write(self, change: dict[str, Any]) -> None:
-        assert self.file is not None
         self.lock.acquire(10)
         try:
-            self.read()
-            self.file.seek(self.at)
-            self.file.truncate()
-            self.file.write(json.dumps(change) + "\n")
-            self.file.flush()
-            self.read()
+            self.append(change)
         finally:
             self.lock.release()
+
+    def append(self, change: dict[str, Any]) -> None:
+        assert self.file is not None
+        self.read()
+        self.file.seek(self.at)
+        self.file.truncate()
+        self.file.write(json.dumps(change) + "\n")
+        self.file.flush()
+        self.read()
+
+
+class ReadableToy(SharedToy):
+    """One process writes until it is done, and others read on."""
+
+    def write(self, change: dict[str, Any]) -> None:
+        ToyStore.hold(self)
+        self.append(change)
 
 
 LATE_SECONDS = 0.01

@@ -27,10 +27,11 @@ class Kind:
     """`open` takes a database and a collection; another process must be able to unpickle it.
 
     The database is a folder, or what `server` says while it runs. `is_durable`: what was acknowledged outlives its
-    process. `is_exclusive`: one at a time has a collection open; otherwise all see what each has written. `settle`
-    returns once a store shows everything that was acknowledged. `has_one_dimension`: the collections of one database
-    share it. `longest_text`: characters of a record, at least. `names_are_collections`: a name cannot be
-    published where a collection is called so. `proof` says in README what the checks were run against.
+    process. `is_exclusive`: one process at a time writes to a collection, and others may read it meanwhile where it
+    `has_readers`; otherwise all see what each has written. `settle` returns once a store shows everything that was
+    acknowledged. `has_one_dimension`: the collections of one database share it. `longest_text`: characters of a record,
+    at least. `names_are_collections`: a name cannot be published where a collection is called so.
+    `proof` says in README what the checks were run against.
     """
 
     open: Callable[[str, str], VectorStore]
@@ -42,6 +43,7 @@ class Kind:
     longest_text: int = 1 << 20
     names_are_collections: bool = True
     proof: str = "itself"
+    has_readers: bool = False
 
 
 class _Settled:
@@ -154,6 +156,10 @@ def durable(kind: Kind) -> bool:
 
 def exclusive(kind: Kind) -> bool:
     return kind.is_exclusive
+
+
+def readable(kind: Kind) -> bool:
+    return kind.has_readers
 
 
 def shared(kind: Kind) -> bool:

@@ -11,10 +11,10 @@ from tasks.records import PointId, Points, Sentinel
 from tasks.upsert.filters import PIPELINE
 from tests.contracts.store import durability, records, sharing
 from tests.contracts.store.mutants.breaks import breaks
-from tests.contracts.store.toy import ToyStore
+from tests.contracts.store.toy import ReadableToy, ToyStore
 
 
-@breaks(sharing.a_second_process_is_refused_until_the_first_is_done)
+@breaks(sharing.a_second_process_that_writes_is_refused_until_the_first_is_done)
 class NoLock(ToyStore):
     """Several processes write to one file."""
 
@@ -30,6 +30,24 @@ class LockKept(ToyStore):
         self.is_closed = True
         if self.file is not None:
             self.file.close()
+
+
+@breaks(sharing.others_read_what_the_one_process_that_writes_has_written)
+class ReadsOnce(ReadableToy):
+    """Who reads sees for ever what was there at first."""
+
+    def read(self) -> None:
+        if self.at == 0 or self.lock.file is not None:
+            super().read()
+
+
+@breaks(sharing.whoever_reads_gives_way_to_whoever_writes)
+class ReaderInTheWay(ReadableToy):
+    """Who reads keeps the lock until it is closed."""
+
+    def read(self) -> None:
+        ToyStore.hold(self)
+        super().read()
 
 
 @breaks(durability.what_was_acknowledged_outlives_a_killed_process)

@@ -21,6 +21,7 @@ import sys
 from tasks.upsert.qdrant_embedded.store import QdrantStore
 store = QdrantStore(sys.argv[1], "c")
 store.ensure(8)
+store.delete(["6f0c3f4e-6f39-4f0c-9d0b-0b1f5a1c2d3e"])  # who only reads would give way
 print(len(list(store.scan())), flush=True)
 sys.stdin.read()
 store.close()

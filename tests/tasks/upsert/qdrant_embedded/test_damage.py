@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import qdrant_edge
 
-from tasks.errors import CollectionError, FencedError, HeadraceError, LockedError, ServiceError
+from tasks.errors import CollectionError, ConfigError, FencedError, HeadraceError, LockedError, ServiceError
 from tasks.records import Query
 from tasks.upsert.qdrant_embedded import store as qdrant
+from tasks.upsert.qdrant_embedded.access import MANY
 from tasks.upsert.qdrant_embedded.errors import is_foreign, translate
-from tasks.upsert.qdrant_embedded.store import MANY, QdrantStore
+from tasks.upsert.qdrant_embedded.store import QdrantStore
 from tests.points import Point, columns
 
 MakePoints = Callable[[int], list[Point]]
@@ -97,7 +98,7 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(ServiceError, match=rf"{tmp_path}.*Permission denied.*owner and mode"):
+    with pytest.raises(ConfigError, match=rf"{tmp_path}.*Permission denied.*owner and mode"):
         QdrantStore(str(tmp_path / "db"), "c").ensure(8)
 
 
@@ -143,7 +144,7 @@ from tasks.upsert.qdrant_embedded.store import QdrantStore
 store = QdrantStore(sys.argv[1], "c")
 count = int(sys.argv[2])
 store.upsert(Points([str(uuid.uuid4()) for _ in range(count)], np.ones((count, 8), "f4"), [{"text": "x"}] * count))
-engine = getattr(getattr(store._engine, "_worker", None), "pid", 0)  # 0 is this process
+engine = getattr(getattr(store._access.engine, "_worker", None), "pid", 0)  # 0 is this process
 resource.prlimit(engine, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 print("own" if engine == 0 else "child", flush=True)
 store.close()
@@ -218,7 +219,7 @@ def test_every_kind_of_error_that_the_engine_raises_is_translated(folder: Path) 
 def test_what_the_system_says_gets_a_remedy(error: Exception, remedy: str) -> None:
     assert is_foreign(error)
     meant = translate(error, FOLDER)
-    assert type(meant) is ServiceError
+    assert type(meant) is (ConfigError if isinstance(error, PermissionError) else ServiceError)
     assert remedy in str(meant)
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from tasks.errors import ServiceError
 from tasks.records import PointId, Query
+from tasks.upsert.qdrant_embedded.access import MANY
 from tasks.upsert.qdrant_embedded.engine import EngineProcess
-from tasks.upsert.qdrant_embedded.store import MANY, QdrantStore
+from tasks.upsert.qdrant_embedded.store import QdrantStore
 from tests.points import Point, columns
 
 MakePoints = Callable[[int], list[Point]]
@@ -62,8 +63,8 @@ def test_a_store_whose_engine_is_killed_says_so_and_keeps_what_it_acknowledged(
     store = QdrantStore(str(tmp_path), "c")
     store.ensure(8)
     store.upsert(columns(*points[:MANY]))
-    assert isinstance(store._engine, EngineProcess)
-    os.kill(store._engine._worker.pid, signal.SIGBUS)
+    assert isinstance(store._access.engine, EngineProcess)
+    os.kill(store._access.engine._worker.pid, signal.SIGBUS)
     with pytest.raises(ServiceError, match=rf"{tmp_path}/c: .* ended by SIGBUS; most likely the disk is full: .*again"):
         store.upsert(columns(*points[MANY:]))
     with pytest.raises(ServiceError, match="SIGBUS"):

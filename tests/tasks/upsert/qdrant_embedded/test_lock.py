@@ -10,12 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import numpy as np
 import pytest
 import qdrant_edge
 
 from tasks.errors import LockedError
-from tasks.records import Query, Sentinel
+from tasks.records import Sentinel
 from tasks.upsert.qdrant_embedded.store import QdrantStore
 from tests.points import Point, columns
 
@@ -23,29 +22,34 @@ MakePoints = Callable[[int], list[Point]]
 OpenElsewhere = Callable[[Path], AbstractContextManager[subprocess.Popen[str]]]
 
 
-def test_a_second_process_is_named_to_whoever_comes_too_late(tmp_path: Path, open_elsewhere: OpenElsewhere) -> None:
+def test_a_second_process_that_writes_is_named_to_whoever_comes_too_late(
+    tmp_path: Path, open_elsewhere: OpenElsewhere, make_points: MakePoints
+) -> None:
     with open_elsewhere(tmp_path) as other:
         store = QdrantStore(str(tmp_path), "c", wait_seconds=0)
         with pytest.raises(LockedError, match=rf"{tmp_path}/c is open in process {other.pid} on .* since") as raised:
-            store.search(Query(np.ones(8, dtype=np.float32), 3))
-        assert "sync, search and verify exclude one another" in str(raised.value)
+            store.upsert(columns(*make_points(1)))
+        assert "wait for that one to end" in str(raised.value)
         assert raised.value.exit_code == 3
+        assert store.count() == 0
         other.communicate("", timeout=30)
-        assert store.search(Query(np.ones(8, dtype=np.float32), 3)) == []
+        store.upsert(columns(*make_points(1)))
+        assert store.count() == 1
         store.close()
 
 
-def test_the_same_process_cannot_open_a_collection_twice(tmp_path: Path, make_points: MakePoints) -> None:
+def test_the_same_process_cannot_write_to_a_collection_twice(tmp_path: Path, make_points: MakePoints) -> None:
     with QdrantStore(str(tmp_path), "c") as store:
         store.ensure(8)
+        store.upsert(columns(*make_points(1)))
         second = QdrantStore(str(tmp_path), "c", wait_seconds=0)
         second.ensure(8)
         with pytest.raises(LockedError, match=f"open in process {os.getpid()} "):
             second.upsert(columns(*make_points(1)))
+        assert second.count() == 1
         second.close()
-        assert store.count() == 0
         store.upsert(columns(*make_points(2)))
-        assert store.count() == 2
+        assert store.count() == 3
 
 
 def test_marks_are_readable_while_another_process_has_the_collection_open(
@@ -58,10 +62,11 @@ def test_marks_are_readable_while_another_process_has_the_collection_open(
         assert store.sentinel() == Sentinel("line", 1, "space")
 
 
-def test_a_short_search_does_not_fail_a_sync_that_meets_it(tmp_path: Path, make_points: MakePoints) -> None:
-    search = QdrantStore(str(tmp_path), "c")
-    search.ensure(8)
-    ending = threading.Timer(0.4, search.close)
+def test_a_short_write_does_not_fail_a_sync_that_meets_it(tmp_path: Path, make_points: MakePoints) -> None:
+    other = QdrantStore(str(tmp_path), "c")
+    other.ensure(8)
+    other.delete([make_points(1)[0].id])
+    ending = threading.Timer(0.4, other.close)
     ending.start()
     started = time.monotonic()
     with QdrantStore(str(tmp_path), "c", wait_seconds=20) as sync:

@@ -206,14 +206,14 @@ def test_what_the_engine_holds_until_a_flush_is_bounded(
     monkeypatch.setattr(qdrant_engine, "FLUSH", 1000)
     create_shard(tmp_path / "shard", 8, ())
     engine = Counting(tmp_path / "shard", tmp_path)
-    points = columns(*make_points(1400))
+    points = columns(*make_points(1000))
     ids = points.ids
-    engine.upsert(points[:900])
+    engine.upsert(points[:800])
     assert engine.flushes == 0
-    engine.upsert(points[900:])
+    engine.upsert(points[800:])
     assert engine.flushes == 1
     engine.delete(ids[:700])
     assert engine.flushes == 1
     engine.delete(ids[700:1000])
-    assert (engine.flushes, engine.count()) == (2, 400)
+    assert (engine.flushes, engine.count()) == (2, 0)
     engine.close()
