@@ -73,8 +73,8 @@ def open_session(
 ) -> Generator[Session, None, None]:
     """`choose` says which generation it is, and with which settings; `max_usd` limits the run's money.
 
-    `read_only` creates no database where none is: the session then works on an empty one in memory. CollectionError for
-    a ledger of another pipeline, unless it is to be taken over.
+    `read_only` needs no right to write, and creates no database where none is: one in memory takes its place.
+    CollectionError for a ledger of another pipeline, unless it is to be taken over.
     """
     with ExitStack() as stack:
         stack.callback(os.umask, os.umask(0o077))  # texts and vectors are their owner's alone; children inherit it
@@ -86,12 +86,12 @@ def open_session(
         if pipeline.generation > 1:
             ledger = open_ledger(pipeline, read_only=read_only)
             stack.callback(ledger.close)
+        cached = _existing(pipeline.cache) if read_only else pipeline.cache
         store = open_store(pipeline.store, pipeline.name)
         stack.callback(store.close)
         embedder = open_embedder(pipeline.embedder, pipeline.state)
         stack.callback(embedder.close)
-        cache_url = _existing(pipeline.cache) if read_only else pipeline.cache
-        cache = EmbeddingCache(cache_url, embedder.space.dimension)
+        cache = EmbeddingCache(cached, embedder.space.dimension, read_only=read_only)
         stack.callback(cache.close)
         chunker = open_chunker(pipeline.chunking, embedder.tokenizer)
         stack.callback(chunker.close)
@@ -112,7 +112,7 @@ def open_session(
 def open_ledger(pipeline: Pipeline, *, read_only: bool = False) -> Ledger:
     """The ledger of the generation that is meant."""
     state = _existing(pipeline.state) if read_only else pipeline.state
-    return Ledger(state, pipeline.name, pipeline.generation)
+    return Ledger(state, pipeline.name, pipeline.generation, read_only=read_only)
 
 
 def check_space(session: Session, sentinel: Sentinel | None) -> None:
@@ -128,4 +128,11 @@ def check_space(session: Session, sentinel: Sentinel | None) -> None:
 
 def _existing(url: str) -> str:
     path = sqlite_path(url)
-    return url if path is None or path.exists() else IN_MEMORY
+    try:
+        if path is not None:
+            path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return IN_MEMORY
+    except OSError:  # opening it says what is wrong
+        pass
+    return url

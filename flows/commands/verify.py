@@ -31,6 +31,9 @@ def run(options: Namespace, /) -> Answer:
 
     pipeline = read_pipeline(Path(options.config))
     wanted = VerifyOptions(sample=options.sample, repair=options.repair, wait=options.wait)
-    with open_session(pipeline) as session, TerminalProgress(pipeline.name, quiet=options.json) as progress:
+    with (
+        open_session(pipeline, read_only=not options.repair) as session,
+        TerminalProgress(pipeline.name, quiet=options.json) as progress,
+    ):
         done = verify(session, wanted, ThreadRunner(), progress)
     return Answer(done.as_json(), verification_text(done), 0 if done.ok else done.exit_code or 1)

@@ -11,6 +11,7 @@ from tasks.database.connection import PARAMETERS_PER_QUERY, Connection, Connecti
 from tasks.database.errors import translated
 from tasks.database.migrations import Layout, is_current, migrate_once
 from tasks.database.sqlite import SqliteConnections
+from tasks.errors import ConfigError
 from tasks.slices import slices
 
 
@@ -43,22 +44,28 @@ class Transaction:
 class Database:
     """Threads share it; each transaction takes a connection of its own."""
 
-    def __init__(self, url: str, layout: Layout, schema: str) -> None:
+    def __init__(self, url: str, layout: Layout, schema: str, *, read_only: bool = False) -> None:
         """Create file and folder (mode 0600 and 0700), or PostgreSQL's schema, and bring the tables up to `layout`.
 
-        `schema` matters on PostgreSQL only. ConfigError for a database that a newer version wrote.
+        `schema` matters on PostgreSQL only. ConfigError for a database that a newer version wrote. `read_only` opens a
+        file that this account may not write as well; ConfigError where it would have to be brought up first.
         """
         self.schema = schema
         self.path: Path | None = sqlite_path(url)
         self.is_shared = not is_sqlite(url)  # with other machines
         self.name = shown(url)
         with translated(self.name):
-            self._connections = self._opened(url)
+            self._connections = self._opened(url, read_only)
             try:
                 self._migrate(layout)
             except BaseException:
                 self._connections.close()
                 raise
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether this account may not write it."""
+        return isinstance(self._connections, SqliteConnections) and self._connections.is_read_only
 
     @contextmanager
     def read(self) -> Generator[Transaction, None, None]:
@@ -107,6 +114,11 @@ class Database:
 
     def _migrate(self, layout: Layout) -> None:
         while not self._is_current(layout):
+            if self.is_read_only:
+                raise ConfigError(
+                    f"{self.name}: an older Headrace made this {layout.name}, and this account may not bring it up to"
+                    " date; let the account that owns it run `headrace status` or sync once, then read again"
+                )
             with self.write() as transaction:
                 migrate_once(transaction.connection, layout, self.name)
 
@@ -114,9 +126,9 @@ class Database:
         with self._connections.open() as connection:
             return is_current(connection, layout, self.name)
 
-    def _opened(self, url: str) -> Connections:
+    def _opened(self, url: str, read_only: bool) -> Connections:
         if not self.is_shared:
-            return SqliteConnections(self.path)
+            return SqliteConnections(self.path, read_only=read_only)
         from tasks.database.postgresql import ServerConnections
 
         return ServerConnections(server_url(url), self.schema, self.name)

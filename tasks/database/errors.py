@@ -26,7 +26,14 @@ def translated(name: str) -> Generator[None, None, None]:
     except OSError as error:
         if error.filename is None:
             raise
-        raise ServiceError(f"cannot open {name}: {error.filename}: {error.strerror}; choose another place") from error
+        place = "" if str(error.filename) == name else f"{error.filename}: "
+        what = f"cannot open {name}: {place}{error.strerror}"
+        if isinstance(error, PermissionError):
+            raise ConfigError(
+                f"{what}; what Headrace keeps is for the account that owns it alone: run as that account, read a copy"
+                " of the folder, or name another place"
+            ) from error
+        raise ServiceError(f"{what}; choose another place") from error
 
 
 def meaning(name: str, words: str, *, is_cut: bool = False) -> HeadraceError:

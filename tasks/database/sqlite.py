@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tasks.database.connection import PARAMETERS_PER_QUERY, Rows
+from tasks.errors import ServiceError
 from tasks.slices import slices
-from tasks.system.file_system import keep_private, user_state
+from tasks.system.file_system import keep_private, may_write, user_state
 
 BUSY_SECONDS = 30.0
 PAGE_BYTES = 8192  # of a new file: two vectors of 768 dimensions a page, and a shallow tree of ids
@@ -20,15 +22,14 @@ CACHE_KIB = 32_768
 LOG_PAGES = 4000  # the log is folded in at 32 MB: each folding writes and syncs every page that was touched
 OUR_FOLDER = ".headrace"  # where state is kept by default
 _VALUES = re.compile(r"VALUES (\([^()]*\))(?=[^?]*$)")
-_PRAGMAS = (
+_PRAGMAS = ("foreign_keys=ON", "temp_store=MEMORY", f"cache_size=-{CACHE_KIB}")
+_WRITING_PRAGMAS = (
     f"page_size={PAGE_BYTES}",
     "journal_mode=WAL",
     # FULL: with NORMAL a power cut may take back commits that the store has already acted upon.
     "synchronous=FULL",
-    "foreign_keys=ON",
-    "temp_store=MEMORY",
-    f"cache_size=-{CACHE_KIB}",
     f"wal_autocheckpoint={LOG_PAGES}",
+    *_PRAGMAS,
 )
 
 
@@ -85,11 +86,17 @@ class SqliteConnection:
 class SqliteConnections:
     """A connection is used by one thread at a time; a database in memory has a single one, which all share."""
 
-    def __init__(self, path: Path | None) -> None:
-        """Create file and folder where they are missing; None is a database in memory."""
+    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
+        """Create file and folder where they are missing; None is a database in memory.
+
+        `read_only`: a file that this account may not write is opened all the same.
+        """
         self._path = path
         self._idle: list[SqliteConnection] = []
-        if path:
+        self.is_read_only = read_only and path is not None and not may_write(path, path.parent)
+        if path and self.is_read_only:
+            os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))  # SQLite's own error names neither file nor cause
+        elif path:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # Before SQLite makes it with the common mode: it holds paths, and vectors tell of their texts.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -122,16 +129,40 @@ class SqliteConnections:
             self._shared.driver.close()
 
     def _connected(self) -> SqliteConnection:
-        driver = sqlite3.connect(
-            self._path or ":memory:", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        if self._path and self.is_read_only:
+            return _reading(self._path)
+        return _connection(self._path or ":memory:", _WRITING_PRAGMAS)
+
+
+def _reading(path: Path) -> SqliteConnection:
+    """SQLite reads beside a log, and a writer, where the log has its `-shm`; without a log, as if nobody ever wrote."""
+    address = f"file:{quote(str(path.absolute()))}?mode=ro"
+    log = path.with_name(path.name + "-wal")
+    if not log.exists() or not log.stat().st_size:
+        return _connection(f"{address}&immutable=1", _PRAGMAS)
+    if not path.with_name(path.name + "-shm").exists():
+        raise ServiceError(
+            f"{path}: this account may not write here, and what {log.name} holds cannot be read without a file"
+            f" {path.name}-shm; copy the folder to where you may write, and name the copy"
         )
-        try:
-            for pragma in _PRAGMAS:
-                driver.execute(f"PRAGMA {pragma}")
-        except BaseException:
-            driver.close()
-            raise
-        return SqliteConnection(driver)
+    return _connection(address, _PRAGMAS)
+
+
+def _connection(address: Path | str, pragmas: Sequence[str]) -> SqliteConnection:
+    driver = sqlite3.connect(
+        address,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=str(address).startswith("file:"),
+    )
+    try:
+        for pragma in pragmas:
+            driver.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        driver.close()
+        raise
+    return SqliteConnection(driver)
 
 
 def _keep_private(path: Path) -> None:

@@ -59,9 +59,12 @@ class Held(NamedTuple):
 class EmbeddingCache:
     """It may be deleted at no cost but money: the ledger and the store do not depend on it."""
 
-    def __init__(self, url: str, dimension: int) -> None:
-        """`url` is a SQLAlchemy URL of a SQLite or PostgreSQL database; vectors of another `dimension` are damaged."""
-        self._database = Database(url, CACHE, "headrace_cache")
+    def __init__(self, url: str, dimension: int, *, read_only: bool = False) -> None:
+        """`url` is a SQLAlchemy URL of a SQLite or PostgreSQL database; vectors of another `dimension` are damaged.
+
+        `read_only`: also one that we may not write.
+        """
+        self._database = Database(url, CACHE, "headrace_cache", read_only=read_only)
         self._dimension = dimension
         self.damaged: set[EmbeddingKey] = set()  # all that were met so far
 

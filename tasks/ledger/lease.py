@@ -11,10 +11,11 @@ import os
 import socket
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.database.errors import translated
 from tasks.errors import LeaseHeldError
 from tasks.ledger.advisory_lock import advisory_lock
 from tasks.ledger.ledger import Ledger
@@ -44,10 +45,25 @@ def leased(ledger: Ledger, *, wait: bool) -> Generator[Lease, None, None]:
         _release(ledger)
 
 
+@contextmanager
+def undisturbed(ledger: Ledger) -> Generator[None, None, None]:
+    """No run begins within the block; needs no right to write. LeaseHeldError names the holder where one goes on."""
+    if ledger.database.is_shared or ledger.database.path is None:
+        with _locked(ledger, 0.0):
+            yield
+        return
+    with ExitStack() as stack:
+        with translated(ledger.database.name):
+            other = stack.enter_context(_file_lock(ledger.database.path).watched())
+        if other:
+            raise _held(ledger, other)
+        yield
+
+
 def holder(ledger: Ledger) -> str | None:
     """Who holds the lease now, in words; None where nobody does."""
     try:
-        with _locked(ledger, 0.0):
+        with undisturbed(ledger):
             return None
     except LeaseHeldError as error:
         return str(error)
@@ -63,14 +79,17 @@ def _locked(ledger: Ledger, wait_seconds: float) -> Generator[None, None, None]:
     elif ledger.database.path is None:
         yield
     else:
-        path = ledger.database.path
-        lock = ProcessLock(path.with_name(path.name + ".lock"))
+        lock = _file_lock(ledger.database.path)
         if other := lock.acquire(wait_seconds):
             raise _held(ledger, other)
         try:
             yield
         finally:
             lock.release()
+
+
+def _file_lock(path: Path) -> ProcessLock:
+    return ProcessLock(path.with_name(path.name + ".lock"))
 
 
 def _held(ledger: Ledger, other: str) -> LeaseHeldError:

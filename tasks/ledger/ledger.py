@@ -101,9 +101,13 @@ class Row:
 class Ledger:
     """One pipeline's ledger; `epoch` is set by the lease, and writes without it are refused."""
 
-    def __init__(self, url: str, pipeline: str, generation: int = 1) -> None:
-        """`url` is a SQLAlchemy URL; on PostgreSQL each generation of a pipeline has a schema of its own."""
-        self.database = Database(url, LEDGER, _schema(pipeline if generation == 1 else f"{pipeline}:{generation}"))
+    def __init__(self, url: str, pipeline: str, generation: int = 1, *, read_only: bool = False) -> None:
+        """`url` is a SQLAlchemy URL; on PostgreSQL each generation of a pipeline has a schema of its own.
+
+        `read_only`: also one that this account may not write.
+        """
+        schema = _schema(pipeline if generation == 1 else f"{pipeline}:{generation}")
+        self.database = Database(url, LEDGER, schema, read_only=read_only)
         self.epoch: int | None = None
 
     def documents(self) -> dict[DocumentId, KnownDocument]:

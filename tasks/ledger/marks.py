@@ -11,10 +11,11 @@ from tasks.records import Sentinel, VectorSpace
 
 
 def lineage(ledger: Ledger) -> str:
-    """Names this ledger: a restored copy has the same one, a new ledger another."""
+    """Names this ledger: a restored copy has the same one, a new ledger another; "" before it has one."""
     with ledger.database.read() as transaction:
-        if known := _meta(transaction, "lineage"):
-            return known
+        known = _meta(transaction, "lineage")
+    if known or ledger.database.is_read_only:
+        return known or ""
     with ledger.database.write() as transaction:
         transaction.execute(
             "INSERT INTO meta (key, value) VALUES ('lineage', ?) ON CONFLICT DO NOTHING", (uuid.uuid4().hex,)

@@ -5,7 +5,7 @@ from typing import Any
 
 from config.options import SyncOptions, VerifyOptions
 from tasks.errors import ConfigError
-from tasks.ledger.lease import leased
+from tasks.ledger.lease import leased, undisturbed
 from tasks.ledger.marks import epoch_marked
 from tasks.runners.base import Runner
 from tasks.session import Session, check_space
@@ -79,7 +79,8 @@ def verify(session: Session, options: VerifyOptions, runner: Runner, progress: P
 
 
 def _audit(session: Session, options: VerifyOptions) -> Findings:
-    with leased(session.ledger, wait=options.wait):
+    ledger = session.ledger
+    with undisturbed(ledger) if ledger.database.is_read_only else leased(ledger, wait=options.wait):
         if not epoch_marked(session.ledger):
             raise ConfigError(f"{session.pipeline.name!r} was never synced, so there is nothing to verify; run sync")
         sentinel = session.store.sentinel()
