@@ -31,7 +31,7 @@ class FolderLock:
         return self._lock.file
 
     def acquire(self, wait_seconds: float) -> None:
-        """To write; LockedError names the holder where it still has the lock after `wait_seconds`.
+        """Take the lock to write; LockedError names the holder where it still has it after `wait_seconds`.
 
         A second call is idle.
         """
