@@ -219,6 +219,15 @@ def test_a_full_disk_is_noticed_before_a_build(edited: Pipeline, monkeypatch: py
     assert states(edited) == {1: "live"}
 
 
+def test_a_collection_of_several_pipelines_has_no_generations(pipeline: Pipeline) -> None:
+    configure(pipeline, "path: ./db", "path: ./db, shared: true, collection: all-of-us")
+    pipeline.sync()
+    refused = pipeline.run("rebuild", str(pipeline.config))
+    assert refused.code == 2
+    assert "shared with other pipelines" in refused.err
+    assert states(pipeline) == {1: "live"}
+
+
 def test_so_many_generations_are_kept_as_were_asked_for(pipeline: Pipeline) -> None:
     pipeline.sync()
     for number in range(2, 5):
