@@ -37,7 +37,7 @@ class Snapshot:
 
 
 def disk_usage(folder: Path) -> int:
-    """In bytes, without holes."""
+    """Bytes on the disk, without holes."""
     return sum(path.stat().st_blocks * 512 for path in folder.rglob("*"))
 
 
