@@ -155,7 +155,9 @@ class Site:
         for room in (opening, rebuilding, table, surroundings, choosing):
             patch.setattr(room, "Registry", _Registry)
         patch.setattr(opening, "Ledger", self.ledger)
-        patch.setattr(opening, "EmbeddingCache", lambda _, dimension: _Cache(self.cache, self.world, dimension))
+        patch.setattr(
+            opening, "EmbeddingCache", lambda _, dimension, read_only: _Cache(self.cache, self.world, dimension)
+        )
         patch.setattr(opening, "open_source", lambda _: self.source)
         patch.setattr(opening, "open_chunker", lambda *_: _Chunker())
         patch.setattr(opening, "_existing", lambda url: url)
@@ -163,7 +165,8 @@ class Site:
     def store(self, config: Any, pipeline: str) -> Any:
         return _Store(self, config.collection or pipeline)
 
-    def ledger(self, url: str, _pipeline: str, _generation: int) -> Any:
+    def ledger(self, url: str, _pipeline: str, _generation: int, *, read_only: bool) -> Any:
+        del read_only
         if url not in self.ledgers:
             self.ledgers[url] = _Database(self, url)
         return FaultyLedger(self.ledgers[url], self.world)
