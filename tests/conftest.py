@@ -28,6 +28,9 @@ state: sqlite:///state/trial.db
 cache: sqlite:///state/cache.db
 """
 
+# The checks of stores are no test modules, and yet their assertions should say what they compared.
+pytest.register_assert_rewrite("tests.contracts.store")
+
 # Many tests drop their databases open. Python 3.13 warns of that, in whichever test runs at the moment.
 SqliteConnections.__del__ = SqliteConnections.close  # type: ignore[attr-defined]
 
