@@ -77,7 +77,7 @@ def test_many_deletions_wait_for_a_word(trial: Pipeline, postgres_url: str) -> N
 
 
 @pytest.mark.parametrize(
-    "loss", ["TRUNCATE headrace.trial", "DROP TABLE headrace.trial", "DROP SCHEMA headrace CASCADE"]
+    "loss", ["TRUNCATE headrace.trial", "DROP TABLE headrace.trial CASCADE", "DROP SCHEMA headrace CASCADE"]
 )
 def test_a_lost_table_is_written_again_for_nothing(trial: Pipeline, postgres_url: str, loss: str) -> None:
     trial.sync()
