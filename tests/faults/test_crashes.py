@@ -31,7 +31,7 @@ LATE_SEEDS = range(4)
 LATE = 300
 ON_POSTGRESQL = 150
 ON_DURABLE = 100  # for each kind of store that outlives its process
-AT_LEAST = 20  # of those that are played as far as there is time
+AT_LEAST = 6  # of those that are played as far as there is time
 FAULT_SECONDS = float(os.environ.get("FAULT_SECONDS", "5"))  # `make faults` takes as long as all of them need
 
 # A case that notices the mutant late in the enumeration is tried first; the enumeration finds the others in seconds.

@@ -45,7 +45,8 @@ from tasks.upsert.base import VectorStore
 
 GRACE = 3.0  # one run takes one second of the logical clock
 EMBEDDING_BATCH = 3
-SPACE = VectorSpace("test", "letters", "1", 4, 100)
+DIMENSION = 8
+SPACE = VectorSpace("test", "letters", "1", DIMENSION, 100)
 PIPELINE = Pipeline.model_validate(
     {
         "name": "faulty",
@@ -245,7 +246,7 @@ class Letters:
     def _pay(self, rows: tuple[int, ...], texts: Sequence[str]) -> EmbeddedBatch:
         taken = [(row, text) for row, text in zip(rows, texts, strict=True) if text not in self.refused]
         self.paid += [text for _, text in taken]
-        vectors = np.stack([vector_of(text) for _, text in taken]) if taken else np.empty((0, 4), np.float32)
+        vectors = np.stack([vector_of(text) for _, text in taken]) if taken else np.empty((0, DIMENSION), np.float32)
         rejected = dict.fromkeys(set(rows) - {row for row, _ in taken}, "refused")
         return EmbeddedBatch(tuple(row for row, _ in taken), vectors, rejected=rejected)
 
@@ -261,7 +262,7 @@ class Letters:
 
 def vector_of(text: str) -> Vector:
     """The one right vector of a text."""
-    digest = np.frombuffer(hashlib.sha256(text.encode()).digest()[:4], dtype=np.uint8).astype(np.float32) + 1
+    digest = np.frombuffer(hashlib.sha256(text.encode()).digest()[:DIMENSION], dtype=np.uint8).astype(np.float32) + 1
     vector: Vector = digest / np.linalg.norm(digest)
     return vector
 
