@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -10,6 +11,13 @@ import pytest
 from tasks.database.database import Database
 from tasks.dedupe.cache import CACHE
 from tests.conftest import Pipeline
+
+
+@pytest.fixture(autouse=True)
+def common_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def rights(path: Path) -> int:

@@ -17,7 +17,7 @@ from tests.pinecone_server import KEY
 STORES = {
     "qdrant": "{kind: qdrant, path: $FOLDER/db",
     "qdrant server": "{kind: qdrant, url: '${SERVER}'",
-    "pinecone": "{kind: pinecone, index: trial, api_key: '${KEY}', host: '${SERVER}'",
+    "pinecone": "{kind: pinecone, index: shared, api_key: '${KEY}', host: '${SERVER}'",
 }
 Pair = tuple[Pipeline, Pipeline]
 
