@@ -7,6 +7,9 @@ INSTALLED := .venv/installed
 TOOLS := .venv/tools
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# One more than there are cores, since many tests wait for a server; four at most, for each may hold a model.
+WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) < 3 ? $$(getconf _NPROCESSORS_ONLN) + 1 : 4 )))
+
 .DEFAULT_GOAL := help
 .PHONY: help install tools demo test check pythons bench bench-full faults readers soak smoke-qdrant smoke-pinecone matrix lock clean
 
@@ -33,7 +36,7 @@ demo: install ## sync this repository into an embedded store, then search it
 	$(BIN)/headrace search config/examples/quickstart.yaml "what happens when a source suddenly lists nothing?" --limit 3
 
 test: tools ## run the test suite
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: tools ## linters, type checkers, import rules
 	$(BIN)/ruff check .
@@ -53,7 +56,7 @@ bench-full: tools ## the same, and other systems beside ours in their own enviro
 	$(BIN)/python -m tests.benchmarks.peers
 
 faults: tools ## more than 10,000 faults over every store, and 100,000 random faults of them; an hour
-	FAULT_SECONDS=3600 HISTORIES=100000 KILLS=100 $(BIN)/python -m pytest -n logical tests/faults
+	FAULT_SECONDS=3600 HISTORIES=100000 KILLS=100 ROUNDS=250 $(BIN)/python -m pytest -n logical tests/faults
 
 readers: tools ## let LangChain's and LlamaIndex's own readers read our collections, in environments of their own
 	@for name in langchain llamaindex; do \
