@@ -28,6 +28,7 @@ from tasks.upsert.base import Place
 from tasks.upsert.filters import of_pipeline
 from tasks.upsert.lancedb.errors import translated
 from tasks.upsert.lancedb.rows import PAYLOAD, POINTER, Arrow, as_payload, as_sql, as_table, one_of, schema
+from tasks.upsert.marks import read_mark
 from tasks.upsert.page import page
 from tasks.upsert.vectors import check_vectors
 
@@ -126,7 +127,7 @@ class LanceStore:
             if (table := self._opened()) is not None:
                 marks = table.schema.field(_MARKED).metadata
         with suppress(ValueError, TypeError, KeyError):
-            return Sentinel(**json.loads((marks or {})[_mark(pipeline).encode()]))
+            return read_mark(json.loads((marks or {})[_mark(pipeline).encode()]))
         return None
 
     def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:

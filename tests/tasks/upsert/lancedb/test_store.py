@@ -193,3 +193,16 @@ def test_each_foreign_error_has_a_cause_and_a_remedy(words: str, kind: type[Head
     assert str(error).startswith("the collection 'c' in /db: ")
     assert remedy in str(error)
     assert ".rs:" not in str(error)
+
+
+def test_a_mark_with_more_in_it_by_a_later_version_is_read(tmp_path: Path) -> None:
+    store = made(tmp_path)
+    store.mark(Sentinel("line", 4, "space"))
+    table = lancedb.connect(str(tmp_path)).open_table("c")
+    (name, text), *_ = [
+        (key.decode(), value) for key, value in table.schema.field("headrace").metadata.items() if b"sentinel" in key
+    ]
+    later = json.dumps({**json.loads(text), "colour": "green"})
+    table.update_field_metadata({"path": "headrace", "metadata": {name: later}})
+    assert store.sentinel() == Sentinel("line", 4, "space")
+    store.close()
