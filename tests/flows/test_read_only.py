@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Pipeline
+from tests.second_window import SECOND_WINDOW
 
 ROOT = Path(__file__).parents[2]
 # The program's own files may be closed to the other account: what the commands import is imported before.
@@ -152,29 +153,11 @@ def test_a_ledger_of_an_older_version_that_may_only_be_read_is_named(shown: Pipe
     assert (code, "an older Headrace made this ledger" in out + err) == (2, True), out + err
 
 
-BUSY = """
-import sys, time
-from pathlib import Path
-from tasks.embed.hashing import HashingEmbedder
-from tasks.runners import pace
-pace.FIRST_BYTES = pace.FIRST_DOCUMENTS = pace.MOST_DOCUMENTS = 1
-real, calls = HashingEmbedder._vectors, []
-def slow(self, texts):
-    calls.append(texts)
-    while len(calls) > 1 and Path(sys.argv[-1]).exists():
-        time.sleep(0.05)
-    return real(self, texts)
-HashingEmbedder._vectors = slow
-from flows.cli import main
-sys.exit(main(sys.argv[1:-1]))
-"""
-
-
 def test_a_search_is_answered_while_a_first_sync_goes_on(pipeline: Pipeline) -> None:
     """It has written one document, and the next one takes as long as the file `wait` is there."""
     wait = pipeline.folder / "wait"
     wait.touch()
-    command = [sys.executable, "-c", BUSY, "sync", str(pipeline.config), "--json", str(wait)]
+    command = [sys.executable, "-c", SECOND_WINDOW, "sync", str(pipeline.config), "--json", str(wait)]
     search = ("search", str(pipeline.config), "page", "--json")
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as sync:
         try:
