@@ -22,10 +22,9 @@ from flows.termination import told_to_prefect
 from tasks.console.artifacts import ArtifactProgress
 from tasks.console.summary import summary
 from tasks.errors import HeadraceError
-from tasks.generations import as_synced
 from tasks.runners.prefect import PrefectRunner, tracked_flow
-from tasks.session import Session, open_session
-from tasks.sync.rebuild import rebuild
+from tasks.session import Session
+from tasks.sync.rebuild import sync_or_rebuild
 from tasks.sync.report import IncompleteRunError, Report
 from tasks.sync.run import Run
 
@@ -44,13 +43,7 @@ def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | 
     """
     pipeline = read_pipeline(Path(config))
     with told_to_prefect():
-        if options.rebuild:
-            report = rebuild(pipeline, options, _sync)
-        else:
-            with open_session(
-                pipeline, choose=as_synced, max_usd=options.max_usd, take_over=options.take_over
-            ) as session:
-                report = _sync(session, options)
+        report = sync_or_rebuild(pipeline, options, _sync)
     if report.exit_code:
         error = IncompleteRunError(report)
         return Failed(message=str(error), data=error)  # as if raised, without a traceback in the log

@@ -71,15 +71,9 @@ def run(options: Namespace, /) -> Answer:
 
 def _sync_directly(options: Namespace, wanted: "SyncOptions") -> "Report":
     from config.read import read_pipeline
-    from tasks.generations import as_synced
-    from tasks.session import open_session
-    from tasks.sync.rebuild import rebuild
+    from tasks.sync.rebuild import sync_or_rebuild
 
-    pipeline, sync = read_pipeline(Path(options.config)), shown_sync(quiet=options.json)
-    if wanted.rebuild:
-        return rebuild(pipeline, wanted, sync)
-    with open_session(pipeline, choose=as_synced, max_usd=wanted.max_usd, take_over=wanted.take_over) as session:
-        return sync(session, wanted)
+    return sync_or_rebuild(read_pipeline(Path(options.config)), wanted, shown_sync(quiet=options.json))
 
 
 def shown_sync(*, quiet: bool) -> "Sync":

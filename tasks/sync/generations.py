@@ -38,7 +38,7 @@ def record(session: Session) -> None:
     session.registry.record(session.pipeline.generation, settings, session.space.fingerprint)
 
 
-def settle(session: Session) -> list[str]:
+def complete_switch(session: Session) -> list[str]:
     """Publish the live generation where its name does not lead to it yet, and drop what is to leave.
 
     What a killed process left undone is done by the next one. A failure is no failure of the run: the notes tell it.

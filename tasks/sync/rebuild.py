@@ -20,7 +20,7 @@ from tasks.ledger.generations import BUILDING, KEPT, LEAVING, Generation, Regist
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.marks import epoch_marked
 from tasks.session import Session, open_ledger, open_session
-from tasks.sync.generations import settle
+from tasks.sync.generations import complete_switch
 from tasks.sync.guard import Circumstances, judge
 from tasks.sync.plan import plan_sync
 from tasks.sync.report import Outcome, Report
@@ -32,6 +32,11 @@ MOST_NUMBERS = 100  # names of collections that are tried, where others have the
 Sync = Callable[[Session, SyncOptions], Report]  # one run, shown to whoever watches
 
 _log = logging.getLogger("headrace")
+
+
+def sync_or_rebuild(pipeline: Pipeline, options: SyncOptions, sync: Sync) -> Report:
+    """What `options` ask for."""
+    return rebuild(pipeline, options, sync) if options.rebuild else _sync_live(pipeline, options, sync)
 
 
 def rebuild(pipeline: Pipeline, options: SyncOptions, sync: Sync) -> Report:
@@ -59,7 +64,7 @@ def rollback(pipeline: Pipeline, options: SyncOptions, sync: Sync) -> Report:
                 )
         registry.switch(previous.number, KEPT, overrules=shape(pipeline))
     with open_session(pipeline, choose=as_live, max_usd=options.max_usd) as session:
-        notes = settle(session)
+        notes = complete_switch(session)
         try:
             report = sync(session, options)
         except HeadraceError as error:
@@ -68,6 +73,11 @@ def rollback(pipeline: Pipeline, options: SyncOptions, sync: Sync) -> Report:
     report.switched = True
     report.notes += notes
     return report
+
+
+def _sync_live(pipeline: Pipeline, options: SyncOptions, sync: Sync) -> Report:
+    with open_session(pipeline, choose=as_synced, max_usd=options.max_usd, take_over=options.take_over) as session:
+        return sync(session, options)
 
 
 class _Rebuild:
@@ -84,8 +94,7 @@ class _Rebuild:
     def run(self) -> Report:
         live = self._live()
         if live is None or self._is_to_be_ended(live):
-            with open_session(self._pipeline, choose=as_synced, max_usd=self._options.max_usd) as session:
-                report = self._sync(session, self._options)
+            report = _sync_live(self._pipeline, self._options, self._sync)
             report.switched = live is not None
             return report
         target = self._pipeline.as_generation(self._number())
@@ -99,7 +108,7 @@ class _Rebuild:
             with open_session(target, choose=as_given) as session:
                 self._registry.switch(target.generation, BUILDING)
                 self._registry.keep(self._pipeline.store.keep_generations)
-                self._notes += settle(session)
+                self._notes += complete_switch(session)
         else:
             self._notes.append(
                 f"generation {target.generation} is not live; `headrace rebuild` goes on with it, and generation"

@@ -15,7 +15,7 @@ from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
 from tasks.session import Session
 from tasks.sync.deletions import Losses, carry_out, count_deletions, count_withheld, reap, weigh
-from tasks.sync.generations import record, settle
+from tasks.sync.generations import complete_switch, record
 from tasks.sync.incarnation import check_incarnation
 from tasks.sync.listing import Survey, survey_sources
 from tasks.sync.progress import Progress, RecordedProgress
@@ -84,7 +84,7 @@ class Run:
         losses = Losses(survey)
         self._windows(survey, losses)
         self._end(survey, losses)
-        self.report.notes += settle(self._session)
+        self.report.notes += complete_switch(self._session)
 
     def _windows(self, survey: Survey, losses: Losses) -> None:
         """Keep a few windows going, so memory stays flat however large the source is."""
