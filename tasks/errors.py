@@ -89,6 +89,10 @@ class ServiceError(HeadraceError):
     """Retrying was tried or is pointless, and no single document is to blame."""
 
 
+class NoCollectionError(ServiceError):
+    """A store's collection is missing: the stores themselves take that for an empty one where they only read."""
+
+
 __all__ = [
     "BudgetError",
     "CollectionError",
@@ -99,10 +103,7 @@ __all__ = [
     "LeaseHeldError",
     "LockedError",
     "MissingExtraError",
+    "NoCollectionError",
     "ServiceError",
     "TransientError",
 ]
-
-
-class NoCollectionError(ServiceError):
-    """A store's collection is missing: the stores themselves take that for an empty one where they only read."""

@@ -44,8 +44,8 @@ def as_synced(pipeline: Pipeline, first: Ledger) -> Choice:
     As it was built, where a person knows that it does not fit: a new one is being built, or was rolled back from.
     CollectionError where the configuration makes other vectors than the live generation has.
     """
-    generations = Registry(first.database).generations()
-    live = Registry(first.database).live()
+    registry = Registry(first.database)
+    live = registry.live()
     if live is None:
         if epoch_marked(first):
             return Choice(pipeline)
@@ -55,7 +55,9 @@ def as_synced(pipeline: Pipeline, first: Ledger) -> Choice:
     wanted = shape(pipeline)
     if live.settings is None or wanted == shape(built):
         return Choice(configured)
-    building = [one for one in generations if one.state == BUILDING and shape(_built(pipeline, one)) == wanted]
+    building = [
+        one for one in registry.generations() if one.state == BUILDING and shape(_built(pipeline, one)) == wanted
+    ]
     if building:
         return Choice(built, f"generation {building[0].number} is being built; `headrace rebuild` goes on with it")
     if wanted == live.overrules:

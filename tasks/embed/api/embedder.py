@@ -137,10 +137,9 @@ class PaidEmbedder:
             raise meaning from None
         if len(answer.vectors) != len(texts):
             raise MalformedError(f"{len(answer.vectors)} vectors came for {len(texts)} texts")
+        # `-002-v2` answers for `-002`, `bge-m3` for `BAAI/bge-m3`.
         asked, named = self.model.lower(), answer.model.lower()
-        if (
-            named and asked not in named and named not in asked
-        ):  # `-002-v2` answers for `-002`, `bge-m3` for `BAAI/bge-m3`
+        if asked not in named and named not in asked:
             self.other_model = answer.model
         return answer
 

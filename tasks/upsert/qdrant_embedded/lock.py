@@ -1,8 +1,7 @@
 """One process at a time has a collection open."""
 
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tasks.errors import LockedError
@@ -53,11 +52,9 @@ class FolderLock:
         with self._next.watched() as writer:
             return writer or self._lock.acquire(0)
 
-    @contextmanager
-    def watched(self) -> Generator[str | None, None, None]:
+    def watched(self) -> AbstractContextManager[str | None]:
         """Who holds the lock; where nobody does, nobody takes it within the block. Writes nothing."""
-        with self._lock.watched() as other:
-            yield other
+        return self._lock.watched()
 
     def refusal(self) -> LockedError:
         """The error for who has waited long enough; it names the holder."""
