@@ -30,6 +30,12 @@ def as_given(pipeline: Pipeline, _first: Ledger) -> Choice:
     return Choice(pipeline)
 
 
+def as_beside(pipeline: Pipeline, first: Ledger) -> Choice:
+    """A generation that is not there yet, with the settings that the caller has chosen."""
+    note = "this is for all documents, as a rebuild would embed them; texts that are in the cache cost nothing"
+    return Choice(pipeline.as_generation(Registry(first.database).next_number()), note)
+
+
 def as_live(pipeline: Pipeline, first: Ledger) -> Choice:
     """The live generation as it was built, for whoever reads."""
     live = Registry(first.database).live()

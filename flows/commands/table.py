@@ -4,7 +4,20 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from typing import Protocol
 
-from flows.commands import generations, init, plan, rebuild, rollback, schema, search, status, sync, verify, where
+from flows.commands import (
+    generations,
+    init,
+    models,
+    plan,
+    rebuild,
+    rollback,
+    schema,
+    search,
+    status,
+    sync,
+    verify,
+    where,
+)
 from tasks.console.answer import Answer
 
 
@@ -36,5 +49,6 @@ COMMANDS: Mapping[str, Command] = {  # in the order in which a newcomer needs th
     "rollback": rollback,
     "generations": generations,
     "where": where,
+    "models": models,
     "schema": schema,
 }

@@ -130,6 +130,7 @@ def status_text(status: Status) -> str:
         *_rows({"progress": _progress_text(progress) if progress else ""}),
         *_column("last runs", runs),
         *_column("quarantined", [_quarantined_text(document) for document in status.quarantine]),
+        *(f"  ! {note}" for note in status.notes),
     ]
     return "\n".join(lines)
 

@@ -43,6 +43,7 @@ class LocalModel(Model):
     model's own files say. `layer_norm` comes before vectors are shortened.
     """
 
+    kind: str = "sentence-transformers"
     frozen_query_prefix: str | None = None
     parameters: int = 0
     revision: str = ""

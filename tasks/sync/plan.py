@@ -7,6 +7,7 @@ from config import embedders
 from config.options import SyncOptions
 from tasks.dedupe.window import Differ
 from tasks.embed.base import Embedder
+from tasks.embed.models import retirement_note
 from tasks.errors import ConfigError
 from tasks.ledger.lease import holder
 from tasks.ledger.ledger import Ledger
@@ -45,7 +46,7 @@ class PlanReport:
 def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> PlanReport:
     """Reads and chunks what a sync would read, and asks ledger and cache; `outcome` says what the guard would do."""
     report = Report(session.pipeline.name, model=session.embedder.model, names=Names(most=None))
-    report.notes += filter(None, [session.note])
+    report.notes += filter(None, [session.note, retirement_note(session.embedder.model)])
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
     _tell_doubt(session, sentinel, report)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tasks.embed.models import retirement_note
 from tasks.ledger.generations import LIVE
 from tasks.ledger.lease import holder
 from tasks.ledger.ledger import Counts, Ledger
@@ -65,6 +66,7 @@ class Status:
     progress: RunProgress | None
     runs: Sequence[RunSummary]
     quarantine: Sequence[QuarantinedDocument]
+    notes: Sequence[str]
 
     def as_json(self) -> dict[str, Any]:
         """The shape that `status --json` promises."""
@@ -81,6 +83,7 @@ class Status:
             "progress": self.progress and asdict(self.progress),
             "runs": [run.as_json() for run in self.runs],
             "quarantine": [asdict(document) for document in self.quarantine],
+            "notes": [*self.notes],
         }
 
 
@@ -102,6 +105,7 @@ def describe(session: Session) -> Status:
         progress=current_run(session.ledger) if running else None,
         runs=run_summaries(session.ledger, RUNS_SHOWN),
         quarantine=session.ledger.quarantined(),
+        notes=[*filter(None, [retirement_note(session.embedder.model)])],
     )
 
 
