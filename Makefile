@@ -59,7 +59,7 @@ faults: tools ## more than 10,000 faults over every store, and 100,000 random fa
 	FAULT_SECONDS=3600 HISTORIES=100000 KILLS=100 ROUNDS=250 $(BIN)/python -m pytest -n logical tests/faults
 
 readers: tools ## let LangChain's and LlamaIndex's own readers read our collections, in environments of their own
-	@for name in langchain llamaindex; do \
+	@for name in langchain llamaindex langchain-tests; do \
 		$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venvs/$$name && VIRTUAL_ENV=.venvs/$$name $(BIN)/uv pip install \
 			--quiet --link-mode copy --compile-bytecode -r tests/readers/requirements/$$name.txt || exit 1; \
 	done

@@ -1,13 +1,15 @@
 """What turns texts into vectors."""
 
+import re
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 
 from config.fields import DatabaseUrl, Section, WebAddress
 
 MOST_DIMENSIONS = 65_536  # no vector database here takes more
+_SECRET = re.compile(r"(key|token|secret|password)$", re.IGNORECASE)
 
 
 class EmbedderSection(Section):
@@ -117,6 +119,31 @@ class OpenAIEmbedder(PaidEmbedder):
     api_key: SecretStr | None = Field(default=None, description="Default: the environment variable OPENAI_API_KEY.")
 
 
+class LangChainEmbedder(EmbedderSection):
+    """Any embeddings class of LangChain's; what it costs cannot be seen from here."""
+
+    UNSHAPED: ClassVar[frozenset[str]] = frozenset({"batch_texts"})
+
+    kind: Literal["langchain"] = Field(description="A class of LangChain's, such as langchain_ollama.OllamaEmbeddings.")
+    class_name: str = Field(
+        validation_alias=AliasChoices("class", "class_name"),
+        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$",
+        description="Package and class. It takes its keys from the environment.",
+    )
+    arguments: dict[str, Any] = Field(default_factory=dict, description="Passed to the class; part of the fingerprint.")
+    dimensions: int = Field(gt=0, le=MOST_DIMENSIONS, description="Length of its vectors.")
+    max_tokens: int = Field(default=512, ge=16, description="What it reads of a text, counted by OpenAI's cl100k_base.")
+    batch_texts: int = Field(default=64, gt=0, description="Texts that it is given at once.")
+
+    @field_validator("arguments")
+    @classmethod
+    def _hold_no_secret(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        secret = next((name for name in arguments if _SECRET.search(name)), None)
+        if secret:
+            raise ValueError(f"{secret!r} is kept beside the vectors like all arguments; put it in the environment")
+        return arguments
+
+
 class HashingEmbedder(EmbedderSection):
     """Feature hashing of words: no model, no meaning, but real vectors; for trials and tests."""
 
@@ -131,4 +158,6 @@ def _without_user(url: str | None) -> str | None:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-Embedder = Annotated[SentenceTransformersEmbedder | OpenAIEmbedder | HashingEmbedder, Field(discriminator="kind")]
+Embedder = Annotated[
+    SentenceTransformersEmbedder | OpenAIEmbedder | LangChainEmbedder | HashingEmbedder, Field(discriminator="kind")
+]

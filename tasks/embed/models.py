@@ -77,7 +77,6 @@ class PaidModel(Model):
     price of 0 means that no price is known; `address` is whose server has it, where it is not the provider's own.
     """
 
-    max_tokens: int
     encoding: str
     limits: Limits
     tokens_factor: float = 1.0

@@ -19,6 +19,10 @@ def open_embedder(config: embedders.Embedder, state: str = "") -> Embedder:
             from tasks.embed.api.openai import OpenAIProvider
 
             return PaidEmbedder(config, OpenAIProvider(config), _budget(state))
+        case embedders.LangChainEmbedder():
+            from tasks.embed.langchain import LangChainEmbedder
+
+            return LangChainEmbedder(config)
         case embedders.HashingEmbedder():
             from tasks.embed.hashing import HashingEmbedder
 

@@ -35,7 +35,7 @@ class Kind(Protocol):
 class FreeKind:
     """An embedder that runs here."""
 
-    section: type[embedders.HashingEmbedder | embedders.SentenceTransformersEmbedder]
+    section: type[embedders.HashingEmbedder | embedders.LangChainEmbedder | embedders.SentenceTransformersEmbedder]
     settings: Settings
     many: int
     same: Sequence[Settings]
@@ -118,6 +118,18 @@ def bench(kind: PaidKind, folder: Path) -> Generator[Bench, None, None]:
 FREE = {
     "hashing": FreeKind(
         embedders.HashingEmbedder, {"kind": "hashing", "dimensions": 128}, 2500, [], [{"dimensions": 64}]
+    ),
+    "langchain": FreeKind(
+        embedders.LangChainEmbedder,
+        {
+            "kind": "langchain",
+            "class": "langchain_core.embeddings.DeterministicFakeEmbedding",
+            "arguments": {"size": 32},
+            "dimensions": 32,
+        },
+        200,
+        [{"batch_texts": 7}],
+        [{"arguments": {"size": 16}, "dimensions": 16}, {"class": "tests.langchain_classes.Upwards"}],
     ),
     "local": FreeKind(
         embedders.SentenceTransformersEmbedder,

@@ -135,7 +135,8 @@ def test_a_run_that_was_overtaken_begins_nothing_more_and_is_told_so(kind: Kind,
 
 def test_an_embedder_says_its_model_as_the_settings_do_and_what_it_costs(kind: Kind) -> None:
     opened = kind.open()
-    assert opened.model == kind.settings.get("model", "words")
+    named = kind.settings.get("model") or kind.settings.get("class", "words")
+    assert opened.model == named
     costs = [batch.cost_usd for batch in opened.embed(TEXTS, opened.tokenizer.count(TEXTS))]
     assert (sum(costs) > 0) == (opened.usd_per_million_tokens > 0)
     opened.close()

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 
@@ -19,6 +20,7 @@ from tasks.upsert.base import VectorStore
 from tasks.upsert.pgvector.store import PgvectorStore
 from tasks.upsert.qdrant_server.store import QdrantServerStore
 from tests.chroma_server import chroma_of_server
+from tests.conftest import Pipeline
 from tests.contracts.store.pinecone import open_pinecone
 from tests.contracts.store.trial import point
 from tests.pinecone_server import PineconeServer
@@ -86,3 +88,26 @@ def test_a_reader_of_others_finds_text_and_metadata_and_filters(kind: str, answe
         assert hit["text"] == NEAR.payload["text"]
         metadata = hit["metadata"].get("metadata", hit["metadata"])  # LlamaIndex takes Qdrant's payload as it is
         assert metadata.items() >= NEAR.payload["metadata"].items()
+
+
+def test_langchains_own_suites_pass_over_our_embeddings(pipeline: Pipeline) -> None:
+    assert pipeline.sync()["code"] == 0
+    ours = Path(np.__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ours}", "CONFIG": str(pipeline.config)}
+    python = ROOT / ".venvs" / "langchain-tests" / "bin" / "python"
+    suite = [
+        str(python),
+        "-m",
+        "pytest",
+        "-q",
+        "-o",
+        "asyncio_mode=auto",
+        "-c",
+        os.devnull,
+        "-p",
+        "no:cacheprovider",
+        "langchain_suite.py",
+    ]
+    done = subprocess.run(suite, cwd=Path(__file__).parent, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
