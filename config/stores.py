@@ -23,6 +23,9 @@ class StoreSection(Section):
     keep_generations: int = Field(
         default=1, ge=1, description="So many earlier generations stay after a switch, for a rollback."
     )
+    keep_days: float | None = Field(
+        default=None, ge=0, description="Earlier generations are dropped after so many days, but for the one before."
+    )
     shared: bool = Field(
         default=False,
         description="Several pipelines keep their records in this collection; each sees and changes its own alone.",

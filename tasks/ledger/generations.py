@@ -8,6 +8,7 @@ truth for Headrace's own readers; the name that the store publishes for others f
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -113,10 +114,12 @@ class Registry:
                 "UPDATE generation SET is_published = CASE WHEN number = ? THEN 1 ELSE 0 END", (number,)
             )
 
-    def keep(self, most: int) -> None:
-        """So many besides the live one stay, the newest: the others are to be dropped."""
-        for one in self._kept()[most:]:
-            self.leave(one.number)
+    def keep(self, most: int, days: float | None) -> None:
+        """So many besides the live one stay, the newest, and none but the one before for longer than these days."""
+        oldest = -math.inf if days is None else self._database.now() - days * 86_400
+        for place, one in enumerate(self._kept()):
+            if place >= most or (place and one.since < oldest):
+                self.leave(one.number)
 
     def leave(self, number: int) -> None:
         """It is to be dropped; never the live one."""

@@ -39,12 +39,13 @@ def record(session: Session) -> None:
 
 
 def complete_switch(session: Session) -> list[str]:
-    """Publish the live generation where its name does not lead to it yet, and drop what is to leave.
+    """Publish the live generation where its name does not lead to it yet, and drop what is to leave or has grown old.
 
     What a killed process left undone is done by the next one. A failure is no failure of the run: the notes tell it.
     """
     registry, live = session.registry, session.registry.live()
     pipeline, notes = session.pipeline, list[str]()
+    registry.keep(pipeline.store.keep_generations, pipeline.store.keep_days)
     if live and live.number == pipeline.generation and not live.is_published:
         try:
             publish(session.store, pipeline)

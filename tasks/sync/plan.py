@@ -82,7 +82,7 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
     report.chunks.unwritten = spent.unwritten
     _check_money(session.pipeline.embedder, report)
     report.chunks.total = session.ledger.counts().live + report.chunks.written - report.chunks.removed
-    return PlanReport(report, _eta_seconds(session.ledger, report.tokens.embedded))
+    return PlanReport(report, eta_seconds(session.ledger, report.tokens.embedded))
 
 
 def _tell_doubt(session: Session, sentinel: Sentinel | None, report: Report) -> None:
@@ -126,7 +126,8 @@ def _check_money(embedder: embedders.Embedder, report: Report) -> None:
             )
 
 
-def _eta_seconds(ledger: Ledger, tokens: int) -> float | None:
+def eta_seconds(ledger: Ledger, tokens: int) -> float | None:
+    """What so many tokens take at the pace of the last runs; None where none of them has embedded."""
     reports = [run.report for run in run_summaries(ledger, RUNS_CONSIDERED) if run.report]
     seen = sum(report.tokens.embedded for report in reports)
     seconds = sum(report.seconds.embed for report in reports)

@@ -22,7 +22,7 @@ from tasks.ledger.marks import epoch_marked
 from tasks.session import Session, open_ledger, open_session
 from tasks.sync.generations import complete_switch
 from tasks.sync.guard import Circumstances, judge
-from tasks.sync.plan import plan_sync
+from tasks.sync.plan import eta_seconds, plan_sync
 from tasks.sync.report import Outcome, Report
 from tasks.upsert.open import open_store
 
@@ -107,7 +107,6 @@ class _Rebuild:
         if report.switched:
             with open_session(target, choose=as_given) as session:
                 self._registry.switch(target.generation, BUILDING)
-                self._registry.keep(self._pipeline.store.keep_generations)
                 self._notes += complete_switch(session)
         else:
             self._notes.append(
@@ -159,6 +158,7 @@ class _Rebuild:
             )
         with open_session(self._pipeline, choose=as_live, read_only=True) as session:
             tokens = sum(document.tokens for document in session.ledger.documents().values())
+            seconds = eta_seconds(session.ledger, tokens)
             place = session.store.place(self._pipeline.live_name)
             if session.store.sentinel() is not None:
                 publish(session.store, session.pipeline)  # where it leads already: shows whether we may
@@ -174,10 +174,11 @@ class _Rebuild:
                     raise BudgetError(f"nothing was built: {report.notes[-1]}")
         _require_room(place.address, size)
         _log.info(
-            "generation %d: about %s tokens%s, %s MB in the store",
+            "generation %d: about %s tokens%s%s, %s MB in the store",
             target.generation,
             f"{tokens:,}",
             f" for ${cost_usd:,.4f}" if cost_usd else "",
+            f", {seconds:,.0f} s of embedding at the pace of the live one" if seconds else "",
             f"{size >> 20:,}",
         )
 

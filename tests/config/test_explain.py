@@ -102,7 +102,10 @@ def test_a_suggestion_comes_from_the_section_that_was_written(tmp_path: Path) ->
     (line,) = refusal(tmp_path, RIGHT.replace("hashing", "openai, dimension: 8"))
     assert line.endswith("api_key, base_url, dimensions; did you mean dimensions?")
     (line,) = refusal(tmp_path, RIGHT.replace("memory", "memory, pth: x"))
-    assert line == "p.yaml:4: store.pth: unknown setting; expected one of kind, collection, keep_generations, shared"
+    assert (
+        line
+        == "p.yaml:4: store.pth: unknown setting; expected one of kind, collection, keep_generations, keep_days, shared"
+    )
 
 
 def test_a_long_value_is_cut(tmp_path: Path) -> None:

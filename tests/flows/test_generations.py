@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -237,6 +238,22 @@ def test_so_many_generations_are_kept_as_were_asked_for(pipeline: Pipeline) -> N
     configure(pipeline, "path: ./db", "path: ./db, keep_generations: 2")
     ask(pipeline, "rebuild")
     assert states(pipeline) == {3: "kept", 4: "kept", 5: "live"}
+
+
+def test_an_old_generation_goes_with_a_sync_and_the_one_before_never(pipeline: Pipeline) -> None:
+    configure(pipeline, "path: ./db", "path: ./db, keep_generations: 3, keep_days: 30")
+    pipeline.sync()
+    for _ in range(3):
+        ask(pipeline, "rebuild")
+    assert states(pipeline) == {1: "kept", 2: "kept", 3: "kept", 4: "live"}
+    with sqlite3.connect(pipeline.folder / "state/trial.db") as ledger:
+        ledger.execute("UPDATE generation SET since = since - 31 * 86400 WHERE number = 1")
+    assert pipeline.sync()["code"] == 0
+    assert states(pipeline) == {2: "kept", 3: "kept", 4: "live"}
+    with sqlite3.connect(pipeline.folder / "state/trial.db") as ledger:
+        ledger.execute("UPDATE generation SET since = since - 62 * 86400")
+    assert pipeline.sync()["code"] == 0
+    assert states(pipeline) == {3: "kept", 4: "live"}
 
 
 def test_dropping_needs_a_word_for_the_one_before_and_never_takes_the_live_one(edited: Pipeline) -> None:
