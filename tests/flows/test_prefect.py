@@ -130,6 +130,10 @@ def test_a_tracked_run_shows_its_stages_and_its_report(server: Mapping[str, str]
     size = sum(path.stat().st_size for path in (pipeline.folder / "docs").rglob("*") if path.is_file())
     lines = wait_for(lambda: logged(server, run["id"], "documents to read"), 30)
     assert lines == [f"3 documents to read, {size} bytes"]
+    rebuilt = headrace(server, "rebuild", str(config), "--json")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    report = json.loads(rebuilt.stdout)
+    assert (report["generation"], report["switched"], report["chunks"]["embedded"]) == (2, True, 0)
 
 
 def logged(environment: Mapping[str, str], run: str, words: str) -> list[str]:
