@@ -93,6 +93,7 @@ class SqliteConnections:
         """
         self._path = path
         self._idle: list[SqliteConnection] = []
+        self._shared: SqliteConnection | None = None
         self.is_read_only = read_only and path is not None and not may_write(path, path.parent)
         if path and self.is_read_only:
             os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))  # SQLite's own error names neither file nor cause
@@ -101,7 +102,8 @@ class SqliteConnections:
             # Before SQLite makes it with the common mode: it holds paths, and vectors tell of their texts.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             _keep_private(path)
-        self._shared = None if path else self._connected()
+        else:
+            self._shared = self._connected()
         self._turn = threading.RLock()  # of the shared one: it has one transaction at a time
 
     @contextmanager

@@ -10,12 +10,11 @@ from functools import cached_property
 
 from tasks.database.database import Database, Transaction
 from tasks.embed.api.dispatch.backoff import Clock, limit_of
+from tasks.embed.api.dispatch.books import open_books
 from tasks.embed.api.dispatch.bucket import Bucket
-from tasks.embed.api.dispatch.tables import BUDGET
 from tasks.errors import BudgetError
 
 KINDS = ("requests", "tokens")
-SCHEMA = "headrace_budget"
 
 _PUT_BUCKET = (
     "INSERT INTO bucket (account, kind, per_minute, level, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (account, kind)"
@@ -152,7 +151,7 @@ class Account:
 
     @cached_property
     def _database(self) -> Database:
-        return Database(self._url, BUDGET, SCHEMA)
+        return open_books(self._url)
 
     @cached_property
     def _ahead(self) -> float:
