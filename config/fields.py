@@ -1,5 +1,6 @@
 """What settings are made of: paths, URLs, names, and a section that refuses unknown keys."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -25,8 +26,18 @@ def _web_address(url: str) -> str:
     """Refuse what is no web address: with it the provider's library tries for a minute, and then blames the network."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
-        raise ValueError(f"{url!r} is no web address; expected one such as https://host:8080/v1")
+        shown = "this" if "@" in url else repr(public_url(url))
+        raise ValueError(f"{shown} is no web address; expected one such as https://host:8080/v1")
     return url
+
+
+def public_url(url: str) -> str:
+    """The URL without user and password, and without the values in its query that may be keys."""
+    start, mark, query = url.partition("?")
+    scheme, slashes, rest = start.partition("://")
+    host, slash, path = rest.partition("/")
+    shown = f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}"
+    return shown + mark + "&".join(part for part in query.split("&") if not SECRET_PARAMETER.match(part))
 
 
 def _folder(info: ValidationInfo) -> Path:
@@ -34,6 +45,12 @@ def _folder(info: ValidationInfo) -> Path:
     return Path(context.get("folder", "."))
 
 
+# Their names in a query, as servers have them: key, api-key, access_token, X-Amz-Signature, sig.
+SECRET_PARAMETER = re.compile(
+    r"(x-amz-|x-goog-|security|api|access|auth|client|subscription|secret|private|ssl|[_.-])*"
+    r"(key|token|secret|password|passwd|pwd|signature|sig|credential|authorization)=",
+    re.IGNORECASE,
+)
 Location = Annotated[str, AfterValidator(_beside_file)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]

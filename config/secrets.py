@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from config.errors import ConfigError
+from config.fields import SECRET_PARAMETER
 from config.prefect_api import configured_api
 from config.yaml_file import Fields, YamlFile, YamlValue
 
 SECRET_SETTINGS = frozenset({"api_key", "password", "token"})
 _REFERENCE = re.compile(r"\$\{[^}]*\}")
-_PASSWORD_IN_URL = re.compile(r"://[^/@:]*:([^@]+)@")
+_URL = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]*)://(?:(?P<user>[^/@:?#]*(?::[^@]*)?)@)?")
 
 
 def refuse_written_secrets(file: YamlFile) -> None:
@@ -51,8 +52,19 @@ def _holds_secret(fields: Fields, text: str) -> bool:
     bare = _REFERENCE.sub("", text)
     if fields[-1] in SECRET_SETTINGS:
         return bool(bare) or ":-" in text
-    password = _PASSWORD_IN_URL.search(text)
-    return password is not None and bool(_REFERENCE.sub("", password[1]))
+    return any(_REFERENCE.sub("", value) for value in _url_secrets(text))
+
+
+def _url_secrets(text: str) -> Iterator[str]:
+    """Passwords, keys in the query, and who asks a web server: there a name alone is a key as well."""
+    url = _URL.search(text)
+    if url is None:
+        return
+    user, _, password = (url["user"] or "").partition(":")
+    yield password or (user if url["scheme"].lower() in ("http", "https") else "")
+    for parameter in text.partition("?")[2].partition("#")[0].split("&"):
+        if SECRET_PARAMETER.match(parameter):
+            yield parameter.partition("=")[2]
 
 
 def _texts(value: YamlValue, fields: tuple[int | str, ...]) -> Iterator[tuple[Fields, str]]:
