@@ -2,11 +2,10 @@
 
 import re
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 
-from config.fields import DatabaseUrl, Section, WebAddress
+from config.fields import DatabaseUrl, Section, WebAddress, public_url
 
 MOST_DIMENSIONS = 65_536  # no vector database here takes more
 _SECRET = re.compile(r"(key|token|secret|password)$", re.IGNORECASE)
@@ -64,6 +63,7 @@ class PaidEmbedder(EmbedderSection):
             "requests_per_minute",
             "tokens_per_minute",
             "concurrency",
+            "batch_texts",
             "max_usd",
             "max_usd_per_day",
             "budget",
@@ -76,6 +76,12 @@ class PaidEmbedder(EmbedderSection):
     requests_per_minute: int | None = Field(default=None, gt=0, description="Never send more requests than this.")
     tokens_per_minute: int | None = Field(default=None, gt=0, description="Never send more tokens than this.")
     concurrency: int = Field(default=8, gt=0, le=256, description="Requests on their way at once, at most.")
+    batch_texts: int | None = Field(
+        default=None,
+        gt=0,
+        description="Texts in one request, at most; fewer for a slow server. Default: what the provider takes, learned"
+        " from its answers where it is not known.",
+    )
     max_usd: float | None = Field(
         default=None, ge=0, allow_inf_nan=False, description="Stop a run before it costs more."
     )
@@ -100,14 +106,15 @@ class PaidEmbedder(EmbedderSection):
     )
 
     def recorded(self) -> dict[str, Any]:
-        """The address is kept without user and password."""
+        """The address is kept without what may be a secret."""
         settings = super().recorded()
-        return {**settings, "base_url": _without_user(self.base_url)} if self.base_url else settings
+        return {**settings, "base_url": public_url(self.base_url)} if self.base_url else settings
 
     def as_here(self, configured: EmbedderSection) -> EmbedderSection:
         """A key is for its own server: for another one it is the environment's."""
         here = super().as_here(configured)
-        theirs = _without_user(getattr(configured, "base_url", None))
+        theirs = getattr(configured, "base_url", None)
+        theirs = theirs and public_url(theirs)
         return here if theirs == self.base_url else here.model_copy(update={"base_url": self.base_url, "api_key": None})
 
 
@@ -149,13 +156,6 @@ class HashingEmbedder(EmbedderSection):
 
     kind: Literal["hashing"] = Field(description="Words hashed into a vector.")
     dimensions: int = Field(default=256, ge=8, le=MOST_DIMENSIONS, description="Length of the vectors.")
-
-
-def _without_user(url: str | None) -> str | None:
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 Embedder = Annotated[

@@ -5,7 +5,8 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -72,6 +73,7 @@ class ProviderServer:
         self.count: Callable[[str], int] = lambda text: len(text.split())  # tokens to bill
         self.before_answer: Callable[[list[str]], None] = lambda _: None
         self.faults: deque[Fault] = deque()
+        self.too_many = Fault(400, message="at most {most} texts a request")
         self.refused: set[str] = set()  # texts for which a whole request is answered 400
         self.senseless: set[str] = set()  # texts whose vector is never a vector
         self.bend: Callable[[np.ndarray], np.ndarray] = lambda rows: rows  # of all vectors of one answer
@@ -102,10 +104,11 @@ class ProviderServer:
         fault = self.faults.popleft() if self.faults else Fault()
         if not fault.drop and asked.key != self.key:
             return Fault(401, code="invalid_api_key", message=f"Incorrect API key provided: {asked.key}")
+        if not (fault.drop or fault.status) and len(asked.texts) > self.dialect.most_inputs:
+            said = self.too_many.message.format(most=self.dialect.most_inputs, sent=len(asked.texts))
+            return replace(self.too_many, message=said)
         if not (fault.drop or fault.status) and self.refused & set(asked.texts):
             return Fault(400, code="invalid_input")
-        if not (fault.drop or fault.status) and len(asked.texts) > self.dialect.most_inputs:
-            return Fault(400, message=f"at most {self.dialect.most_inputs} texts a request")
         return fault
 
     def _answer(self, body: Mapping[str, Any], asked: Asked, tokens: int, bend: str) -> object:
@@ -144,8 +147,9 @@ class ProviderServer:
                 self.send_header("Content-Length", str(len(content)))
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
+                with suppress(ConnectionError):  # who asked has given up
+                    self.end_headers()
+                    self.wfile.write(content)
 
             def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class names it
                 """Quiet."""

@@ -60,8 +60,8 @@ class Embedder(Protocol):
         A FencedError may be thrown in: begin nothing more, yield what is already paid for, then raise it. Where nothing
         is paid for before it is yielded, letting the error through is enough.
 
-        Raises TransientError when retries were used up, ConfigError for a refused key or model,
-        BudgetError before the limit is passed, ServiceError for the rest.
+        Raises ConfigError for a refused key or model, BudgetError before the limit is passed, and ServiceError for the
+        rest, also when retries were used up: whoever tries again would multiply them.
         """
         ...
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks.embed.api.dispatch.backoff import ATTEMPTS, LOST_ATTEMPTS
 from tasks.embed.api.embedder import SAFETY, PaidEmbedder
-from tasks.errors import BudgetError, ConfigError, FencedError, HeadraceError, ServiceError, TransientError
+from tasks.errors import BudgetError, ConfigError, FencedError, HeadraceError, ServiceError
 from tests.contracts.embedder_kinds import KEY, PAID, Bench, bench
 from tests.provider_server import Fault, vector_of
 
@@ -160,20 +161,20 @@ def test_a_query_that_is_refused_says_so(paid: Bench) -> None:
 
 def test_a_refusal_quotes_neither_the_document_nor_the_key(paid: Bench) -> None:
     document = "the secret recipe of the house of orange"
-    message = f"Bad input {document!r} from {KEY}, or from sk-abcdefgh: " + "x" * 1000
+    message = f"Bad input {document!r} from {KEY}, or from sk-abcdefgh for /v1?api-key=sk_key: " + "x" * 1000
     paid.server.faults.extend([Fault(), Fault(400, message=message)])
     embedder = paid.open()
     embed(embedder, ["fine"])
     _, rejected = embed_all(embedder, [document])
     assert "recipe" not in rejected[0]
-    assert "sk-" not in rejected[0]
+    assert "sk" not in rejected[0]
     assert len(rejected[0]) < 400
     for fault in (Fault(401), Fault(500), paid.server.dialect.no_money):
-        paid.server.faults.extend([replace(fault, message=message)] * 6)
+        paid.server.faults.extend([replace(fault, message=message)] * ATTEMPTS)
         with pytest.raises(HeadraceError) as caught:
             embed(embedder, [document])
         said = "".join(traceback.format_exception(caught.value))
-        assert ("recipe" in said, "sk-" in said) == (False, False), said
+        assert ("recipe" in said, "sk-" in said, "sk_" in said) == (False, False, False), said
         paid.server.faults.clear()
 
 
@@ -213,11 +214,15 @@ def test_an_outage_that_asks_for_hours_ends_the_run(paid: Bench) -> None:
     assert paid.time.slept == []
 
 
-def test_an_outage_that_lasts_ends_as_a_transient_error(paid: Bench) -> None:
-    paid.server.faults.extend([Fault(500)] * 50)
-    with pytest.raises(TransientError, match="500"):
-        embed(paid.open(), ["a"])
-    assert len(paid.server.requests) == 6
+def test_an_outage_that_lasts_ends_the_run_for_good(paid: Bench) -> None:
+    """A TransientError would be tried again by each stage, and multiply what was tried here."""
+    for fault, attempts in ((Fault(500), ATTEMPTS), (Fault(drop=True), LOST_ATTEMPTS)):
+        paid.server.forget()
+        paid.server.faults.extend([fault] * 50)
+        with pytest.raises(ServiceError, match=rf"tried {attempts} times"):
+            embed(paid.open(), ["a"])
+        assert len(paid.server.requests) == attempts
+        paid.server.faults.clear()
 
 
 def test_a_server_that_was_never_reached_ends_the_run_soon_and_costs_nothing(paid: Bench) -> None:
@@ -262,7 +267,35 @@ def test_an_account_without_money_stops_at_once(paid: Bench) -> None:
     assert (len(paid.server.requests), paid.time.slept) == (1, [])
 
 
+@pytest.mark.parametrize(
+    "key", [f"{KEY}\n", f"{KEY} ", f"\t{KEY}", "sk-te st", "sk-t\u00e9st", f"{KEY}\r\n", "sk-\x00"]
+)
+def test_a_key_that_no_header_can_carry_is_told_before_anything_is_sent_or_booked(paid: Bench, key: str) -> None:
+    embedder = paid.open(api_key=key, usd_per_million_tokens=1.0, max_usd=1.0)
+    for use in (embedder.check, lambda: embed(embedder, ["a"]), lambda: embedder.embed_query("a")):
+        with pytest.raises(ConfigError, match=r"embedder\.api_key.* at place \d+ of \d+") as caught:
+            use()
+        assert "sk-" not in str(caught.value)
+    assert (paid.server.requests, embedder.spent_usd) == ([], 0.0)
+
+
 # Money
+
+
+@pytest.mark.parametrize("told", [-(10**9), 0, 1, 10**5, 10**30])
+def test_a_bill_that_cannot_be_is_not_believed(paid: Bench, told: int) -> None:
+    """Neither talks it a limit away, nor does it end a run, and the next run finds sound books."""
+    text = "one two three four five " * 20
+    paid.server.count = lambda _: told
+    embedder = paid.open(usd_per_million_tokens=1.0, max_usd=250 / 1e6, tokens_per_minute=None)
+    [counted] = embedder.tokenizer.count([text])
+    embed(embedder, [text])
+    assert embedder.spent_usd == pytest.approx(counted / 1e6)
+    embed(embedder, [text])
+    with pytest.raises(BudgetError, match="max_usd"):
+        embed(embedder, [text])
+    embedder.close()
+    assert spent(paid) == pytest.approx(2 * counted / 1e6)
 
 
 def test_what_the_provider_bills_is_what_the_books_and_the_batches_say(paid: Bench) -> None:

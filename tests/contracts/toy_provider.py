@@ -143,9 +143,6 @@ class ToyProvider:
             case _:
                 return OutageError(text, asked_delay(headers, clock))
 
-    def check(self) -> None:
-        _ = self.client
-
     def close(self) -> None:
         if "client" in self.__dict__:
             self.__dict__.pop("client").close()

@@ -3,6 +3,8 @@
 import os
 import signal
 import sqlite3
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -220,6 +222,31 @@ def test_an_answer_that_was_lost(paid: Pipeline, openai_server: OpenAIServer, mo
     lost = sum(map(openai_server.count, openai_server.requests[1]))
     check(report, openai_server, lost_tokens=lost)
     assert report["outcome"] == "done"
+
+
+def test_a_server_that_is_too_slow(
+    paid: Pipeline, openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answers to three documents are kept; of the others no text is paid a third time, whoever tries again."""
+    ended = threading.Event()
+    monkeypatch.setattr("tasks.embed.api.dispatch.sizes.BASE_SECONDS", 0.5)
+    monkeypatch.setattr("tasks.embed.api.dispatch.sizes.LONGEST_SECONDS", 0.5)
+    monkeypatch.setattr("tasks.retry.RETRY_DELAYS_SECONDS", (0.0, 0.0, 0.0))
+    openai_server.before_answer = lambda _: ended.wait(20) and None if len(openai_server.requests) > 3 else None
+    result = paid.run("sync", str(paid.config), "--json")
+    sent = Counter(text for request in openai_server.requests for text in request)
+    ended.set()
+    assert (result.code, max(sent.values()), len(openai_server.requests)) == (70, 2, 5)
+    assert "take a faster server" in result.err
+    report = recorded(paid)
+    tokens = sum(COUNT([text])[0] * times for text, times in sent.items())
+    assert report["cost_usd"] == pytest.approx(tokens * USD_PER_TOKEN)
+    assert report["chunks"]["embedded"] == sum(map(len, openai_server.requests[:3]))
+    openai_server.before_answer = lambda _: None
+    openai_server.forget()
+    assert paid.sync()["outcome"] == "done"
+    again = {text for request in openai_server.requests[1:] for text in request}
+    assert all(sent[text] != 1 for text in again & sent.keys()), "what came back was not paid again"
 
 
 def test_documents_that_the_guard_withholds(

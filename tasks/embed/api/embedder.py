@@ -1,9 +1,11 @@
 """An embedder that costs money: all but the SDK of one provider."""
 
+import sys
 from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 from config import embedders
+from config.fields import public_url
 from tasks.embed.api.dispatch.account import Account, Terms
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.dispatcher import Dispatcher
@@ -11,13 +13,16 @@ from tasks.embed.api.dispatch.outcomes import Answer, MalformedError
 from tasks.embed.api.dispatch.packing import by_sum
 from tasks.embed.api.dispatch.requests import OutcomePolicy
 from tasks.embed.api.dispatch.transport import Side, ThreadTransport
-from tasks.embed.api.provider import Provider
+from tasks.embed.api.guard import bounded
+from tasks.embed.api.provider import Provider, causes, check_key
 from tasks.embed.tokens.tokenizers import TiktokenTokenizer
 from tasks.errors import ConfigError, HeadraceError, ServiceError
 from tasks.records import EmbeddedBatch, Tokenizer, Vector, VectorSpace
 
 SAFETY = 0.95  # of the provider's token limit: its count may differ a little from ours
 MINUTE_SHARE = 0.5  # of the tokens per minute in one request, or it might never fit
+NUMBER_BYTES = 32  # of a vector, written out in an answer; a fourth of it on average
+ANSWER_BYTES = 1 << 20  # of what else an answer says
 UNKNOWN_FACTOR = 1.5  # of a model that only the server knows: its tokenizer may find so many more tokens
 
 
@@ -66,7 +71,7 @@ class PaidEmbedder:
     @property
     def server(self) -> str:
         """The address as the SDK has it once it is open; before, no key is needed to name it."""
-        return self._provider.account[0] if self._open else self._config.base_url or self._provider.name
+        return public_url(self._provider.account[0] if self._open else self._config.base_url or self._provider.name)
 
     @property
     def spent_usd(self) -> float:
@@ -79,7 +84,8 @@ class PaidEmbedder:
         most = limits.tokens_per_request.most * SAFETY / self._known.tokens_factor
         if per_minute := opened.account.tokens_per_minute:
             most = min(most, per_minute * MINUTE_SHARE)
-        batches = by_sum(tokens, limits.inputs_per_request.most, int(most))
+        texts_most = min(self._config.batch_texts or sys.maxsize, limits.inputs_per_request.most)
+        batches = by_sum(tokens, texts_most, int(most))
         yield from opened.dispatcher.run(batches, texts, tokens)
 
     def embed_query(self, text: str, /) -> Vector:
@@ -94,7 +100,7 @@ class PaidEmbedder:
 
     def check(self) -> None:
         """A key is looked for where the SDK looks for it."""
-        self._provider.check()
+        check_key(self._provider.account[1], self._provider.name)
 
     def close(self) -> None:
         """Close the connections; what was spent and learned stays."""
@@ -124,12 +130,14 @@ class PaidEmbedder:
             tokens_factor=self._factor,
         )
 
-    def _call(self, texts: list[str], side: Side) -> Answer:
+    def _call(self, texts: list[str], side: Side, seconds: float) -> Answer:
+        most_bytes = len(texts) * self.space.dimension * NUMBER_BYTES + ANSWER_BYTES
         try:
-            answer = self._provider.call(texts, side)
-        except HeadraceError:
-            raise
+            with bounded(seconds, most_bytes):
+                answer = self._provider.call(texts, side)
         except Exception as error:
+            if ours := next((cause for cause in causes(error) if isinstance(cause, HeadraceError)), None):
+                raise ours from None  # an SDK wraps what the guard says
             meaning = self._provider.translate(error, self._clock)
             if meaning is None:
                 raise

@@ -1,6 +1,5 @@
 """OpenAI's embeddings API, or a server that speaks its protocol, through the provider's SDK."""
 
-from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,11 @@ from tasks.embed.api.dispatch.outcomes import (
     RefusedError,
     TooLargeError,
 )
+from tasks.embed.api.dispatch.sizes import LONGEST_SECONDS
 from tasks.embed.api.dispatch.transport import Side
-from tasks.embed.api.openai_answer import read_answer
-from tasks.embed.api.provider import CONNECT_SECONDS, REQUEST_SECONDS, lower_case, scrubbed, was_sent
+from tasks.embed.api.guard import guard
+from tasks.embed.api.openai_answer import AnsweredError, read_answer
+from tasks.embed.api.provider import CONNECT_SECONDS, lower_case, scrubbed, too_large, was_sent, words_of
 from tasks.embed.models import paid_models
 from tasks.errors import ConfigError, HeadraceError, ServiceError
 
@@ -30,6 +31,7 @@ BILLING_CODES = {
     "project_spend_limit_exceeded",
     "organization_usage_limit_exceeded",
 }
+LATE = (504, 524)  # a proxy gave the model up, which may have worked on
 
 
 class OpenAIProvider:
@@ -45,7 +47,7 @@ class OpenAIProvider:
 
     @property
     def account(self) -> tuple[str, str]:
-        """The address as the SDK writes it, which stands in the account's number, and the key."""
+        """The address as the SDK writes it, which stands in the account's number, and the key, where it finds it."""
         return str(self._client.base_url), self._client.api_key
 
     def call(self, texts: list[str], side: Side, /) -> Answer:
@@ -59,26 +61,28 @@ class OpenAIProvider:
             body["dimensions"] = dimensions
         # Not `embeddings.create`: it walks through every text before sending, and through every vector after.
         answer = self._client.post("/embeddings", body=body, cast_to=openai.HttpxBinaryResponseContent)
-        return read_answer(answer.content, len(texts), lower_case(answer.response.headers))
+        try:
+            return read_answer(answer.content, len(texts), lower_case(answer.response.headers))
+        except AnsweredError as error:
+            answer.response.status_code = error.status
+            raise openai.APIStatusError(str(error), response=answer.response, body=error.body) from None
 
     def translate(self, error: Exception, clock: Clock, /) -> HeadraceError | None:
         """Every error of the SDK has a meaning here."""
         import openai
 
         if isinstance(error, openai.APIConnectionError):
+            sent = was_sent(error)
             text = f"OpenAI cannot be reached: {error}; check the network and embedder.base_url"
-            return OutageError(text, may_be_billed=was_sent(error), is_unreachable=not was_sent(error))
+            is_late = sent and isinstance(error, openai.APITimeoutError)
+            return OutageError(text, may_be_billed=sent, is_unreachable=not sent, timed_out=is_late)
         if isinstance(error, openai.APIStatusError):
-            words = _words(error)
+            words = words_of(error.body) or type(error).__name__
             text = f"OpenAI answered {error.status_code}: {scrubbed(words, self._client.api_key)}"
-            return TooLargeError(text) if _is_too_large(error, words.lower()) else _meaning(error, clock, text)
+            return _too_large(error, text, words) or _meaning(error, clock, text)
         if isinstance(error, openai.OpenAIError):
             return MalformedError(f"the answer cannot be read ({type(error).__name__})")
         return None
-
-    def check(self) -> None:
-        """The SDK decides where a key may come from."""
-        _ = self._client
 
     def close(self) -> None:
         """Close the SDK's client."""
@@ -90,14 +94,18 @@ class OpenAIProvider:
         import openai
 
         key = self._config.api_key.get_secret_value() if self._config.api_key else None
+        client = openai.DefaultHttpxClient()
+        guard(client)
         try:
             return openai.OpenAI(
                 api_key=key,
                 base_url=self._config.base_url,
                 max_retries=0,
-                timeout=openai.Timeout(REQUEST_SECONDS, connect=CONNECT_SECONDS),
+                timeout=openai.Timeout(LONGEST_SECONDS, connect=CONNECT_SECONDS),
+                http_client=client,
             )
         except openai.OpenAIError as error:
+            client.close()
             raise ConfigError(
                 "no key for OpenAI: embedder.api_key is not set, nor the environment variable OPENAI_API_KEY;"
                 " export OPENAI_API_KEY=… or write api_key: '${OPENAI_API_KEY}'"
@@ -113,22 +121,14 @@ def _meaning(error: "APIStatusError", clock: Clock, text: str) -> HeadraceError:
     if status == 429:
         return RateLimitedError(text, asked_delay(headers, clock), headers)
     if status in (408, 409) or status >= 500:
-        return OutageError(f"{text}; the server is not well, run again later", asked_delay(headers, clock))
+        text, wish = f"{text}; the server is not well, run again later", asked_delay(headers, clock)
+        return OutageError(text, wish, may_be_billed=status in LATE)
     return RefusedError(text)
 
 
-def _is_too_large(error: "APIStatusError", words: str) -> bool:
-    """Whether a request was too large, by status, by code, or by words where there is no code for it."""
-    return (
-        error.status_code == 413
-        or error.code == "max_tokens_per_request"
-        or (error.status_code == 400 and "maximum context length" in words)
-        or (error.status_code == 429 and "request too large" in words)
-    )
-
-
-def _words(error: "APIStatusError") -> str:
-    """The server's message alone; the SDK's own shows the whole answer."""
-    body = error.body
-    message = body.get("message") if isinstance(body, Mapping) else None
-    return str(message or error.code or error.type or type(error).__name__)
+def _too_large(error: "APIStatusError", text: str, words: str) -> TooLargeError | None:
+    """By words, and where they say nothing by code and status."""
+    by_code = error.status_code == 413 or error.code == "max_tokens_per_request"
+    is_meant = error.status_code in (400, 422) or (error.status_code == 429 and "too large" in words.lower())
+    by_words = too_large(text, words) if by_code or is_meant else None
+    return by_words or (TooLargeError(text) if by_code else None)

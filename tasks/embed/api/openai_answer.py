@@ -4,6 +4,7 @@ An answer is up to 17 MB of base64 in JSON. Read here in one pass it takes a ten
 and Python's base64 need, during which no other answer could be read.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -11,7 +12,20 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError
+from tasks.embed.api.provider import words_of
 from tasks.records import Vector
+
+_STATUS_WORDS = [
+    (re.compile(pattern), status)
+    for pattern, status in (
+        ("rate limit|too many requests", 429),
+        ("overloaded|unavailable|busy|capacity|try again", 503),
+        ("timeout|timed out", 504),
+        ("internal|server error|upstream|bad gateway", 500),
+        ("api key|unauthori[sz]ed|authentication", 401),
+        ("model .*not (found|exist)|no such model", 404),
+    )
+]
 
 
 class _Part(BaseModel):
@@ -24,18 +38,29 @@ class _Item(_Part):
     embedding: Annotated[bytes | list[float], Field(union_mode="left_to_right")]
 
 
-class _Usage(_Part):
-    total_tokens: int | None = None
-
-
 class _Body(_Part):
     data: list[_Item] | None = None
-    usage: _Usage | None = None
+    usage: JsonValue = None
     model: JsonValue = None
+    error: JsonValue = None
+    detail: JsonValue = None
+
+
+class AnsweredError(Exception):
+    """An error that stands in an answer which went well by its status: `status` is the one that it should have had."""
+
+    def __init__(self, words: str, status: int, body: JsonValue) -> None:
+        """The words are the server's."""
+        super().__init__(words)
+        self.status = status
+        self.body = body
 
 
 def read_answer(content: bytes, count: int, headers: Mapping[str, str]) -> Answer:
-    """Vectors in the order of the texts; MalformedError for an answer that does not fit the `count` texts."""
+    """Vectors in the order of the texts; MalformedError for an answer that does not fit the `count` texts.
+
+    AnsweredError where there is an error in their place.
+    """
     try:
         body = _Body.model_validate_json(content)
         data = sorted(body.data or (), key=lambda item: item.index)
@@ -43,10 +68,23 @@ def read_answer(content: bytes, count: int, headers: Mapping[str, str]) -> Answe
     except ValueError as error:  # without its cause: it quotes the answer
         where = f": {_place(error)}" if isinstance(error, ValidationError) else ""
         raise MalformedError(f"the answer cannot be read{where}") from None
+    if not data and (said := body.error or body.detail):
+        raise AnsweredError(words_of(said) or "an error without words", _status(said), said)
     if [item.index for item in data] != list(range(count)):
         raise MalformedError(f"{len(data)} vectors came for {count} texts")
     named = body.model if isinstance(body.model, str) else ""
-    return Answer(vectors, body.usage.total_tokens if body.usage else None, headers, named)
+    told = body.usage.get("total_tokens") if isinstance(body.usage, dict) else None
+    return Answer(vectors, told if isinstance(told, int) else None, headers, named)
+
+
+def _status(error: JsonValue) -> int:
+    """Its code where that is a status, else by its words; 400 lets the settings or one of the texts be to blame."""
+    if isinstance(error, dict):
+        for name in ("code", "status", "status_code"):
+            if (code := str(error.get(name))).isdecimal() and 400 <= int(code) < 600:
+                return int(code)
+    words = words_of(error).lower()
+    return next((status for pattern, status in _STATUS_WORDS if pattern.search(words)), 400)
 
 
 def _place(error: ValidationError) -> str:

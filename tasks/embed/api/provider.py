@@ -4,21 +4,28 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from config.fields import SECRET_PARAMETER
 from tasks.embed.api.dispatch.backoff import Clock
-from tasks.embed.api.dispatch.outcomes import Answer
+from tasks.embed.api.dispatch.outcomes import Answer, TooLargeError
 from tasks.embed.api.dispatch.transport import Side
 from tasks.embed.models import PaidModels
-from tasks.errors import HeadraceError
+from tasks.errors import ConfigError, HeadraceError
 
-REQUEST_SECONDS = 60.0
 CONNECT_SECONDS = 5.0
 MESSAGE_LENGTH = 300
 # By name, since SDKs change their HTTP library; of httpx, aiohttp and urllib3.
 _NEVER_SENT = {
     "ConnectError", "ConnectTimeout", "PoolTimeout", "ClientConnectorError", "ConnectionTimeoutError",
-    "NewConnectionError", "ConnectTimeoutError",
+    "NewConnectionError", "ConnectTimeoutError", "LocalProtocolError", "UnsupportedProtocol", "InvalidURL",
+    "ProxyError", "InvalidHeader",
 }  # fmt: skip
+_LONG_TEXT = re.compile(r"context length|less than \d+ tokens|maximum (input|sequence) length|physical batch size")
+_MANY_TOKENS = re.compile(r"tokens per (\w+ )*(batch|request)|request too large|too many tokens")
+_MANY = re.compile(r"\b(batch|inputs?|texts?|array|items?|documents?|requests?|elements?|instances?)\b")
+_LIMIT = re.compile(r"\b(max\w*|most|limit\w*|larger than|exceed\w*|too (many|long|large)|more than|up to)\b")
+_NUMBER = re.compile(r"(?<![\w.])\d{1,6}(?![\w.]*\w)")
 _LONG_QUOTE = re.compile(r"""(["'`])(?:(?!\1).){20,}(?:\1|$)""", re.DOTALL)
+_KEY_IN_URL = re.compile(rf"(?<![\w-]){SECRET_PARAMETER.pattern}[^\s&\"']+", re.IGNORECASE)
 _KEY = re.compile(r"\b(sk|pk|key)-[\w*-]{4,}")
 
 
@@ -42,12 +49,16 @@ class Provider(Protocol):
 
     @property
     def account(self) -> tuple[str, str]:
-        """The server's address and the key: who shares both, shares limits and money."""
+        """The server's address and the key: who shares both, shares limits and money.
+
+        ConfigError, with the remedy, where there is no key; asking sends nothing.
+        """
         ...
 
     def call(self, texts: list[str], side: Side, /) -> Answer:
         """Send one request, once: no retries of the SDK's own. Called from several threads.
 
+        Time and size of the whole answer, and where it may be sent on, are the guard's: see guard.py.
         The vectors come in the order of the texts; MalformedError where the answer cannot be read so.
         """
         ...
@@ -59,10 +70,6 @@ class Provider(Protocol):
         """
         ...
 
-    def check(self) -> None:
-        """Raise ConfigError, with the remedy, where there is no key; sends nothing."""
-        ...
-
     def close(self) -> None:
         """End the connections; the next call opens them again."""
         ...
@@ -70,13 +77,54 @@ class Provider(Protocol):
 
 def was_sent(error: BaseException) -> bool:
     """Whether the request may have arrived, for all that this error and its causes say."""
-    return not any(type(cause).__name__ in _NEVER_SENT for cause in _causes(error))
+    return not any(type(cause).__name__ in _NEVER_SENT for cause in causes(error))
+
+
+def check_key(key: str, provider: str) -> None:
+    """ConfigError, without the key, for one that no header can carry; sent, it would look like a broken network."""
+    wrong = next((place for place, sign in enumerate(key) if not "!" <= sign <= "~"), None)
+    if wrong is not None:
+        what = {"\n": "a line feed", "\r": "a carriage return", " ": "a blank", "\t": "a tab"}.get(key[wrong])
+        raise ConfigError(
+            f"the key for {provider} (embedder.api_key, or the environment's) has"
+            f" {what or 'a sign that is not ASCII'} at place {wrong + 1} of {len(key)}; expected letters, digits and"
+            " punctuation alone: take that away where the key is set"
+        )
+
+
+def words_of(body: object) -> str:
+    """What the body of an error says, in any of the forms that servers use; empty where it says nothing."""
+    match body:
+        case str():
+            return "" if body.lstrip().startswith("<") else body.strip()  # a proxy's page
+        case Mapping():
+            said = (words_of(body.get(name)) for name in ("message", "detail", "error", "msg", "code", "type"))
+            return next(filter(None, said), "")
+        case int():
+            return str(body)
+        case [*items]:
+            return "; ".join(filter(None, map(words_of, items)))
+        case _:
+            return ""
+
+
+def too_large(message: str, words: str) -> TooLargeError | None:
+    """The error for a refusal of so many texts together, by its words alone; None where they say something else."""
+    words = words.lower()
+    if _LONG_TEXT.search(words):
+        return TooLargeError(message, is_one_text=True)
+    if _MANY_TOKENS.search(words):
+        return TooLargeError(message)
+    if not re.search("token|dimension", words) and _MANY.search(words) and _LIMIT.search(words):
+        return TooLargeError(message, [int(number) for number in _NUMBER.findall(words)])
+    return None
 
 
 def scrubbed(message: str, key: str) -> str:
     """Short, without the key, and without long quotations, which are somebody's document."""
     if key:
         message = message.replace(key, "***")
+    message = _KEY_IN_URL.sub("***", message)
     message = _LONG_QUOTE.sub("'…'", _KEY.sub("***", message))
     return message if len(message) <= MESSAGE_LENGTH else f"{message[:MESSAGE_LENGTH]}…"
 
@@ -86,7 +134,8 @@ def lower_case(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what it was raised from."""
     while error is not None:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

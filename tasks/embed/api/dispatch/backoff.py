@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from tasks.retry import full_jitter, not_negative, retry_after
 
-ATTEMPTS = 6
+ATTEMPTS = 8  # over two minutes at most
+LOST_ATTEMPTS = 6  # of a request that may have been paid for each time, or of an address that never answered
 PATIENCE_SECONDS = 900.0  # with nothing but rate limits, or with one wish of the server
 LONG_SECONDS = 10.0  # whoever watches is told of such a wait
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")

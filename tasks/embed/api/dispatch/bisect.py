@@ -13,6 +13,7 @@ class Bisection:
     def __init__(self, refused: Sequence[int]) -> None:
         """`refused` are the rows of a request that was refused."""
         self._suspects = tuple(refused)
+        self._refused = len(refused)  # the fewest that were refused together
         self.rest: tuple[int, ...] = ()  # not known to be bad; to be sent when the bisection is over
 
     @property
@@ -20,13 +21,20 @@ class Bisection:
         """What to send now; empty when the bisection is over."""
         return self._suspects[: max(1, len(self._suspects) // 2)]
 
-    def taken(self) -> None:
-        """`next_rows` were embedded."""
+    @property
+    def left(self) -> tuple[int, ...]:
+        """All that is not embedded."""
+        return self._suspects + self.rest
+
+    def taken(self) -> int:
+        """`next_rows` were embedded; how many were refused only for being so many, where none of them is to blame."""
         self._suspects = self._suspects[len(self.next_rows) :]
+        return 0 if self._suspects else self._refused
 
     def refused(self) -> int | None:
         """`next_rows` were refused; the row to blame once it stands alone."""
         rows = self.next_rows
+        self._refused = len(rows)
         self.rest += self._suspects[len(rows) :]
         self._suspects = rows
         if len(rows) != 1:

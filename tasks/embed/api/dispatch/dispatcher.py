@@ -7,15 +7,18 @@ from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 
-from tasks.embed.api.dispatch.account import Account, Reservation, Usage
+from tasks.embed.api.dispatch.account import Account, Reservation
 from tasks.embed.api.dispatch.backoff import LONG_SECONDS, PATIENCE_SECONDS, Clock, jitter
+from tasks.embed.api.dispatch.billing import usage
 from tasks.embed.api.dispatch.concurrency import OPEN_SECONDS, Concurrency, RetryBudget, Throttle
-from tasks.embed.api.dispatch.outcomes import Answer, MalformedError, OutageError, RateLimitedError
+from tasks.embed.api.dispatch.outcomes import Answer, OutageError, RateLimitedError, TooLargeError
 from tasks.embed.api.dispatch.requests import NOTHING_YET, OutcomePolicy, Request, Settled, batch_of
+from tasks.embed.api.dispatch.sizes import Sizes
 from tasks.embed.api.dispatch.transport import Completed, InFlight, Side, Transport
 from tasks.errors import BudgetError, HeadraceError, ServiceError
 from tasks.records import EmbeddedBatch
 
+SLOW_SECONDS = 20.0  # an answer that is lost after so long is a proxy's time limit, and not an outage
 BEAT_SECONDS = 1.0  # at most so long the consumer hears nothing while nothing is on its way, so it can end the wait
 
 _log = logging.getLogger("headrace")
@@ -40,6 +43,7 @@ class Dispatcher:
         self._closed_until = 0.0
         self._idle_until = 0.0
         self._success_at = 0.0
+        self._timed_out: set[int] = set()  # hashes of the texts: each is sent once more, in the whole run
 
     def run(
         self,
@@ -53,7 +57,7 @@ class Dispatcher:
         After an error nothing more is sent, but what is on its way still comes, for it is paid; then the error is
         raised. The same for an error that the consumer throws in.
         """
-        work = _Work(batches, texts, tokens, side)
+        work = _Work(batches, texts, tokens, side, self._policy.sizes)
         self._success_at = self._clock.now()
         try:
             while work.is_going:
@@ -107,7 +111,9 @@ class Dispatcher:
         self._retries.sent()
         self._throttle.sent(reservation.tokens)
         work.in_flight += 1
-        self._transport.send(InFlight(request, reservation, self._sent, work.side), request.texts(work.texts))
+        seconds = self._policy.sizes.seconds(reservation.tokens)
+        in_flight = InFlight(request, reservation, self._sent, work.side, self._clock.now(), seconds)
+        self._transport.send(in_flight, request.texts(work.texts))
 
     def _completed(self, work: "_Work", delay: float | None) -> list[Completed]:
         """The next to come back, with those that came while the last were written down: one disk write for all."""
@@ -139,23 +145,29 @@ class Dispatcher:
         parts: list[Settled] = []
         for in_flight, outcome in completed:
             try:
-                settled = self._outcome(in_flight, outcome)
+                settled = self._outcome(work, in_flight, outcome)
             except Exception as error:  # the others are paid too
                 work.stop(error)
             else:
                 work.add(settled.requests)
                 parts.append(settled)
+        work.fit()
         return batch_of(parts, billed, cost)
 
-    def _outcome(self, in_flight: InFlight, outcome: Answer | BaseException) -> Settled:
+    def _outcome(self, work: "_Work", in_flight: InFlight, outcome: Answer | BaseException) -> Settled:
+        took = (in_flight.landed_at or self._clock.now()) - in_flight.sent_at
         match outcome:
             case Answer():
-                self._succeeded(in_flight.reservation.tokens)
+                self._succeeded(in_flight, took)
                 return self._policy.answered(in_flight.request, outcome)
             case RateLimitedError():
                 self._limited(in_flight, outcome)
                 return Settled(requests=(in_flight.request,))
+            case OutageError() if outcome.timed_out or (outcome.may_be_billed and took >= SLOW_SECONDS):
+                return self._slow(work, in_flight, max(took, in_flight.seconds if outcome.timed_out else 0.0))
             case HeadraceError():
+                if isinstance(outcome, TooLargeError):
+                    self._policy.too_large(outcome, len(in_flight.request.rows), in_flight.reservation.tokens)
                 settled = self._policy.failed(in_flight.request, outcome)
                 if isinstance(outcome, OutageError):
                     self._spare_the_server()
@@ -165,15 +177,30 @@ class Dispatcher:
 
     def _settle(self, work: "_Work", completed: Sequence[Completed]) -> tuple[int, float]:
         """Tokens and USD of the requests; trouble with the books must not cost a paid answer."""
-        usages = [_usage(in_flight, outcome) for in_flight, outcome in completed]
-        billed = sum(usage.tokens for usage in usages)
+        usages = [usage(in_flight, outcome) for in_flight, outcome in completed]
+        billed = sum(one.tokens for one in usages)
         try:
             return billed, self._account.settle(*usages)
         except HeadraceError as error:
             work.stop(error)
-            return billed, sum(usage.reservation.usd for usage in usages)
+            return billed, sum(one.reservation.usd for one in usages)
 
-    def _succeeded(self, tokens: int) -> None:
+    def _slow(self, work: "_Work", in_flight: InFlight, seconds: float) -> Settled:
+        """It was paid for, and will be again; so it is sent again once, in parts, one after the other.
+
+        Before all else, for it shows whether the server can do so much at all.
+        """
+        request, tokens = in_flight.request, in_flight.reservation.tokens
+        texts = {hash(text) for text in request.texts(work.texts)}
+        again = self._policy.timed_out(request, tokens, seconds, is_second=not texts.isdisjoint(self._timed_out))
+        self._timed_out |= texts
+        self._concurrency.collapse()
+        work.put_first(list(again.parts(self._policy.sizes, work.tokens)))
+        return Settled()
+
+    def _succeeded(self, in_flight: InFlight, seconds: float) -> None:
+        tokens = in_flight.reservation.tokens
+        self._policy.sizes.taken(len(in_flight.request.rows), tokens, seconds)
         self._concurrency.succeeded()
         self._throttle.succeeded(tokens)
         self._limits_in_a_row = 0
@@ -213,8 +240,9 @@ class _Work:
     """What one call of `run` has still to do."""
 
     def __init__(
-        self, batches: Iterable[Sequence[int]], texts: Sequence[str], tokens: Sequence[int], side: Side
+        self, batches: Iterable[Sequence[int]], texts: Sequence[str], tokens: Sequence[int], side: Side, sizes: Sizes
     ) -> None:
+        self._sizes = sizes
         self.texts = texts
         self.tokens = tokens
         self.side: Side = side
@@ -222,6 +250,7 @@ class _Work:
         self.stopped_by: Exception | None = None
         self._order = itertools.count()
         self._waiting: list[tuple[float, int, Request]] = []
+        self._bound = sizes.bound
         self.add(Request(tuple(rows)) for rows in batches)
 
     @property
@@ -247,8 +276,17 @@ class _Work:
                 heapq.heappush(self._waiting, entry)
 
     def add(self, requests: Iterable[Request]) -> None:
+        """No larger than the server takes."""
         for request in requests:
-            heapq.heappush(self._waiting, (request.not_before, next(self._order), request))
+            for part in request.parts(self._sizes, self.tokens):
+                heapq.heappush(self._waiting, (part.not_before, next(self._order), part))
+
+    def fit(self) -> None:
+        """Divide what waits, where the server was seen to take less than was believed."""
+        before, self._bound = self._bound, self._sizes.bound
+        if self._bound != before:
+            waiting, self._waiting = sorted(self._waiting), []
+            self.add(request for _, _, request in waiting)
 
     def put_first(self, requests: Sequence[Request]) -> None:
         """Put it before all others that may be sent as early."""
@@ -258,20 +296,3 @@ class _Work:
     def stop(self, error: Exception) -> None:
         """The first error is the one that is told."""
         self.stopped_by = self.stopped_by or error
-
-
-def _usage(in_flight: InFlight, outcome: Answer | BaseException) -> Usage:
-    """Tokens as told, or else as counted here. An answer that was lost may have been billed."""
-    counted = in_flight.reservation.tokens
-    match outcome:
-        case Answer():
-            told = outcome.billed_tokens
-            return Usage(in_flight.reservation, counted if told is None else told, outcome.headers)
-        case RateLimitedError():
-            return Usage(in_flight.reservation, 0, outcome.headers)
-        case MalformedError():
-            return Usage(in_flight.reservation, counted)
-        case OutageError() if outcome.may_be_billed:
-            return Usage(in_flight.reservation, counted)
-        case _:
-            return Usage(in_flight.reservation, 0)

@@ -33,7 +33,8 @@ class RateLimitedError(HeadraceError):
 class OutageError(TransientError):
     """No answer, or one that says that the server is not well.
 
-    `may_be_billed`: the request did arrive. `is_unreachable`: there was not even a connection.
+    `may_be_billed`: the request did arrive. `is_unreachable`: there was not even a connection. `timed_out`: it was
+    given up here.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class OutageError(TransientError):
         *,
         may_be_billed: bool = False,
         is_unreachable: bool = False,
+        timed_out: bool = False,
     ) -> None:
         """`delay_seconds` is the server's wish."""
         super().__init__(message, delay_seconds)
         self.may_be_billed = may_be_billed
         self.is_unreachable = is_unreachable
+        self.timed_out = timed_out
 
 
 class MalformedError(HeadraceError):
@@ -56,6 +59,16 @@ class MalformedError(HeadraceError):
 
 class TooLargeError(HeadraceError):
     """The provider takes the same texts in smaller requests only."""
+
+    def __init__(self, message: str, numbers: Sequence[int] = (), *, is_one_text: bool = False) -> None:
+        """`numbers` in its words, one of them how many texts it takes; `is_one_text`: one is too long by itself."""
+        super().__init__(message)
+        self.is_one_text = is_one_text
+        self._numbers = numbers
+
+    def most_texts(self, sent: int) -> int:
+        """How many it says that it takes, where so many were sent; 0 where it does not say."""
+        return max((number for number in self._numbers if 0 < number < sent), default=0)
 
 
 class RefusedError(HeadraceError):

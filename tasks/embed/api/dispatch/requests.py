@@ -1,13 +1,15 @@
 """Requests on their way, and what becomes of them."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tasks.embed.api.dispatch.backoff import ATTEMPTS, PATIENCE_SECONDS, Clock, jitter
+from tasks.embed.api.dispatch.backoff import ATTEMPTS, LOST_ATTEMPTS, PATIENCE_SECONDS, Clock, jitter
 from tasks.embed.api.dispatch.bisect import Bisection
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError, OutageError, RefusedError, TooLargeError
+from tasks.embed.api.dispatch.sizes import Sizes
 from tasks.errors import ConfigError, HeadraceError, ServiceError
 from tasks.records import EmbeddedBatch, Vector, Vectors
 
@@ -37,6 +39,14 @@ class Request:
     def tokens(self, tokens: Sequence[int]) -> int:
         """What it will be billed for."""
         return 1 if self.refused else sum(tokens[row] for row in self.rows)
+
+    def parts(self, sizes: Sizes, tokens: Sequence[int]) -> "Iterator[Request]":
+        """The same texts in requests of a size that the server takes."""
+        if not self.can_be_halved:
+            yield self
+            return
+        for part in sizes.parts([tokens[row] for row in self.rows]):
+            yield replace(self, rows=self.rows[part])
 
     @property
     def can_be_halved(self) -> bool:
@@ -82,6 +92,7 @@ class OutcomePolicy:
         self._dimension = dimension
         self._clock = clock
         self._was_taken = False
+        self.sizes = Sizes()
 
     def answered(self, request: Request, answer: Answer) -> Settled:
         """A vector that is zero or not finite is asked for once more, then its row is rejected."""
@@ -100,7 +111,8 @@ class OutcomePolicy:
         elif bad:
             requests = (Request(bad, is_second=True),)
         if request.bisection:
-            request.bisection.taken()
+            if refused := request.bisection.taken():
+                self.sizes.refused(refused, sys.maxsize)
             requests += _hunting(request.bisection)
         return Settled(rows, vectors, rejected, requests)
 
@@ -112,18 +124,41 @@ class OutcomePolicy:
                 if asked > PATIENCE_SECONDS:
                     raise ServiceError(f"{error} (it asks to wait for {asked / 60:.0f} minutes)") from error
                 # Never reached at all: an address to be put right, not an outage to be waited for.
-                last = ServiceError(str(error)) if error.is_unreachable and not self._was_taken else error
-                return Settled(requests=(self._again(request, last, ATTEMPTS, asked),))
+                is_misnamed = error.is_unreachable and not self._was_taken
+                few = is_misnamed or error.may_be_billed
+                return Settled(requests=(self._again(request, error, LOST_ATTEMPTS if few else ATTEMPTS, asked),))
             case MalformedError():
-                return Settled(
-                    requests=(self._again(request, ServiceError(f"{self._provider}: {error}"), MALFORMED_ATTEMPTS),)
-                )
-            case TooLargeError() if request.bisection is None and not request.refused:
-                return _halved(request, error)
+                said = MalformedError(f"{self._provider}: {error}")
+                return Settled(requests=(self._again(request, said, MALFORMED_ATTEMPTS),))
+            case TooLargeError() if request.can_be_halved:
+                return _smaller(request, error)
             case RefusedError() | TooLargeError():
                 return self._refused(request, error)
             case _:
                 raise error
+
+    def timed_out(self, request: Request, tokens: int, seconds: float, *, is_second: bool) -> Request:
+        """The same texts once more in small requests; ServiceError where one of them `is_second`."""
+        texts = max(1, len(request.rows))
+        if is_second:
+            remedy = (
+                f"set embedder.batch_texts to fewer than {texts} and embedder.concurrency to 1, or take a faster server"
+                if texts > 1
+                else "take a faster server, or smaller chunks"
+            )
+            raise ServiceError(
+                f"{self._provider} needs more than {seconds:.0f} s for a request of {texts} texts ({tokens} tokens);"
+                f" these had taken too long before. What came back is kept, and nothing more is sent; {remedy}"
+            )
+        self.sizes.timed_out(texts, tokens)
+        return Request(request.bisection.left) if request.bisection else request
+
+    def too_large(self, error: TooLargeError, texts: int, tokens: int) -> None:
+        """Remember for all later requests what the server does not take."""
+        if most := error.most_texts(texts):
+            self.sizes.told(most)
+        elif not error.is_one_text and texts > 1:
+            self.sizes.refused(texts, tokens)
 
     def _check_dimension(self, answer: Answer) -> None:
         found = sorted({len(vector) for vector in answer.vectors} - {self._dimension})
@@ -135,7 +170,8 @@ class OutcomePolicy:
 
     def _again(self, request: Request, error: HeadraceError, attempts: int, asked: float = 0.0) -> Request:
         if request.attempts + 1 >= attempts:
-            raise error
+            # Not a TransientError any more: whoever tries again would multiply what was tried here.
+            raise ServiceError(f"{error}; tried {attempts} times") from None
         delay = asked + jitter(request.attempts, self._clock)
         return replace(request, attempts=request.attempts + 1, not_before=self._clock.now() + delay)
 
@@ -163,10 +199,9 @@ def _hunting(bisection: Bisection) -> tuple[Request, ...]:
     return (Request(bisection.rest),) if bisection.rest else ()
 
 
-def _halved(request: Request, error: TooLargeError) -> Settled:
-    if len(request.rows) == 1:
-        return Settled(rejected={request.rows[0]: str(error)})
-    return Settled(requests=request.halves())
+def _smaller(request: Request, error: TooLargeError) -> Settled:
+    """As many parts as the server says, which whoever sends them makes, or halves."""
+    return Settled(requests=(request,) if error.most_texts(len(request.rows)) else request.halves())
 
 
 def _unit(rows: tuple[int, ...], found: Sequence[Vector]) -> tuple[tuple[int, ...], Vectors]:

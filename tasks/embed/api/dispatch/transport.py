@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from queue import Empty, SimpleQueue
 from typing import Literal, Protocol
@@ -13,17 +13,20 @@ from tasks.embed.api.dispatch.outcomes import Answer
 from tasks.embed.api.dispatch.requests import Request
 
 Side = Literal["document", "query"]  # what the texts are: models embed the two differently
-Call = Callable[[list[str], Side], Answer]
+Call = Callable[[list[str], Side, float], Answer]  # the last: the seconds that it may take
 
 
 @dataclass(frozen=True)
 class InFlight:
-    """A request on its way; `number` counts them."""
+    """A request on its way since `sent_at`, for `seconds` at most; `number` counts them."""
 
     request: Request
     reservation: Reservation
     number: int
     side: Side
+    sent_at: float
+    seconds: float
+    landed_at: float = 0.0
 
 
 Completed = tuple[InFlight, Answer | BaseException]
@@ -83,7 +86,10 @@ class ThreadTransport:
         return ThreadPoolExecutor(self._threads, "request")
 
     def _fly(self, in_flight: InFlight, texts: list[str]) -> None:
+        outcome: Answer | BaseException
         try:
-            self._completed.put((in_flight, self._call(texts, in_flight.side)))
+            outcome = self._call(texts, in_flight.side, in_flight.seconds)
         except BaseException as error:
-            self._completed.put((in_flight, error))
+            outcome = error
+        # Now, for whoever waits may come late, and would blame the server for it.
+        self._completed.put((replace(in_flight, landed_at=self._clock.now()), outcome))

@@ -1,6 +1,9 @@
 """What OpenAI alone has, and what all providers owe to the dispatcher, shown with OpenAI's API."""
 
+import json
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 
@@ -10,9 +13,9 @@ import pytest
 from tasks.embed.api.dispatch.backoff import asked_delay, duration_seconds, jitter
 from tasks.embed.api.dispatch.outcomes import MalformedError
 from tasks.embed.api.openai import BILLING_CODES
-from tasks.embed.api.openai_answer import read_answer
-from tasks.errors import BudgetError, FencedError, ServiceError
-from tests.contracts.embedder_kinds import PAID, Bench, Time, bench
+from tasks.embed.api.openai_answer import AnsweredError, read_answer
+from tasks.errors import BudgetError, ConfigError, FencedError, ServiceError
+from tests.contracts.embedder_kinds import KEY, PAID, Bench, Time, bench
 from tests.contracts.test_paid_embedder import embed, embed_all
 from tests.provider_server import Fault, vector_of
 
@@ -42,7 +45,7 @@ def test_floats_are_read_where_base64_was_asked_for() -> None:
     ("content", "said"),
     [
         (b"<html>private</html>", "Invalid JSON"),
-        (b'{"error": "private"}', "0 vectors came for 1 texts"),
+        (b'{"private": "private"}', "0 vectors came for 1 texts"),
         (b'{"data": [{"embedding": "AACAPw=="}]}', "data.0.index Field required"),
         (b'{"data": [{"index": 0, "embedding": "private?"}]}', "data.0.embedding"),
         (b'{"data": [{"index": 0, "embedding": "AAAA"}]}', "cannot be read"),
@@ -53,6 +56,59 @@ def test_an_answer_that_cannot_be_read_says_where_and_quotes_nothing(content: by
         read_answer(content, 1, {})
     assert "private" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "requests"),
+    [
+        (Fault(200, code="502", message="Provider returned error"), None, 2),
+        (Fault(200, message="The model is overloaded"), None, 2),
+        (Fault(200, message="timed out waiting for a worker"), None, 2),
+        (Fault(200, code="429", message="slow down"), None, 2),
+        (Fault(200, message="Rate limit reached"), None, 2),
+        (Fault(200, code="401", message="bad key"), ConfigError, 1),
+        (Fault(200, code="insufficient_quota", message="no money"), ServiceError, 1),
+    ],
+)
+def test_an_error_inside_a_good_answer_is_what_its_status_would_be(
+    paid: Bench, fault: Fault, error: type[Exception] | None, requests: int
+) -> None:
+    paid.server.faults.append(fault)
+    with pytest.raises(error, match=fault.message) if error else nullcontext():
+        embed(paid.open(), ["a"])
+    assert len(paid.server.requests) == requests
+
+
+@pytest.mark.parametrize("fault", [Fault(200, code="500"), Fault(200, message="no such thing as dimensions here")])
+def test_an_error_inside_every_answer_ends_the_run_with_the_servers_words(paid: Bench, fault: Fault) -> None:
+    paid.server.faults.extend([replace(fault, message=f"{fault.message or 'internal'}, said {KEY}")] * 50)
+    with pytest.raises(ServiceError, match=r"(internal|no such thing as dimensions here), said \*\*\*"):
+        embed(paid.open(), ["a", "b"])
+    assert len(paid.server.requests) == (8 if fault.code else 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "status"),
+    [
+        ({"detail": "The server is busy"}, "The server is busy", 503),
+        ({"detail": [{"loc": ["input"], "msg": "must be a list", "input": "private"}]}, "must be a list", 400),
+        ({"error": {"message": "no worker", "code": 504}}, "no worker", 504),
+        ({"error": "upstream failed", "data": []}, "upstream failed", 500),
+        ({"error": {"unknown": 1}}, "an error without words", 400),
+    ],
+)
+def test_an_error_is_read_in_any_of_its_forms(body: object, said: str, status: int) -> None:
+    with pytest.raises(AnsweredError, match=rf"^{said}$") as caught:
+        read_answer(json.dumps(body).encode(), 1, {})
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    "usage", ["null", '"5"', "5.5", "1e300", '{"total_tokens": "5"}', '{"total_tokens": 1e300}', "[]"]
+)
+def test_a_bill_that_is_no_number_is_no_reason_to_lose_an_answer(usage: str) -> None:
+    answer = read_answer(b'{"data": [{"index": 0, "embedding": [1.0]}], "usage": %s}' % usage.encode(), 1, {})
+    assert answer.billed_tokens is None
 
 
 @pytest.mark.parametrize("position", [0, 1, 1000, 1023, 1024, 2046, 2047])

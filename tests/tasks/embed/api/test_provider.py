@@ -42,9 +42,6 @@ class Sided:
     def translate(self, error: Exception, clock: Clock, /) -> HeadraceError | None:
         return None
 
-    def check(self) -> None:
-        """There is a key."""
-
     def close(self) -> None:
         """Nothing is open."""
 
