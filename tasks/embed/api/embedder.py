@@ -14,7 +14,7 @@ from tasks.embed.api.dispatch.packing import by_sum
 from tasks.embed.api.dispatch.requests import OutcomePolicy
 from tasks.embed.api.dispatch.transport import Side, ThreadTransport
 from tasks.embed.api.guard import bounded
-from tasks.embed.api.provider import Provider, causes, check_key
+from tasks.embed.api.provider import Provider, causes, check_key, is_unwritable
 from tasks.embed.tokens.tokenizers import TiktokenTokenizer
 from tasks.errors import ConfigError, HeadraceError, ServiceError
 from tasks.records import EmbeddedBatch, Tokenizer, Vector, VectorSpace
@@ -138,6 +138,12 @@ class PaidEmbedder:
         except Exception as error:
             if ours := next((cause for cause in causes(error) if isinstance(cause, HeadraceError)), None):
                 raise ours from None  # an SDK wraps what the guard says
+            if is_unwritable(error):
+                raise ConfigError(
+                    f"a request to {self._provider.name} cannot be written: what stands in its address or its headers"
+                    " has a line feed, or another sign that may not be there; check embedder.base_url and the"
+                    " environment variables that the provider's SDK reads"
+                ) from None
             meaning = self._provider.translate(error, self._clock)
             if meaning is None:
                 raise

@@ -16,9 +16,9 @@ MESSAGE_LENGTH = 300
 # By name, since SDKs change their HTTP library; of httpx, aiohttp and urllib3.
 _NEVER_SENT = {
     "ConnectError", "ConnectTimeout", "PoolTimeout", "ClientConnectorError", "ConnectionTimeoutError",
-    "NewConnectionError", "ConnectTimeoutError", "LocalProtocolError", "UnsupportedProtocol", "InvalidURL",
-    "ProxyError", "InvalidHeader",
+    "NewConnectionError", "ConnectTimeoutError", "ProxyError",
 }  # fmt: skip
+_UNWRITABLE = {"LocalProtocolError", "UnsupportedProtocol", "InvalidURL", "InvalidHeader"}
 _LONG_TEXT = re.compile(r"context length|less than \d+ tokens|maximum (input|sequence) length|physical batch size")
 _MANY_TOKENS = re.compile(r"tokens per (\w+ )*(batch|request)|request too large|too many tokens")
 _MANY = re.compile(r"\b(batch|inputs?|texts?|array|items?|documents?|requests?|elements?|instances?)\b")
@@ -78,6 +78,14 @@ class Provider(Protocol):
 def was_sent(error: BaseException) -> bool:
     """Whether the request may have arrived, for all that this error and its causes say."""
     return not any(type(cause).__name__ in _NEVER_SENT for cause in causes(error))
+
+
+def is_unwritable(error: BaseException) -> bool:
+    """Whether there is no such request: it never left, and never will."""
+    return any(
+        type(cause).__name__ in _UNWRITABLE or (isinstance(cause, UnicodeEncodeError) and cause.encoding == "ascii")
+        for cause in causes(error)
+    )
 
 
 def check_key(key: str, provider: str) -> None:

@@ -11,7 +11,7 @@ TOKENS_PER_SECOND = 1000.0  # of a model on processors, before anything was seen
 SLACK = 4.0  # over the slowest that was seen
 LEAST_TOKENS = 256  # a request of fewer says nothing of the server's speed
 FIRST_PATIENCE = 16  # requests that go well before a larger one is tried; twice as many after each refusal
-TIMED_OUT_PARTS = 8  # halves would not do: what timed out is sent once more only
+LATE_PARTS = 8  # of what took too long: halves would not do, for it is sent once more only; with patience they return
 
 
 class Sizes:
@@ -19,7 +19,9 @@ class Sizes:
 
     def __init__(self) -> None:
         """Nothing is known."""
-        self._most_texts = self._most_tokens = sys.maxsize
+        self._told_texts = sys.maxsize
+        self._late_texts = self._late_tokens = sys.maxsize
+        self._late_parts = 2
         self._refused_texts = self._refused_tokens = sys.maxsize
         self._taken_texts = self._taken_tokens = 0
         self._successes, self._patience = 0, FIRST_PATIENCE
@@ -29,8 +31,8 @@ class Sizes:
     @property
     def bound(self) -> tuple[int, int]:
         """Texts and tokens of the largest request."""
-        texts, tokens = max(1, self._refused_texts // 2), max(1, self._refused_tokens // 2)
-        return min(self._most_texts, texts), min(self._most_tokens, tokens)
+        texts = min(self._told_texts, self._refused_texts // 2, self._late_texts // self._late_parts)
+        return max(1, texts), max(1, min(self._refused_tokens // 2, self._late_tokens // self._late_parts))
 
     def parts(self, tokens: Sequence[int]) -> Iterator[slice]:
         """Texts of so many tokens each, in requests within the bound."""
@@ -51,7 +53,7 @@ class Sizes:
             self._refused_tokens = sys.maxsize
         self._successes += 1
         if self._successes >= self._patience:
-            self._successes = 0
+            self._successes, self._late_parts = 0, max(2, self._late_parts // 2)
             self._refused_texts = min(sys.maxsize, self._refused_texts * 2)
             self._refused_tokens = min(sys.maxsize, self._refused_tokens * 2)
         if tokens >= LEAST_TOKENS:
@@ -67,10 +69,10 @@ class Sizes:
 
     def told(self, texts: int) -> None:
         """The server says how many texts it takes."""
-        self._most_texts = min(self._most_texts, texts)
+        self._told_texts = min(self._told_texts, texts)
 
     def timed_out(self, texts: int, tokens: int) -> None:
         """The server could not do so many within the time; later requests are a part of it."""
-        self._is_slow = True
-        self._most_texts = min(self._most_texts, max(1, texts // TIMED_OUT_PARTS))
-        self._most_tokens = min(self._most_tokens, max(1, tokens // TIMED_OUT_PARTS))
+        self._is_slow, self._late_parts = True, LATE_PARTS
+        self._successes, self._patience = 0, self._patience * 2
+        self._late_texts, self._late_tokens = min(self._late_texts, texts), min(self._late_tokens, tokens)

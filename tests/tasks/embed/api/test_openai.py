@@ -111,6 +111,18 @@ def test_a_bill_that_is_no_number_is_no_reason_to_lose_an_answer(usage: str) -> 
     assert answer.billed_tokens is None
 
 
+@pytest.mark.parametrize("value", ["org\n", "\u043e\u0440\u0433"])
+def test_a_header_that_cannot_be_written_is_a_setting_and_costs_nothing(
+    paid: Bench, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", value)
+    embedder = paid.open(usd_per_million_tokens=1.0)
+    with pytest.raises(ConfigError, match=r"cannot be written.*environment variables") as caught:
+        embed(embedder, ["a"])
+    assert value.strip() not in str(caught.value)
+    assert (paid.server.requests, embedder.spent_usd) == ([], 0.0)
+
+
 @pytest.mark.parametrize("position", [0, 1, 1000, 1023, 1024, 2046, 2047])
 def test_a_poisoned_text_is_found_and_the_others_are_embedded_once(paid: Bench, position: int) -> None:
     embedder = paid.open()

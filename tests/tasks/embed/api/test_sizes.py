@@ -106,6 +106,18 @@ def test_the_time_grows_with_the_tokens_and_with_what_the_server_needed() -> Non
     assert learned.seconds(1000) < 120, "a small request says nothing of the speed"
 
 
+def test_what_took_too_long_bounds_all_that_follows_which_is_given_all_the_time_there_is() -> None:
+    learned = Sizes()
+    learned.timed_out(80, 8000)
+    assert learned.bound == (10, 1000)
+    assert learned.seconds(1) == LONGEST_SECONDS
+    learned.timed_out(10, 1000)
+    assert learned.bound == (1, 125)
+    for _ in range(1000):
+        learned.taken(1, 100, 0.1)
+    assert learned.bound == (5, 500), "never again as many as took too long"
+
+
 # Limits that nobody told
 
 
