@@ -100,7 +100,7 @@ class PaidEmbedder:
 
     def check(self) -> None:
         """A key is looked for where the SDK looks for it."""
-        check_key(self._provider.account[1], self._provider.name)
+        check_key(self._provider.account[1], self._provider.name, self._provider.models.key)
 
     def close(self) -> None:
         """Close the connections; what was spent and learned stays."""

@@ -88,13 +88,16 @@ def is_unwritable(error: BaseException) -> bool:
     )
 
 
-def check_key(key: str, provider: str) -> None:
-    """ConfigError, without the key, for one that no header can carry; sent, it would look like a broken network."""
+def check_key(key: str, provider: str, variable: str) -> None:
+    """ConfigError, without the key, for one that no header can carry; sent, it would look like a broken network.
+
+    `variable` of the environment may be where it comes from.
+    """
     wrong = next((place for place, sign in enumerate(key) if not "!" <= sign <= "~"), None)
     if wrong is not None:
         what = {"\n": "a line feed", "\r": "a carriage return", " ": "a blank", "\t": "a tab"}.get(key[wrong])
         raise ConfigError(
-            f"the key for {provider} (embedder.api_key, or the environment's) has"
+            f"the key for {provider} (embedder.api_key, or {variable or 'the environment'}) has"
             f" {what or 'a sign that is not ASCII'} at place {wrong + 1} of {len(key)}; expected letters, digits and"
             " punctuation alone: take that away where the key is set"
         )
