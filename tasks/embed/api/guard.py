@@ -16,6 +16,8 @@ from config.fields import public_url
 from tasks.embed.api.dispatch.outcomes import MalformedError, OutageError
 from tasks.errors import ConfigError
 
+PACKED = ("identity", "gzip", "deflate")  # one of them: a read of others, or of several, may fill the memory
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -52,6 +54,7 @@ def guard(client: Any) -> None:
     The libraries have no door for a limit on a whole answer's head, so their connections are reached from inside; a
     test with a server that sends it byte by byte shows whether they still are.
     """
+    client.headers["accept-encoding"] = ", ".join(PACKED[1:])
     client.event_hooks["response"].append(_check)
     for transport in (client._transport, *client._mounts.values()):
         if transport is not None:
@@ -61,6 +64,9 @@ def guard(client: Any) -> None:
 def _check(response: Any) -> None:
     if response.has_redirect_location:
         _check_redirect(str(response.url), response.headers["location"])
+    packed = response.headers.get("content-encoding", "identity").strip().lower()
+    if packed not in PACKED:
+        raise MalformedError(f"the answer is packed as {packed[:40]!r}, expected one of {', '.join(PACKED)}")
     # Replaced on this one answer: what reads it whole goes through here.
     response.__dict__["iter_bytes"] = _counted(response.iter_bytes)
 

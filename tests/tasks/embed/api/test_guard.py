@@ -57,6 +57,14 @@ def test_an_answer_without_end_is_not_read_to_its_end(
     assert spent(paid) == pytest.approx(2 / 1e6)
 
 
+@pytest.mark.parametrize("packed", ["zstd", "br", "gzip, gzip", "compress"])
+def test_an_answer_that_could_unpack_to_anything_is_not_unpacked(paid: Bench, packed: str) -> None:
+    answer = http("200 OK", GOOD).replace(b"\r\n\r\n", f"\r\nContent-Encoding: {packed}\r\n\r\n".encode(), 1)
+    with OddServer(answer) as server, pytest.raises(ServiceError, match=rf"packed as '{packed}'"):
+        embed(paid.open(base_url=server.url), ["a"])
+    assert b"accept-encoding: gzip, deflate" in server.requests[0].lower()
+
+
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
 def test_documents_are_not_sent_on_to_another_server(paid: Bench, status: str) -> None:
     location = f"http://user:secret@{paid.server.url.removeprefix('http://')}/embeddings?key=secret"
