@@ -161,7 +161,9 @@ def test_a_query_that_is_refused_says_so(paid: Bench) -> None:
 
 def test_a_refusal_quotes_neither_the_document_nor_the_key(paid: Bench) -> None:
     document = "the secret recipe of the house of orange"
-    message = f"Bad input {document!r} from {KEY}, or from sk-abcdefgh for /v1?api-key=sk_key: " + "x" * 1000
+    message = (
+        f"Bad input {document!r} from {KEY}, or from sk-abcdefgh for /v1?api-key=sk_key and Basic sk_pw=: " + "x" * 1000
+    )
     paid.server.faults.extend([Fault(), Fault(400, message=message)])
     embedder = paid.open()
     embed(embedder, ["fine"])

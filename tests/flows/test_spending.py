@@ -229,10 +229,15 @@ def test_a_server_that_is_too_slow(
 ) -> None:
     """Its answers to three documents are kept; of the others no text is paid a third time, whoever tries again."""
     ended = threading.Event()
-    monkeypatch.setattr("tasks.embed.api.dispatch.sizes.BASE_SECONDS", 0.5)
-    monkeypatch.setattr("tasks.embed.api.dispatch.sizes.LONGEST_SECONDS", 0.5)
     monkeypatch.setattr("tasks.retry.RETRY_DELAYS_SECONDS", (0.0, 0.0, 0.0))
-    openai_server.before_answer = lambda _: ended.wait(20) and None if len(openai_server.requests) > 3 else None
+
+    def fall_silent(_: list[str]) -> None:
+        if len(openai_server.requests) == 3:
+            monkeypatch.setattr("tasks.embed.api.dispatch.sizes.LONGEST_SECONDS", 0.5)
+        elif len(openai_server.requests) > 3:
+            ended.wait(20)
+
+    openai_server.before_answer = fall_silent
     result = paid.run("sync", str(paid.config), "--json")
     sent = Counter(text for request in openai_server.requests for text in request)
     ended.set()

@@ -26,7 +26,7 @@ _LIMIT = re.compile(r"\b(max\w*|most|limit\w*|larger than|exceed\w*|too (many|lo
 _NUMBER = re.compile(r"(?<![\w.])\d{1,6}(?![\w.]*\w)")
 _LONG_QUOTE = re.compile(r"""(["'`])(?:(?!\1).){20,}(?:\1|$)""", re.DOTALL)
 _KEY_IN_URL = re.compile(rf"(?<![\w-]){SECRET_PARAMETER.pattern}[^\s&\"']+", re.IGNORECASE)
-_KEY = re.compile(r"\b(sk|pk|key)-[\w*-]{4,}")
+_KEY = re.compile(r"\b((sk|pk|key)-[\w*-]{4,}|(Basic|Bearer) [\w+/=.~-]+)")
 
 
 class Provider(Protocol):

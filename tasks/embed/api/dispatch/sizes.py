@@ -8,7 +8,7 @@ from tasks.slices import bounded
 BASE_SECONDS = 60.0
 LONGEST_SECONDS = 600.0
 TOKENS_PER_SECOND = 1000.0  # of a model on processors, before anything was seen
-SLACK = 4.0  # over the slowest that was seen
+SLACK = 4.0  # over the slowest that was seen, and over the limit that was too short
 LEAST_TOKENS = 256  # a request of fewer says nothing of the server's speed
 FIRST_PATIENCE = 16  # requests that go well before a larger one is tried; twice as many after each refusal
 LATE_PARTS = 8  # of what took too long: halves would not do, for it is sent once more only; with patience they return
@@ -39,10 +39,9 @@ class Sizes:
         return bounded(tokens, *self.bound)
 
     def seconds(self, tokens: int) -> float:
-        """The longest that a request of so many may take; one server that is slow is given all the time there is."""
-        if self._is_slow:
-            return LONGEST_SECONDS
-        return min(LONGEST_SECONDS, BASE_SECONDS + tokens * self._seconds_per_token)
+        """The longest that a request of so many may take; a server that was too slow is given more."""
+        seconds = BASE_SECONDS + tokens * self._seconds_per_token
+        return min(LONGEST_SECONDS, seconds * SLACK if self._is_slow else seconds)
 
     def taken(self, texts: int, tokens: int, seconds: float) -> None:
         """A request was answered, so it was not for its size that a smaller one was refused."""
