@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple, NewType, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.image import Image
+
 DocumentId = NewType("DocumentId", str)  # "<source name>:<path inside the source>"
 PointId = NewType("PointId", str)  # a UUID in its 36-character form
 EmbeddingKey = NewType("EmbeddingKey", bytes)  # 16 bytes
@@ -71,6 +73,7 @@ class Document:
     format: Format = "text"
     language: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    image: Image | None = None  # then `text` is its caption
     versions: dict[str, str] = field(default_factory=dict[str, str], init=False, compare=False, repr=False)
 
 
@@ -142,8 +145,7 @@ def _fingerprint(space: VectorSpace) -> str:
     """Asked for with every document."""
     fields = asdict(space)
     fields["query_prefix"] = fields.pop("frozen_query_prefix")
-    text = json.dumps(fields, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

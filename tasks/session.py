@@ -13,7 +13,7 @@ from tasks.chunk.open import open_chunker
 from tasks.database.address import IN_MEMORY, sqlite_path
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import Identity
-from tasks.embed.base import Embedder
+from tasks.embed.base import Embedder, ImageEmbedder
 from tasks.embed.open import open_embedder
 from tasks.errors import CollectionError
 from tasks.generations import Choose, as_live
@@ -95,9 +95,10 @@ def open_session(
         stack.callback(cache.close)
         chunker = open_chunker(pipeline.chunking, embedder.tokenizer)
         stack.callback(chunker.close)
+        sees = isinstance(embedder, ImageEmbedder)
         yield Session(
             pipeline=pipeline,
-            sources={source.name: open_source(source) for source in pipeline.sources},
+            sources={source.name: open_source(source, images=sees) for source in pipeline.sources},
             chunker=chunker,
             embedder=embedder,
             store=store,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tasks.image import Content
 from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey, KeyedVectors, Payload, PointId
 
 
@@ -26,13 +27,14 @@ class Quarantined:
 
 
 class NewPoint(NamedTuple):
-    """A point to be written; `key` is the hash of its payload, `embedding` finds its vector in the cache."""
+    """A point to be written; `key` is the hash of its payload, `embedding` finds `content`'s vector in the cache."""
 
     id: PointId
     key: str
     embedding: EmbeddingKey
     tokens: int
     payload: Payload
+    content: Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class Chunked:
 
 
 class Deduped:
-    """`unpaid` holds what the cache does not: embedding key -> (text, tokens), each text once.
+    """`unpaid` holds what the cache does not: embedding key -> (content, tokens), each text and picture once.
 
     `failures` are the documents that could not be read, and those that are still as they were when quarantined.
     """
@@ -127,7 +129,7 @@ class Deduped:
         tally: Tally,
         changes: Sequence[DocumentChange],
         failures: Sequence[Quarantined],
-        unpaid: Mapping[EmbeddingKey, tuple[str, int]],
+        unpaid: Mapping[EmbeddingKey, tuple[Content, int]],
     ) -> None:
         self.tally = tally
         self.changes = changes

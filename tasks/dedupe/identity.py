@@ -49,7 +49,9 @@ def document_version(identity_fingerprint: str, document: Document) -> str:
     version = document.versions.get(identity_fingerprint)
     if version is None:
         # JSON has no line feed of its own, so the text, which is not worth encoding, can follow one.
-        rest = _ENCODER.encode([identity_fingerprint, document.format, document.language, dict(document.metadata)])
+        image = [document.image.digest, document.image.width, document.image.height] if document.image else []
+        parts = [identity_fingerprint, document.format, document.language, dict(document.metadata), *image]
+        rest = _ENCODER.encode(parts)
         version = document.versions[identity_fingerprint] = _hashed(f"{rest}\n{document.text}")
     return version
 
@@ -58,6 +60,11 @@ def embedding_key(space_fingerprint: str, text: str) -> EmbeddingKey:
     """The key of a vector: the same space and the same text have the same, whoever asks."""
     joined = f"{space_fingerprint}\0{text}".encode()
     return EmbeddingKey(hashlib.blake2b(joined, digest_size=16).digest())
+
+
+def image_key(space_fingerprint: str, digest: str) -> EmbeddingKey:
+    """The same for a picture; no text has its mark."""
+    return embedding_key(space_fingerprint, f"\0{digest}")
 
 
 def point_id(key: str, life: int) -> PointId:
@@ -72,26 +79,23 @@ def point_id(key: str, life: int) -> PointId:
 
 def wanted_points(identity: Identity, document: Document, chunks: Sequence[Chunk]) -> dict[str, Wanted]:
     """The chunks as records, by payload key, in order. The `headrace` part lets a lost ledger be rebuilt."""
-    space = identity.space.fingerprint
-    source, owner = document.ref.source, document.ref.id
-    shared: dict[str, str] = {**document.metadata, "source": source, "document": escaped(document.ref.path)}
-    records = _records_hash(shared, {"pipeline": identity.pipeline, "document": owner, "space": space}, {})
+    space, image = identity.space.fingerprint, document.image
+    shared: Payload = {**document.metadata, "source": document.ref.source, "document": escaped(document.ref.path)}
+    owner = {"pipeline": identity.pipeline, "document": document.ref.id, "space": space}
+    if image:
+        shared |= {"width": image.width, "height": image.height}
+        owner["image"] = image.digest
+    records = _records_hash(shared, owner, {})
     points: dict[str, Wanted] = {}
     for position, chunk in enumerate(chunks):
         metadata: Payload = {**shared, "position": position}
         heading = " > ".join(chunk.headings) if chunk.headings else None
         if heading is not None:
             metadata["heading"] = heading
-        embedding = embedding_key(space, chunk.text)
+        embedding = image_key(space, image.digest) if image else embedding_key(space, chunk.text)
         digits = embedding.hex()
         key = _key(records, metadata, digits)
-        bookkeeping: Payload = {
-            "pipeline": identity.pipeline,
-            "document": owner,
-            "space": space,
-            "embedding": digits,
-            "key": key,
-        }
+        bookkeeping: Payload = {**owner, "embedding": digits, "key": key}
         payload: Payload = {"text": chunk.text, "metadata": metadata, "headrace": bookkeeping}
         points[key] = Wanted(payload, chunk, embedding)
     return points
@@ -125,8 +129,13 @@ def bookkeeping(payload: Payload) -> Bookkeeping | None:
 
 
 def _is_intact(payload: Payload, record: Payload) -> bool:
-    text = embedding_key(record["space"], payload.get("text", "")).hex()
-    return (text, payload_key(payload)) == (record["embedding"], record["key"])
+    """A picture's text is its caption, which stands in the metadata too, and so is in the key."""
+    text = payload.get("text", "")
+    if "image" in record:
+        embedding, is_same = image_key(record["space"], record["image"]), text == payload["metadata"].get("caption", "")
+    else:
+        embedding, is_same = embedding_key(record["space"], text), True
+    return is_same and (embedding.hex(), payload_key(payload)) == (record["embedding"], record["key"])
 
 
 def _records_hash(metadata: Payload, owner: Payload, parts: Payload) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.diff import Known, diff_points, trusted_hint
 from tasks.dedupe.identity import Identity, document_version, wanted_points
+from tasks.image import Content
 from tasks.ledger.ledger import KnownPoint, Ledger
 from tasks.ledger.tables import LIVE
 from tasks.records import Chunk, Document, DocumentRef, EmbeddingKey
@@ -67,8 +68,8 @@ class Differ:
             is_unchanged=True,
         )
 
-    def _unpaid(self, changes: Iterable[DocumentChange]) -> dict[EmbeddingKey, tuple[str, int]]:
-        texts = {new.embedding: (str(new.payload["text"]), new.tokens) for change in changes for new in change.put}
+    def _unpaid(self, changes: Iterable[DocumentChange]) -> dict[EmbeddingKey, tuple[Content, int]]:
+        texts = {new.embedding: (new.content, new.tokens) for change in changes for new in change.put}
         missing = self._cache.missing(texts)
         return {key: text for key, text in texts.items() if key in missing}
 
@@ -91,6 +92,7 @@ class Differ:
                 embedding=wanted[key].embedding,
                 tokens=wanted[key].chunk.tokens,
                 payload=wanted[key].payload,
+                content=document.image or wanted[key].chunk.text,
             )
             for key, point_id in diff.put.items()
         )

@@ -1,8 +1,9 @@
 """What the pipeline needs of an embedder."""
 
 from collections.abc import Generator, Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from tasks.image import Image
 from tasks.records import EmbeddedBatch, EmbeddingKey, Tokenizer, Vector, Vectors, VectorSpace
 
 
@@ -75,6 +76,15 @@ class Embedder(Protocol):
 
     def close(self) -> None:
         """Free the device and the connections; the embedder may be used again afterwards."""
+        ...
+
+
+@runtime_checkable
+class ImageEmbedder(Protocol):
+    """An embedder that puts pictures into the space of its texts; whoever has one asks by isinstance."""
+
+    def embed_images(self, images: Sequence[Image], /) -> Generator[EmbeddedBatch, None, None]:
+        """The same as `embed` of pictures, for documents and queries alike."""
         ...
 
 

@@ -1,14 +1,15 @@
 """Pays for the texts of one window."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 
 import numpy as np
 
-from tasks.embed.base import Embedder, Fence, VectorCache
+from tasks.embed.base import Embedder, Fence, ImageEmbedder, VectorCache
 from tasks.errors import FencedError
-from tasks.records import EmbeddedBatch, KeyedVectors
+from tasks.image import Content, Image
+from tasks.records import EmbeddedBatch, EmbeddingKey, KeyedVectors
 from tasks.windows import Deduped, Embedded, Spent
 
 MOST_KEPT_BYTES = 32 << 20  # of vectors in one window, for the stage that writes them
@@ -36,13 +37,11 @@ def _embed(embedder: Embedder, cache: VectorCache, fence: Fence, deduped: Dedupe
     embedded = Embedded(deduped)
     kept_bytes = 0
     missing = cache.missing(deduped.unpaid)
-    keys = [key for key in deduped.unpaid if key in missing]
-    texts = [deduped.unpaid[key][0] for key in keys]
-    tokens = [deduped.unpaid[key][1] for key in keys]
-    for batch in _until_overtaken(embedder.embed(texts, tokens), fence) if keys else ():
-        counts = [tokens[row] for row in batch.rows]
+    unpaid = {key: asked for key, asked in deduped.unpaid.items() if key in missing}
+    for keys, batch in _batches(embedder, unpaid, fence):
         if batch.rows:
             paid = [keys[row] for row in batch.rows]
+            counts = [unpaid[key][1] for key in paid]
             spent.add(paid, counts)  # first: what cannot be kept was paid for all the same
             cache.put(paid, batch.vectors, counts)
             kept_bytes += batch.vectors.nbytes
@@ -50,6 +49,23 @@ def _embed(embedder: Embedder, cache: VectorCache, fence: Fence, deduped: Dedupe
                 embedded.vectors.append(KeyedVectors(paid, batch.vectors.astype(np.float32, copy=False)))
         embedded.rejected.update((keys[row], why) for row, why in batch.rejected.items())
     return embedded
+
+
+def _batches(
+    embedder: Embedder, unpaid: Mapping[EmbeddingKey, tuple[Content, int]], fence: Fence
+) -> Iterator[tuple[list[EmbeddingKey], EmbeddedBatch]]:
+    """First those of all texts, then those of all pictures, each with the keys that its rows count."""
+    texts = {key: (content, tokens) for key, (content, tokens) in unpaid.items() if isinstance(content, str)}
+    images = {key: content for key, (content, _) in unpaid.items() if isinstance(content, Image)}
+    if texts:
+        batches = embedder.embed([text for text, _ in texts.values()], [tokens for _, tokens in texts.values()])
+        yield from (([*texts], batch) for batch in _until_overtaken(batches, fence))
+    if images and isinstance(embedder, ImageEmbedder):
+        batches = embedder.embed_images([*images.values()])
+        yield from (([*images], batch) for batch in _until_overtaken(batches, fence))
+    elif images:
+        rejected = dict.fromkeys(range(len(images)), f"the model {embedder.model!r} takes no pictures")
+        yield [*images], EmbeddedBatch((), np.empty((0, 0), np.float32), rejected=rejected)
 
 
 def _until_overtaken(

@@ -4,10 +4,16 @@ from typing import assert_never
 
 from config import sources
 from tasks.load.base import Source
+from tasks.load.parse.formats import DEFAULT_PATTERNS, IMAGE_PATTERNS
 
 
-def open_source(config: sources.Source) -> Source:
-    """The source that a configuration names; nothing is touched or contacted before the first listing."""
+def open_source(config: sources.Source, *, images: bool = False) -> Source:
+    """The source that a configuration names; nothing is touched or contacted before the first listing.
+
+    `images`: pictures are among what it includes by default.
+    """
+    if images and config.include is None:
+        config = config.model_copy(update={"include": (*DEFAULT_PATTERNS, *IMAGE_PATTERNS)})
     match config:
         case sources.FilesSource():
             return _open_files(config)

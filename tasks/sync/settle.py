@@ -36,7 +36,9 @@ def settle(session: Session, findings: Findings) -> Settled:
     texts: dict[EmbeddingKey, str] = {}
     for point, payload in session.store.scan():
         book = bookkeeping(payload) if point in doubted else None
-        if book and book.is_intact and book.space == session.space.fingerprint:
+        if book and "image" in payload["headrace"]:
+            settled.wrong.append((doubted[point], point))  # its pixels are in the source alone, and are read again
+        elif book and book.is_intact and book.space == session.space.fingerprint:
             texts[book.embedding] = str(payload["text"])
             points.setdefault(book.embedding, []).append(point)
     for part in slices(list(texts), TEXTS_AT_A_TIME):

@@ -71,7 +71,7 @@ def _ledger(folder: Path) -> Iterator[Measurement]:
 
 def _change(number: int, dice: random.Random) -> DocumentChange:
     put = tuple(
-        NewPoint(PointId(f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"), key, _key(dice), 100, {})
+        NewPoint(PointId(f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"), key, _key(dice), 100, {}, "")
         for key in (dice.randbytes(16).hex() for _ in range(PER_DOCUMENT))
     )
     document = DocumentId(f"docs:{number // 100}/{number}.md")

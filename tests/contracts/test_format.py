@@ -8,12 +8,13 @@ from itertools import permutations
 import pytest
 
 from tasks.errors import DocumentError
-from tasks.load.parse.formats import FORMATS, FileFormat, format_of
+from tasks.load.parse.formats import FORMATS, IMAGE, FileFormat, format_of
 from tasks.load.parse.isolated import child
 from tasks.load.parse.open import parse
 from tasks.load.paths import PathFilter
 from tasks.records import Document, DocumentId, DocumentRef
 from tests.tasks.load.bad_inputs import docx, pdf
+from tests.tasks.load.pictures import picture
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ SAMPLES = (
     Sample(".html", b"<title>Alpha</title><h1>One</h1><p>A page of text.", "# One", title="Alpha"),
     Sample(".pdf", pdf(), "A page of text."),
     Sample(".docx", docx(), "A page of text."),
+    Sample(".png", picture(caption="A page of text."), "A page of text."),
     Sample(".py", b"def main():\n    pass\n", "def main():"),
 )
 
@@ -61,7 +63,7 @@ def test_a_suffix_belongs_to_one_format_and_is_included_by_default() -> None:
     suffixes = [suffix for row in FORMATS for suffix in row.suffixes]
     assert len(set(suffixes)) == len(suffixes)
     taken = {suffix for suffix in suffixes if PathFilter(None, []).takes(f"docs/a{suffix.upper()}")}
-    assert taken == {*suffixes} - {""}
+    assert taken == {*suffixes} - {"", *IMAGE.suffixes}
 
 
 def test_the_sample_is_read_with_its_title(sample: Sample) -> None:

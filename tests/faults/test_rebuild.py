@@ -158,7 +158,7 @@ class Site:
         patch.setattr(
             opening, "EmbeddingCache", lambda _, dimension, read_only: _Cache(self.cache, self.world, dimension)
         )
-        patch.setattr(opening, "open_source", lambda _: self.source)
+        patch.setattr(opening, "open_source", lambda _, **__: self.source)
         patch.setattr(opening, "open_chunker", lambda *_: _Chunker())
         patch.setattr(opening, "_existing", lambda url: url)
 

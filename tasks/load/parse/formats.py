@@ -37,21 +37,30 @@ CODE = FileFormat(
     "code",
     parse_text,
 )
+IMAGE = FileFormat(
+    (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff"),
+    "text",
+    "tasks.load.parse.image:parse_image",
+    # Which of them it is, its content says: many a PNG is named .jpg.
+    Signature("a picture", (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"II*\0", b"MM\0*"), 4),
+)
 FORMATS = (
     FileFormat((".md", ".markdown"), "markdown", parse_markdown),
     FileFormat((".txt", ".text", ""), "text", parse_text),
     FileFormat((".rst",), "rst", parse_rst),
     FileFormat((".html", ".htm"), "markdown", "tasks.load.parse.html:parse_html"),
     # Some writers put things before the mark, and readers allow it.
-    FileFormat((".pdf",), "text", "tasks.load.parse.pdf:parse_pdf", Signature("a PDF", b"%PDF-", 1024)),
+    FileFormat((".pdf",), "text", "tasks.load.parse.pdf:parse_pdf", Signature("a PDF", (b"%PDF-",), 1024)),
     FileFormat(
-        (".docx",), "markdown", "tasks.load.parse.docx:parse_docx", Signature("a Word document (DOCX)", ARCHIVE, 2)
+        (".docx",), "markdown", "tasks.load.parse.docx:parse_docx", Signature("a Word document (DOCX)", (ARCHIVE,), 2)
     ),
+    IMAGE,
     CODE,
 )
 _BY_SUFFIX = {suffix: row for row in FORMATS for suffix in row.suffixes}
-# A name without a suffix may be anything, so it is read only where a source names it.
-DEFAULT_PATTERNS = tuple(f"**/*{suffix}" for suffix in _BY_SUFFIX if suffix)
+IMAGE_PATTERNS = tuple(f"**/*{suffix}" for suffix in IMAGE.suffixes)
+# A name without a suffix may be anything, so it is read only where a source names it; pictures, where a model sees.
+DEFAULT_PATTERNS = tuple(f"**/*{suffix}" for suffix, row in _BY_SUFFIX.items() if suffix and row is not IMAGE)
 
 
 def format_of(suffix: str) -> FileFormat:

@@ -2,8 +2,10 @@
 
 from pathlib import PurePosixPath
 
+from tasks.errors import DocumentError
+from tasks.image import Image
 from tasks.load.decode import decode, normalised, require_readable
-from tasks.load.parse.formats import FileFormat, format_of
+from tasks.load.parse.formats import IMAGE, FileFormat, format_of
 from tasks.load.parse.isolated import child
 from tasks.load.parse.signature import check_signature
 from tasks.load.parse.text import Parsed
@@ -20,8 +22,22 @@ def parse(ref: DocumentRef, content: bytes) -> Document:
         parsed.text,
         file_format.form,
         suffix.removeprefix(".") if file_format.form == "code" else "",
-        metadata={"title": parsed.title} if parsed.title else {},
+        _metadata(parsed),
+        parsed.image,
     )
+
+
+def parse_image(name: str, content: bytes) -> Image:
+    """The picture that a file is, whatever its name; DocumentError for one that is none."""
+    image = _parsed(name, content, IMAGE).image
+    if image is None:
+        raise DocumentError("parser-failed", f"{name} makes its parser answer no picture; exclude it")
+    return image
+
+
+def _metadata(parsed: Parsed) -> dict[str, str]:
+    named = {"title": parsed.title, "caption": parsed.text if parsed.image else ""}
+    return {name: text for name, text in named.items() if text}
 
 
 def _parsed(name: str, content: bytes, file_format: FileFormat) -> Parsed:
@@ -31,4 +47,4 @@ def _parsed(name: str, content: bytes, file_format: FileFormat) -> Parsed:
         return file_format.parser(text or "")
     parsed = child.SHARED.parse(file_format.parser, name, content if text is None else text.encode())
     # What a library made of a file may hold anything.
-    return Parsed(require_readable(name, parsed.text), normalised(parsed.title))
+    return Parsed(require_readable(name, parsed.text), normalised(parsed.title), parsed.image)

@@ -22,10 +22,10 @@ _PAGES = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 
 
 class Signature(NamedTuple):
-    """A format that is no text: its name in messages, its mark, and in how many first bytes that is looked for."""
+    """A format that is no text: its name in messages, its marks, and in how many first bytes one is looked for."""
 
     noun: str
-    mark: bytes
+    marks: tuple[bytes, ...]
     head_bytes: int
 
 
@@ -38,8 +38,8 @@ def check_signature(name: str, content: bytes, expected: Signature | None) -> No
         kind = _kind(content)
         if kind in _NEVER_TEXT:
             raise _wrong(name, kind, "text")
-    elif expected.mark not in content[: expected.head_bytes]:
-        if expected.mark == ARCHIVE and content.startswith(_OFFICE) and _SEALED in content:
+    elif not any(mark in content[: expected.head_bytes] for mark in expected.marks):
+        if ARCHIVE in expected.marks and content.startswith(_OFFICE) and _SEALED in content:
             raise DocumentError(
                 "encrypted", f"{name} is an encrypted Office document; save it without its password, or exclude it"
             )

@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 import threading
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
 from tasks.errors import DocumentError, ServiceError
+from tasks.image import Image
 from tasks.load.parse.isolated.confine import MEMORY_BYTES
 from tasks.load.parse.isolated.frames import read_frame, write_frame
 from tasks.load.parse.text import Parsed
@@ -22,6 +24,7 @@ SECONDS = 60.0
 START_SECONDS = 60.0
 DOCUMENTS = 500
 ANSWER_BYTES = 1 << 30
+MOST_PIXELS = 1 << 22  # that a parser may hand over: a bomb must not go off here either
 WORKER = "tasks.load.parse.isolated.worker"
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
@@ -65,7 +68,8 @@ class ParserProcess:
             )
         if "reason" in answer:
             raise DocumentError(str(answer["reason"]), str(answer["message"]))
-        return Parsed(str(answer["text"]), str(answer["title"]))
+        image = answer["image"] and _image(name, answer["image"])
+        return Parsed(str(answer["text"]), str(answer["title"]), image)
 
     def close(self) -> None:
         """End the process; the next document starts another."""
@@ -160,6 +164,19 @@ def _answer_of(process: subprocess.Popen[bytes]) -> bytes:
     if process.stdout is None:
         raise EOFError
     return read_frame(process.stdout, ANSWER_BYTES)
+
+
+def _image(name: str, answer: Mapping[str, Any]) -> Image:
+    """The picture, once its pixels were found to be as many as it says."""
+    try:
+        width, height, columns, rows = sizes = [int(answer[side]) for side in ("width", "height", "columns", "rows")]
+        image = Image(width, height, columns, rows, b64decode(answer["packed"], validate=True))
+        if min(sizes) < 1 or columns * rows > MOST_PIXELS or not image.digest:
+            raise ValueError(f"{columns} x {rows} pixels")
+    except (KeyError, TypeError, ValueError) as error:
+        why = f"{name} makes its parser answer nonsense ({error}); exclude it"
+        raise DocumentError("parser-failed", why) from error
+    return image
 
 
 def _environment() -> dict[str, str]:

@@ -8,7 +8,9 @@ import importlib
 import json
 import os
 import sys
+from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import IO
 
 from tasks.errors import DocumentError
@@ -43,7 +45,7 @@ def serve(requests: IO[bytes], answers: IO[bytes], cpu_seconds: int) -> None:
         write_frame(answers, json.dumps(answer).encode())
 
 
-def _answer(parser: str, name: str, content: bytes) -> dict[str, str]:
+def _answer(parser: str, name: str, content: bytes) -> dict[str, object]:
     try:
         parsed = _parser(parser)(name, content)
     except DocumentError as error:
@@ -55,7 +57,8 @@ def _answer(parser: str, name: str, content: bytes) -> dict[str, str]:
     except Exception as error:
         cause = f"{type(error).__name__}: {error}"[:300]
         return {"reason": "parser-failed", "message": f"{name} makes its parser fail ({cause}); repair or exclude it"}
-    return {"text": parsed.text, "title": parsed.title}
+    image = parsed.image and {**asdict(parsed.image), "packed": b64encode(parsed.image.packed).decode()}
+    return {"text": parsed.text, "title": parsed.title, "image": image}
 
 
 def _parser(path: str) -> Parser:
