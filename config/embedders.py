@@ -55,6 +55,17 @@ class SentenceTransformersEmbedder(EmbedderSection):
     batch_tokens: int | None = Field(default=None, gt=0, description="Padded tokens per batch. Default: by device.")
 
 
+class ClipEmbedder(EmbedderSection):
+    """A model that runs here and sees: pictures and texts in one space."""
+
+    UNSHAPED: ClassVar[frozenset[str]] = frozenset({"device"})
+
+    kind: Literal["clip"] = Field(description="A local CLIP, SigLIP or SigLIP 2, for pictures and texts.")
+    model: str = Field(description="Hub id or folder of the model, such as google/siglip2-base-patch16-224.")
+    revision: str | None = Field(default=None, description="Commit hash on the hub.")
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps; never part of the fingerprint.")
+
+
 class PaidEmbedder(EmbedderSection):
     """What every embedder that costs money can be told; whoever asks whether one does asks for this."""
 
@@ -159,5 +170,6 @@ class HashingEmbedder(EmbedderSection):
 
 
 Embedder = Annotated[
-    SentenceTransformersEmbedder | OpenAIEmbedder | LangChainEmbedder | HashingEmbedder, Field(discriminator="kind")
+    SentenceTransformersEmbedder | ClipEmbedder | OpenAIEmbedder | LangChainEmbedder | HashingEmbedder,
+    Field(discriminator="kind"),
 ]

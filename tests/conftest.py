@@ -151,6 +151,14 @@ def pipeline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Pipeline:
     return made
 
 
+@pytest.fixture(scope="session")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model that sees."""
+    from tests.clip_models import save_model
+
+    return save_model(tmp_path_factory.mktemp("clip"))
+
+
 @pytest.fixture
 def openai_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
     """A loopback server that speaks the embeddings protocol."""

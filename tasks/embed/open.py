@@ -14,6 +14,10 @@ def open_embedder(config: embedders.Embedder, state: str = "") -> Embedder:
             from tasks.embed.local.sentence_transformers import SentenceTransformersEmbedder
 
             return SentenceTransformersEmbedder(config)
+        case embedders.ClipEmbedder():
+            from tasks.embed.local.clip import ClipEmbedder
+
+            return ClipEmbedder(config)
         case embedders.OpenAIEmbedder():
             from tasks.embed.api.embedder import PaidEmbedder
             from tasks.embed.api.openai import OpenAIProvider

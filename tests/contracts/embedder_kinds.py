@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from tasks.embed.api.openai import OpenAIProvider
 from tasks.embed.api.provider import Provider
 from tasks.embed.base import Embedder
 from tasks.embed.open import open_embedder
+from tests.clip_models import save_model
 from tests.openai_server import OpenAIServer
 from tests.provider_server import ProviderServer
 
@@ -35,11 +36,24 @@ class Kind(Protocol):
 class FreeKind:
     """An embedder that runs here."""
 
-    section: type[embedders.HashingEmbedder | embedders.LangChainEmbedder | embedders.SentenceTransformersEmbedder]
+    section: type[
+        embedders.HashingEmbedder
+        | embedders.LangChainEmbedder
+        | embedders.SentenceTransformersEmbedder
+        | embedders.ClipEmbedder
+    ]
     settings: Settings
     many: int
     same: Sequence[Settings]
     others: Sequence[Settings]
+    save: Callable[[Path, int], Path] | None = None  # makes a model of this number, where none can be had
+
+    def placed(self, folder: Path) -> "FreeKind":
+        """The same with models that were made for it."""
+        if self.save is None:
+            return self
+        one, other = ({"model": str(self.save(folder / str(number), number))} for number in (1, 2))
+        return replace(self, settings={**self.settings, **one}, others=[other])
 
     def open(self, **settings: object) -> Embedder:
         return open_embedder(self.section.model_validate({**self.settings, **settings}))
@@ -137,6 +151,14 @@ FREE = {
         400,
         [{"runtime": "torch"}, {"batch_tokens": 100}, {"model": "all-MiniLM-L6-v2"}],
         [{"dimensions": 64}, {"precision": "int8"}],
+    ),
+    "clip": FreeKind(
+        embedders.ClipEmbedder,
+        {"kind": "clip", "device": "cpu"},
+        200,
+        [{"device": "auto"}],
+        [],
+        lambda folder, number: save_model(folder, seed=number, max_tokens=1024),
     ),
 }
 PAID = {

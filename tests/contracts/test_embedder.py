@@ -25,7 +25,7 @@ MARKED = [pytest.param(name, marks=[pytest.mark.model] if name == "local" else [
 @pytest.fixture(params=MARKED, scope="module")
 def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kind]:
     if request.param in FREE:
-        yield FREE[request.param]
+        yield FREE[request.param].placed(tmp_path_factory.mktemp(request.param))
         return
     with bench(PAID[request.param], tmp_path_factory.mktemp(request.param)) as paid:
         yield paid
