@@ -1,6 +1,6 @@
 """`headrace search`."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import Action, ArgumentParser, Namespace
 from pathlib import Path
 from shutil import get_terminal_size
 
@@ -15,10 +15,21 @@ FILTER = (
 )
 
 
+class _Image(Action):
+    """Stands for the words of a query."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, values: object, option: str | None = None) -> None:
+        """Then no words are missing."""
+        namespace.image, namespace.query = values, namespace.query or ""
+
+
 def add_arguments(parser: ArgumentParser, /) -> None:
     """Asks what to look for, and where."""
     add_config(parser)
-    parser.add_argument("query", metavar="QUERY", help="what to look for; several words in quotes")
+    parser.add_argument("query", metavar="QUERY", help="what to look for; several words in quotes, or --image FILE")
+    parser.add_argument(
+        "--image", action=_Image, metavar="FILE", help="instead of QUERY: look for what is like this picture"
+    )
     parser.add_argument("--limit", type=positive, default=5, metavar="N", help="how many results (default: 5)")
     parser.add_argument("--offset", type=count, default=0, metavar="N", help="leave out the first N results")
     parser.add_argument("--min-score", type=similarity, metavar="X", help="only results of this score or a better one")
@@ -30,20 +41,24 @@ def run(options: Namespace, /) -> Answer:
     """Answers with the nearest chunks, best first."""
     from config.read import read_pipeline
     from tasks.console.hits import hits_text, telling_words
+    from tasks.errors import ConfigError
     from tasks.search.filters import read_filters
-    from tasks.search.query import Wanted, search_collection
+    from tasks.search.query import Wanted, read_image, search_collection
     from tasks.session import open_session
     from tasks.system.file_system import escaped
 
+    if options.query and options.image:
+        raise ConfigError(f"search looks for {options.query!r} or for --image {options.image}: leave out one of them")
     query, pipeline = escaped(options.query), read_pipeline(Path(options.config))
     conditions = read_filters(options.filter, [source.name for source in pipeline.sources])
     wanted = Wanted(options.limit, options.offset, conditions, options.min_score, options.per_document)
     with open_session(pipeline, read_only=True) as session:
-        hits = search_collection(session, query, wanted)
+        hits = search_collection(session, read_image(Path(options.image)) if options.image else query, wanted)
     asked = {name: getattr(options, name) for name in ("limit", "offset", "min_score", "per_document")}
     text = hits_text(hits, query, get_terminal_size().columns, first=options.offset + 1)
     shape = {
         "query": query,
+        "image": options.image and escaped(options.image),
         **asked,
         "filter": [*map(escaped, options.filter)],
         "hits": [hit.as_json() for hit in hits],

@@ -33,16 +33,18 @@ def hits_text(hits: Sequence[Found], query: str, width: int, first: int = 1) -> 
     words = telling_words(query)
     digits = len(str(first + len(hits) - 1))
     return "\n\n".join(
-        f"{rank:>{digits}}  {_place(hit)}\n{_passage(hit, words, max(width - INDENT, 20))}"
+        f"{rank:>{digits}}  {_place(hit)}\n{_passage(hit, words, max(width - INDENT, 20))}".rstrip("\n")
         for rank, hit in enumerate(hits, start=first)
     )
 
 
 def _place(hit: Found) -> str:
-    """Score, document, headings above the chunk, and which chunk of the document it is."""
+    """Score, document, headings above the chunk, and which chunk of the document it is, or the picture's size."""
     heading = hit.metadata.get("heading") or hit.metadata.get("title") or ""
     position = hit.metadata.get("position")
     chunk = f"chunk {position + 1}" if isinstance(position, int) else ""
+    if "width" in hit.metadata and "height" in hit.metadata:
+        chunk = f"{hit.metadata['width']} x {hit.metadata['height']}"
     return "  ".join(filter(None, [f"{hit.score:.3f}", line_of(hit.document), line_of(str(heading)), chunk]))
 
 

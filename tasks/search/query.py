@@ -3,10 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from tasks.errors import ConfigError
-from tasks.records import Condition, Hit, Query
+from tasks.embed.base import Embedder, ImageEmbedder
+from tasks.errors import ConfigError, DocumentError
+from tasks.image import Content, Image
+from tasks.load.parse.open import parse_image
+from tasks.records import Condition, Hit, Query, Vector
 from tasks.session import Session, check_space
 from tasks.upsert.base import VectorStore
 
@@ -43,21 +47,43 @@ class Found:
         }
 
 
-def search_collection(session: Session, query: str, wanted: Wanted) -> list[Found]:
+def search_collection(session: Session, query: Content, wanted: Wanted) -> list[Found]:
     """Embed the query with the query side's prefix and ask the store; refuses a collection of another space."""
-    if not query.strip():
+    if isinstance(query, str) and not query.strip():
         raise ConfigError("the query is empty; expected words to look for")
     sentinel = session.store.sentinel()
     if sentinel is None:
         raise ConfigError(f"{session.pipeline.name!r} has no collection yet; run `headrace sync` first")
     check_space(session, sentinel)
-    asked = Query(session.embedder.embed_query(query), wanted.limit, wanted.conditions, wanted.offset)
+    asked = Query(_embedded(session.embedder, query), wanted.limit, wanted.conditions, wanted.offset)
     hits = session.store.search(asked) if wanted.per_document is None else _folded(session.store, asked, wanted)
     return [
         Found(hit.score, _document(hit), hit.payload["text"], hit.payload["metadata"])
         for hit in hits
         if _is_near(hit, wanted)
     ]
+
+
+def read_image(path: Path) -> Image:
+    """A picture to look for, read as those of a source are; ConfigError for what is none."""
+    try:
+        return parse_image(str(path), path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}; expected a picture to look for") from error
+    except DocumentError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _embedded(embedder: Embedder, query: Content) -> Vector:
+    if isinstance(query, str):
+        return embedder.embed_query(query)
+    if not isinstance(embedder, ImageEmbedder):
+        raise ConfigError(f"the model {embedder.model!r} takes no pictures; look for words, or see `clip` in README")
+    (batch,) = embedder.embed_images([query])
+    if batch.rejected:
+        raise ConfigError(f"nothing can be looked for by this picture: {batch.rejected[0]}")
+    vector: Vector = batch.vectors[0]
+    return vector
 
 
 def _folded(store: VectorStore, asked: Query, wanted: Wanted) -> list[Hit]:

@@ -69,6 +69,7 @@ def test_what_was_asked_for_stands_in_the_answer(pages: Pipeline) -> None:
     hits = answer.pop("hits")
     assert answer == {
         "query": "page of the third kind",
+        "image": None,
         "limit": 5,
         "offset": 2,
         "min_score": 0.1,
