@@ -1,6 +1,7 @@
 """Ids and keys are what they always were, however they are computed: a stored collection depends on it."""
 
 import uuid
+import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -15,15 +16,18 @@ from tasks.dedupe.identity import (
     Wanted,
     bookkeeping,
     document_version,
+    embedding_key,
     payload_key,
     point_id,
     wanted_points,
 )
+from tasks.image import Image
 from tasks.records import Chunk, Document, DocumentId, DocumentRef, VectorSpace
 
 SPACE = VectorSpace("test", "letters", "1", 4, 100)
 PINNED = ("37dbb019bdc653e73d8cf2fec2069a26", "4ced426b-286a-51ce-83b4-622533dd6205")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+IDENTITY = Identity("p", SPACE, "lines")
 NAMES = TEXT | st.sampled_from(["heading", "position", "title", "a", "zone", "source", "document"])
 
 
@@ -158,3 +162,42 @@ def test_a_document_is_hashed_once_for_each_identity(monkeypatch: pytest.MonkeyP
     assert document_version("one", edited) != versions[0]
     assert edited.versions.keys() == {"one"}
     assert document == replace(document)
+
+
+def pictured(**change: Any) -> tuple[str, Wanted]:
+    """Key and record of a picture of two pixels."""
+    image = Image(20, 10, 2, 1, zlib.compress(b"abcdef"))
+    ref = DocumentRef(DocumentId("s:a.png"), "s", "a.png")
+    document = replace(Document(ref, "A cat.", metadata={"caption": "A cat."}, image=image), **change)
+    return next(iter(wanted_points(IDENTITY, document, [Chunk(document.text, 0, 0)]).items()))
+
+
+def test_a_picture_is_embedded_by_its_pixels_and_written_with_all_that_is_known_of_it() -> None:
+    key, wanted = pictured()
+    assert wanted.payload["text"] == "A cat."
+    assert wanted.payload["metadata"] | {"width": 20, "height": 10, "caption": "A cat."} == wanted.payload["metadata"]
+    others = [
+        {"text": "A dog.", "metadata": {"caption": "A dog."}},
+        {"image": Image(40, 20, 2, 1, zlib.compress(b"abcdef"))},
+        {"image": Image(20, 10, 2, 1, zlib.compress(b"abcdef", 0))},
+        {"image": Image(20, 10, 2, 1, zlib.compress(b"abcdeg"))},
+        {"image": Image(20, 10, 1, 2, zlib.compress(b"abcdef"))},
+    ]
+    same = [(other == key, one.embedding == wanted.embedding) for other, one in (pictured(**it) for it in others)]
+    assert same == [(False, True), (False, True), (True, True), (False, False), (False, False)]
+    assert wanted.embedding != embedding_key(IDENTITY.space.fingerprint, wanted.payload["headrace"]["image"])
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [("", "text", "A dog."), ("metadata", "caption", "A dog."), ("metadata", "width", 21), ("headrace", "image", "00")],
+)
+def test_a_pictures_record_that_was_changed_is_not_intact(part: str, name: str, value: object) -> None:
+    payload = pictured()[1].payload
+    book = bookkeeping(payload)
+    assert book is not None
+    assert book.is_intact
+    (payload[part] if part else payload)[name] = value
+    changed = bookkeeping(payload)
+    assert changed is not None
+    assert not changed.is_intact
