@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) < 3 ? $$(getconf _NPROCESSORS_ONLN) + 1 : 4 )))
 
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test check pythons bench bench-full faults readers soak smoke-qdrant smoke-pinecone matrix lock clean
+.PHONY: help install tools demo test check pythons bench bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-clip matrix lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,10 @@ soak: tools ## edits and runs for HOURS=6: memory, open files and state must sta
 smoke-pinecone: tools ## hold Pinecone itself to the contract of stores: needs PINECONE_API_KEY, costs some cents
 	@test -n "$$PINECONE_API_KEY" || { echo "export PINECONE_API_KEY=... first"; exit 2; }
 	SMOKE=pinecone $(BIN)/python -m pytest tests/contracts/test_store.py -k "pinecone and service"
+
+smoke-clip: tools ## find pictures by words with MODEL=google/siglip2-base-patch16-224, or another one of the hub
+	@test -n "$(MODEL)" || { echo "name a model: make smoke-clip MODEL=google/siglip2-base-patch16-224"; exit 2; }
+	SMOKE_CLIP=$(MODEL) $(BIN)/python -m pytest tests/flows/test_pictures.py -k "model_of_the_hub"
 
 matrix: tools ## hold every store to the contract, and write README's table of what each keeps; a quarter of an hour
 	MATRIX=1 $(BIN)/python -m tests.matrix

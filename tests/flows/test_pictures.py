@@ -1,5 +1,6 @@
 """Pictures and texts in one collection, through the command line, with a small model of the real classes."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,16 @@ def test_a_picture_to_look_for_that_is_none_is_told(
     gallery.sync()
     outcome = gallery.run("search", str(gallery.config), *arguments)
     assert (outcome.code, message in outcome.err) == (2, True), outcome.err
+
+
+@pytest.mark.skipif("SMOKE_CLIP" not in os.environ, reason="`make smoke-clip` asks the hub for a model")
+def test_a_model_of_the_hub_finds_colours_by_their_names(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    pipeline.config.write_text(CONFIG.format(embedder=f"{{kind: clip, model: {os.environ['SMOKE_CLIP']}}}"))
+    colors = ("red", "green", "blue", "yellow", "black", "white")
+    for color in colors:
+        put(pipeline, f"{color}.png", picture(color, size=(300, 200)))
+    assert pipeline.sync()["code"] == 0
+    nearest = [search(pipeline, f"the colour {color}", "--filter", "width>=1")[0]["document"] for color in colors]
+    assert nearest == [f"docs:{color}.png" for color in colors]
+    assert search(pipeline, "--image", str(pipeline.folder / "docs/red.png"))[0]["score"] > 0.999
