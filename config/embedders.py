@@ -33,7 +33,7 @@ class EmbedderSection(Section):
 class SentenceTransformersEmbedder(EmbedderSection):
     """A model that runs here, through sentence-transformers."""
 
-    UNSHAPED: ClassVar[frozenset[str]] = frozenset({"device", "runtime", "batch_tokens"})
+    UNSHAPED: ClassVar[frozenset[str]] = frozenset({"device", "runtime", "batch_tokens", "force_dimensions"})
 
     kind: Literal["sentence-transformers"] = Field(description="A local model.")
     model: str = Field(default="sentence-transformers/all-MiniLM-L6-v2", description="Hub id or folder of the model.")
@@ -42,7 +42,10 @@ class SentenceTransformersEmbedder(EmbedderSection):
         default="auto", description="auto, cpu, cuda (all of them), cuda:N or mps; never part of the fingerprint."
     )
     dimensions: int | None = Field(
-        default=None, gt=0, description="Shorten the vectors, where the model was trained for it."
+        default=None, gt=0, description="Shorten the vectors, where the model was trained for it (Matryoshka)."
+    )
+    force_dimensions: bool = Field(
+        default=False, description="Shorten them also where the model is not known to be trained for it."
     )
     runtime: Literal["auto", "openvino", "torch"] = Field(
         default="auto", description="What computes. auto: the fastest one that makes the model's own vectors."

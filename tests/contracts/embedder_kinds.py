@@ -150,7 +150,7 @@ FREE = {
         {"kind": "sentence-transformers", "model": "sentence-transformers/all-MiniLM-L6-v2", "device": "cpu"},
         400,
         [{"runtime": "torch"}, {"batch_tokens": 100}, {"model": "all-MiniLM-L6-v2"}],
-        [{"dimensions": 64}, {"precision": "int8"}],
+        [{"dimensions": 64, "force_dimensions": True}, {"precision": "int8"}],
     ),
     "clip": FreeKind(
         embedders.ClipEmbedder,

@@ -112,7 +112,7 @@ class ClipEmbedder:
         return VectorSpace(
             provider="clip",
             model=str((self._config.get("architectures") or ["unknown"])[0]),
-            revision=f"{weights_hash(self._folder)}/{hashlib.sha256(recipe.encode()).hexdigest()[:16]}",
+            revision=f"{weights_hash([self._folder])}/{hashlib.sha256(recipe.encode()).hexdigest()[:16]}",
             dimension=int(own or self._config.get("projection_dim") or self._family.dimension),
             max_tokens=self.tokenizer.max_tokens,
         )

@@ -1,8 +1,7 @@
 """A local model of sentence-transformers: batched by padded tokens, tokenised on the way, on the fastest runtime."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +9,16 @@ from numpy.typing import NDArray
 from config import embedders
 from tasks.embed.local.batch_size import CPU_TOKENS, GPU_TOKENS, BatchSize
 from tasks.embed.local.lanes import Lanes
-from tasks.embed.local.runtime.base import padded, unit_rows
+from tasks.embed.local.runtime.base import NO_VECTOR, padded, unit_rows
 from tasks.embed.local.runtime.choice import Chosen, LocalWeights, open_runtime
 from tasks.embed.local.runtime.conversion import RECIPE
 from tasks.embed.local.runtime.device import choose_devices
+from tasks.embed.local.shape import read_shape
 from tasks.embed.local.weights import find_folder, read_json, weights_hash
 from tasks.embed.models import LocalModel, local_model
 from tasks.embed.tokens.tokenizers import ModelTokenizer
 from tasks.errors import ConfigError, ServiceError
 from tasks.records import EmbeddedBatch, Vector, Vectors, VectorSpace
-
-NO_VECTOR = "the model answers a vector that is zero or not finite"
 
 
 class SentenceTransformersEmbedder:
@@ -35,7 +33,8 @@ class SentenceTransformersEmbedder:
         self._config = config
         self.model = config.model
         self._folder = find_folder(config.model, config.revision)
-        self._known = _prompts(config.model, self._folder)
+        self._shape = read_shape(self._folder)
+        self._known = _prompts(config.model, self._shape.prompts)
 
     @property
     def tokenizer(self) -> ModelTokenizer:
@@ -53,6 +52,16 @@ class SentenceTransformersEmbedder:
         return self._known.query_prompt("")
 
     @property
+    def assumed(self) -> str:
+        """What of the model no registry knew, so that its own files decided; empty where it has a row."""
+        if local_model(self.model):
+            return self._shape.assumed
+        shape, document = self._shape, self._known.document_prefix
+        prompts = f"prompts {document!r} for documents and {self.query_prefix!r} for queries"
+        told = f"from its own files: {shape.pooling or 'no'} pooling, {shape.max_tokens} tokens, {prompts}"
+        return "; ".join(filter(None, [told, shape.assumed]))
+
+    @property
     def runtime(self) -> str:
         """Library, precision and device, and why not a faster one; empty before the first text."""
         if "_chosen" not in self.__dict__:
@@ -61,29 +70,35 @@ class SentenceTransformersEmbedder:
 
     @cached_property
     def _tokenizer(self) -> ModelTokenizer:
-        if not (self._folder / "tokenizer.json").exists():
-            raise ConfigError(f"{self._folder} has no tokenizer.json; expected a model with a fast tokenizer")
-        return ModelTokenizer(self._folder, self._known.document_prefix, _max_tokens(self._folder))
+        folder = self._shape.folders[0]
+        if not (folder / "tokenizer.json").exists():
+            raise ConfigError(f"{folder} has no tokenizer.json; expected a model with a fast tokenizer")
+        prefix, limit = self._known.document_prefix, self._shape.max_tokens
+        return ModelTokenizer(folder, prefix, limit, is_bare=self._shape.is_static)
 
     @cached_property
     def _hash(self) -> str:
-        return weights_hash(self._folder)
+        return weights_hash(self._shape.folders)
+
+    @property
+    def _name(self) -> str:
+        """Stands for all that is in the folder."""
+        return f"{self._hash}-{self._shape.digest}"
 
     @cached_property
     def _space(self) -> VectorSpace:
-        own = _dimension(self._folder)
-        wanted = self._config.dimensions
-        if wanted and wanted > own:
-            raise ConfigError(f"embedder.dimensions is {wanted}, but {self._config.model!r} makes {own}")
+        dimension, own = self._config.dimensions or self._shape.dimension, self._shape.dimension
+        _check_dimension(self._config, dimension, {own, *self._known.sizes, *self._shape.sizes})
+        is_centred = self._known.layer_norm and dimension < own
         return VectorSpace(
             provider="sentence-transformers",
-            model=str(read_json(self._folder, "config.json").get("architectures", ["unknown"])[0]),
+            model=self._shape.architecture,
             revision=self._hash + (f"/{RECIPE}" if self._config.precision == "int8" else ""),
-            dimension=wanted or own,
-            max_tokens=_max_tokens(self._folder),
+            dimension=dimension,
+            max_tokens=self._shape.max_tokens,
             document_prefix=self._known.document_prefix,
             frozen_query_prefix=self._known.frozen_query_prefix or "",
-            pooling=_pooling(self._folder),
+            pooling=self._shape.pooling + ("+layer norm" if is_centred else ""),
         )
 
     @cached_property
@@ -93,15 +108,18 @@ class SentenceTransformersEmbedder:
 
     @cached_property
     def _chosen(self) -> Chosen:
-        weights = LocalWeights(self._folder, self._hash, self.tokenizer, self._padding)
+        weights = LocalWeights(self._folder, self._name, self.tokenizer, self._padding, self._shape.is_static)
         return open_runtime(weights, self._config, self.devices)
 
     @cached_property
     def _lanes(self) -> Lanes:
         """The lanes, kept from window to window: what was learnt about the size of a batch holds."""
+        return Lanes(self._chosen.runtime.lanes, self._size)
+
+    @property
+    def _size(self) -> BatchSize:
         is_cpu, wanted = self.devices == ("cpu",), self._config.batch_tokens
-        size = BatchSize(wanted or (CPU_TOKENS if is_cpu else GPU_TOKENS), grows=not wanted and not is_cpu)
-        return Lanes(self._chosen.runtime.lanes, size)
+        return BatchSize(wanted or (CPU_TOKENS if is_cpu else GPU_TOKENS), grows=not wanted and not is_cpu)
 
     def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
         """Halves the batches when the device runs out of memory, as often as it takes."""
@@ -121,10 +139,10 @@ class SentenceTransformersEmbedder:
 
     def embed_query(self, text: str, /) -> Vector:
         """The query's vector, cut to what the model reads: a long query still finds something."""
-        encoding = self.tokenizer.loaded.encode(self.query_prefix + text)
-        encoding.truncate(self.space.max_tokens)
-        vectors = self._chosen.runtime.forward(padded([encoding], self._padding))
-        vector: Vector = unit_rows(vectors, self.space.dimension)[0]
+        encoding = self.tokenizer.cut(self.query_prefix + text)
+        vector: Vector = self._unit_rows(self._chosen.runtime.forward(padded([encoding], self._padding)))[0]
+        if not vector.any():
+            raise ServiceError(f"the query {text[:80]!r} finds nothing: {NO_VECTOR}; ask in other words")
         return vector
 
     def check(self) -> None:
@@ -142,15 +160,20 @@ class SentenceTransformersEmbedder:
     @cached_property
     def _padding(self) -> int:
         """The id of the model's padding token; 0 where its tokenizer has none."""
-        named = read_json(self._folder, "tokenizer_config.json").get("pad_token")
+        first = self._shape.modules[0]
+        named = read_json(first.folder, "tokenizer_config.json").get("pad_token")
         token = named.get("content") if isinstance(named, dict) else named
-        return self.tokenizer.loaded.token_to_id(token) or 0 if token else 0
+        known = self.tokenizer.loaded.token_to_id(token) if token else first.config.get("pad_token_id")
+        return int(known or 0)
 
     def _vectors(self, texts: Sequence[str]) -> Vectors:
         """One batch; rows of unit length, or zero where there is no vector; shape (n, dimension)."""
         encodings = self.tokenizer.loaded.encode_batch_fast([self._known.document_prefix + text for text in texts])
         self._refuse_too_long(max(len(encoding) for encoding in encodings))
-        return unit_rows(self._chosen.runtime.forward(padded(encodings, self._padding)), self.space.dimension)
+        return self._unit_rows(self._chosen.runtime.forward(padded(encodings, self._padding)))
+
+    def _unit_rows(self, vectors: Vectors) -> Vectors:
+        return unit_rows(vectors, self.space.dimension, layer_norm=self._known.layer_norm)
 
     def _refuse_too_long(self, longest: int) -> None:
         limit = self.space.max_tokens
@@ -161,46 +184,31 @@ class SentenceTransformersEmbedder:
             )
 
 
+def _check_dimension(config: embedders.SentenceTransformersEmbedder, wanted: int, sizes: set[int]) -> None:
+    """Raise ConfigError for a length that the model was not trained for: the first numbers of others mean little."""
+    if wanted > max(sizes):
+        raise ConfigError(f"embedder.dimensions is {wanted}, but {config.model!r} makes {max(sizes)}")
+    if wanted not in sizes and not config.force_dimensions:
+        raise ConfigError(
+            f"embedder.dimensions is {wanted}, but {config.model!r} is known to be trained for"
+            f" {', '.join(map(str, sorted(sizes)))} only; choose one of these, leave `dimensions` out, or shorten it"
+            " all the same with force_dimensions: true"
+        )
+
+
 def _are_vectors(vectors: Vectors) -> NDArray[np.bool_]:
     """Zero stands for a vector that is none."""
     good: NDArray[np.bool_] = np.any(vectors, axis=1)
     return good
 
 
-def _prompts(model: str, folder: Path) -> LocalModel:
-    """The model's row, and what it leaves open from the model's own files."""
-    prompts = read_json(folder, "config_sentence_transformers.json").get("prompts") or {}
-    query = prompts.get("query") or ""
+def _prompts(model: str, prompts: Mapping[str, str]) -> LocalModel:
+    """The model's row, and what it leaves open from its own files, where older ones call a document a passage."""
+    query = prompts.get("query", "")
     own = {
-        "document_prefix": prompts.get("document") or prompts.get("passage") or "",
+        "document_prefix": prompts.get("document") or prompts.get("passage") or prompts.get("corpus") or "",
         "query_prefix": query,
         "frozen_query_prefix": query,
     }
     known = local_model(model) or LocalModel()
     return known.model_copy(update={name: said for name, said in own.items() if not getattr(known, name)})
-
-
-def _max_tokens(folder: Path) -> int:
-    known = read_json(folder, "sentence_bert_config.json").get("max_seq_length")
-    limit = known or read_json(folder, "config.json").get("max_position_embeddings")
-    if not limit:
-        raise ConfigError(f"{folder} does not say how many tokens the model reads; expected sentence_bert_config.json")
-    return int(limit)
-
-
-def _dimension(folder: Path) -> int:
-    for name in ("2_Dense/config.json", "3_Dense/config.json"):
-        if size := read_json(folder, name).get("out_features"):
-            return int(size)
-    shape = read_json(folder, "1_Pooling/config.json")
-    size = shape.get("word_embedding_dimension") or shape.get("embedding_dimension")
-    size = size or read_json(folder, "config.json").get("hidden_size")
-    if not size:
-        raise ConfigError(f"{folder} does not say how long its vectors are; expected a sentence-transformers model")
-    return int(size)
-
-
-def _pooling(folder: Path) -> str:
-    shape = read_json(folder, "1_Pooling/config.json")
-    chosen = sorted(name.removeprefix("pooling_mode_") for name, is_on in shape.items() if is_on is True)
-    return str(shape.get("pooling_mode") or ",".join(chosen))

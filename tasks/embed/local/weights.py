@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
 def find_folder(model: str, revision: str | None) -> Path:
     """Raise ConfigError, with the remedy, when the model is not to be had."""
     if (folder := Path(model).expanduser()).is_dir():
-        _weights(folder)
+        _require_weights(folder)
         return folder
     known = local_model(model)
     if known and known.package and revision is None and (packaged := _packaged(known.package)):
@@ -25,17 +26,18 @@ def find_folder(model: str, revision: str | None) -> Path:
     return _from_hub(model, revision)
 
 
-def weights_hash(folder: Path) -> str:
-    """16 hexadecimal digits over all weights, so equal weights share a vector space wherever they were found."""
-    files = _weights(folder)
+def weights_hash(folders: Sequence[Path]) -> str:
+    """16 hexadecimal digits over all weights, so equal weights share a vector space wherever they were found.
+
+    `folders` are those of the model's modules, in order: a layer behind the transformer has weights of its own.
+    """
+    files = [file for folder in folders for file in sorted(folder.glob("*.safetensors"))]
     return hashlib.sha256("".join(sha256_of(file) for file in files).encode()).hexdigest()[:16]
 
 
-def _weights(folder: Path) -> list[Path]:
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
+def _require_weights(folder: Path) -> None:
+    if not any(folder.glob("*.safetensors")) and not any(folder.glob("*/*.safetensors")):
         raise ConfigError(f"{folder} holds no *.safetensors; pickled weights run code when loaded and are not accepted")
-    return files
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:

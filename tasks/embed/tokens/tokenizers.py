@@ -3,15 +3,15 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.embed.tokens.fast_count import SEPARATORS, FastCounter, exact_counts, open_fast_counter, reads_words_apart
 
 if TYPE_CHECKING:
-    from tiktoken import Encoding
-    from tokenizers import Tokenizer
+    import tiktoken
+    from tokenizers import Encoding, Tokenizer
 
 WORD = re.compile(r"\w+|[^\w\s]")
 # Each ASCII character as the pattern above sees it: part of a word, a mark of its own, or white space.
@@ -23,16 +23,20 @@ FEW_CHARACTERS = 200_000  # counted by `tokenizers` in the time that it takes to
 class ModelTokenizer:
     """A model folder's tokenizer.json."""
 
-    def __init__(self, folder: Path, prefix: str, max_tokens: int) -> None:
-        """`prefix` is put before every document; `max_tokens` is what the model reads, special tokens included."""
+    def __init__(self, folder: Path, prefix: str, max_tokens: int, *, is_bare: bool = False) -> None:
+        """`prefix` is put before every document; `max_tokens` is what the model reads, special tokens included.
+
+        A model that is only a table of vectors `is_bare`: it reads no special tokens.
+        """
         self._path = folder / "tokenizer.json"
-        self._prefix = prefix
+        self.prefix = prefix
         self.max_tokens = max_tokens
+        self._is_bare = is_bare
         self._characters = 0  # counted so far
 
     def __reduce__(self) -> tuple[object, ...]:
         """Another process loads the file anew."""
-        return type(self), (self._path.parent, self._prefix, self.max_tokens)
+        return partial(type(self), is_bare=self._is_bare), (self._path.parent, self.prefix, self.max_tokens)
 
     @cached_property
     def loaded(self) -> "Tokenizer":
@@ -42,7 +46,18 @@ class ModelTokenizer:
         tokenizer = Tokenizer.from_file(str(self._path))
         tokenizer.no_truncation()
         tokenizer.no_padding()
+        if self._is_bare:
+            tokenizer.post_processor = None
         return tokenizer
+
+    def cut(self, text: str) -> "Encoding":
+        """The tokens of as much of the text as the model reads, between the special ones that it waits for."""
+        encoding = self.loaded.encode(text)
+        if len(encoding) <= self.max_tokens:
+            return encoding
+        encoding = self.loaded.encode(text, add_special_tokens=False)
+        encoding.truncate(self.max_tokens - self.loaded.num_special_tokens_to_add(is_pair=False))
+        return self.loaded.post_process(encoding)
 
     @property
     def fingerprint(self) -> str:
@@ -52,7 +67,7 @@ class ModelTokenizer:
     @cached_property
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(self._path.read_bytes())
-        digest.update(f"{self._prefix}\0{self.max_tokens}".encode())
+        digest.update(f"{self.prefix}\0{self.max_tokens}".encode())
         return digest.hexdigest()[:16]
 
     @property
@@ -62,7 +77,7 @@ class ModelTokenizer:
 
     @cached_property
     def _separators(self) -> str:
-        ends_apart = not self._prefix or self._prefix[-1] in SEPARATORS
+        ends_apart = not self.prefix or self.prefix[-1] in SEPARATORS
         return SEPARATORS if ends_apart and reads_words_apart(self.loaded) else ""
 
     @cached_property
@@ -72,7 +87,7 @@ class ModelTokenizer:
 
     def count(self, texts: Sequence[str], /) -> list[int]:
         """Tokens as sent, with prefix and special ones. The fast way has to be tried out first: it begins with many."""
-        sent = [self._prefix + text for text in texts] if self._prefix else texts
+        sent = [self.prefix + text for text in texts] if self.prefix else texts
         self._characters += sum(map(len, sent))
         fast = self._fast if self._characters > FEW_CHARACTERS else None
         return fast.count(sent) if fast else exact_counts(self.loaded, sent)
@@ -92,7 +107,7 @@ class TiktokenTokenizer:
         return type(self), (self._name, self.max_tokens)
 
     @cached_property
-    def _encoding(self) -> "Encoding":
+    def _encoding(self) -> "tiktoken.Encoding":
         import tiktoken
 
         return tiktoken.get_encoding(self._name)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from tokenizers import Encoding
 
 Features = Mapping[str, NDArray[np.int64]]  # input_ids, attention_mask, token_type_ids, each (texts, longest)
+NO_VECTOR = "the model answers a vector that is zero or not finite"
+Span = tuple[int, int]  # from the first token to the one after the last
+Spans = Sequence[Sequence[Span]]  # of each text of a batch: which of its tokens make one vector
 
 
 class Runtime(Protocol):
@@ -48,21 +51,28 @@ def runtime_name(library: str, precision: str, devices: Sequence[str], attention
 
 def padded(encodings: "Sequence[Encoding]", padding: int) -> Features:
     """Token ids as matrices; `padding` is the id of the padding token."""
-    longest = max((len(encoding) for encoding in encodings), default=0)
-    ids = np.full((len(encodings), longest), padding, dtype=np.int64)
+    types = padded_ids([encoding.type_ids for encoding in encodings], 0)["input_ids"]
+    return {**padded_ids([encoding.ids for encoding in encodings], padding), "token_type_ids": types}
+
+
+def padded_ids(texts: Sequence[Sequence[int]], padding: int) -> Features:
+    """The same of plain ids; a text alone has one type of tokens."""
+    ids = np.full((len(texts), max(map(len, texts), default=0)), padding, dtype=np.int64)
     mask = np.zeros_like(ids)
-    types = np.zeros_like(ids)
-    for row, encoding in enumerate(encodings):
-        length = len(encoding)
-        ids[row, :length] = encoding.ids
-        types[row, :length] = encoding.type_ids
-        mask[row, :length] = 1
-    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+    for row, own in enumerate(texts):
+        ids[row, : len(own)] = own
+        mask[row, : len(own)] = 1
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
 
 
-def unit_rows(vectors: Vectors, dimension: int) -> Vectors:
-    """The first `dimension` numbers of each row, at unit length; zero where they have no direction."""
+def unit_rows(vectors: Vectors, dimension: int, *, layer_norm: bool = False) -> Vectors:
+    """The first `dimension` numbers of each row, at unit length; zero where they have no direction.
+
+    `layer_norm`: rows that are shortened are centred before; how long they are then makes no difference.
+    """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        if layer_norm and dimension < vectors.shape[1]:
+            vectors = vectors - vectors.mean(axis=1, keepdims=True)
         rows = vectors[:, :dimension].astype(np.float32)
         unit: Vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     unit[~np.isfinite(unit).all(axis=1)] = 0.0

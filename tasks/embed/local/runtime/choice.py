@@ -16,10 +16,10 @@ import numpy as np
 from config import embedders
 from tasks.embed.local.runtime.base import Runtime, runtime_name
 from tasks.embed.local.runtime.device import has_bfloat16
+from tasks.embed.local.runtime.loading import FLASH, PADDED
 from tasks.embed.local.runtime.model_cache import ModelCache
 from tasks.embed.local.runtime.openvino_runtime import OpenVinoRuntime, cpu_has_bfloat16
 from tasks.embed.local.runtime.probes import calibration_features, reference, self_test_features, vectors_of
-from tasks.embed.local.runtime.torch_runtime import FLASH, PADDED
 from tasks.embed.tokens.tokenizers import ModelTokenizer
 from tasks.errors import ConfigError, HeadraceError
 from tasks.records import Vectors
@@ -30,12 +30,13 @@ LEAST_COSINE_INT8, LEAST_MEAN_INT8 = 0.95, 0.98
 
 @dataclass(frozen=True, slots=True)
 class LocalWeights:
-    """A model's folder, the hash of its weights, and how its texts become token ids."""
+    """A model's folder, a name for all that is in it, and how its texts become token ids."""
 
     folder: Path
-    hash: str
+    name: str
     tokenizer: ModelTokenizer
     padding: int
+    is_static: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def open_runtime(
     weights: LocalWeights, config: embedders.SentenceTransformersEmbedder, devices: Sequence[str]
 ) -> Chosen:
     """The first candidate that opens and proves itself; ConfigError where the configuration leaves none."""
-    cache = ModelCache(weights.hash)
+    cache = ModelCache(weights.name)
     passed_over: list[str] = []
     offered = candidates(weights, config, devices, cache)
     for candidate in offered:
@@ -108,9 +109,12 @@ def candidates(
 
 
 def _on_cpu(weights: LocalWeights, cache: ModelCache, library: str) -> list[Candidate]:
-    """int8 makes other vectors, and most CPUs emulate bfloat16 in torch: both only where they are asked for."""
-    precisions = ["float32", "int8"]
-    if library != "torch" and cpu_has_bfloat16():  # OpenVINO knows, and is not loaded for nothing
+    """int8 makes other vectors, and most CPUs emulate bfloat16 in torch: both only where they are asked for.
+
+    A table of vectors has nothing to convert.
+    """
+    precisions = [] if weights.is_static else ["float32", "int8"]
+    if precisions and library != "torch" and cpu_has_bfloat16():  # OpenVINO knows, and is not loaded for nothing
         precisions.insert(0, "bfloat16")
     devices = ("cpu",)
     return [

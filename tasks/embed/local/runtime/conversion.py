@@ -10,9 +10,9 @@ from statistics import mode
 from typing import TYPE_CHECKING, Any
 
 from tasks.embed.local.runtime.base import Features
+from tasks.embed.local.runtime.loading import load_model
 from tasks.embed.local.runtime.model_cache import ModelCache
 from tasks.embed.local.runtime.openvino_runtime import import_openvino
-from tasks.embed.local.runtime.torch_runtime import load_model
 from tasks.errors import MissingExtraError
 
 if TYPE_CHECKING:

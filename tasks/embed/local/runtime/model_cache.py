@@ -9,17 +9,17 @@ from pathlib import Path
 
 from tasks.system.file_system import user_cache
 
-FORM = 1  # raised when what is kept is made in another way
+FORM = 2  # raised when what is kept is made in another way
 MAKERS = ("openvino", "torch", "transformers", "sentence-transformers", "nncf")
 
 
 class ModelCache:
-    """A folder below the user's cache, named by the weights and by the versions of what works on them."""
+    """A folder below the user's cache, named by the model and by the versions of what works on it."""
 
-    def __init__(self, weights: str) -> None:
-        """`weights` is the hash of the weights."""
+    def __init__(self, model: str) -> None:
+        """`model` names weights and modules: equal weights with another pooling are another model."""
         made_with = hashlib.sha256(f"{FORM} {[_version(name) for name in MAKERS]}".encode()).hexdigest()[:12]
-        self.folder = user_cache() / "models" / f"{weights}-{made_with}"
+        self.folder = user_cache() / "models" / f"{model}-{made_with}"
 
     def get(self, name: str, make: Callable[[Path], None]) -> Path:
         """The folder `name`; `make` fills it the first time. Of two processes that make it at once, one wins.

@@ -14,6 +14,7 @@ from tasks.slices import slices
 
 REFERENCE = "reference"
 TESTED_TEXTS = 32
+LONG_TOKENS = 1024  # beyond the window of the models that look at neighbours only in some layers
 LENGTHS = (1, 2, 4)  # so many texts are joined for calibration, up to what the model reads at once
 TEXTS_PER_BATCH = 8
 
@@ -26,8 +27,14 @@ def self_test_texts() -> tuple[str, ...]:
 
 
 def self_test_features(tokenizer: ModelTokenizer, padding: int) -> list[Features]:
-    """The texts of the self-test, in batches of mixed length."""
-    return _batches(tokenizer, padding, list(self_test_texts()[:TESTED_TEXTS]))
+    """The texts of the self-test, in batches of mixed length; a long one, where attention may look only so far."""
+    texts = list(self_test_texts()[:TESTED_TEXTS])
+    features = _batches(tokenizer, padding, texts)
+    if tokenizer.max_tokens > LONG_TOKENS // 2:
+        long = tokenizer.loaded.encode(" ".join(texts))
+        long.truncate(min(LONG_TOKENS, tokenizer.max_tokens))
+        features.append(padded([long], padding))
+    return features
 
 
 def calibration_features(tokenizer: ModelTokenizer, padding: int) -> list[Features]:

@@ -5,7 +5,8 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from tasks.embed.local.runtime.base import Features, runtime_name
-from tasks.embed.local.runtime.torch_runtime import PADDED, TorchRuntime
+from tasks.embed.local.runtime.loading import PADDED
+from tasks.embed.local.runtime.torch_runtime import TorchRuntime
 from tasks.errors import ServiceError
 from tasks.records import Vectors
 from tasks.system.child_process import ChildProcess

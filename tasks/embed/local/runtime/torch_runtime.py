@@ -1,16 +1,14 @@
 """The model in torch, on a CPU, an NVIDIA or AMD GPU, or Apple's."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from tasks.embed.local.runtime.base import Features, runtime_name
 from tasks.embed.local.runtime.device import is_out_of_memory, release_memory
+from tasks.embed.local.runtime.loading import FLASH, PADDED, is_static, load_model
 from tasks.records import Vectors
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
-PADDED, FLASH = "padded", "flash_attention_2"  # padded: in whatever way the library thinks best for the architecture
 
 
 class TorchRuntime:
@@ -20,6 +18,7 @@ class TorchRuntime:
         """`precision` is float32 or bfloat16; fp16 is never used, for some models overflow in it."""
         self._model = load_model(folder, device, precision, attention)
         self._device = device
+        self._is_static = is_static(self._model)
         self._flattens = attention == FLASH and bool(self._model[0].can_flatten_inputs)
         self.name = runtime_name("torch", precision, (device,), "flash attention" if self._flattens else "")
         # While a GPU computes one batch, the next is tokenised and copied.
@@ -52,7 +51,10 @@ class TorchRuntime:
         import torch
 
         with torch.inference_mode():
-            tensors = self._flat(features) if self._flattens else self._tensors(features)
+            if self._is_static:
+                tensors = self._tensors(_bags(features))
+            else:
+                tensors = self._flat(features) if self._flattens else self._tensors(features)
             vectors: Vectors = self._model(tensors)["sentence_embedding"].float().cpu().numpy()
         return vectors
 
@@ -76,22 +78,11 @@ class TorchRuntime:
         return {name: _moved(value, self._device) for name, value in flat.items()}
 
 
-def load_model(folder: Path, device: str, precision: str, attention: str = PADDED) -> "SentenceTransformer":
-    """The weights, ready for use; only safetensors, and no code from the model's folder."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers has no types here
-    chosen = {"attn_implementation": FLASH} if attention == FLASH else {}
-    model = SentenceTransformer(
-        str(folder),
-        device=device,
-        local_files_only=True,
-        trust_remote_code=False,
-        model_kwargs={"use_safetensors": True, "dtype": getattr(torch, precision), **chosen},
-    )
-    return model.eval()
+def _bags(features: Features) -> Features:
+    """The texts joined, as a table of vectors reads them, and where each begins."""
+    mask = features["attention_mask"].astype(bool)
+    lengths = mask.sum(axis=1)
+    return {"input_ids": features["input_ids"][mask], "offsets": np.cumsum(lengths) - lengths}
 
 
 def _moved(value: Any, device: str) -> Any:

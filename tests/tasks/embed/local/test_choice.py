@@ -12,7 +12,7 @@ from tasks.embed.local.runtime.choice import LocalWeights, candidates
 from tasks.embed.local.runtime.model_cache import ModelCache
 from tasks.embed.tokens.tokenizers import ModelTokenizer
 
-WEIGHTS = LocalWeights(Path("model"), "hash", cast(ModelTokenizer, None), 0)
+WEIGHTS = LocalWeights(Path("model"), "name", cast(ModelTokenizer, None), 0, is_static=False)
 GPUS = ("cuda:0", "cuda:1")
 
 

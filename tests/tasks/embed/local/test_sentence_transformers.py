@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tasks.embed.api.dispatch.packing import by_sum
 from tasks.embed.local.lanes import by_padded_tokens
-from tasks.embed.local.runtime.base import Features
+from tasks.embed.local.runtime.base import NO_VECTOR, Features
 from tasks.embed.local.runtime.choice import Chosen
-from tasks.embed.local.sentence_transformers import NO_VECTOR, SentenceTransformersEmbedder
+from tasks.embed.local.sentence_transformers import SentenceTransformersEmbedder
 from tasks.embed.local.weights import find_folder
 from tasks.errors import ConfigError, ServiceError
 from tasks.records import Vectors
@@ -136,7 +136,7 @@ def test_one_model_has_one_space_wherever_it_lies(tmp_path: Path) -> None:
     shutil.copytree(find_folder("all-MiniLM-L6-v2", None), folder)
     assert local(model=str(folder)).space == here.space
     assert here.space.dimension == 384
-    assert local(dimensions=64).space != here.space
+    assert local(dimensions=64, force_dimensions=True).space != here.space
 
 
 def test_weights_that_are_not_the_published_ones_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
