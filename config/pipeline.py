@@ -20,6 +20,10 @@ class Chunking(Section):
     overlap_tokens: int = Field(
         default=0, ge=0, description="Tokens repeated from the chunk before, inside one section."
     )
+    late: bool = Field(
+        default=False,
+        description="Embed chunks inside their whole document (late chunking); a changed document is embedded anew.",
+    )
 
     @model_validator(mode="after")
     def _overlap_leaves_room(self) -> Self:

@@ -37,6 +37,3 @@ class Image:
         digest = hashlib.blake2b(f"{self.columns}x{self.rows}\n".encode(), digest_size=16)
         digest.update(self.pixels)
         return digest.hexdigest()
-
-
-Content = str | Image  # what is embedded

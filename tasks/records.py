@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.image import Image
+from tasks.passages import Passage
 
 DocumentId = NewType("DocumentId", str)  # "<source name>:<path inside the source>"
 PointId = NewType("PointId", str)  # a UUID in its 36-character form
@@ -87,6 +88,7 @@ class Chunk(NamedTuple):
     tokens: int
     start: int
     headings: tuple[str, ...] = ()
+    passage: Passage | None = None  # where it is embedded inside its document; `tokens` are then its share of those
 
 
 class Tokenizer(Protocol):
@@ -120,8 +122,7 @@ class VectorSpace:
     """Everything that changes a document's vector, and nothing that does not (device, batch size, base URL, queries).
 
     `frozen_query_prefix` is what stood in the fingerprint of the same documents while the query side was part of it; it
-    keeps their collections and caches valid and is read nowhere else. Each ledger keeps the first that it saw with a
-    model, for a model's own files may change it.
+    keeps their collections and caches valid. Each ledger keeps its first, for a model's own files may change it.
     """
 
     provider: str
@@ -152,8 +153,7 @@ def _fingerprint(space: VectorSpace) -> str:
 class EmbeddedBatch:
     """One answer of the model: `rows` are indices into the texts asked for, `vectors[i]` belongs to `rows[i]`.
 
-    `billed_tokens` and `cost_usd` are what the provider charged for this batch, 0 for local models. `rejected` are rows
-    that the model or the provider refuses for good, with the reason; they have no vector.
+    `billed_tokens` and `cost_usd` are what the provider charged, 0 for local models. `rejected`: rows refused for good.
     """
 
     rows: tuple[int, ...]

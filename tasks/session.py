@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import Identity
 from tasks.embed.base import Embedder, ImageEmbedder
 from tasks.embed.open import open_embedder
-from tasks.errors import CollectionError
+from tasks.errors import CollectionError, ConfigError
 from tasks.generations import Choose, as_live
 from tasks.ledger.generations import Registry
 from tasks.ledger.ledger import Ledger
@@ -93,7 +93,7 @@ def open_session(
         stack.callback(embedder.close)
         cache = EmbeddingCache(cached, embedder.space.dimension, read_only=read_only)
         stack.callback(cache.close)
-        chunker = open_chunker(pipeline.chunking, embedder.tokenizer)
+        chunker = open_chunker(pipeline.chunking, embedder.tokenizer, _whole_documents(pipeline, embedder))
         stack.callback(chunker.close)
         sees = isinstance(embedder, ImageEmbedder)
         yield Session(
@@ -125,6 +125,18 @@ def check_space(session: Session, sentinel: Sentinel | None) -> None:
             f" {session.embedder.model!r} makes ({space.fingerprint}); run `headrace rebuild` to build a new generation"
             " beside it, or go back to the model it was built with"
         )
+
+
+def _whole_documents(pipeline: Pipeline, embedder: Embedder) -> Callable[[Sequence[str]], list[int]] | None:
+    """Counts what the model reads of them, where chunks are embedded inside them."""
+    if not pipeline.chunking.late:
+        return None
+    if embedder.late is None:
+        raise ConfigError(
+            f"chunking.late, but {embedder.model!r} embeds each text alone; expected a local model with mean pooling:"
+            " choose one under `embedder`, or leave `late` out"
+        )
+    return embedder.late.count
 
 
 def _existing(url: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tasks.image import Content
+from tasks.passages import Content
 from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey, KeyedVectors, Payload, PointId
 
 

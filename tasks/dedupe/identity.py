@@ -56,9 +56,9 @@ def document_version(identity_fingerprint: str, document: Document) -> str:
     return version
 
 
-def embedding_key(space_fingerprint: str, text: str) -> EmbeddingKey:
-    """The key of a vector: the same space and the same text have the same, whoever asks."""
-    joined = f"{space_fingerprint}\0{text}".encode()
+def embedding_key(space_fingerprint: str, text: str, context: str = "") -> EmbeddingKey:
+    """The key of a vector: the same space, text and context, if it has one, have the same, whoever asks."""
+    joined = f"{space_fingerprint}\0{text}{context and chr(0)}{context}".encode()
     return EmbeddingKey(hashlib.blake2b(joined, digest_size=16).digest())
 
 
@@ -92,19 +92,22 @@ def wanted_points(identity: Identity, document: Document, chunks: Sequence[Chunk
         heading = " > ".join(chunk.headings) if chunk.headings else None
         if heading is not None:
             metadata["heading"] = heading
-        embedding = image_key(space, image.digest) if image else embedding_key(space, chunk.text)
+        context = chunk.passage.mark if chunk.passage else ""
+        embedding = image_key(space, image.digest) if image else embedding_key(space, chunk.text, context)
         digits = embedding.hex()
         key = _key(records, metadata, digits)
         bookkeeping: Payload = {**owner, "embedding": digits, "key": key}
+        if context:
+            bookkeeping["context"] = context
         payload: Payload = {"text": chunk.text, "metadata": metadata, "headrace": bookkeeping}
         points[key] = Wanted(payload, chunk, embedding)
     return points
 
 
 def payload_key(payload: Payload) -> str:
-    """32 hexadecimal digits over the whole payload but the key itself; the embedding key stands for the text."""
+    """32 hexadecimal digits over the whole payload but the key itself; the embedding key is text and context."""
     metadata, record = payload["metadata"], payload["headrace"]
-    owner = {name: value for name, value in record.items() if name not in ("embedding", "key")}
+    owner = {name: value for name, value in record.items() if name not in ("embedding", "key", "context")}
     parts = {name: value for name, value in payload.items() if name not in ("text", "metadata", "headrace")}
     records = _records_hash(metadata, owner, parts)
     return _key(records, metadata, record["embedding"])
@@ -134,7 +137,7 @@ def _is_intact(payload: Payload, record: Payload) -> bool:
     if "image" in record:
         embedding, is_same = image_key(record["space"], record["image"]), text == payload["metadata"].get("caption", "")
     else:
-        embedding, is_same = embedding_key(record["space"], text), True
+        embedding, is_same = embedding_key(record["space"], text, record.get("context", "")), True
     return is_same and (embedding.hex(), payload_key(payload)) == (record["embedding"], record["key"])
 
 

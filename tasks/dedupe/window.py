@@ -6,9 +6,9 @@ from dataclasses import replace
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.diff import Known, diff_points, trusted_hint
 from tasks.dedupe.identity import Identity, document_version, wanted_points
-from tasks.image import Content
 from tasks.ledger.ledger import KnownPoint, Ledger
 from tasks.ledger.tables import LIVE
+from tasks.passages import Content
 from tasks.records import Chunk, Document, DocumentRef, EmbeddingKey
 from tasks.windows import Chunked, Deduped, DocumentChange, NewPoint, Quarantined
 
@@ -92,7 +92,7 @@ class Differ:
                 embedding=wanted[key].embedding,
                 tokens=wanted[key].chunk.tokens,
                 payload=wanted[key].payload,
-                content=document.image or wanted[key].chunk.text,
+                content=document.image or wanted[key].chunk.passage or wanted[key].chunk.text,
             )
             for key, point_id in diff.put.items()
         )

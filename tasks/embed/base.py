@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from tasks.image import Image
+from tasks.passages import Passage
 from tasks.records import EmbeddedBatch, EmbeddingKey, Tokenizer, Vector, Vectors, VectorSpace
 
 
@@ -55,6 +56,14 @@ class Embedder(Protocol):
         """What was booked since it was opened, for answers that were lost or refused as well; 0 for local models."""
         ...
 
+    @property
+    def late(self) -> "Late | None":
+        """The way to embed chunks inside their documents; None where each text is embedded alone.
+
+        Raises ConfigError where only this model cannot do it.
+        """
+        ...
+
     def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
         """Yield each batch as soon as it is there, in any order, each row once; `tokens` counts each text as sent.
 
@@ -85,6 +94,18 @@ class ImageEmbedder(Protocol):
 
     def embed_images(self, images: Sequence[Image], /) -> Generator[EmbeddedBatch, None, None]:
         """The same as `embed` of pictures, for documents and queries alike."""
+        ...
+
+
+class Late(Protocol):
+    """Embeds chunks inside their documents."""
+
+    def count(self, documents: Sequence[str], /) -> list[int]:
+        """Tokens that the model reads of each whole document, with what it reads twice."""
+        ...
+
+    def embed(self, passages: Sequence[Passage], /) -> Generator[EmbeddedBatch, None, None]:
+        """Yield batches as an embedder does; a passage has the same vector whichever others are asked for with it."""
         ...
 
 

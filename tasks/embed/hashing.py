@@ -32,6 +32,7 @@ class HashingEmbedder:
     usd_per_million_tokens = 0.0
     spent_usd = 0.0
     server = other_model = ""
+    late = None
     runtime = ""
     query_prefix = ""
 

@@ -28,6 +28,7 @@ class LangChainEmbedder:
     usd_per_million_tokens = 0.0
     spent_usd = 0.0
     runtime = other_model = query_prefix = ""
+    late = None
 
     def __init__(self, config: embedders.LangChainEmbedder) -> None:
         """Class and arguments make the vector space."""

@@ -8,7 +8,8 @@ import numpy as np
 
 from tasks.embed.base import Embedder, Fence, ImageEmbedder, VectorCache
 from tasks.errors import FencedError
-from tasks.image import Content, Image
+from tasks.image import Image
+from tasks.passages import Content, Passage
 from tasks.records import EmbeddedBatch, EmbeddingKey, KeyedVectors
 from tasks.windows import Deduped, Embedded, Spent
 
@@ -54,9 +55,13 @@ def _embed(embedder: Embedder, cache: VectorCache, fence: Fence, deduped: Dedupe
 def _batches(
     embedder: Embedder, unpaid: Mapping[EmbeddingKey, tuple[Content, int]], fence: Fence
 ) -> Iterator[tuple[list[EmbeddingKey], EmbeddedBatch]]:
-    """First those of all texts, then those of all pictures, each with the keys that its rows count."""
+    """Those of all texts, of chunks inside their documents, then of all pictures, each with the keys of its rows."""
     texts = {key: (content, tokens) for key, (content, tokens) in unpaid.items() if isinstance(content, str)}
     images = {key: content for key, (content, _) in unpaid.items() if isinstance(content, Image)}
+    passages = {key: content for key, (content, _) in unpaid.items() if isinstance(content, Passage)}
+    if passages and embedder.late:
+        batches = embedder.late.embed([*passages.values()])
+        yield from (([*passages], batch) for batch in _until_overtaken(batches, fence))
     if texts:
         batches = embedder.embed([text for text, _ in texts.values()], [tokens for _, tokens in texts.values()])
         yield from (([*texts], batch) for batch in _until_overtaken(batches, fence))

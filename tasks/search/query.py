@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks.embed.base import Embedder, ImageEmbedder
 from tasks.errors import ConfigError, DocumentError
-from tasks.image import Content, Image
+from tasks.image import Image
 from tasks.load.parse.open import parse_image
 from tasks.records import Condition, Hit, Query, Vector
 from tasks.session import Session, check_space
@@ -47,7 +47,7 @@ class Found:
         }
 
 
-def search_collection(session: Session, query: Content, wanted: Wanted) -> list[Found]:
+def search_collection(session: Session, query: str | Image, wanted: Wanted) -> list[Found]:
     """Embed the query with the query side's prefix and ask the store; refuses a collection of another space."""
     if isinstance(query, str) and not query.strip():
         raise ConfigError("the query is empty; expected words to look for")
@@ -74,7 +74,7 @@ def read_image(path: Path) -> Image:
         raise ConfigError(str(error)) from error
 
 
-def _embedded(embedder: Embedder, query: Content) -> Vector:
+def _embedded(embedder: Embedder, query: str | Image) -> Vector:
     if isinstance(query, str):
         return embedder.embed_query(query)
     if not isinstance(embedder, ImageEmbedder):

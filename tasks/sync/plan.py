@@ -6,7 +6,6 @@ from typing import Any
 from config import embedders
 from config.options import SyncOptions
 from tasks.dedupe.window import Differ
-from tasks.embed.base import Embedder
 from tasks.embed.models import retirement_note
 from tasks.errors import ConfigError
 from tasks.ledger.lease import holder
@@ -71,7 +70,7 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
         progress.advance(len(window.refs))
     report.tell_quarantined()
     report.tell_doubts(len(session.cache.damaged))
-    _check_embedder(session.embedder, report)
+    _check_embedder(session, report)
     leavers = losses.leavers()
     verdict = weigh(session, leavers, survey, options)
     report.plan_hash = verdict.plan_hash
@@ -103,13 +102,15 @@ def _tell_doubt(session: Session, sentinel: Sentinel | None, report: Report) -> 
         )
 
 
-def _check_embedder(embedder: Embedder, report: Report) -> None:
+def _check_embedder(session: Session, report: Report) -> None:
     """A plan needs no key; the sync that follows would stop at the first text."""
     if report.chunks.embedded:
         try:
-            embedder.check()
+            session.embedder.check()
         except ConfigError as error:
             report.notes.append(str(error))
+        if session.pipeline.chunking.late:
+            report.notes.append("chunking.late: a changed document is embedded anew as a whole, with all its tokens")
 
 
 def _check_money(embedder: embedders.Embedder, report: Report) -> None:

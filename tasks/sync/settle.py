@@ -36,8 +36,8 @@ def settle(session: Session, findings: Findings) -> Settled:
     texts: dict[EmbeddingKey, str] = {}
     for point, payload in session.store.scan():
         book = bookkeeping(payload) if point in doubted else None
-        if book and "image" in payload["headrace"]:
-            settled.wrong.append((doubted[point], point))  # its pixels are in the source alone, and are read again
+        if book and not payload["headrace"].keys().isdisjoint(("image", "context")):
+            settled.wrong.append((doubted[point], point))  # the source alone has all of it, and is read again
         elif book and book.is_intact and book.space == session.space.fingerprint:
             texts[book.embedding] = str(payload["text"])
             points.setdefault(book.embedding, []).append(point)

@@ -231,6 +231,7 @@ class Letters:
     usd_per_million_tokens = 1.0
     spent_usd = 0.0
     server = other_model = ""
+    late = None
     runtime = ""
 
     def __init__(self) -> None:

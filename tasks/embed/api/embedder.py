@@ -32,6 +32,7 @@ class PaidEmbedder:
     runtime = ""
     other_model = ""
     query_prefix = ""
+    late = None
 
     def __init__(
         self, config: embedders.PaidEmbedder, provider: Provider, budget: str, clock: Clock | None = None

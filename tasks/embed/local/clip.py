@@ -75,7 +75,8 @@ class ClipEmbedder:
 
     usd_per_million_tokens = 0.0
     spent_usd = 0.0
-    server = other_model = query_prefix = ""
+    server = other_model = query_prefix = assumed = ""
+    late = None
 
     def __init__(self, config: embedders.ClipEmbedder) -> None:
         """Raises ConfigError when the model is not to be had, or of another kind."""

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from config import embedders
 from tasks.embed.local.batch_size import CPU_TOKENS, GPU_TOKENS, BatchSize
 from tasks.embed.local.lanes import Lanes
-from tasks.embed.local.runtime.base import NO_VECTOR, padded, unit_rows
+from tasks.embed.local.late import LateEmbedder
+from tasks.embed.local.runtime.base import NO_VECTOR, Features, Spans, padded, unit_rows
 from tasks.embed.local.runtime.choice import Chosen, LocalWeights, open_runtime
 from tasks.embed.local.runtime.conversion import RECIPE
 from tasks.embed.local.runtime.device import choose_devices
+from tasks.embed.local.runtime.torch_runtime import TorchRuntime
 from tasks.embed.local.shape import read_shape
 from tasks.embed.local.weights import find_folder, read_json, weights_hash
 from tasks.embed.models import LocalModel, local_model
@@ -64,6 +66,8 @@ class SentenceTransformersEmbedder:
     @property
     def runtime(self) -> str:
         """Library, precision and device, and why not a faster one; empty before the first text."""
+        if "_torch" in self.__dict__:
+            return f"{self._torch.name}, whole documents at once"
         if "_chosen" not in self.__dict__:
             return ""
         return "; not ".join([self._chosen.runtime.name, *self._chosen.passed_over])
@@ -145,6 +149,32 @@ class SentenceTransformersEmbedder:
             raise ServiceError(f"the query {text[:80]!r} finds nothing: {NO_VECTOR}; ask in other words")
         return vector
 
+    @cached_property
+    def _late(self) -> LateEmbedder:
+        """Raises ConfigError where the model cannot do it."""
+        settings = f"runtime {self._config.runtime} and precision {self._config.precision}"
+        why = ""
+        if not self._shape.is_mean:
+            why = f"its pooling is {self._shape.pooling or 'not named'}, expected the mean over all tokens"
+        elif self._config.runtime == "openvino" or self._config.precision in ("int8", "bfloat16"):
+            why = f"with {settings}, expected torch in float32: set both to auto"
+        if why:
+            raise ConfigError(f"chunking.late, but {self.model!r} cannot embed chunks inside their document: {why}")
+        return LateEmbedder(self.tokenizer, self._padding, self._forward_spans, self._unit_rows, Lanes(1, self._size))
+
+    @property
+    def late(self) -> LateEmbedder:
+        """Where the model takes the mean over its tokens, so that a part of them has a mean of its own."""
+        return self._late
+
+    @cached_property
+    def _torch(self) -> TorchRuntime:
+        """The other runtimes keep the tokens' own vectors to themselves."""
+        return TorchRuntime(self._folder, self.devices[0], "float32")
+
+    def _forward_spans(self, features: Features, spans: Spans) -> Vectors:
+        return self._torch.forward(features, spans)
+
     def check(self) -> None:
         """The files were found when it was opened; a device that is named may be missing."""
         if self._config.device not in ("auto", "cpu"):
@@ -156,6 +186,9 @@ class SentenceTransformersEmbedder:
             self._chosen.runtime.close()
             del self.__dict__["_chosen"]
             self.__dict__.pop("_lanes", None)
+        if "_torch" in self.__dict__:
+            self._torch.close()
+            del self.__dict__["_torch"]
 
     @cached_property
     def _padding(self) -> int:

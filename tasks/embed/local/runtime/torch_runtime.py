@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.embed.local.runtime.base import Features, runtime_name
+from tasks.embed.local.runtime.base import Features, Spans, runtime_name
 from tasks.embed.local.runtime.device import is_out_of_memory, release_memory
 from tasks.embed.local.runtime.loading import FLASH, PADDED, is_static, load_model
 from tasks.records import Vectors
@@ -31,10 +31,13 @@ class TorchRuntime:
 
         return torch.cuda.get_device_name(self._device) if self._device.startswith("cuda") else self._device
 
-    def forward(self, features: Features, /) -> Vectors:
-        """Raise MemoryError when the device has too little memory."""
+    def forward(self, features: Features, /, spans: Spans | None = None) -> Vectors:
+        """Raise MemoryError when the device has too little memory.
+
+        With `spans`, each of them gets a vector instead of each text: the mean over its tokens, and what follows that.
+        """
         try:
-            return self._forward(features)
+            return self._forward(features) if spans is None else self._within(features, spans)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -56,6 +59,19 @@ class TorchRuntime:
             else:
                 tensors = self._flat(features) if self._flattens else self._tensors(features)
             vectors: Vectors = self._model(tensors)["sentence_embedding"].float().cpu().numpy()
+        return vectors
+
+    def _within(self, features: Features, spans: Spans) -> Vectors:
+        import torch
+
+        with torch.inference_mode():
+            transformer, _, *rest = self._model
+            hidden = transformer(self._tensors(features))["token_embeddings"]
+            means = [hidden[row, low:high].float().mean(0) for row, own in enumerate(spans) for low, high in own]
+            answer = {"sentence_embedding": torch.stack(means).to(hidden.dtype)}
+            for module in rest:
+                answer = module(answer)
+            vectors: Vectors = answer["sentence_embedding"].float().cpu().numpy()
         return vectors
 
     def _tensors(self, features: Features) -> dict[str, Any]:

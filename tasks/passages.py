@@ -1,0 +1,36 @@
+"""Chunks inside their documents, where the one cannot be embedded without the other."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tasks.image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A whole document's text, inside which its chunks are embedded; `digest` stands for it in their keys."""
+
+    text: str
+    digest: str
+
+    @classmethod
+    def of(cls, text: str) -> "Context":
+        """The text with its digest, 32 hexadecimal digits."""
+        return cls(text, hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
+
+
+class Passage(NamedTuple):
+    """A chunk inside its document: the characters from `start` to before `end`."""
+
+    context: Context
+    start: int
+    end: int
+
+    @property
+    def mark(self) -> str:
+        """What a chunk's vector depends on beside its text."""
+        return f"{self.context.digest}:{self.start}"
+
+
+Content = str | Image | Passage  # what is embedded

@@ -1,0 +1,93 @@
+"""Late chunking from the command line: documents are what is embedded again."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Pipeline
+from tests.tasks.embed.local.families import FAMILIES, build
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+TWO = "# Beta\n\nSecond page.\n\n## Price\n\nIt costs two crowns.\n\n## Colour\n\nIt is blue.\n"
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(FAMILIES["BERT, mean"], tmp_path_factory.mktemp("late"))
+
+
+@pytest.fixture
+def late(pipeline: Pipeline, model: Path) -> Pipeline:
+    text = pipeline.config.read_text().replace(
+        "{kind: hashing, dimensions: 64}", f"{{kind: sentence-transformers, model: '{model}', device: cpu}}"
+    )
+    pipeline.config.write_text(f"{text}chunking: {{max_tokens: 60, late: true}}\n")
+    pipeline.write("b.md", TWO)
+    return pipeline
+
+
+def test_a_changed_document_is_embedded_as_a_whole_and_no_other(late: Pipeline) -> None:
+    planned = late.plan()
+    first = late.sync()
+    assert (first["outcome"], first["code"]) == ("done", 0)
+    assert first["chunks"]["embedded"] == planned["chunks"]["embedded"] == 6
+    assert first["tokens"]["embedded"] == planned["tokens"]["embedded"]
+    assert any("late" in note for note in planned["notes"])
+    assert late.sync()["chunks"]["embedded"] == 0
+    late.write("b.md", TWO.replace("two crowns", "three crowns"))
+    planned, second = late.plan(), late.sync()
+    assert second["chunks"]["embedded"] == planned["chunks"]["embedded"] == 3
+    assert 0 < second["tokens"]["embedded"] == planned["tokens"]["embedded"] < first["tokens"]["embedded"]
+    assert late.texts()["b.md"][1].endswith("It costs three crowns.")
+    assert late.run("verify", str(late.config), "--json").json["ok"] is True
+
+
+def test_going_back_costs_nothing_and_the_other_way_of_chunking_is_another_content(late: Pipeline) -> None:
+    first = late.sync()["chunks"]
+    late.write("b.md", TWO.replace("blue", "red"))
+    late.sync()
+    late.write("b.md", TWO)
+    assert late.sync()["chunks"]["embedded"] == 0
+    late.config.write_text(late.config.read_text().replace("late: true", "late: false"))
+    assert late.sync()["chunks"]["embedded"] == first["embedded"]
+    late.config.write_text(late.config.read_text().replace("late: false", "late: true"))
+    assert late.sync()["chunks"]["embedded"] == 0
+
+
+def test_a_ledger_that_was_lost_is_rebuilt_from_the_records(late: Pipeline) -> None:
+    late.sync()
+    for file in (late.folder / "state").glob("trial.db*"):
+        file.unlink()
+    assert late.sync()["chunks"]["embedded"] == 0
+    assert late.run("verify", str(late.config), "--json").json["ok"] is True
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_a_text_without_a_vector_sets_its_document_aside_by_name(late: Pipeline, model: Path, is_late: bool) -> None:
+    from safetensors.numpy import load_file, save_file
+    from tokenizers import Tokenizer
+
+    own = shutil.copytree(model, late.folder / "model")
+    weights = load_file(own / "model.safetensors")
+    [nine] = Tokenizer.from_file(str(own / "tokenizer.json")).encode("9", add_special_tokens=False).ids
+    weights["embeddings.word_embeddings.weight"][nine] = np.nan
+    save_file(weights, own / "model.safetensors", {"format": "pt"})
+    text = late.config.read_text().replace(str(model), str(own))
+    late.config.write_text(text if is_late else text.replace("late: true", "late: false"))
+    late.write("b.md", TWO.replace("two", "9"))
+    report = late.sync("--json")
+    assert (report["code"], report["aside"]) == (1, {"rejected": 1})
+    assert sorted(late.texts()) == ["a.md", "sub/c.txt"]
+    [entry] = late.run("status", str(late.config), "--json").json["quarantine"]
+    assert "b.md: one of its chunks cannot be embedded: the model answers a vector that is zero" in entry["message"]
+
+
+def test_an_embedder_that_sees_each_text_alone_is_refused(late: Pipeline) -> None:
+    lines = late.config.read_text().splitlines()
+    hashing = [line if not line.startswith("embedder") else "embedder: {kind: hashing}" for line in lines]
+    late.config.write_text("\n".join(hashing))
+    refused = late.run("plan", str(late.config))
+    assert refused.code == 2
+    assert "embeds each text alone" in refused.err
