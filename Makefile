@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) < 3 ? $$(getconf _NPROCESSORS_ONLN) + 1 : 4 )))
 
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test check pythons bench bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-clip matrix lock clean
+.PHONY: help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-clip matrix lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ pythons: ## install the locks and run the tests' quick part on Python 3.11, 3.12
 
 bench: tools ## the table of what must be fast, as ratios in one run; minutes
 	$(BIN)/python -m tests.benchmarks
+
+bench-gpu: tools ## models of three usual shapes on this GPU, against their own forward pass; minutes
+	$(BIN)/python -m tests.benchmarks.gpu $(ARGUMENTS)
 
 bench-full: tools ## the same, and other systems beside ours in their own environments; an hour
 	$(BIN)/python -m tests.benchmarks --long
