@@ -37,6 +37,11 @@ class Embedder(Protocol):
         ...
 
     @property
+    def assumed(self) -> str:
+        """What of the model its own files decided, since no registry knows it; empty where it is known."""
+        ...
+
+    @property
     def server(self) -> str:
         """The address that answers; empty where the model runs here, and its weights are known."""
         ...

@@ -31,7 +31,7 @@ class HashingEmbedder:
     model = "words"
     usd_per_million_tokens = 0.0
     spent_usd = 0.0
-    server = other_model = ""
+    server = other_model = assumed = ""
     late = None
     runtime = ""
     query_prefix = ""

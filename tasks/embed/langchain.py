@@ -27,7 +27,7 @@ class LangChainEmbedder:
 
     usd_per_million_tokens = 0.0
     spent_usd = 0.0
-    runtime = other_model = query_prefix = ""
+    runtime = other_model = query_prefix = assumed = ""
     late = None
 
     def __init__(self, config: embedders.LangChainEmbedder) -> None:

@@ -45,7 +45,8 @@ class PlanReport:
 def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> PlanReport:
     """Reads and chunks what a sync would read, and asks ledger and cache; `outcome` says what the guard would do."""
     report = Report(session.pipeline.name, model=session.embedder.model, names=Names(most=None))
-    report.notes += filter(None, [session.note, retirement_note(session.embedder.model)])
+    embedder = session.embedder
+    report.notes += filter(None, [session.note, retirement_note(embedder.model), embedder.assumed])
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
     _tell_doubt(session, sentinel, report)

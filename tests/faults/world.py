@@ -230,7 +230,7 @@ class Letters:
     space = SPACE
     usd_per_million_tokens = 1.0
     spent_usd = 0.0
-    server = other_model = ""
+    server = other_model = assumed = ""
     late = None
     runtime = ""
 

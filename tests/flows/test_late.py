@@ -34,7 +34,9 @@ def test_a_changed_document_is_embedded_as_a_whole_and_no_other(late: Pipeline) 
     assert (first["outcome"], first["code"]) == ("done", 0)
     assert first["chunks"]["embedded"] == planned["chunks"]["embedded"] == 6
     assert first["tokens"]["embedded"] == planned["tokens"]["embedded"]
-    assert any("late" in note for note in planned["notes"])
+    whose, what = planned["notes"]
+    assert "not in the registry, so its own files speak: mean pooling, 256 tokens, prompts ''" in whose
+    assert "a changed document is embedded anew as a whole" in what
     assert late.sync()["chunks"]["embedded"] == 0
     late.write("b.md", TWO.replace("two crowns", "three crowns"))
     planned, second = late.plan(), late.sync()

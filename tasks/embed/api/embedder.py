@@ -29,7 +29,7 @@ UNKNOWN_FACTOR = 1.5  # of a model that only the server knows: its tokenizer may
 class PaidEmbedder:
     """Opening needs no key and no network: `plan` counts and prices with neither."""
 
-    runtime = ""
+    runtime = assumed = ""
     other_model = ""
     query_prefix = ""
     late = None

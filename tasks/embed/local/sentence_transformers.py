@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from tasks.embed.local.runtime.choice import Chosen, LocalWeights, open_runtime
 from tasks.embed.local.runtime.conversion import RECIPE
 from tasks.embed.local.runtime.device import choose_devices
 from tasks.embed.local.runtime.torch_runtime import TorchRuntime
-from tasks.embed.local.shape import read_shape
+from tasks.embed.local.shape import REMOTE_CODE, read_shape
 from tasks.embed.local.weights import find_folder, read_json, weights_hash
 from tasks.embed.models import LocalModel, local_model
 from tasks.embed.tokens.tokenizers import ModelTokenizer
@@ -34,6 +35,9 @@ class SentenceTransformersEmbedder:
         """Raises ConfigError when the model is not to be had."""
         self._config = config
         self.model = config.model
+        known = local_model(config.model)
+        if known and known.remote_code and not Path(config.model).is_dir():  # it is not loaded from the hub in vain
+            raise ConfigError(f"the model {config.model!r} {REMOTE_CODE}")
         self._folder = find_folder(config.model, config.revision)
         self._shape = read_shape(self._folder)
         self._known = _prompts(config.model, self._shape.prompts)
@@ -59,8 +63,10 @@ class SentenceTransformersEmbedder:
         if local_model(self.model):
             return self._shape.assumed
         shape, document = self._shape, self._known.document_prefix
-        prompts = f"prompts {document!r} for documents and {self.query_prefix!r} for queries"
-        told = f"from its own files: {shape.pooling or 'no'} pooling, {shape.max_tokens} tokens, {prompts}"
+        told = (
+            f"{self.model} is not in the registry, so its own files speak: {shape.pooling or 'no'} pooling,"
+            f" {shape.max_tokens} tokens, prompts {document!r} for documents and {self.query_prefix!r} for queries"
+        )
         return "; ".join(filter(None, [told, shape.assumed]))
 
     @property

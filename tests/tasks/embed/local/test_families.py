@@ -167,6 +167,11 @@ def test_a_model_that_would_be_computed_otherwise_is_refused(
         assert embed(local(model=str(model), runtime="torch"), ["a text"]).any()
 
 
+def test_a_model_that_the_registry_knows_to_need_its_own_code_is_not_even_fetched() -> None:
+    with pytest.raises(ConfigError, match=r"jina-embeddings-v3' needs code of its own.*transformers"):
+        local(model="jinaai/jina-embeddings-v3")
+
+
 def test_an_unknown_module_is_refused_by_name(own: Folder) -> None:
     model = own("layer norm")
     modules = (model / "modules.json").read_text()

@@ -178,7 +178,7 @@ def test_a_window_that_never_fits_is_an_error_not_a_loop(folder: Folder, monkeyp
 
 @pytest.mark.model
 def test_a_pronoun_knows_whom_it_means() -> None:
-    embedder = local()
+    embedder = local(runtime="torch")
     same = "It was founded by two brothers, and its dishes come from their grandmother's village."
     texts = [
         f"{name} is {what}. Everybody in town knows {name}.\n\n{same}"
