@@ -94,17 +94,25 @@ class ClipEmbedder:
             )
         self._family = FAMILIES[kind]
 
-    @cached_property
+    @property
     def tokenizer(self) -> ModelTokenizer:
         """The model's own, without truncation."""
+        return self._tokenizer
+
+    @property
+    def space(self) -> VectorSpace:
+        """The space, named by architecture, weights and what is done to a picture before."""
+        return self._space
+
+    @cached_property
+    def _tokenizer(self) -> ModelTokenizer:
         if not (self._folder / "tokenizer.json").exists():
             raise ConfigError(f"{self._folder} has no tokenizer.json; expected a model with a fast tokenizer")
         limit = self._part("text").get("max_position_embeddings", self._family.max_tokens)
         return (SiglipTokenizer if self._family.fills else ModelTokenizer)(self._folder, "", int(limit))
 
     @cached_property
-    def space(self) -> VectorSpace:
-        """The space, named by architecture, weights and what is done to a picture before."""
+    def _space(self) -> VectorSpace:
         text = self._part("text")
         own = text.get("projection_size") or text.get("hidden_size") if self._family.fills else None
         seen = read_json(self._folder, "preprocessor_config.json")
