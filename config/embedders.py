@@ -83,10 +83,14 @@ class PaidEmbedder(EmbedderSection):
             "budget",
             "api_key",
             "base_url",
+            "query_model",
         }
     )
 
     model: str = Field(description="The provider's name of the model.")
+    query_model: str | None = Field(
+        default=None, description="Embed queries with another model of the same family. Default: with `model`."
+    )
     requests_per_minute: int | None = Field(default=None, gt=0, description="Never send more requests than this.")
     tokens_per_minute: int | None = Field(default=None, gt=0, description="Never send more tokens than this.")
     concurrency: int = Field(default=8, gt=0, le=256, description="Requests on their way at once, at most.")
@@ -119,14 +123,20 @@ class PaidEmbedder(EmbedderSection):
         default=None, gt=0, le=MOST_DIMENSIONS, description="Ask the provider for shorter vectors."
     )
 
+    def model_of(self, side: str) -> str:
+        """The model for documents, or for queries."""
+        return self.query_model or self.model if side == "query" else self.model
+
     def recorded(self) -> dict[str, Any]:
         """The address is kept without what may be a secret."""
         settings = super().recorded()
         return {**settings, "base_url": public_url(self.base_url)} if self.base_url else settings
 
     def as_here(self, configured: EmbedderSection) -> EmbedderSection:
-        """A key is for its own server: for another one it is the environment's."""
+        """A key is for its own server: for another one it is the environment's. A query model is for its own model."""
         here = super().as_here(configured)
+        if getattr(configured, "model", None) != self.model:
+            here = here.model_copy(update={"query_model": self.query_model})
         theirs = getattr(configured, "base_url", None)
         theirs = theirs and public_url(theirs)
         return here if theirs == self.base_url else here.model_copy(update={"base_url": self.base_url, "api_key": None})

@@ -3,12 +3,20 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 from pydantic import TypeAdapter, ValidationError
 
 from config import embedders
-from tasks.embed.models import LocalModel, PaidModel, PaidModels, local_model, local_models, paid_models, providers
+from tasks.embed.models import (
+    LocalModel,
+    PaidModel,
+    PaidModels,
+    is_installed,
+    local_model,
+    local_models,
+    paid_models,
+    providers,
+)
 from tasks.errors import ConfigError
 
 BYTES_A_PARAMETER = 5  # of a float of 32 bits, and of what else a model needs while it runs
@@ -63,7 +71,9 @@ def section_for(model: str, configured: embedders.Embedder) -> embedders.Embedde
             f"{model!r} is not known, and `kind: {kind}` takes no such model; `headrace models` lists those that are"
         ) from error
     if type(section) is type(configured):
-        return configured.model_copy(update={"model": model, "dimensions": None})
+        others = {"dimensions": None, "query_model": None}  # what is for the other model alone
+        update = {name: value for name, value in others.items() if name in type(configured).model_fields}
+        return configured.model_copy(update={"model": model, **update})
     return section
 
 
@@ -101,18 +111,11 @@ def _why_not_local(model: LocalModel) -> str:
 
 
 def _why_not_paid(provider: str, known: PaidModels, model: PaidModel) -> str:
-    if known.sdk and not _is_installed(known.sdk):
+    if known.sdk and not is_installed(known.sdk):
         return f"pip install 'headrace[{provider}]'"
     if model.address:
         return f"set base_url: {model.address}, and its key as api_key"
-    return "" if not known.key or os.environ.get(known.key) else f"export {known.key}"
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
+    return f"export {known.keys[0]}" if known.keys and not any(map(os.environ.get, known.keys)) else ""
 
 
 def _memory_bytes() -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 
 import yaml
 
@@ -75,10 +76,12 @@ class PaidModel(Model):
     `encoding` names the tokenizer that counts for it, and `tokens_factor` how many tokens the provider may find for one
     of these. `max_tokens` bounds a text as counted here. `any_size`: vectors of every smaller dimension can be had. A
     price of 0 means that no price is known; `address` is whose server has it, where it is not the provider's own.
+    `texts_count_as_requests` against its limit of requests per minute.
     """
 
     encoding: str
     limits: Limits
+    texts_count_as_requests: bool = False
     tokens_factor: float = 1.0
     any_size: bool = False
     usd_per_million_tokens: float = 0.0
@@ -87,17 +90,29 @@ class PaidModel(Model):
     retires: date | None = None
     address: str = ""
 
+    def can_make(self, dimension: int) -> bool:
+        """Whether it has vectors of this length."""
+        return dimension in (self.dimension, *self.sizes) or (self.any_size and dimension < self.dimension)
+
 
 class PaidModels(Section):
     """Those of one provider; `other` stands for a model that only the server knows.
 
-    `sdk` is the module that speaks to it, `key` the environment variable of its key.
+    `sdk` is the module that speaks to it; `keys` are environment variables that may hold its key, the usual one first.
     """
 
     other: PaidModel
     models: Mapping[str, PaidModel]
     sdk: str = ""
-    key: str = ""
+    keys: tuple[str, ...] = ()
+
+    def row(self, model: str) -> PaidModel:
+        """What is known of the model."""
+        return self.models.get(model, self.other)
+
+    def space_of(self, model: str) -> str:
+        """The name of its vectors' space, which others of its family may share."""
+        return self.row(model).space or model
 
 
 class _LocalModels(Section):
@@ -133,6 +148,19 @@ def providers() -> tuple[str, ...]:
     """Those that have a file."""
     names = (entry.name.partition(".")[0] for entry in files("config").joinpath("models").iterdir())
     return tuple(sorted({*names} - {"local"}))
+
+
+def is_installed(module: str) -> bool:
+    """Whether it could be imported; nothing is."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def is_family(provider: str, space: str) -> bool:
+    """Whether several models of the provider make the vectors of a space; they agree about a text, and not quite."""
+    return provider in providers() and any(row.space == space for row in paid_models(provider).models.values())
 
 
 def retirement_note(name: str, now: datetime | None = None) -> str:

@@ -9,6 +9,7 @@ from itertools import islice
 from statistics import median_high
 
 from tasks.dedupe.identity import bookkeeping
+from tasks.embed.models import is_family
 from tasks.errors import CollectionError
 from tasks.ledger.tables import LIVE, PENDING
 from tasks.records import Bookkeeping, EmbeddingKey, PointId, Vector
@@ -19,6 +20,7 @@ from tasks.windows import Deduped
 TEXTS = 3  # in one request: vectors in a wrong order show, and one wrong vector on our side decides nothing
 RECORDS = 32  # of the collection, for the shortest texts among them
 LEAST_COSINE = 0.99  # another release of a model may be so far away, another model never is so near
+FAMILY_COSINE = 0.5  # of models that share a space, for documents may be those of one, and new ones come from another
 
 Known = Mapping[str, Vector]  # by text
 
@@ -58,11 +60,13 @@ class SameModel:
         cosines: list[float] = []
         for batch in embedder.embed(texts, embedder.tokenizer.count(texts)) if texts else ():
             cosines += [cosine(known[texts[row]], batch.vectors[place]) for place, row in enumerate(batch.rows)]
-        if cosines and median_high(cosines) < LEAST_COSINE:
+        space = self._session.embedder.space
+        least = FAMILY_COSINE if is_family(space.provider, space.model) else LEAST_COSINE
+        if cosines and median_high(cosines) < least:
             raise CollectionError(
                 f"another model answers under the name {embedder.model!r} at {embedder.server}: texts embedded again"
                 f" get vectors of the cosine {median_high(cosines):.3f} to those they had, expected at least"
-                f" {LEAST_COSINE:g}; no new vector was kept. Let embedder.base_url lead to the server that made the old"
+                f" {least:g}; no new vector was kept. Let embedder.base_url lead to the server that made the old"
                 " ones; if the change is wanted, name a new `collection` under `store` and a new `cache`"
             )
 

@@ -104,11 +104,11 @@ EMBEDDER = Addition(
     {
         "config/embedders.py": (
             (
-                "Embedder = Annotated[\n    SentenceTransformersEmbedder |",
+                "Embedder = Annotated[\n    SentenceTransformersEmbedder",
                 'class ToyEmbedder(PaidEmbedder):\n    """Toys."""\n\n'
                 '    kind: Literal["toy"] = Field(description="Toys.")\n'
                 '    model: str = Field(default="toy-1", description="A toy.")\n\n\n'
-                "Embedder = Annotated[\n    ToyEmbedder | SentenceTransformersEmbedder |",
+                "Embedder = Annotated[\n    ToyEmbedder | SentenceTransformersEmbedder",
             ),
         ),
         "tasks/embed/open.py": (

@@ -46,6 +46,15 @@ def test_money_and_machine_are_those_of_today() -> None:
     assert (then.model, then.device) == ("m", "cuda:3")
 
 
+def test_a_query_model_stays_with_its_model() -> None:
+    """Another family's would find nothing in vectors of the past."""
+    old = kept(configured(paid(model="a", query_model="a-fast")))
+    same: Any = as_recorded(configured(paid(model="a", query_model="a-faster")), old).embedder
+    other: Any = as_recorded(configured(paid(model="b", query_model="b-fast")), old).embedder
+    assert (same.query_model, other.query_model) == ("a-faster", "a-fast")
+    assert shape(configured(paid(model="a", query_model="a-fast"))) == shape(configured(paid(model="a")))
+
+
 def test_only_what_changes_vectors_or_chunks_changes_the_shape() -> None:
     one = shape(configured(paid(api_key="k", max_usd=3, base_url="http://a/v1")))
     assert one == shape(configured(paid(base_url="http://b/v1", concurrency=3)))

@@ -61,7 +61,10 @@ class FreeKind:
 
 @dataclass(frozen=True)
 class PaidKind:
-    """What cannot be read from a provider's settings or its dialect; `dimension` is a short one that it offers."""
+    """What cannot be read from a provider's settings or its dialect; `dimension` is a short one that it offers.
+
+    `relative` is a model that shares the space of the one in the settings.
+    """
 
     server: Callable[[], ProviderServer]
     section: type[embedders.PaidEmbedder]
@@ -71,6 +74,7 @@ class PaidKind:
     dimension: int
     key_variable: str
     embedder: type[PaidEmbedder] = PaidEmbedder
+    relative: str = ""
 
 
 class Time:
@@ -118,6 +122,29 @@ class Bench:
         url = f"sqlite:///{self.budget}"
         self.opened.append(self.kind.embedder(config, self.kind.provider(config), url, self.time.clock))
         return self.opened[-1]
+
+
+@dataclass(frozen=True)
+class Service:
+    """The provider itself, with the key that stands in the environment; few texts, for they cost money."""
+
+    kind: PaidKind
+    budget: Path
+    many: int = 101
+    same: Sequence[Settings] = ({"concurrency": 1},)
+
+    @property
+    def settings(self) -> Settings:
+        return self.kind.settings
+
+    @property
+    def others(self) -> Sequence[Settings]:
+        return {"dimensions": None}, {"model": self.kind.other_model}
+
+    def open(self, **settings: object) -> PaidEmbedder:
+        usual = {"dimensions": self.kind.dimension, "max_usd": 0.10}
+        config = self.kind.section.model_validate({**usual, **self.kind.settings, **settings})
+        return PaidEmbedder(config, self.kind.provider(config), f"sqlite:///{self.budget}")
 
 
 @contextmanager

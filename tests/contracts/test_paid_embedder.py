@@ -11,6 +11,7 @@ import pytest
 
 from tasks.embed.api.dispatch.backoff import ATTEMPTS, LOST_ATTEMPTS
 from tasks.embed.api.embedder import SAFETY, PaidEmbedder
+from tasks.embed.models import paid_models, providers
 from tasks.errors import BudgetError, ConfigError, FencedError, HeadraceError, ServiceError
 from tests.contracts.embedder_kinds import KEY, PAID, Bench, bench
 from tests.provider_server import Fault, vector_of
@@ -67,6 +68,41 @@ def test_the_model_and_the_dimension_of_the_settings_are_asked_for(paid: Bench) 
     embed(paid.open(model=paid.kind.other_model), ["a"])
     assert [asked.model for asked in paid.server.asked] == [paid.kind.settings["model"], paid.kind.other_model]
     assert {asked.dimension for asked in paid.server.asked} == {paid.kind.dimension}
+
+
+def test_queries_may_be_embedded_by_a_relative_at_its_own_price(paid: Bench) -> None:
+    relative = paid.kind.relative
+    if not relative:
+        return
+    embedder = paid.open(query_model=relative, dimensions=None)
+    [document] = embed(embedder, ["one text"])
+    before = embedder.spent_usd
+    assert len(embedder.embed_query("one text")) == len(document)
+    assert [(asked.model, asked.side) for asked in paid.server.asked] == [
+        (paid.kind.settings["model"], "document"),
+        (relative, "query"),
+    ]
+    other = paid.open(model=relative, dimensions=None)
+    assert embedder.space == other.space, "so documents of one are never paid again for the other"
+    assert before == pytest.approx(2 * embedder.usd_per_million_tokens / 1e6)
+    assert embedder.spent_usd - before == pytest.approx(2 * other.usd_per_million_tokens / 1e6)
+    assert other.usd_per_million_tokens not in (0, embedder.usd_per_million_tokens)
+    assert (embedder.other_model, embedder.model) == ("", paid.kind.settings["model"])
+
+
+def test_a_query_model_of_another_space_is_refused(paid: Bench) -> None:
+    known = paid.kind.settings["model"]
+    space = paid.open().space.model
+    for model, query, named in (
+        (known, paid.kind.other_model, (space, paid.kind.other_model)),
+        (known, "my-own", (space, "my-own")),
+        ("my-own", known, ("my-own", space)),
+        ("my-own", "another", ("my-own", "another")),
+    ):
+        with pytest.raises(ConfigError, match="query_model") as caught:
+            paid.open(model=model, query_model=query)
+        assert [repr(name) in str(caught.value) for name in named] == [True, True]
+    paid.open(model="my-own", query_model="my-own")
 
 
 def test_no_request_has_more_texts_than_the_provider_takes(paid: Bench) -> None:
@@ -390,6 +426,12 @@ def test_a_run_that_was_overtaken_gets_all_that_is_paid_and_sends_nothing_more(p
 
 
 # What is known
+
+
+def test_every_family_of_the_registry_is_tried() -> None:
+    for name in set(PAID) & set(providers()):
+        spaces = [row.space for row in paid_models(name).models.values() if row.space]
+        assert bool(spaces) == bool(PAID[name].relative), name
 
 
 def test_an_unknown_model_needs_its_dimension(paid: Bench) -> None:

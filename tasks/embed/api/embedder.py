@@ -20,7 +20,7 @@ from tasks.errors import ConfigError, HeadraceError, ServiceError
 from tasks.records import EmbeddedBatch, Tokenizer, Vector, VectorSpace
 
 SAFETY = 0.95  # of the provider's token limit: its count may differ a little from ours
-MINUTE_SHARE = 0.5  # of the tokens per minute in one request, or it might never fit
+MINUTE_SHARE = 0.5  # of a minute's tokens or texts in one request, or it might never fit
 NUMBER_BYTES = 32  # of a vector, written out in an answer; a fourth of it on average
 ANSWER_BYTES = 1 << 20  # of what else an answer says
 UNKNOWN_FACTOR = 1.5  # of a model that only the server knows: its tokenizer may find so many more tokens
@@ -31,7 +31,6 @@ class PaidEmbedder:
 
     runtime = assumed = ""
     other_model = ""
-    query_prefix = ""
     late = None
 
     def __init__(
@@ -47,13 +46,16 @@ class PaidEmbedder:
         self._budget = config.budget or budget
         self._clock = clock or Clock()
         self._open: _Open | None = None
-        known = provider.models.models.get(config.model)
-        self._known = known or provider.models.other
-        self._factor = known.tokens_factor if known else UNKNOWN_FACTOR
         self.model = config.model
-        self.tokenizer: Tokenizer = TiktokenTokenizer(self._known.encoding, self._known.max_tokens)
+        self._known, self._asked = provider.models.row(config.model), provider.models.row(config.model_of("query"))
+        self._factor = self._known.tokens_factor if config.model in provider.models.models else UNKNOWN_FACTOR
+        self.query_prefix = self._asked.query_prompt("")
+        self.tokenizer: Tokenizer = TiktokenTokenizer(
+            self._known.encoding, self._known.max_tokens, self._known.document_prefix
+        )
         own = config.usd_per_million_tokens
         self.usd_per_million_tokens = self._known.usd_per_million_tokens if own is None else own
+        self._check_query_model()
         has_limit = config.max_usd is not None or config.max_usd_per_day is not None
         if has_limit and own is None and not self.usd_per_million_tokens:
             raise ConfigError(
@@ -67,7 +69,8 @@ class PaidEmbedder:
         dimension = self._config.dimensions or self._known.dimension
         if not dimension:
             raise ConfigError(f"embedder.dimensions is missing: the vectors of {self.model!r} are not known here")
-        return VectorSpace(self._provider.family, self.model, "", dimension, self._known.max_tokens)
+        space, known = self._provider.models.space_of(self.model), self._known
+        return VectorSpace(self._provider.family, space, "", dimension, known.max_tokens, known.document_prefix)
 
     @property
     def server(self) -> str:
@@ -86,6 +89,8 @@ class PaidEmbedder:
         if per_minute := opened.account.tokens_per_minute:
             most = min(most, per_minute * MINUTE_SHARE)
         texts_most = min(self._config.batch_texts or sys.maxsize, limits.inputs_per_request.most)
+        if self._known.texts_count_as_requests and (requests := self._config.requests_per_minute):
+            texts_most = min(texts_most, max(1, int(requests * MINUTE_SHARE)))
         batches = by_sum(tokens, texts_most, int(most))
         yield from opened.dispatcher.run(batches, texts, tokens)
 
@@ -101,7 +106,7 @@ class PaidEmbedder:
 
     def check(self) -> None:
         """A key is looked for where the SDK looks for it."""
-        check_key(self._provider.account[1], self._provider.name, self._provider.models.key)
+        check_key(self._provider.account[1], self._provider.name, next(iter(self._provider.models.keys), ""))
 
     def close(self) -> None:
         """Close the connections; what was spent and learned stays."""
@@ -122,6 +127,7 @@ class PaidEmbedder:
         return self._open
 
     def _terms(self) -> Terms:
+        own, listed = self._config.usd_per_million_tokens, self._asked.usd_per_million_tokens
         return Terms(
             requests_per_minute=self._config.requests_per_minute,
             tokens_per_minute=self._config.tokens_per_minute,
@@ -129,9 +135,31 @@ class PaidEmbedder:
             max_usd_per_day=self._config.max_usd_per_day,
             usd_per_million_tokens=self.usd_per_million_tokens,
             tokens_factor=self._factor,
+            query_usd_per_million_tokens=listed if own is None else own,
+            texts_count_as_requests=self._known.texts_count_as_requests,
         )
 
+    def _check_query_model(self) -> None:
+        """ConfigError, before anything is paid, for one whose vectors could not be compared with the documents'."""
+        name, models = self._config.query_model, self._provider.models
+        if name is None or name == self.model:
+            return
+        wanted, own = models.space_of(self.model), models.space_of(name)
+        if wanted != own:
+            raise ConfigError(
+                f"embedder.query_model {name!r} makes vectors of the space {own!r}, and embedder.model"
+                f" {self.model!r} of {wanted!r}, for all that is known here; expected a model of the same family"
+            )
+        dimension = self._config.dimensions or self._known.dimension
+        if not self._asked.can_make(dimension):
+            raise ConfigError(
+                f"embedder.query_model {name!r} makes no vectors of {dimension} dimensions in the space {own!r}, as"
+                f" embedder.model {self.model!r} does; choose another embedder.dimensions"
+            )
+
     def _call(self, texts: list[str], side: Side, seconds: float) -> Answer:
+        prefix = self._known.document_prefix if side == "document" else self.query_prefix
+        texts = [prefix + text for text in texts] if prefix else texts
         most_bytes = len(texts) * self.space.dimension * NUMBER_BYTES + ANSWER_BYTES
         try:
             with bounded(seconds, most_bytes):
@@ -152,11 +180,16 @@ class PaidEmbedder:
             raise meaning from None
         if len(answer.vectors) != len(texts):
             raise MalformedError(f"{len(answer.vectors)} vectors came for {len(texts)} texts")
-        # `-002-v2` answers for `-002`, `bge-m3` for `BAAI/bge-m3`.
-        asked, named = self.model.lower(), answer.model.lower()
-        if asked not in named and named not in asked:
+        if not self._is_named(self._config.model_of(side), answer.model):
             self.other_model = answer.model
         return answer
+
+    def _is_named(self, asked: str, named: str) -> bool:
+        """`-002-v2` answers for `-002`, `bge-m3` for `BAAI/bge-m3`; `voyage-4-lite`, a model of its own, for none."""
+        models = self._provider.models.models
+        if named in models and models[named] != models.get(asked):
+            return False
+        return asked.lower() in named.lower() or named.lower() in asked.lower()
 
 
 class _Open(NamedTuple):

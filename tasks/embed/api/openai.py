@@ -17,7 +17,7 @@ from tasks.embed.api.dispatch.sizes import LONGEST_SECONDS
 from tasks.embed.api.dispatch.transport import Side
 from tasks.embed.api.guard import guard
 from tasks.embed.api.openai_answer import AnsweredError, read_answer
-from tasks.embed.api.provider import CONNECT_SECONDS, lower_case, scrubbed, too_large, was_sent, words_of
+from tasks.embed.api.provider import CONNECT_SECONDS, LATE, asked, lower_case, scrubbed, too_large, was_sent, words_of
 from tasks.embed.models import paid_models
 from tasks.errors import ConfigError, HeadraceError, ServiceError
 
@@ -31,7 +31,6 @@ BILLING_CODES = {
     "project_spend_limit_exceeded",
     "organization_usage_limit_exceeded",
 }
-LATE = (504, 524)  # a proxy gave the model up, which may have worked on
 
 
 class OpenAIProvider:
@@ -54,10 +53,9 @@ class OpenAIProvider:
         """One POST, its answer read in one pass."""
         import openai
 
-        model, dimensions = self._config.model, self._config.dimensions
+        model, dimensions = asked(self._config, self.models, side)
         body: dict[str, object] = {"model": model, "input": texts, "encoding_format": "base64"}
-        known = self.models.models.get(model)
-        if dimensions and not (known and not known.any_size):
+        if dimensions:
             body["dimensions"] = dimensions
         # Not `embeddings.create`: it walks through every text before sending, and through every vector after.
         answer = self._client.post("/embeddings", body=body, cast_to=openai.HttpxBinaryResponseContent)

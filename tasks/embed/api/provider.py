@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from config import embedders
 from config.fields import SECRET_PARAMETER
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.outcomes import Answer, TooLargeError
@@ -12,6 +13,7 @@ from tasks.embed.models import PaidModels
 from tasks.errors import ConfigError, HeadraceError
 
 CONNECT_SECONDS = 5.0
+LATE = (504, 524)  # a proxy gave the model up, which may have worked on
 MESSAGE_LENGTH = 300
 # By name, since SDKs change their HTTP library; of httpx, aiohttp and urllib3.
 _NEVER_SENT = {
@@ -73,6 +75,18 @@ class Provider(Protocol):
     def close(self) -> None:
         """End the connections; the next call opens them again."""
         ...
+
+
+def asked(config: embedders.PaidEmbedder, models: PaidModels, side: Side) -> tuple[str, int | None]:
+    """The model that a side is embedded with, and the dimension to ask it for.
+
+    None: its own, or there is no other to be had. A model that only the server knows is asked for what is configured.
+    """
+    model = config.model_of(side)
+    known, wanted = models.models.get(model), config.dimensions or models.row(config.model).dimension
+    if known is None:
+        return model, config.dimensions
+    return model, wanted if known.can_make(wanted) and wanted != known.dimension else None
 
 
 def was_sent(error: BaseException) -> bool:

@@ -96,15 +96,16 @@ class ModelTokenizer:
 class TiktokenTokenizer:
     """A byte-pair encoding of OpenAI's; its vocabulary comes with the package, not from the network."""
 
-    def __init__(self, encoding: str, max_tokens: int) -> None:
-        """`encoding` is a name that tiktoken knows."""
+    def __init__(self, encoding: str, max_tokens: int, prefix: str = "") -> None:
+        """`encoding` is a name that tiktoken knows; `prefix` is put before every document."""
         self._name = encoding
+        self._prefix = prefix
         self.max_tokens = max_tokens
-        self.fingerprint = f"{encoding}/{max_tokens}"
+        self.fingerprint = f"{encoding}/{max_tokens}" + (f"/{prefix}" if prefix else "")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Another process loads the vocabulary anew."""
-        return type(self), (self._name, self.max_tokens)
+        return type(self), (self._name, self.max_tokens, self._prefix)
 
     @cached_property
     def _encoding(self) -> "tiktoken.Encoding":
@@ -120,7 +121,7 @@ class TiktokenTokenizer:
     def count(self, texts: Sequence[str], /) -> list[int]:
         """The API adds no special tokens. One by one: handing short texts to other threads costs more than it wins."""
         encode = self._encoding.encode_ordinary
-        return [len(encode(text)) for text in texts]
+        return [len(encode(self._prefix + text)) for text in texts]
 
 
 class WordTokenizer:

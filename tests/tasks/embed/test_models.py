@@ -55,6 +55,16 @@ def test_a_known_model_has_a_dimension_and_an_unknown_one_has_not(provider: str)
     assert (known.other.dimension, known.other.usd_per_million_tokens) == (0, 0)
 
 
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_models_of_one_space_take_the_same_texts_and_make_the_same_lengths(provider: str) -> None:
+    """Documents are cut for one of them, and vectors kept for all."""
+    spaces: dict[str, set[tuple[object, ...]]] = {}
+    for model in paid_models(provider).models.values():
+        shape = (model.max_tokens, model.encoding, model.document_prefix, model.dimension, model.sizes, model.any_size)
+        spaces.setdefault(model.space, set()).add(shape)
+    assert {space for space, shapes in spaces.items() if space and len(shapes) > 1} == set()
+
+
 def test_the_registry_knows_what_people_choose() -> None:
     known = [*local_models(), *(name for provider in PROVIDERS for name in paid_models(provider).models)]
     assert len(known) >= 60

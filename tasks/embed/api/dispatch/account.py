@@ -38,7 +38,8 @@ _SPENT = (
 class Terms:
     """What the configuration allows and what a token costs; None: no limit.
 
-    `tokens_factor` is how many tokens may be billed for one that is counted here, until the provider has told.
+    `tokens_factor` is how many tokens may be billed for one that is counted here, until the provider has told. The
+    model of queries may have another price, None: it has not. A provider may count each text as a request.
     """
 
     requests_per_minute: float | None = None
@@ -47,6 +48,22 @@ class Terms:
     max_usd_per_day: float | None = None
     usd_per_million_tokens: float = 0.0
     tokens_factor: float = 1.0
+    query_usd_per_million_tokens: float | None = None
+    texts_count_as_requests: bool = False
+
+    def usd_per_token(self, demand: "Demand") -> float:
+        """The price of the model that is asked."""
+        own = self.query_usd_per_million_tokens if demand.is_query else None
+        return (self.usd_per_million_tokens if own is None else own) / 1e6
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A request that is to be sent."""
+
+    tokens: int
+    texts: int = 1
+    is_query: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,7 @@ class Reservation:
     day: str
     tokens: int
     usd: float
+    usd_per_token: float
 
 
 @dataclass(frozen=True)
@@ -95,7 +113,7 @@ class Account:
         """Whether the provider told them."""
         return bool(self._told)
 
-    def claim(self, *tokens: int) -> list[Reservation] | float:
+    def claim(self, *demands: Demand) -> list[Reservation] | float:
         """Reservations for the first of these requests, as many as may go now; if none, the seconds to wait.
 
         BudgetError where already the first would pass a money limit. All in one transaction, for each waits for a disk.
@@ -104,7 +122,7 @@ class Account:
         with self._alone() as transaction:
             state = _State(self._buckets(transaction, now), self._pause(transaction) - now)
             state.usd_today = self._spent(transaction, _day(now)) if self._terms.max_usd_per_day is not None else 0.0
-            wait = self._grant(state, tokens, now)
+            wait = self._grant(state, demands, now)
             if state.reservations:
                 self._put(transaction, state.buckets)
                 rows = [
@@ -116,13 +134,13 @@ class Account:
 
     def settle(self, *usages: Usage) -> float:
         """What the requests cost, in USD; learns the limits that the answers' headers name."""
-        price = self._terms.usd_per_million_tokens / 1e6
         usd: dict[str, float] = {}
         for usage in usages:
             if usage.tokens and usage.reservation.tokens:
                 self._factor = max(1.0, self._billed, usage.tokens / usage.reservation.tokens)
                 self._billed = self._factor
-            usd[usage.reservation.day] = usd.get(usage.reservation.day, 0.0) + usage.tokens * price
+            cost = usage.tokens * usage.reservation.usd_per_token
+            usd[usage.reservation.day] = usd.get(usage.reservation.day, 0.0) + cost
         total = sum(usd.values())
         self.spent_usd += total - sum(usage.reservation.usd for usage in usages)
         with self._alone() as transaction:
@@ -165,18 +183,20 @@ class Account:
         own = self._terms.requests_per_minute if kind == "requests" else self._terms.tokens_per_minute
         return min((limit for limit in (own, told) if limit is not None), default=None)
 
-    def _grant(self, state: "_State", tokens: Sequence[int], now: float) -> float:
+    def _grant(self, state: "_State", demands: Sequence[Demand], now: float) -> float:
         """Add reservations to the state as long as they may go; the seconds until the next may, 0 after the last."""
         try:
-            for count in tokens:
-                usd = count * self._factor * self._terms.usd_per_million_tokens / 1e6
+            for demand in demands:
+                price = self._terms.usd_per_token(demand)
+                usd = demand.tokens * self._factor * price
                 self._check_run(usd, state)
-                wanted = {"requests": 1, "tokens": count}
+                requests = demand.texts if self._terms.texts_count_as_requests else 1
+                wanted = {"requests": requests, "tokens": demand.tokens}
                 wait = max(state.paused_seconds, *(state.buckets[kind].wait(wanted[kind], now) for kind in KINDS))
                 if wait > 0:
                     return wait
                 self._check_day(usd, state, _day(now))
-                state.reservations.append(Reservation(uuid.uuid4().hex, _day(now), count, usd))
+                state.reservations.append(Reservation(uuid.uuid4().hex, _day(now), demand.tokens, usd, price))
                 state.buckets = {kind: state.buckets[kind].taken(wanted[kind], now) for kind in KINDS}
         except BudgetError:
             if not state.reservations:

@@ -92,7 +92,7 @@ class Dispatcher:
             most = 1 if self._throttle.is_on else self._concurrency.window - work.in_flight
             with work.taken(now, most) as requests:
                 try:
-                    claimed = self._account.claim(*(request.tokens(work.tokens) for request in requests))
+                    claimed = self._account.claim(*(one.demand(work.tokens, work.side == "query") for one in requests))
                 except BudgetError:
                     if work.in_flight:  # what comes back may have cost less than was set aside for it
                         return None

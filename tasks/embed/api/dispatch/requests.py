@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tasks.embed.api.dispatch.account import Demand
 from tasks.embed.api.dispatch.backoff import ATTEMPTS, LOST_ATTEMPTS, PATIENCE_SECONDS, Clock, jitter
 from tasks.embed.api.dispatch.bisect import Bisection
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError, OutageError, RefusedError, TooLargeError
@@ -47,6 +48,10 @@ class Request:
             return
         for part in sizes.parts([tokens[row] for row in self.rows]):
             yield replace(self, rows=self.rows[part])
+
+    def demand(self, tokens: Sequence[int], is_query: bool) -> Demand:
+        """What the account is asked for."""
+        return Demand(self.tokens(tokens), len(self.rows) or 1, is_query)
 
     @property
     def can_be_halved(self) -> bool:

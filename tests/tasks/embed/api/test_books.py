@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.embed.api.dispatch.account import Account, Terms
+from tasks.embed.api.dispatch.account import Account, Demand, Terms
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.errors import ConfigError
 
 
 def claimed(path: Path) -> None:
     account = Account(f"sqlite:///{path}", ("key",), Terms(usd_per_million_tokens=1.0), Clock())
-    assert isinstance(account.claim(10), list)
+    assert isinstance(account.claim(Demand(10)), list)
     account.close()
 
 

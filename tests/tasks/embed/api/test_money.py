@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.database.database import Database
-from tasks.embed.api.dispatch.account import Account, Terms, Usage
+from tasks.embed.api.dispatch.account import Account, Demand, Terms, Usage
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.tables import BUDGET
 from tasks.errors import BudgetError, ServiceError
@@ -53,27 +53,27 @@ def test_the_limit_of_a_day_holds_for_all_runs_and_ends_with_the_day(tmp_path: P
     terms = Terms(usd_per_million_tokens=1.0, max_usd_per_day=1.0)
     url = f"sqlite:///{tmp_path}/budget.db"
     first, second = (Account(url, names("key"), terms, time.clock) for _ in range(2))
-    reservations = first.claim(600_000)
+    reservations = first.claim(Demand(600_000))
     assert isinstance(reservations, list)
     with pytest.raises(BudgetError, match=r"max_usd_per_day is 1: \$0.600000 are spent on 2026-03-01 \(UTC\)"):
-        second.claim(600_000)
+        second.claim(Demand(600_000))
     first.settle(Usage(reservations[0], 300_000))
-    assert isinstance(second.claim(600_000), list)
-    assert isinstance(Account(url, names("another key"), terms, time.clock).claim(600_000), list)
+    assert isinstance(second.claim(Demand(600_000)), list)
+    assert isinstance(Account(url, names("another key"), terms, time.clock).claim(Demand(600_000)), list)
     time.now += 3600
-    assert isinstance(second.claim(600_000), list)
+    assert isinstance(second.claim(Demand(600_000)), list)
 
 
 @pytest.mark.parametrize("limit", ["max_usd", "max_usd_per_day"])
 def test_of_requests_that_cost_too_much_together_the_first_may_go(limit: str) -> None:
     account = Account("sqlite://", names("key"), Terms(usd_per_million_tokens=1.0, **{limit: 1.0}), Clock())
-    reservations = account.claim(400_000, 500_000, 200_000, 1)
+    reservations = account.claim(Demand(400_000), Demand(500_000), Demand(200_000), Demand(1))
     assert isinstance(reservations, list)
     assert [reservation.tokens for reservation in reservations] == [400_000, 500_000]
     with pytest.raises(BudgetError, match=rf"{limit} is 1: \$0.900000 are spent.*costs \$0.200000"):
-        account.claim(200_000, 1)
+        account.claim(Demand(200_000), Demand(1))
     assert account.settle(Usage(reservations[0], 100_000), Usage(reservations[1], 500_000)) == pytest.approx(0.6)
-    assert isinstance(account.claim(400_000), list)
+    assert isinstance(account.claim(Demand(400_000)), list)
 
 
 def test_what_a_killed_run_had_set_aside_counts_as_spent(tmp_path: Path) -> None:
@@ -81,12 +81,12 @@ def test_what_a_killed_run_had_set_aside_counts_as_spent(tmp_path: Path) -> None
     terms = "Terms(usd_per_million_tokens=1.0, max_usd_per_day=1.0)"
     claim = (
         "import os; from tasks.embed.api.dispatch.account import *\n"
-        f"account = Account({url!r}, ('openai', 'key'), {terms}, Clock()); account.claim(700_000); os._exit(9)"
+        f"account = Account({url!r}, ('openai', 'key'), {terms}, Clock()); account.claim(Demand(700_000)); os._exit(9)"
     )
     assert subprocess.run([sys.executable, "-c", claim], check=False).returncode == 9
     account = Account(url, names("key"), Terms(usd_per_million_tokens=1.0, max_usd_per_day=1.0), Clock())
     with pytest.raises(BudgetError):
-        account.claim(400_000)
+        account.claim(Demand(400_000))
 
 
 def test_many_processes_together_never_pass_the_limit(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def _greedy(url: str, processes: int) -> list[float]:
         "spent = 0.0\n"
         "try:\n"
         "    while True:\n"
-        "        [reservation] = account.claim(50_000)\n"
+        "        [reservation] = account.claim(Demand(50_000))\n"
         "        spent += account.settle(Usage(reservation, 49_000))\n"
         "except BudgetError:\n"
         "    print(spent)\n"
