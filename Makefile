@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) < 3 ? $$(getconf _NPROCESSORS_ONLN) + 1 : 4 )))
 
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-clip matrix lock clean
+.PHONY: help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -77,6 +77,10 @@ soak: tools ## edits and runs for HOURS=6: memory, open files and state must sta
 smoke-pinecone: tools ## hold Pinecone itself to the contract of stores: needs PINECONE_API_KEY, costs some cents
 	@test -n "$$PINECONE_API_KEY" || { echo "export PINECONE_API_KEY=... first"; exit 2; }
 	SMOKE=pinecone $(BIN)/python -m pytest tests/contracts/test_store.py -k "pinecone and service"
+
+smoke-embedder: tools ## hold a paid service itself to the contract of embedders: KIND=cohere, its key exported, costs a cent
+	@test -n "$(KIND)" || { echo "say which: make smoke-embedder KIND=cohere, voyage, gemini or openai"; exit 2; }
+	SMOKE=$(KIND) $(BIN)/python -m pytest tests/contracts/test_embedder.py -k service
 
 smoke-clip: tools ## find pictures by words with MODEL=google/siglip2-base-patch16-224, or another one of the hub
 	@test -n "$(MODEL)" || { echo "name a model: make smoke-clip MODEL=google/siglip2-base-patch16-224"; exit 2; }

@@ -150,6 +150,16 @@ class OpenAIEmbedder(PaidEmbedder):
     api_key: SecretStr | None = Field(default=None, description="Default: the environment variable OPENAI_API_KEY.")
 
 
+class CohereEmbedder(PaidEmbedder):
+    """Cohere's models."""
+
+    kind: Literal["cohere"] = Field(description="The Cohere embeddings API.")
+    model: str = Field(default="embed-v4.0", description="The provider's name of the model.")
+    api_key: SecretStr | None = Field(
+        default=None, description="Default: the environment variable CO_API_KEY or COHERE_API_KEY."
+    )
+
+
 class LangChainEmbedder(EmbedderSection):
     """Any embeddings class of LangChain's; what it costs cannot be seen from here."""
 
@@ -183,6 +193,6 @@ class HashingEmbedder(EmbedderSection):
 
 
 Embedder = Annotated[
-    SentenceTransformersEmbedder | ClipEmbedder | OpenAIEmbedder | LangChainEmbedder | HashingEmbedder,
+    SentenceTransformersEmbedder | ClipEmbedder | OpenAIEmbedder | CohereEmbedder | LangChainEmbedder | HashingEmbedder,
     Field(discriminator="kind"),
 ]

@@ -23,6 +23,11 @@ def open_embedder(config: embedders.Embedder, state: str = "") -> Embedder:
             from tasks.embed.api.openai import OpenAIProvider
 
             return PaidEmbedder(config, OpenAIProvider(config), _budget(state))
+        case embedders.CohereEmbedder():
+            from tasks.embed.api.cohere import CohereProvider
+            from tasks.embed.api.embedder import PaidEmbedder
+
+            return PaidEmbedder(config, CohereProvider(config), _budget(state))
         case embedders.LangChainEmbedder():
             from tasks.embed.langchain import LangChainEmbedder
 

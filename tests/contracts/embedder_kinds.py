@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from config import embedders
+from tasks.embed.api.cohere import CohereProvider
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.embedder import PaidEmbedder
 from tasks.embed.api.openai import OpenAIProvider
@@ -14,6 +15,7 @@ from tasks.embed.api.provider import Provider
 from tasks.embed.base import Embedder
 from tasks.embed.open import open_embedder
 from tests.clip_models import save_model
+from tests.cohere_server import CohereServer
 from tests.openai_server import OpenAIServer
 from tests.provider_server import ProviderServer
 
@@ -197,5 +199,15 @@ PAID = {
         "text-embedding-3-large",
         8,
         "OPENAI_API_KEY",
+    ),
+    "cohere": PaidKind(
+        CohereServer,
+        embedders.CohereEmbedder,
+        CohereProvider,
+        {"kind": "cohere", "model": "embed-v5.0-pro"},
+        "embed-v4.0",
+        256,
+        "CO_API_KEY",
+        relative="embed-v5.0-fast",
     ),
 }

@@ -1,0 +1,162 @@
+"""What providers with an SDK of their own share: where a key comes from, what a status means, how answers are read."""
+
+import base64
+import os
+import ssl
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from config import embedders
+from tasks.embed.api.dispatch.backoff import Clock, asked_delay
+from tasks.embed.api.dispatch.outcomes import MalformedError, OutageError, RateLimitedError, RefusedError, TooLargeError
+from tasks.embed.api.dispatch.sizes import LONGEST_SECONDS
+from tasks.embed.api.guard import guard
+from tasks.embed.api.provider import CONNECT_SECONDS, LATE, Provider, lower_case, scrubbed, too_large, was_sent
+from tasks.embed.models import is_installed
+from tasks.errors import ConfigError, HeadraceError, MissingExtraError, ServiceError
+from tasks.records import Vector
+
+if TYPE_CHECKING:
+    import httpx
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What came in place of vectors; `words` are as they came, `delay_seconds` is a wish that stands in the body."""
+
+    status: int
+    words: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    delay_seconds: float | None = None
+    is_about_money: bool = False
+    is_about_settings: bool = False
+
+
+def meaning(refusal: Refusal, provider: Provider, clock: Clock) -> HeadraceError:
+    """What a refusal means by its status, where the provider has not found out more."""
+    status, headers = refusal.status, lower_case(refusal.headers)
+    words = scrubbed(refusal.words, provider.account[1])
+    text = f"{provider.name} answered {status}: {words}"
+    delay = asked_delay(headers, clock) if refusal.delay_seconds is None else refusal.delay_seconds
+    if refusal.is_about_money or status == 402:
+        return ServiceError(f"{text}; nothing more is embedded until the account may spend again")
+    if refusal.is_about_settings or status in (401, 403, 404, 501) or 300 <= status < 400:
+        key = provider.models.keys[0]
+        return ConfigError(f"{text}; check {key} or embedder.api_key, embedder.model and embedder.base_url")
+    if status == 413 or (status in (400, 422) and too_large(text, refusal.words)):
+        return too_large(text, refusal.words) or TooLargeError(text)
+    if status == 429:
+        return RateLimitedError(text, delay, headers)
+    if status in (408, 409, 499) or status >= 500:
+        text = f"{text}; the server is not well, run again later"
+        return OutageError(text, delay, may_be_billed=status in LATE)
+    return RefusedError(text) if status >= 400 else MalformedError(f"the answer cannot be read: {words}")
+
+
+def unreachable(provider: Provider, error: Exception) -> OutageError:
+    """The outage that an error of the network is; the error's own words may hold the address, and so a password."""
+    text = f"{provider.name} cannot be reached ({type(error).__name__}); check the network and embedder.base_url"
+    sent = was_sent(error)
+    is_late = sent and "Timeout" in type(error).__name__
+    return OutageError(text, may_be_billed=sent, is_unreachable=not sent, timed_out=is_late)
+
+
+def key_of(config: embedders.PaidEmbedder, provider: Provider) -> str:
+    """The key of the configuration, or of the first of the environment's variables that is set.
+
+    MissingExtraError where the provider's package is not installed; the extra is named as the provider is.
+    """
+    if not is_installed(provider.models.sdk):
+        raise MissingExtraError(provider.name, provider.family)
+    variables = provider.models.keys
+    given = config.api_key.get_secret_value() if config.api_key else ""
+    key = given or next(filter(None, map(os.environ.get, variables)), "")
+    if not key:
+        raise ConfigError(
+            f"no key for {provider.name}: embedder.api_key is not set, nor the environment variable"
+            f" {' or '.join(variables)}; export {variables[0]}=… or write api_key: '${{{variables[0]}}}'"
+        )
+    return key
+
+
+def decoded(embedding: object) -> Vector:
+    """The vector that an answer holds, as base64 of 32-bit floats or as numbers; MalformedError for anything else."""
+    try:
+        if isinstance(embedding, str):
+            return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
+        vector: Vector = np.asarray(embedding, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise MalformedError("a vector cannot be read") from None
+    if vector.ndim != 1:
+        raise MalformedError("a vector cannot be read")
+    return vector
+
+
+@contextmanager
+def reading() -> Generator[None, None, None]:
+    """What an SDK raises that does not know what to make of an answer becomes a MalformedError: it would quote it."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise MalformedError(f"the answer cannot be read ({type(error).__name__})") from None
+
+
+def count_of(tokens: object) -> int | None:
+    """The tokens that an answer tells, None where that is no count."""
+    return int(tokens) if isinstance(tokens, int | float) and 0 <= tokens < 1e12 else None
+
+
+class Connections:
+    """The connections of one provider, opened with its first request and again after a close; threads share them."""
+
+    def __init__(self) -> None:
+        """Nothing is loaded yet."""
+        self._lock = Lock()
+        self._client: httpx.Client | None = None
+
+    @property
+    def client(self) -> "httpx.Client":
+        """The one of all threads."""
+        with self._lock:
+            self._client = self._client or _client()
+            return self._client
+
+    def close(self) -> None:
+        """End them."""
+        with self._lock:
+            if self._client:
+                self._client.close()
+            self._client = None
+
+
+def _client() -> "httpx.Client":
+    """For SDKs that know one time limit for everything: a server that is not there is noticed soon.
+
+    It follows no redirects: none of these services has one, and their SDKs would not say where it leads.
+    """
+    import httpx
+
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
+    timeout = httpx.Timeout(LONGEST_SECONDS, connect=CONNECT_SECONDS)
+    client = httpx.Client(timeout=timeout, limits=limits, follow_redirects=False, verify=certificates())
+    client.event_hooks = {"request": [_connect_soon]}
+    guard(client)
+    return client
+
+
+@cache
+def certificates() -> ssl.SSLContext:
+    """Read once: it takes a while."""
+    import httpx
+
+    return httpx.create_ssl_context()
+
+
+def _connect_soon(request: "httpx.Request") -> None:
+    request.extensions["timeout"]["connect"] = CONNECT_SECONDS
