@@ -160,6 +160,14 @@ class CohereEmbedder(PaidEmbedder):
     )
 
 
+class VoyageEmbedder(PaidEmbedder):
+    """Voyage's models."""
+
+    kind: Literal["voyage"] = Field(description="The Voyage embeddings API.")
+    model: str = Field(default="voyage-4", description="The provider's name of the model.")
+    api_key: SecretStr | None = Field(default=None, description="Default: the environment variable VOYAGE_API_KEY.")
+
+
 class LangChainEmbedder(EmbedderSection):
     """Any embeddings class of LangChain's; what it costs cannot be seen from here."""
 
@@ -193,6 +201,12 @@ class HashingEmbedder(EmbedderSection):
 
 
 Embedder = Annotated[
-    SentenceTransformersEmbedder | ClipEmbedder | OpenAIEmbedder | CohereEmbedder | LangChainEmbedder | HashingEmbedder,
+    SentenceTransformersEmbedder
+    | ClipEmbedder
+    | OpenAIEmbedder
+    | CohereEmbedder
+    | VoyageEmbedder
+    | LangChainEmbedder
+    | HashingEmbedder,
     Field(discriminator="kind"),
 ]

@@ -12,12 +12,14 @@ from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.embedder import PaidEmbedder
 from tasks.embed.api.openai import OpenAIProvider
 from tasks.embed.api.provider import Provider
+from tasks.embed.api.voyage import VoyageProvider
 from tasks.embed.base import Embedder
 from tasks.embed.open import open_embedder
 from tests.clip_models import save_model
 from tests.cohere_server import CohereServer
 from tests.openai_server import OpenAIServer
 from tests.provider_server import ProviderServer
+from tests.voyage_server import VoyageServer
 
 KEY = "sk-test"
 Settings = Mapping[str, object]
@@ -209,5 +211,15 @@ PAID = {
         256,
         "CO_API_KEY",
         relative="embed-v5.0-fast",
+    ),
+    "voyage": PaidKind(
+        VoyageServer,
+        embedders.VoyageEmbedder,
+        VoyageProvider,
+        {"kind": "voyage", "model": "voyage-4"},
+        "voyage-3.5",
+        256,
+        "VOYAGE_API_KEY",
+        relative="voyage-4-lite",
     ),
 }
