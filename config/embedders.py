@@ -168,6 +168,16 @@ class VoyageEmbedder(PaidEmbedder):
     api_key: SecretStr | None = Field(default=None, description="Default: the environment variable VOYAGE_API_KEY.")
 
 
+class GeminiEmbedder(PaidEmbedder):
+    """Google's models."""
+
+    kind: Literal["gemini"] = Field(description="The Gemini embeddings API.")
+    model: str = Field(default="gemini-embedding-2", description="The provider's name of the model.")
+    api_key: SecretStr | None = Field(
+        default=None, description="Default: the environment variable GEMINI_API_KEY or GOOGLE_API_KEY."
+    )
+
+
 class LangChainEmbedder(EmbedderSection):
     """Any embeddings class of LangChain's; what it costs cannot be seen from here."""
 
@@ -206,6 +216,7 @@ Embedder = Annotated[
     | OpenAIEmbedder
     | CohereEmbedder
     | VoyageEmbedder
+    | GeminiEmbedder
     | LangChainEmbedder
     | HashingEmbedder,
     Field(discriminator="kind"),

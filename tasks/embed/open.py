@@ -33,6 +33,11 @@ def open_embedder(config: embedders.Embedder, state: str = "") -> Embedder:
             from tasks.embed.api.voyage import VoyageProvider
 
             return PaidEmbedder(config, VoyageProvider(config), _budget(state))
+        case embedders.GeminiEmbedder():
+            from tasks.embed.api.embedder import PaidEmbedder
+            from tasks.embed.api.gemini import GeminiProvider
+
+            return PaidEmbedder(config, GeminiProvider(config), _budget(state))
         case embedders.LangChainEmbedder():
             from tasks.embed.langchain import LangChainEmbedder
 

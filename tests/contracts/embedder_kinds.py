@@ -10,6 +10,7 @@ from config import embedders
 from tasks.embed.api.cohere import CohereProvider
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.embedder import PaidEmbedder
+from tasks.embed.api.gemini import GeminiProvider
 from tasks.embed.api.openai import OpenAIProvider
 from tasks.embed.api.provider import Provider
 from tasks.embed.api.voyage import VoyageProvider
@@ -17,6 +18,7 @@ from tasks.embed.base import Embedder
 from tasks.embed.open import open_embedder
 from tests.clip_models import save_model
 from tests.cohere_server import CohereServer
+from tests.gemini_server import GeminiServer
 from tests.openai_server import OpenAIServer
 from tests.provider_server import ProviderServer
 from tests.voyage_server import VoyageServer
@@ -221,5 +223,14 @@ PAID = {
         256,
         "VOYAGE_API_KEY",
         relative="voyage-4-lite",
+    ),
+    "gemini": PaidKind(
+        GeminiServer,
+        embedders.GeminiEmbedder,
+        GeminiProvider,
+        {"kind": "gemini", "model": "gemini-embedding-001"},
+        "gemini-embedding-2",
+        128,
+        "GEMINI_API_KEY",
     ),
 }

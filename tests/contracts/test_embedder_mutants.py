@@ -6,17 +6,21 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import tenacity
 
+from tasks.embed.api.cohere import CohereProvider
 from tasks.embed.api.dispatch.account import Terms
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError, OutageError, RateLimitedError, RefusedError
 from tasks.embed.api.dispatch.transport import Side
 from tasks.embed.api.embedder import PaidEmbedder
+from tasks.embed.api.gemini import GeminiProvider
 from tasks.embed.api.openai import OpenAIProvider
+from tasks.embed.api.voyage import VoyageProvider
 from tasks.errors import ConfigError, FencedError, HeadraceError, ServiceError
 from tasks.records import EmbeddedBatch, VectorSpace
 from tests.contracts import test_embedder as every
@@ -424,6 +428,76 @@ class OwnRetriesOfOpenAI(OpenAIProvider):
         return super()._client.with_options(max_retries=2)
 
 
+def other_side(base: Any) -> Any:
+    """Documents are sent as queries, and queries as documents."""
+
+    class Mutant(base):
+        def call(self, texts: list[str], side: Side, /) -> Answer:
+            return super().call(texts, "document" if side == "query" else "query")
+
+    return Mutant
+
+
+def one_model_for_both(base: Any) -> Any:
+    """The model of queries is not read."""
+
+    class Mutant(base):
+        def __init__(self, config: Any) -> None:
+            super().__init__(config.model_copy(update={"query_model": None}))
+
+    return Mutant
+
+
+class QueriesAtTheDocumentsPrice(PaidEmbedder):
+    def _terms(self) -> Terms:
+        return replace(super()._terms(), query_usd_per_million_tokens=None)
+
+
+class OwnRetriesOfCohere(CohereProvider):
+    @cached_property
+    def _client(self) -> Any:
+        import cohere
+        from cohere.core import http_client
+
+        http_client.MAX_RETRY_DELAY_SECONDS = 0.01  # it sleeps in earnest
+        address, key = self.account
+        return cohere.ClientV2(key, base_url=address, max_retries=2, httpx_client=self._connections.client)
+
+
+class OwnRetriesOfGemini(GeminiProvider):
+    @cached_property
+    def _client(self) -> Any:
+        client = super()._client
+        client._api_client._retry = tenacity.Retrying(stop=tenacity.stop_after_attempt(3), reraise=True)
+        return client
+
+
+class OneContentForAll(GeminiProvider):
+    """What a plain list of texts is for the newer models."""
+
+    def call(self, texts: list[str], side: Side, /) -> Answer:
+        return super().call([" ".join(texts)], side)
+
+
+class DocumentsOfVoyage(VoyageProvider):
+    """No input type, as the SDK has it unless it is told."""
+
+    def call(self, texts: list[str], side: Side, /) -> Answer:
+        return super().call(texts, cast(Side, None))
+
+
+def mutants_of(name: str) -> list[tuple[str, PaidKind, Promise]]:
+    """What each provider of two sides could get wrong."""
+    kind = PAID[name]
+    plants = {other_side: paid.test_documents_and_queries_go_to_their_own_side, backwards: ANY[backwards]}
+    if kind.relative:
+        plants[one_model_for_both] = paid.test_queries_may_be_embedded_by_a_relative_at_its_own_price
+    return [
+        (f"{name}: {plant.__name__}", replace(kind, provider=plant(kind.provider)), promise)
+        for plant, promise in plants.items()
+    ]
+
+
 OPENAI = PAID["openai"]
 MUTANTS: list[tuple[str, PaidKind, Promise]] = [
     *((f"toy: {plant.__name__}", replace(TOY, provider=plant(ToyProvider)), ANY[plant]) for plant in ANY),
@@ -431,6 +505,24 @@ MUTANTS: list[tuple[str, PaidKind, Promise]] = [
     *((f"toy: {mutant.__name__}", replace(TOY, embedder=mutant), EMBEDDERS[mutant]) for mutant in EMBEDDERS),
     *((f"openai: {plant.__name__}", replace(OPENAI, provider=plant(OpenAIProvider)), ANY[plant]) for plant in ANY),
     ("openai: OwnRetries", replace(OPENAI, provider=OwnRetriesOfOpenAI), TOYS[OwnRetries]),
+    *(mutant for name in ("cohere", "voyage", "gemini") for mutant in mutants_of(name)),
+    ("cohere: OwnRetries", replace(PAID["cohere"], provider=OwnRetriesOfCohere), TOYS[OwnRetries]),
+    ("gemini: OwnRetries", replace(PAID["gemini"], provider=OwnRetriesOfGemini), TOYS[OwnRetries]),
+    (
+        "gemini: OneContentForAll",
+        replace(PAID["gemini"], provider=OneContentForAll),
+        paid.test_no_request_has_more_texts_than_the_provider_takes,
+    ),
+    (
+        "voyage: DocumentsOfVoyage",
+        replace(PAID["voyage"], provider=DocumentsOfVoyage),
+        paid.test_documents_and_queries_go_to_their_own_side,
+    ),
+    (
+        "cohere: QueriesAtTheDocumentsPrice",
+        replace(PAID["cohere"], embedder=QueriesAtTheDocumentsPrice),
+        paid.test_queries_may_be_embedded_by_a_relative_at_its_own_price,
+    ),
 ]
 
 
