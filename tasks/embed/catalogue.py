@@ -17,9 +17,10 @@ from tasks.embed.models import (
     paid_models,
     providers,
 )
-from tasks.errors import ConfigError
+from tasks.errors import ConfigError, MissingExtraError
 
 BYTES_A_PARAMETER = 5  # of a float of 32 bits, and of what else a model needs while it runs
+_MODULES = {"images": "PIL"}  # what an extra brings
 _SECTION: TypeAdapter[embedders.Embedder] = TypeAdapter(embedders.Embedder)
 
 
@@ -104,6 +105,8 @@ def _status(name: str, kind: str, model: LocalModel | PaidModel, why_not: str) -
 def _why_not_local(model: LocalModel) -> str:
     if model.remote_code:
         return "it needs code from its own repository, which is never run here"
+    if model.extra and not is_installed(_MODULES[model.extra]):
+        return str(MissingExtraError(model.kind, model.extra))
     needed, there = model.parameters * 1_000_000 * BYTES_A_PARAMETER, _memory_bytes()
     if needed > there:
         return f"it needs about {needed >> 30} GB of memory, and {there >> 30} GB are here"
@@ -112,7 +115,7 @@ def _why_not_local(model: LocalModel) -> str:
 
 def _why_not_paid(provider: str, known: PaidModels, model: PaidModel) -> str:
     if known.sdk and not is_installed(known.sdk):
-        return f"pip install 'headrace[{provider}]'"
+        return str(MissingExtraError(provider, provider))
     if model.address:
         return f"set base_url: {model.address}, and its key as api_key"
     return f"export {known.keys[0]}" if known.keys and not any(map(os.environ.get, known.keys)) else ""

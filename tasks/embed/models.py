@@ -45,6 +45,7 @@ class LocalModel(Model):
     """
 
     kind: str = "sentence-transformers"
+    extra: str = ""
     frozen_query_prefix: str | None = None
     parameters: int = 0
     revision: str = ""
