@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.command_line import UsageError, parse
@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _show_log()
         answer = COMMANDS[options.command].run(options)  # imports for half a second, when somebody may press Ctrl-C
     except KeyboardInterrupt as error:
+        options.report = _report(error)
         how, code = ("terminated", error.exit_code) if isinstance(error, TerminatedError) else ("interrupted", 130)
         return _failed(options, "interrupted", code, f"{how}; the next run goes on from here")
     except Exception as error:
@@ -99,6 +100,7 @@ def _say(text: str, code: int) -> int:
 def _fail(options: Namespace, error: Exception) -> int:
     from tasks.errors import HeadraceError, LockedError
 
+    options.report = _report(error)
     speaker = f"headrace {options.command}: "
     if isinstance(error, HeadraceError):
         outcome = "locked" if isinstance(error, LockedError) else "failed"
@@ -109,12 +111,19 @@ def _fail(options: Namespace, error: Exception) -> int:
 
 
 def _failed(options: Namespace, outcome: str, code: int, message: str, speaker: str = "") -> int:
-    """`speaker` begins the line on a terminal."""
+    """`speaker` begins the line on a terminal; with --json the report of a run that had begun is beside the error."""
     if options.json:
-        shape = {"command": options.command, "outcome": outcome, "exit_code": code, "error": message}
+        report = getattr(options, "report", {})
+        shape = {**report, "command": options.command, "outcome": outcome, "exit_code": code, "error": message}
         code = _say(_as_json(shape), code)
     sys.stderr.write(shown(f"{speaker}{message}\n", sys.stderr))
     return code
+
+
+def _report(error: BaseException) -> Mapping[str, Any]:
+    from tasks.errors import kept_report
+
+    return kept_report(error)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,21 @@ HeadraceError
 Message form: what failed, with the value; what was expected; what to do.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from config.errors import ConfigError, HeadraceError
+
+
+def keep_report(error: BaseException, report: Mapping[str, Any]) -> None:
+    """Keep what a run had done beside the error that ended it."""
+    vars(error)["report"] = report
+
+
+def kept_report(error: BaseException) -> Mapping[str, Any]:
+    """What was kept; empty where no run had begun."""
+    report: Mapping[str, Any] = vars(error).get("report", {})
+    return report
 
 
 class MissingExtraError(ConfigError):

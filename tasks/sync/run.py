@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from config.options import SyncOptions
 from tasks.dedupe.window import Differ
-from tasks.errors import BudgetError, HeadraceError, LockedError
+from tasks.errors import BudgetError, HeadraceError, LockedError, keep_report
 from tasks.ledger.lease import Lease, leased
 from tasks.ledger.runs import finish_run, start_run
 from tasks.runners.base import Pending, Runner
@@ -69,6 +69,7 @@ class Run:
                 report.notes += filter(None, [escaped(str(error))])
                 with suppress(HeadraceError):  # what stopped the run matters more than that it cannot be recorded
                     self._record()
+                keep_report(error, report.as_json())
                 if report.cost_usd:
                     _log.info("this run has cost $%.6f; what was paid for is kept", report.cost_usd)
                 raise

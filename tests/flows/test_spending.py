@@ -142,10 +142,12 @@ def test_a_run_whose_store_failed(paid: Pipeline, openai_server: OpenAIServer, m
         real(self, points)
 
     monkeypatch.setattr(QdrantStore, "upsert", upsert)
-    assert paid.run("sync", str(paid.config), "--json").code == 70
+    failed = paid.run("sync", str(paid.config), "--json")
     report = recorded(paid)
     check(report, openai_server)
     assert (report["outcome"], report["chunks"]["written"]) == ("failed", sum(writes[:3]))
+    told = {"command": "sync", "exit_code": 70, "error": "the disk is full"}
+    assert (failed.code, failed.json) == (70, {**report, **told})
 
 
 def test_a_run_whose_store_failed_at_its_end(
