@@ -15,6 +15,7 @@ class EmbedderSection(Section):
     """What every embedder's section has; `UNSHAPED` names settings that change no vector."""
 
     UNSHAPED: ClassVar[frozenset[str]] = frozenset()
+    QUERY_SIDE: ClassVar[frozenset[str]] = frozenset()  # those of UNSHAPED that are for this one model
 
     def recorded(self) -> dict[str, Any]:
         """What is kept beside vectors that were made with it, to make more of them later: everything but secrets."""
@@ -27,13 +28,34 @@ class EmbedderSection(Section):
 
     def as_here(self, configured: "EmbedderSection") -> "EmbedderSection":
         """The same vectors, made in the way that a section of the same kind asks for."""
-        return self.model_copy(update={name: getattr(configured, name) for name in self.UNSHAPED})
+        is_same = getattr(configured, "model", None) == getattr(self, "model", None)
+        # Whether a length is forced is asked of those vectors that have it.
+        names = self.UNSHAPED - {"force_dimensions"} - (frozenset() if is_same else self.QUERY_SIDE)
+        return self.model_copy(update={name: getattr(configured, name) for name in names})
 
 
-class SentenceTransformersEmbedder(EmbedderSection):
+class Prompts(EmbedderSection):
+    """What is put before the texts of an open model, where its row or its own files do not say it, or not right."""
+
+    QUERY_SIDE: ClassVar[frozenset[str]] = frozenset({"query_prefix", "task"})
+
+    document_prefix: str | None = Field(
+        default=None, description="Put before each document's text. Default: what is known of the model."
+    )
+    query_prefix: str | None = Field(
+        default=None,
+        description="Put before a query; {task} in it is `task`. May change at any time. Default: what is known of the"
+        " model.",
+    )
+    task: str = Field(
+        default="", description="What queries are for, in one sentence, for models that follow instructions."
+    )
+
+
+class SentenceTransformersEmbedder(Prompts):
     """A model that runs here, through sentence-transformers."""
 
-    UNSHAPED: ClassVar[frozenset[str]] = frozenset({"device", "runtime", "batch_tokens", "force_dimensions"})
+    UNSHAPED: ClassVar[frozenset[str]] = Prompts.QUERY_SIDE | {"device", "runtime", "batch_tokens", "force_dimensions"}
 
     kind: Literal["sentence-transformers"] = Field(description="A local model.")
     model: str = Field(default="sentence-transformers/all-MiniLM-L6-v2", description="Hub id or folder of the model.")
@@ -86,6 +108,7 @@ class PaidEmbedder(EmbedderSection):
             "query_model",
         }
     )
+    QUERY_SIDE: ClassVar[frozenset[str]] = frozenset({"query_model"})
 
     model: str = Field(description="The provider's name of the model.")
     query_model: str | None = Field(
@@ -133,21 +156,53 @@ class PaidEmbedder(EmbedderSection):
         return {**settings, "base_url": public_url(self.base_url)} if self.base_url else settings
 
     def as_here(self, configured: EmbedderSection) -> EmbedderSection:
-        """A key is for its own server: for another one it is the environment's. A query model is for its own model."""
+        """A key is for its own server: for another one it is the environment's."""
         here = super().as_here(configured)
-        if getattr(configured, "model", None) != self.model:
-            here = here.model_copy(update={"query_model": self.query_model})
         theirs = getattr(configured, "base_url", None)
         theirs = theirs and public_url(theirs)
         return here if theirs == self.base_url else here.model_copy(update={"base_url": self.base_url, "api_key": None})
 
 
-class OpenAIEmbedder(PaidEmbedder):
+class OpenAIEmbedder(PaidEmbedder, Prompts):
     """OpenAI, or a server that speaks its protocol."""
 
+    QUERY_SIDE: ClassVar[frozenset[str]] = PaidEmbedder.QUERY_SIDE | Prompts.QUERY_SIDE | {"query_extra_body"}
+    UNSHAPED: ClassVar[frozenset[str]] = PaidEmbedder.UNSHAPED | QUERY_SIDE | {"force_dimensions", "tokenizer"}
+
     kind: Literal["openai"] = Field(description="The OpenAI embeddings API.")
-    model: str = Field(default="text-embedding-3-small", description="The provider's name of the model.")
+    model: str = Field(
+        default="text-embedding-3-small",
+        description="The provider's name of the model, or a server's for an open one: a hub id or the like.",
+    )
     api_key: SecretStr | None = Field(default=None, description="Default: the environment variable OPENAI_API_KEY.")
+    dimension: int | None = Field(
+        default=None,
+        gt=0,
+        le=MOST_DIMENSIONS,
+        description="Length of the model's own vectors, where it is not known; never sent.",
+    )
+    force_dimensions: bool = Field(
+        default=False, description="Ask for shorter vectors also where the model is not known to be trained for it."
+    )
+    tokenizer: Literal["auto", "estimate"] = Field(
+        default="auto",
+        description="What counts for an open model. auto: its own tokenizer where its files are here. estimate: never,"
+        " so that machines with and without them cut alike.",
+    )
+    extra_body: dict[str, Any] | None = Field(
+        default=None, description="More fields of the request, such as {input_type: passage}."
+    )
+    query_extra_body: dict[str, Any] | None = Field(
+        default=None, description="The same for queries, over those of `extra_body`: {input_type: query}."
+    )
+
+    @field_validator("extra_body", "query_extra_body")
+    @classmethod
+    def _hold_what_may_stand_there(cls, fields: dict[str, Any] | None) -> dict[str, Any] | None:
+        own = {"model", "input", "dimensions"} & (fields or {}).keys()
+        if own:
+            raise ValueError(f"{min(own)!r} is not for here: `model` and `dimensions` are settings of their own")
+        return _without_secrets(fields)
 
 
 class CohereEmbedder(PaidEmbedder):
@@ -197,10 +252,7 @@ class LangChainEmbedder(EmbedderSection):
     @field_validator("arguments")
     @classmethod
     def _hold_no_secret(cls, arguments: dict[str, Any]) -> dict[str, Any]:
-        secret = next((name for name in arguments if _SECRET.search(name)), None)
-        if secret:
-            raise ValueError(f"{secret!r} is kept beside the vectors like all arguments; put it in the environment")
-        return arguments
+        return _without_secrets(arguments) or {}
 
 
 class HashingEmbedder(EmbedderSection):
@@ -208,6 +260,13 @@ class HashingEmbedder(EmbedderSection):
 
     kind: Literal["hashing"] = Field(description="Words hashed into a vector.")
     dimensions: int = Field(default=256, ge=8, le=MOST_DIMENSIONS, description="Length of the vectors.")
+
+
+def _without_secrets(settings: dict[str, Any] | None) -> dict[str, Any] | None:
+    secret = next((name for name in settings or () if _SECRET.search(name)), None)
+    if secret:
+        raise ValueError(f"{secret!r} is kept beside the vectors like all that stands there; put it in the environment")
+    return settings
 
 
 Embedder = Annotated[

@@ -77,6 +77,7 @@ class ProviderServer:
         self.refused: set[str] = set()  # texts for which a whole request is answered 400
         self.senseless: set[str] = set()  # texts whose vector is never a vector
         self.bend: Callable[[np.ndarray], np.ndarray] = lambda rows: rows  # of all vectors of one answer
+        self.compute: Callable[[Asked, int], list[np.ndarray]] = _drawn  # the model
         self.headers: dict[str, str] = {}  # of every answer that goes well
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -166,8 +167,12 @@ def vector_of(text: str, dimension: int, side: Side | None = None) -> np.ndarray
     return (vector / np.linalg.norm(vector)).astype("<f4")
 
 
+def _drawn(asked: Asked, dimension: int) -> list[np.ndarray]:
+    return [vector_of(text, dimension, asked.side) for text in asked.texts]
+
+
 def _vectors(asked: Asked, dimension: int, bend: str, server: ProviderServer) -> list[tuple[int, np.ndarray]]:
-    rows = [vector_of(text, dimension + (bend == "dimension"), asked.side) for text in asked.texts]
+    rows = server.compute(asked, dimension + (bend == "dimension"))
     rows = [row * (text not in server.senseless) for row, text in zip(rows, asked.texts, strict=True)]
     if bend in ("nan", "zero"):
         rows[0] = rows[0] * (np.nan if bend == "nan" else 0)

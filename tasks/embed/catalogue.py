@@ -21,6 +21,9 @@ from tasks.errors import ConfigError, MissingExtraError
 
 BYTES_A_PARAMETER = 5  # of a float of 32 bits, and of what else a model needs while it runs
 _MODULES = {"images": "PIL"}  # what an extra brings
+_FOR_ONE_MODEL = {
+    "dimension", "dimensions", "document_prefix", "extra_body", "query_extra_body", "query_model", "query_prefix",
+}  # fmt: skip
 _SECTION: TypeAdapter[embedders.Embedder] = TypeAdapter(embedders.Embedder)
 
 
@@ -72,8 +75,7 @@ def section_for(model: str, configured: embedders.Embedder) -> embedders.Embedde
             f"{model!r} is not known, and `kind: {kind}` takes no such model; `headrace models` lists those that are"
         ) from error
     if type(section) is type(configured):
-        others = {"dimensions": None, "query_model": None}  # what is for the other model alone
-        update = {name: value for name, value in others.items() if name in type(configured).model_fields}
+        update = {name: getattr(section, name) for name in _FOR_ONE_MODEL if name in type(configured).model_fields}
         return configured.model_copy(update={"model": model, **update})
     return section
 

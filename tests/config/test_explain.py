@@ -99,8 +99,8 @@ def test_a_mistake_is_explained(tmp_path: Path, old: str, new: str, message: str
 
 
 def test_a_suggestion_comes_from_the_section_that_was_written(tmp_path: Path) -> None:
-    (line,) = refusal(tmp_path, RIGHT.replace("hashing", "openai, dimension: 8"))
-    assert line.endswith("api_key, base_url, dimensions; did you mean dimensions?")
+    (line,) = refusal(tmp_path, RIGHT.replace("hashing", "openai, dimensoins: 8"))
+    assert line.endswith("; did you mean dimensions?")
     (line,) = refusal(tmp_path, RIGHT.replace("memory", "memory, pth: x"))
     assert (
         line

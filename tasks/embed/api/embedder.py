@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Generator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from config import embedders
@@ -15,7 +16,9 @@ from tasks.embed.api.dispatch.requests import OutcomePolicy
 from tasks.embed.api.dispatch.transport import Side, ThreadTransport
 from tasks.embed.api.guard import bounded
 from tasks.embed.api.provider import Provider, causes, check_key, is_unwritable
-from tasks.embed.tokens.tokenizers import TiktokenTokenizer
+from tasks.embed.api.served import UNKNOWN_FACTOR
+from tasks.embed.models import PaidModel
+from tasks.embed.tokens.tokenizers import ModelTokenizer, TiktokenTokenizer
 from tasks.errors import ConfigError, HeadraceError, ServiceError
 from tasks.records import EmbeddedBatch, Tokenizer, Vector, VectorSpace
 
@@ -23,13 +26,12 @@ SAFETY = 0.95  # of the provider's token limit: its count may differ a little fr
 MINUTE_SHARE = 0.5  # of a minute's tokens or texts in one request, or it might never fit
 NUMBER_BYTES = 32  # of a vector, written out in an answer; a fourth of it on average
 ANSWER_BYTES = 1 << 20  # of what else an answer says
-UNKNOWN_FACTOR = 1.5  # of a model that only the server knows: its tokenizer may find so many more tokens
 
 
 class PaidEmbedder:
     """Opening needs no key and no network: `plan` counts and prices with neither."""
 
-    runtime = assumed = ""
+    runtime = ""
     other_model = ""
     late = None
 
@@ -50,9 +52,8 @@ class PaidEmbedder:
         self._known, self._asked = provider.models.row(config.model), provider.models.row(config.model_of("query"))
         self._factor = self._known.tokens_factor if config.model in provider.models.models else UNKNOWN_FACTOR
         self.query_prefix = self._asked.query_prompt("")
-        self.tokenizer: Tokenizer = TiktokenTokenizer(
-            self._known.encoding, self._known.max_tokens, self._known.document_prefix
-        )
+        self.tokenizer = _tokenizer(self._known)
+        self.assumed = self._known.assumed
         own = config.usd_per_million_tokens
         self.usd_per_million_tokens = self._known.usd_per_million_tokens if own is None else own
         self._check_query_model()
@@ -70,7 +71,8 @@ class PaidEmbedder:
         if not dimension:
             raise ConfigError(f"embedder.dimensions is missing: the vectors of {self.model!r} are not known here")
         space, known = self._provider.models.space_of(self.model), self._known
-        return VectorSpace(self._provider.family, space, "", dimension, known.max_tokens, known.document_prefix)
+        tokens = known.space_tokens or known.max_tokens
+        return VectorSpace(self._provider.family, space, known.revision, dimension, tokens, known.document_prefix)
 
     @property
     def server(self) -> str:
@@ -190,6 +192,12 @@ class PaidEmbedder:
         if named in models and models[named] != models.get(asked):
             return False
         return asked.lower() in named.lower() or named.lower() in asked.lower()
+
+
+def _tokenizer(known: PaidModel) -> Tokenizer:
+    if known.folder:
+        return ModelTokenizer(Path(known.folder), known.document_prefix, known.max_tokens)
+    return TiktokenTokenizer(known.encoding, known.max_tokens, known.document_prefix)
 
 
 class _Open(NamedTuple):

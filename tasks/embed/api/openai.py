@@ -18,6 +18,7 @@ from tasks.embed.api.dispatch.transport import Side
 from tasks.embed.api.guard import guard
 from tasks.embed.api.openai_answer import AnsweredError, read_answer
 from tasks.embed.api.provider import CONNECT_SECONDS, LATE, asked, lower_case, scrubbed, too_large, was_sent, words_of
+from tasks.embed.api.served import with_served
 from tasks.embed.models import paid_models
 from tasks.errors import ConfigError, HeadraceError, ServiceError
 
@@ -34,7 +35,7 @@ BILLING_CODES = {
 
 
 class OpenAIProvider:
-    """Its models know no query side: both sides are sent alike."""
+    """OpenAI's own models know no query side; those that others serve have their prompts from the registry."""
 
     family = "openai"
     name = "OpenAI"
@@ -42,7 +43,7 @@ class OpenAIProvider:
     def __init__(self, config: embedders.OpenAIEmbedder) -> None:
         """The SDK is loaded with the first request."""
         self._config = config
-        self.models = paid_models("openai")
+        self.models = with_served(paid_models("openai"), config)
 
     @property
     def account(self) -> tuple[str, str]:
@@ -54,7 +55,8 @@ class OpenAIProvider:
         import openai
 
         model, dimensions = asked(self._config, self.models, side)
-        body: dict[str, object] = {"model": model, "input": texts, "encoding_format": "base64"}
+        more = {**(self._config.extra_body or {}), **(self._config.query_extra_body or {} if side == "query" else {})}
+        body: dict[str, object] = {"encoding_format": "base64", **more, "model": model, "input": texts}
         if dimensions:
             body["dimensions"] = dimensions
         # Not `embeddings.create`: it walks through every text before sending, and through every vector after.

@@ -18,7 +18,7 @@ from tasks.embed.local.runtime.device import choose_devices
 from tasks.embed.local.runtime.torch_runtime import TorchRuntime
 from tasks.embed.local.shape import REMOTE_CODE, read_shape
 from tasks.embed.local.weights import find_folder, read_json, weights_hash
-from tasks.embed.models import LocalModel, local_model
+from tasks.embed.models import LocalModel, by_hand, local_model
 from tasks.embed.tokens.tokenizers import ModelTokenizer
 from tasks.errors import ConfigError, ServiceError
 from tasks.records import EmbeddedBatch, Vector, Vectors, VectorSpace
@@ -40,7 +40,7 @@ class SentenceTransformersEmbedder:
             raise ConfigError(f"the model {config.model!r} {REMOTE_CODE}")
         self._folder = find_folder(config.model, config.revision)
         self._shape = read_shape(self._folder)
-        self._known = _prompts(config.model, self._shape.prompts)
+        self._known = _prompts(config, self._shape.prompts)
 
     @property
     def tokenizer(self) -> ModelTokenizer:
@@ -54,8 +54,8 @@ class SentenceTransformersEmbedder:
 
     @property
     def query_prefix(self) -> str:
-        """What the registry or the model's own files say."""
-        return self._known.query_prompt("")
+        """What the configuration, the registry or the model's own files say."""
+        return self._known.query_prompt(self._config.task)
 
     @property
     def assumed(self) -> str:
@@ -241,13 +241,17 @@ def _are_vectors(vectors: Vectors) -> NDArray[np.bool_]:
     return good
 
 
-def _prompts(model: str, prompts: Mapping[str, str]) -> LocalModel:
-    """The model's row, and what it leaves open from its own files, where older ones call a document a passage."""
+def _prompts(config: embedders.SentenceTransformersEmbedder, prompts: Mapping[str, str]) -> LocalModel:
+    """The model's row, and what it leaves open from its own files, where older ones call a document a passage.
+
+    What is configured goes over both.
+    """
     query = prompts.get("query", "")
     own = {
         "document_prefix": prompts.get("document") or prompts.get("passage") or prompts.get("corpus") or "",
         "query_prefix": query,
         "frozen_query_prefix": query,
     }
-    known = local_model(model) or LocalModel()
-    return known.model_copy(update={name: said for name, said in own.items() if not getattr(known, name)})
+    known = local_model(config.model) or LocalModel()
+    known = known.model_copy(update={name: said for name, said in own.items() if not getattr(known, name)})
+    return known.model_copy(update=by_hand(config))

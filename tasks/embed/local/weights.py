@@ -26,6 +26,14 @@ def find_folder(model: str, revision: str | None) -> Path:
     return _from_hub(model, revision)
 
 
+def folder_at_hand(model: str) -> Path | None:
+    """The same without asking the network, and without a look at the weights; None where the model is not here."""
+    if (folder := Path(model).expanduser()).is_dir():
+        return folder
+    known = local_model(model)
+    return (_packaged(known.package) if known and known.package else None) or _cached(model, None)
+
+
 def weights_hash(folders: Sequence[Path]) -> str:
     """16 hexadecimal digits over all weights, so equal weights share a vector space wherever they were found.
 
@@ -63,13 +71,20 @@ def _verify(folder: Path, sha256: str) -> None:
         )
 
 
+def _cached(model: str, revision: str | None) -> Path | None:
+    try:
+        from huggingface_hub import snapshot_download
+
+        return Path(snapshot_download(model, revision=revision, allow_patterns=list(HUB_FILES), local_files_only=True))
+    except Exception:  # no such library, no hub id, or not there
+        return None
+
+
 def _from_hub(model: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
-    try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=list(HUB_FILES), local_files_only=True))
-    except Exception:  # noqa: S110 - not in the local cache: ask the hub
-        pass
+    if cached := _cached(model, revision):
+        return cached
     try:
         return Path(snapshot_download(model, revision=revision, allow_patterns=list(HUB_FILES)))
     except Exception as error:

@@ -89,10 +89,18 @@ def test_a_local_model_says_its_licence_and_revision_and_shortens_only(name: str
         ("baai/bge-m3", "BAAI/bge-m3"),
         ("Qwen3-Embedding-0.6B", "Qwen/Qwen3-Embedding-0.6B"),
         ("nomic-embed-text-v1.5:f16", "nomic-ai/nomic-embed-text-v1.5"),
+        ("nomic-embed-text", "nomic-ai/nomic-embed-text-v1.5"),
+        ("qwen3-embedding:0.6b", "Qwen/Qwen3-Embedding-0.6B"),
+        ("qwen3-embedding:latest", "Qwen/Qwen3-Embedding-8B"),
+        ("all-minilm:33m", "sentence-transformers/all-MiniLM-L12-v2"),
+        ("/models/bge-m3-Q8_0.gguf", "BAAI/bge-m3"),
+        ("text-embedding-nomic-embed-text-v1.5@q4_k_m", "nomic-ai/nomic-embed-text-v1.5"),
+        ("Qwen/Qwen3-Embedding-4B-GGUF", "Qwen/Qwen3-Embedding-4B"),
+        ("my-e5-base-v2", ""),
     ],
 )
 def test_a_served_model_is_known_by_the_last_part_of_its_name(served: str, hub_id: str) -> None:
-    assert served_model(served) == local_models()[hub_id]
+    assert served_model(served) == ((hub_id, local_models()[hub_id]) if hub_id else None)
 
 
 def test_a_task_stands_in_the_query_prompt_of_models_that_follow_instructions() -> None:
