@@ -167,7 +167,9 @@ class OpenAIEmbedder(PaidEmbedder, Prompts):
     """OpenAI, or a server that speaks its protocol."""
 
     QUERY_SIDE: ClassVar[frozenset[str]] = PaidEmbedder.QUERY_SIDE | Prompts.QUERY_SIDE | {"query_extra_body"}
-    UNSHAPED: ClassVar[frozenset[str]] = PaidEmbedder.UNSHAPED | QUERY_SIDE | {"force_dimensions", "tokenizer"}
+    UNSHAPED: ClassVar[frozenset[str]] = (
+        PaidEmbedder.UNSHAPED | QUERY_SIDE | {"force_dimensions", "tokenizer", "delivery"}
+    )
 
     kind: Literal["openai"] = Field(description="The OpenAI embeddings API.")
     model: str = Field(
@@ -188,6 +190,10 @@ class OpenAIEmbedder(PaidEmbedder, Prompts):
         default="auto",
         description="What counts for an open model. auto: its own tokenizer where its files are here. estimate: never,"
         " so that machines with and without them cut alike.",
+    )
+    delivery: Literal["now", "batch"] = Field(
+        default="now",
+        description="batch: documents through the Batch API, at half the price within a day; queries always go now.",
     )
     extra_body: dict[str, Any] | None = Field(
         default=None, description="More fields of the request, such as {input_type: passage}."

@@ -77,6 +77,8 @@ class ProviderServer:
         self.refused: set[str] = set()  # texts for which a whole request is answered 400
         self.senseless: set[str] = set()  # texts whose vector is never a vector
         self.bend: Callable[[np.ndarray], np.ndarray] = lambda rows: rows  # of all vectors of one answer
+        # Another endpoint's answer to (method, path, content), None where it is not asked.
+        self.elsewhere: Callable[[str, str, bytes], tuple[int, bytes] | None] = lambda *_: None
         self.compute: Callable[[Asked, int], list[np.ndarray]] = _drawn  # the model
         self.headers: dict[str, str] = {}  # of every answer that goes well
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -124,7 +126,10 @@ class ProviderServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                content = self.rfile.read(int(self.headers["Content-Length"] or 0))
+                if _is_elsewhere(self, server, content):
+                    return
+                body = json.loads(content)
                 asked = server.dialect.read(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
                 server.bodies.append(body)
                 server.asked.append(asked)
@@ -141,6 +146,8 @@ class ProviderServer:
                 else:
                     self._send(200, server._answer(body, asked, tokens, fault.bend), server.headers)
 
+            do_GET = do_POST  # noqa: N815 - the base class names it
+
             def _send(self, status: int, body: object, headers: Mapping[str, str]) -> None:
                 content = json.dumps(body).encode()
                 self.send_response(status)
@@ -156,6 +163,24 @@ class ProviderServer:
                 """Quiet."""
 
         return Handler
+
+
+def _is_elsewhere(handler: BaseHTTPRequestHandler, server: ProviderServer, content: bytes) -> bool:
+    """Whether another endpoint was asked, which has then answered; a status of 0 is an answer that gets lost."""
+    reply = server.elsewhere(handler.command, handler.path, content)
+    if reply is None:
+        return False
+    status, content = reply
+    if not status:
+        handler.close_connection = True
+        handler.connection.close()
+        return True
+    handler.send_response(status)
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content)
+    return True
 
 
 def vector_of(text: str, dimension: int, side: Side | None = None) -> np.ndarray:

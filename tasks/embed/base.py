@@ -1,11 +1,12 @@
 """What the pipeline needs of an embedder."""
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+from tasks.errors import BudgetError
 from tasks.image import Image
 from tasks.passages import Passage
-from tasks.records import EmbeddedBatch, EmbeddingKey, Tokenizer, Vector, Vectors, VectorSpace
+from tasks.records import EmbeddedBatch, EmbeddingKey, KeyedVectors, Tokenizer, Vector, Vectors, VectorSpace
 
 
 class Embedder(Protocol):
@@ -99,6 +100,48 @@ class ImageEmbedder(Protocol):
 
     def embed_images(self, images: Sequence[Image], /) -> Generator[EmbeddedBatch, None, None]:
         """The same as `embed` of pictures, for documents and queries alike."""
+        ...
+
+
+class Batches(Protocol):
+    """Pays for texts ahead of the run that needs them, in batches that a provider works off within a day.
+
+    `refused` texts get no vector so; `left` says why others that were sent have none; `stopped_by` ends the sending.
+    """
+
+    refused: set[EmbeddingKey]
+    left: str
+    stopped_by: BudgetError | None
+
+    def on_their_way(self) -> set[EmbeddingKey]:
+        """Texts that were sent, by this run or an earlier one."""
+        ...
+
+    def fits(self, texts: int, size_bytes: int, /) -> bool:
+        """Whether one batch takes another text."""
+        ...
+
+    def line_bytes(self, text: str, /) -> int:
+        """What a text adds to the size."""
+        ...
+
+    def send(self, texts: Mapping[EmbeddingKey, tuple[str, int]], /) -> None:
+        """Texts with their tokens; BudgetError where there is money for none of them."""
+        ...
+
+    def collect(
+        self, wanted: Collection[EmbeddingKey], fence: "Fence", /
+    ) -> Iterator[tuple[KeyedVectors, Mapping[EmbeddingKey, int]]]:
+        """Wait for all that was sent; vectors of unit length with the tokens that they were billed for."""
+        ...
+
+
+@runtime_checkable
+class BatchEmbedder(Protocol):
+    """An embedder that can wait for its answers; whoever has one asks by isinstance."""
+
+    def batches(self, owner: str, /) -> Batches | None:
+        """What pays ahead, None where each answer is wanted now; `owner` tells pipelines apart."""
         ...
 
 

@@ -14,6 +14,7 @@ from tasks.runners.base import Pending, Runner
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
 from tasks.session import Session
+from tasks.sync.ahead import pay_ahead
 from tasks.sync.deletions import Losses, carry_out, count_deletions, count_withheld, reap, weigh
 from tasks.sync.generations import complete_switch, record
 from tasks.sync.incarnation import check_incarnation
@@ -92,6 +93,7 @@ class Run:
         session, to_read = self._session, survey.changes.to_read
         size_bytes = sum(ref.size_bytes for ref in to_read)
         self._progress.begin(len(to_read), size_bytes, self._look)
+        pay_ahead(session, survey, self._spent)
         differ = Differ(session.identity, session.ledger, session.cache, survey.known)
         chain = Chain(session, differ, self._spent)
         session.chunker.expect(size_bytes)

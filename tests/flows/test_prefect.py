@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.batch_server import BatchServer
 from tests.conftest import CONFIG, Pipeline
 from tests.odd_server import Gate
 from tests.openai_server import OpenAIServer
@@ -245,6 +246,17 @@ def test_a_refused_key_ends_a_tracked_run_at_once(
     pages = ask(server, "artifacts/filter", {"artifacts": {"key": {"any_": ["trial-summary"]}}, "sort": "CREATED_DESC"})
     assert "**Failed: mend what is named below" in pages[0]["data"]
     assert "OPENAI\\_API\\_KEY" in pages[0]["data"]
+
+
+def test_a_tracked_run_pays_in_batches(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    with BatchServer() as batches:
+        settings = (
+            f"kind: openai, delivery: batch, api_key: '${{OPENAI_KEY}}', base_url: '{batches.url}', dimensions: 16"
+        )
+        pipeline.config.write_text(CONFIG.format(embedder="{" + settings + "}"))
+        answer = headrace({**server, "OPENAI_KEY": batches.key}, "sync", str(pipeline.config), "--json")
+        assert (answer.returncode, json.loads(answer.stdout)["chunks"]["embedded"]) == (0, 4)
+        assert (len(batches.worked), batches.requests) == (4, [])
 
 
 KEY = "sk-canary-6d1f0c9b7e"

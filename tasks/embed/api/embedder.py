@@ -7,19 +7,22 @@ from typing import NamedTuple
 
 from config import embedders
 from config.fields import public_url
-from tasks.embed.api.dispatch.account import Account, Terms
+from tasks.embed.api.batches import Batches, Work
+from tasks.embed.api.dispatch.account import Terms
 from tasks.embed.api.dispatch.backoff import Clock
+from tasks.embed.api.dispatch.batch_books import BatchAccount
 from tasks.embed.api.dispatch.dispatcher import Dispatcher
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError
 from tasks.embed.api.dispatch.packing import by_sum
 from tasks.embed.api.dispatch.requests import OutcomePolicy
 from tasks.embed.api.dispatch.transport import Side, ThreadTransport
 from tasks.embed.api.guard import bounded
-from tasks.embed.api.provider import Provider, causes, check_key, is_unwritable
+from tasks.embed.api.patient import PatientApi
+from tasks.embed.api.provider import BatchApi, BatchProvider, Provider, check_key, translated
 from tasks.embed.api.served import UNKNOWN_FACTOR
 from tasks.embed.models import PaidModel
 from tasks.embed.tokens.tokenizers import ModelTokenizer, TiktokenTokenizer
-from tasks.errors import ConfigError, HeadraceError, ServiceError
+from tasks.errors import ConfigError, ServiceError
 from tasks.records import EmbeddedBatch, Tokenizer, Vector, VectorSpace
 
 SAFETY = 0.95  # of the provider's token limit: its count may differ a little from ours
@@ -55,10 +58,12 @@ class PaidEmbedder:
         self.tokenizer = _tokenizer(self._known)
         self.assumed = self._known.assumed
         own = config.usd_per_million_tokens
-        self.usd_per_million_tokens = self._known.usd_per_million_tokens if own is None else own
+        self._usd = self._known.usd_per_million_tokens if own is None else own
+        self._batch_api: BatchApi | None = provider.batch_api if isinstance(provider, BatchProvider) else None
+        self._batches: Batches | None = None
         self._check_query_model()
         has_limit = config.max_usd is not None or config.max_usd_per_day is not None
-        if has_limit and own is None and not self.usd_per_million_tokens:
+        if has_limit and own is None and not self._usd:
             raise ConfigError(
                 f"embedder.max_usd is set, but the price of {config.model!r} is not known here; set"
                 " embedder.usd_per_million_tokens (0 where it costs nothing)"
@@ -80,12 +85,20 @@ class PaidEmbedder:
         return public_url(self._provider.account[0] if self._open else self._config.base_url or self._provider.name)
 
     @property
+    def usd_per_million_tokens(self) -> float:
+        """The price of documents as they are delivered; a batch lowers one's own as it lowers the list price."""
+        listed, batch = self._known.usd_per_million_tokens, self._known.batch_usd_per_million_tokens
+        return self._usd * batch / listed if self._batch_api and listed and batch else self._usd
+
+    @property
     def spent_usd(self) -> float:
         """The cost by the account's books, so what was sent and lost is in it."""
         return self._open.account.spent_usd if self._open else 0.0
 
     def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
         """Sends as few requests as the provider's limits allow, several at once."""
+        if self._batches and self._batches.stopped_by:
+            raise self._batches.stopped_by  # what batches cannot pay is not paid at the full price
         opened, limits = self._opened(), self._known.limits
         most = limits.tokens_per_request.most * SAFETY / self._known.tokens_factor
         if per_minute := opened.account.tokens_per_minute:
@@ -106,6 +119,14 @@ class PaidEmbedder:
         why = next(batch.rejected[0] for batch in batches if batch.rejected)
         raise ServiceError(f"the query cannot be embedded: {why}")
 
+    def batches(self, owner: str) -> Batches | None:
+        """Where documents are paid for ahead, if they are; `owner` is the pipeline."""
+        if self._batch_api and self._batches is None:
+            work = Work(self.space, owner, self.usd_per_million_tokens / 1e6)
+            api = PatientApi(self._provider, self._batch_api, self.space.dimension, self._clock)
+            self._batches = Batches(api, self._opened().account, work)
+        return self._batches
+
     def check(self) -> None:
         """A key is looked for where the SDK looks for it."""
         check_key(self._provider.account[1], self._provider.name, next(iter(self._provider.models.keys), ""))
@@ -121,7 +142,7 @@ class PaidEmbedder:
         self.check()  # a missing key is told before anything is counted, and no two threads open a client
         if self._open is None:
             config, clock = self._config, self._clock
-            account = Account(self._budget, (self._provider.family, *self._provider.account), self._terms(), clock)
+            account = BatchAccount(self._budget, (self._provider.family, *self._provider.account), self._terms(), clock)
             transport = ThreadTransport(self._call, config.concurrency, clock)
             policy = OutcomePolicy(self._provider.name, self.space.dimension, clock)
             dispatcher = Dispatcher(account, transport, policy, clock, config.concurrency)
@@ -135,7 +156,7 @@ class PaidEmbedder:
             tokens_per_minute=self._config.tokens_per_minute,
             max_usd=self._config.max_usd,
             max_usd_per_day=self._config.max_usd_per_day,
-            usd_per_million_tokens=self.usd_per_million_tokens,
+            usd_per_million_tokens=self._usd,
             tokens_factor=self._factor,
             query_usd_per_million_tokens=listed if own is None else own,
             texts_count_as_requests=self._known.texts_count_as_requests,
@@ -163,23 +184,8 @@ class PaidEmbedder:
         prefix = self._known.document_prefix if side == "document" else self.query_prefix
         texts = [prefix + text for text in texts] if prefix else texts
         most_bytes = len(texts) * self.space.dimension * NUMBER_BYTES + ANSWER_BYTES
-        try:
-            with bounded(seconds, most_bytes):
-                answer = self._provider.call(texts, side)
-        except Exception as error:
-            if ours := next((cause for cause in causes(error) if isinstance(cause, HeadraceError)), None):
-                raise ours from None  # an SDK wraps what the guard says
-            if is_unwritable(error):
-                raise ConfigError(
-                    f"a request to {self._provider.name} cannot be written: what stands in its address or its headers"
-                    " has a line feed, or another sign that may not be there; check embedder.base_url and the"
-                    " environment variables that the provider's SDK reads"
-                ) from None
-            meaning = self._provider.translate(error, self._clock)
-            if meaning is None:
-                raise
-            # Without its cause: an SDK's own error quotes the request, and the server's words may quote the key.
-            raise meaning from None
+        with translated(self._provider, self._clock), bounded(seconds, most_bytes):
+            answer = self._provider.call(texts, side)
         if len(answer.vectors) != len(texts):
             raise MalformedError(f"{len(answer.vectors)} vectors came for {len(texts)} texts")
         if not self._is_named(self._config.model_of(side), answer.model):
@@ -203,6 +209,6 @@ def _tokenizer(known: PaidModel) -> Tokenizer:
 class _Open(NamedTuple):
     """What is there from the first text on."""
 
-    account: Account
+    account: BatchAccount
     transport: ThreadTransport
     dispatcher: Dispatcher

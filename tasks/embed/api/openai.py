@@ -17,6 +17,7 @@ from tasks.embed.api.dispatch.sizes import LONGEST_SECONDS
 from tasks.embed.api.dispatch.transport import Side
 from tasks.embed.api.guard import guard
 from tasks.embed.api.openai_answer import AnsweredError, read_answer
+from tasks.embed.api.openai_batches import OpenAIBatches
 from tasks.embed.api.provider import CONNECT_SECONDS, LATE, asked, lower_case, scrubbed, too_large, was_sent, words_of
 from tasks.embed.api.served import with_served
 from tasks.embed.models import paid_models
@@ -54,18 +55,29 @@ class OpenAIProvider:
         """One POST, its answer read in one pass."""
         import openai
 
-        model, dimensions = asked(self._config, self.models, side)
-        more = {**(self._config.extra_body or {}), **(self._config.query_extra_body or {} if side == "query" else {})}
-        body: dict[str, object] = {"encoding_format": "base64", **more, "model": model, "input": texts}
-        if dimensions:
-            body["dimensions"] = dimensions
         # Not `embeddings.create`: it walks through every text before sending, and through every vector after.
+        body = self._body(texts, side)
         answer = self._client.post("/embeddings", body=body, cast_to=openai.HttpxBinaryResponseContent)
         try:
             return read_answer(answer.content, len(texts), lower_case(answer.response.headers))
         except AnsweredError as error:
             answer.response.status_code = error.status
             raise openai.APIStatusError(str(error), response=answer.response, body=error.body) from None
+
+    @property
+    def batch_api(self) -> OpenAIBatches | None:
+        """OpenAI's Batch API, where documents may wait."""
+        if self._config.delivery == "now":
+            return None
+        return OpenAIBatches(lambda: self._client, lambda text: self._body([text], "document"))
+
+    def _body(self, texts: list[str], side: Side) -> dict[str, object]:
+        model, dimensions = asked(self._config, self.models, side)
+        more = {**(self._config.extra_body or {}), **(self._config.query_extra_body or {} if side == "query" else {})}
+        body: dict[str, object] = {"encoding_format": "base64", **more, "model": model, "input": texts}
+        if dimensions:
+            body["dimensions"] = dimensions
+        return body
 
     def translate(self, error: Exception, clock: Clock, /) -> HeadraceError | None:
         """Every error of the SDK has a meaning here."""

@@ -38,7 +38,9 @@ class _Item(_Part):
     embedding: Annotated[bytes | list[float], Field(union_mode="left_to_right")]
 
 
-class _Body(_Part):
+class Body(_Part):
+    """The body of an answer, as far as it is read."""
+
     data: list[_Item] | None = None
     usage: JsonValue = None
     model: JsonValue = None
@@ -62,12 +64,20 @@ def read_answer(content: bytes, count: int, headers: Mapping[str, str]) -> Answe
     AnsweredError where there is an error in their place.
     """
     try:
-        body = _Body.model_validate_json(content)
-        data = sorted(body.data or (), key=lambda item: item.index)
-        vectors = [_vector(item.embedding) for item in data]
+        body = Body.model_validate_json(content)
     except ValueError as error:  # without its cause: it quotes the answer
         where = f": {_place(error)}" if isinstance(error, ValidationError) else ""
         raise MalformedError(f"the answer cannot be read{where}") from None
+    return answer_of(body, count, headers)
+
+
+def answer_of(body: Body, count: int, headers: Mapping[str, str]) -> Answer:
+    """The same, of a body that was read."""
+    try:
+        data = sorted(body.data or (), key=lambda item: item.index)
+        vectors = [_vector(item.embedding) for item in data]
+    except ValueError:
+        raise MalformedError("the answer cannot be read") from None
     if not data and (said := body.error or body.detail):
         raise AnsweredError(words_of(said) or "an error without words", _status(said), said)
     if [item.index for item in data] != list(range(count)):

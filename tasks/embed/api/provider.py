@@ -1,8 +1,9 @@
 """What a paid provider is, and what every one of them needs to read its SDK's errors."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Protocol
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from config import embedders
 from config.fields import SECRET_PARAMETER
@@ -11,6 +12,7 @@ from tasks.embed.api.dispatch.outcomes import Answer, TooLargeError
 from tasks.embed.api.dispatch.transport import Side
 from tasks.embed.models import PaidModels
 from tasks.errors import ConfigError, HeadraceError
+from tasks.records import EmbeddingKey, Vector
 
 CONNECT_SECONDS = 5.0
 LATE = (504, 524)  # a proxy gave the model up, which may have worked on
@@ -87,6 +89,92 @@ def asked(config: embedders.PaidEmbedder, models: PaidModels, side: Side) -> tup
     if known is None:
         return model, config.dimensions
     return model, wanted if known.can_make(wanted) and wanted != known.dimension else None
+
+
+class BatchState(NamedTuple):
+    """How far a batch is: its `status` in the provider's words, and the `files` with results once it `is_over`.
+
+    `why` says for what it was refused as a whole, `is_full` that so much cannot wait at once.
+    """
+
+    status: str
+    done: int
+    is_over: bool
+    files: tuple[str, ...] = ()
+    why: str = ""
+    is_full: bool = False
+
+
+class BatchLine(NamedTuple):
+    """What became of one text: its vector, or a refusal for good, or neither, and then it may be sent again."""
+
+    key: EmbeddingKey
+    vector: Vector | None = None
+    tokens: int | None = None
+    is_refused: bool = False
+    why: str = ""
+
+
+class BatchApi(Protocol):
+    """A provider's way to work off many texts within a day; errors are its SDK's."""
+
+    most_texts: int
+    most_bytes: int
+
+    def line(self, key: EmbeddingKey, text: str, /) -> bytes:
+        """What stands for one text in a file."""
+        ...
+
+    def upload(self, file: BinaryIO, /) -> str:
+        """The file's name there; costs nothing."""
+        ...
+
+    def create(self, file: str, mark: str, /) -> str:
+        """Let a file be worked off; from here on it costs."""
+        ...
+
+    def find(self, mark: str, /) -> str | None:
+        """The batch that was created with this mark, where nobody has seen the answer."""
+        ...
+
+    def state(self, batch_id: str, /) -> BatchState:
+        """How far it is."""
+        ...
+
+    def lines(self, file: str, /) -> Iterator[BatchLine]:
+        """A file of results, in any order."""
+        ...
+
+
+@runtime_checkable
+class BatchProvider(Protocol):
+    """A provider that may be asked in batches."""
+
+    @property
+    def batch_api(self) -> BatchApi | None:
+        """The way to ask it so; None where the configuration wants each answer now."""
+        ...
+
+
+@contextmanager
+def translated(provider: Provider, clock: Clock) -> Generator[None, None, None]:
+    """Errors of the SDK become ours, without their causes, which quote requests and keys."""
+    try:
+        yield
+    except Exception as error:
+        if ours := next((cause for cause in causes(error) if isinstance(cause, HeadraceError)), None):
+            raise ours from None  # an SDK wraps what the guard says
+        if is_unwritable(error):
+            raise ConfigError(
+                f"a request to {provider.name} cannot be written: what stands in its address or its headers"
+                " has a line feed, or another sign that may not be there; check embedder.base_url and the"
+                " environment variables that the provider's SDK reads"
+            ) from None
+        meaning = provider.translate(error, clock)
+        if meaning is None:
+            raise
+        # Without its cause: an SDK's own error quotes the request, and the server's words may quote the key.
+        raise meaning from None
 
 
 def was_sent(error: BaseException) -> bool:

@@ -24,7 +24,7 @@ _PUT_PAUSE = (
     "INSERT INTO pause (account, until) VALUES (?, ?) ON CONFLICT (account) DO UPDATE"
     " SET until = CASE WHEN pause.until > excluded.until THEN pause.until ELSE excluded.until END"
 )
-_SPEND = (
+SPEND = (
     "INSERT INTO spending (account, day, usd) VALUES (?, ?, ?)"
     " ON CONFLICT (account, day) DO UPDATE SET usd = spending.usd + excluded.usd"
 )
@@ -120,8 +120,8 @@ class Account:
         """
         now = self._now()
         with self._alone() as transaction:
-            state = _State(self._buckets(transaction, now), self._pause(transaction) - now)
-            state.usd_today = self._spent(transaction, _day(now)) if self._terms.max_usd_per_day is not None else 0.0
+            state = State(self._buckets(transaction, now), self._pause(transaction) - now)
+            state.usd_today = self._spent(transaction, day_of(now)) if self._terms.max_usd_per_day is not None else 0.0
             wait = self._grant(state, demands, now)
             if state.reservations:
                 self._put(transaction, state.buckets)
@@ -145,7 +145,7 @@ class Account:
         self.spent_usd += total - sum(usage.reservation.usd for usage in usages)
         with self._alone() as transaction:
             transaction.many("DELETE FROM reservation WHERE id = ?", [(usage.reservation.id,) for usage in usages])
-            transaction.many(_SPEND, [(self._id, day, cost) for day, cost in usd.items() if cost])
+            transaction.many(SPEND, [(self._id, day, cost) for day, cost in usd.items() if cost])
             self._learn(transaction, [usage.headers for usage in usages])
         return total
 
@@ -183,7 +183,7 @@ class Account:
         own = self._terms.requests_per_minute if kind == "requests" else self._terms.tokens_per_minute
         return min((limit for limit in (own, told) if limit is not None), default=None)
 
-    def _grant(self, state: "_State", demands: Sequence[Demand], now: float) -> float:
+    def _grant(self, state: "State", demands: Sequence[Demand], now: float) -> float:
         """Add reservations to the state as long as they may go; the seconds until the next may, 0 after the last."""
         try:
             for demand in demands:
@@ -195,8 +195,8 @@ class Account:
                 wait = max(state.paused_seconds, *(state.buckets[kind].wait(wanted[kind], now) for kind in KINDS))
                 if wait > 0:
                     return wait
-                self._check_day(usd, state, _day(now))
-                state.reservations.append(Reservation(uuid.uuid4().hex, _day(now), demand.tokens, usd, price))
+                self._check_day(usd, state, day_of(now))
+                state.reservations.append(Reservation(uuid.uuid4().hex, day_of(now), demand.tokens, usd, price))
                 state.buckets = {kind: state.buckets[kind].taken(wanted[kind], now) for kind in KINDS}
         except BudgetError:
             if not state.reservations:
@@ -236,13 +236,13 @@ class Account:
                 buckets[kind] = buckets[kind].learned(self._limit(kind, limit), remaining, now)
         self._put(transaction, buckets)
 
-    def _check_run(self, usd: float, state: "_State") -> None:
+    def _check_run(self, usd: float, state: "State") -> None:
         limit = self._terms.max_usd
         spent = self.spent_usd + state.usd
         if limit is not None and spent + usd > limit:
             raise BudgetError(f"max_usd is {limit:g}: ${spent:.6f} are spent, the next request costs ${usd:.6f}")
 
-    def _check_day(self, usd: float, state: "_State", day: str) -> None:
+    def _check_day(self, usd: float, state: "State", day: str) -> None:
         limit = self._terms.max_usd_per_day
         spent = state.usd_today + state.usd
         if limit is not None and spent + usd > limit:
@@ -253,7 +253,7 @@ class Account:
 
 
 @dataclass
-class _State:
+class State:
     """The state of an account within one transaction; `usd_today` is without the reservations given in it."""
 
     buckets: dict[str, Bucket]
@@ -263,8 +263,10 @@ class _State:
 
     @property
     def usd(self) -> float:
+        """The sum of its reservations."""
         return sum(reservation.usd for reservation in self.reservations)
 
 
-def _day(now: float) -> str:
+def day_of(now: float) -> str:
+    """The day (UTC) of a time."""
     return datetime.fromtimestamp(now, UTC).date().isoformat()

@@ -16,7 +16,7 @@ def usage(in_flight: InFlight, outcome: Answer | BaseException) -> Usage:
     match outcome:
         case Answer():
             told, texts = outcome.billed_tokens, len(outcome.vectors)
-            return Usage(in_flight.reservation, told if _can_be(told, counted, texts) else counted, outcome.headers)
+            return Usage(in_flight.reservation, told if can_be(told, counted, texts) else counted, outcome.headers)
         case RateLimitedError():
             return Usage(in_flight.reservation, 0, outcome.headers)
         case MalformedError():
@@ -27,6 +27,6 @@ def usage(in_flight: InFlight, outcome: Answer | BaseException) -> Usage:
             return Usage(in_flight.reservation, 0)
 
 
-def _can_be(told: int | None, counted: int, texts: int) -> TypeGuard[int]:
-    """A limit of money could be talked away, or a run stopped, by a number that is far from our own."""
+def can_be(told: int | None, counted: int, texts: int) -> TypeGuard[int]:
+    """Whether it is to be believed: a number far from our own could talk a limit of money away, or stop a run."""
     return told is not None and counted <= told * MOST_TIMES and told <= counted * MOST_TIMES + texts * TOKENS_PER_TEXT

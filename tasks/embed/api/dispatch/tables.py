@@ -20,10 +20,29 @@ _TABLES = (
     Table("reservation", {"id": _NAME, "account": _NAME, "day": _NAME, "usd": _AMOUNT}, ("id",)),
 )
 
+# What a provider works off within a day. `mark` is its name here and in `reservation`, `batch_id` the provider's, empty
+# until it is known; `texts` are embedding keys, one after the other.
+_BATCH = Table(
+    "batch",
+    {
+        **dict.fromkeys(("mark", "account", "space", "owner", "batch_id", "day"), _NAME),
+        "texts": "BLOB NOT NULL",
+        "tokens": "INTEGER NOT NULL",
+        "usd": _AMOUNT,
+        "usd_per_token": _AMOUNT,
+    },
+    ("mark",),
+)
+
 
 def m001_tables(connection: Connection) -> None:
     """Makes the tables, or completes those that were made before versions were kept."""
     complete_tables(connection, _TABLES)
 
 
-BUDGET = Layout("budget", (m001_tables,))
+def m002_batches(connection: Connection) -> None:
+    """Makes the table of what is worked off later."""
+    complete_tables(connection, (_BATCH,))
+
+
+BUDGET = Layout("budget", (m001_tables, m002_batches))

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from config.embedders import OpenAIEmbedder as Config
 from tasks.embed.api.embedder import PaidEmbedder
 from tasks.embed.local.sentence_transformers import SentenceTransformersEmbedder
+from tasks.embed.local.weights import find_folder
 from tasks.errors import ConfigError
 from tasks.records import VectorSpace
 from tests.contracts.embedder_kinds import KEY, PAID, Bench, bench
@@ -45,13 +46,18 @@ SERVED = [
 def library(hub_id: str) -> Any:
     from sentence_transformers import SentenceTransformer
 
-    return SentenceTransformer(str(local(model=hub_id)._folder), device="cpu", local_files_only=True)
+    return SentenceTransformer(str(find_folder(hub_id, None)), device="cpu", local_files_only=True)
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Each family is built once."""
-    return cache(lambda family: build(FAMILIES[family], tmp_path_factory.mktemp("model")))
+
+    @cache
+    def made(family: str) -> Path:
+        return build(FAMILIES[family], tmp_path_factory.mktemp("model"))
+
+    return made
 
 
 @pytest.fixture
