@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, NewType, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.dates import is_date
 from tasks.image import Image
 from tasks.passages import Passage
 
@@ -243,8 +244,8 @@ class Filter:
     """A condition on one field of `metadata`; a field that is a list passes where one of its items does.
 
     `in`: it equals one of `values`. `not_in` passes all that `in` does not: records without the field, too. The others
-    compare numbers with the one number in `values`, and pass nothing else; beyond 2**53 they may be as coarse as floats
-    of 64 bits. Values are equal as they are in JSON: 1 is 1.0, but neither the text "1" nor true.
+    compare numbers with the one number in `values`, beyond 2**53 perhaps as coarsely as floats do, or dates with its
+    one date, by instant; nothing else passes. Values are equal as they are in JSON: 1 is 1.0, but not "1" or true.
     """
 
     field: str
@@ -252,9 +253,9 @@ class Filter:
     values: tuple[Scalar, ...]
 
     def __post_init__(self) -> None:
-        kinds = [type(value) for value in self.values]
-        if self.operator not in ("in", "not_in") and kinds not in ([int], [float]):
-            raise ValueError(f"{self.field} {self.operator} {self.values}: expected one number to compare with")
+        limits = [type(value) in (int, float) or (isinstance(value, str) and is_date(value)) for value in self.values]
+        if self.operator not in ("in", "not_in") and limits != [True]:
+            raise ValueError(f"{self.field} {self.operator} {self.values}: expected one number or date to compare with")
 
 
 @dataclass(frozen=True, slots=True)

@@ -284,14 +284,20 @@ class QdrantServer:
     def _condition(self, one: Collection, given: Any) -> Any:
         if "has_id" in given:
             return engine.HasIdCondition(set(given["has_id"]))
+        if "is_empty" in given:
+            return engine.IsEmptyCondition(given["is_empty"]["key"])
         if "key" not in given:
             parts = {name: given[name] if isinstance(given[name], list) else [given[name]] for name in given}
             made = {name: [self._condition(one, part) for part in every] for name, every in parts.items()}
             return engine.Filter(**made)
         if self.only_indexed and given["key"].replace('"', "") not in {name.replace('"', "") for name in one.schema}:
             raise RefusalError(400, f'Bad request: Index required but not found for "{given["key"]}" of type [keyword]')
+        if "values_count" in given:
+            return engine.FieldCondition(given["key"], values_count=engine.ValuesCount(**given["values_count"]))
         if "range" in given:
-            return engine.FieldCondition(given["key"], range=engine.RangeFloat(**given["range"]))
+            is_of_dates = any(isinstance(limit, str) for limit in given["range"].values())
+            kind = engine.RangeDateTime if is_of_dates else engine.RangeFloat
+            return engine.FieldCondition(given["key"], range=kind(**given["range"]))
         value = given["match"]["value"]
         value = cast("bool", np.bool_(value)) if isinstance(value, bool) else value
         return engine.FieldCondition(given["key"], match=engine.MatchValue(value))

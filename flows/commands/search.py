@@ -10,8 +10,8 @@ from tasks.console.answer import Answer
 SUMMARY = "find the chunks nearest to a query"
 FILTER = (
     "only records whose metadata fits; repeatable, all must fit: KEY=A, KEY=A,B (one of them), KEY!=A (also records"
-    " without KEY), KEY>=1, KEY>1, KEY<=1, KEY<1 (numbers); a value in double quotes is a text as it stands:"
-    " 'KEY=\"A,B\"'; a KEY that no record has finds nothing"
+    " without KEY), KEY>=1, KEY>1, KEY<=1, KEY<1 (numbers, or dates: KEY>=2024-01-31, KEY<2024-01-31T10:00Z);"
+    " a value in double quotes is a text as it stands: 'KEY=\"A,B\"'; a KEY that no record has finds nothing"
 )
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Container, Iterator, Sequence
 from typing import cast
 
+from tasks.dates import is_date
 from tasks.errors import ConfigError
 from tasks.records import AnyOf, Condition, Filter, Operator, Scalar
 from tasks.system.file_system import escaped
@@ -37,9 +38,12 @@ def _read(argument: str, sources: Container[str]) -> Iterator[Condition]:
         yield from _equalities(field, "in" if sign == "=" else "not_in", values, named)
         return
     number = _number(text)
-    if number is None:
-        raise ConfigError(f"--filter {argument!r}: expected a number after {sign}, for example 'year>=2024'")
-    yield Filter(field, cast(Operator, sign), (number,))
+    if number is None and not is_date(text):
+        raise ConfigError(
+            f"--filter {argument!r}: expected a number after {sign}, for example 'year>=2024', or a date: 2024-01-31 or"
+            " 2024-01-31T10:00:00+02:00"
+        )
+    yield Filter(field, cast(Operator, sign), (text if number is None else number,))
 
 
 def _equalities(

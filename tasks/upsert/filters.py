@@ -1,10 +1,11 @@
 """What a filter means, in Python: for stores that compare for themselves."""
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tasks.records import Condition, Filter, Scalar
+from tasks.dates import instant
+from tasks.records import AnyOf, Condition, Filter, Hit, Scalar
 
 PIPELINE = "headrace_pipeline"  # the metadata field that names the pipeline, in a collection that several share
 
@@ -24,6 +25,36 @@ def of_pipeline(pipeline: str) -> tuple[Filter, ...]:
 def passes(metadata: Mapping[str, Any], conditions: Sequence[Condition]) -> bool:
     """True where all of them hold."""
     return all(_holds(metadata, condition) for condition in conditions)
+
+
+def judged(nearest: Callable[[int], list[Hit]], conditions: Sequence[Condition]) -> Callable[[int], list[Hit]]:
+    """The nearest that pass, where the store may let through some whose dates do not.
+
+    It is asked for more until there are enough.
+    """
+    filters = [one for part in conditions for one in ([part] if isinstance(part, Filter) else _inner(part))]
+    if not any(is_of_dates(one) for one in filters):
+        return nearest
+
+    def passing(limit: int) -> list[Hit]:
+        wanted = limit
+        while True:
+            hits = nearest(wanted)
+            fitting = [hit for hit in hits if passes(hit.payload.get("metadata") or {}, conditions)]
+            if len(fitting) >= limit or len(hits) < wanted:
+                return fitting[:limit]
+            wanted *= 4
+
+    return passing
+
+
+def is_of_dates(one: Filter) -> bool:
+    """Whether it is a range of dates."""
+    return one.operator in _COMPARISONS and isinstance(one.values[0], str)
+
+
+def _inner(part: AnyOf) -> Iterator[Filter]:
+    return (one for alternative in part.alternatives for one in alternative)
 
 
 def _holds(metadata: Mapping[str, Any], condition: Condition) -> bool:
@@ -49,5 +80,9 @@ def _equal(item: Any, value: Scalar) -> bool:
 
 
 def _compares(item: Any, one: Filter) -> bool:
+    limit = one.values[0]
+    if isinstance(limit, str):
+        moment = instant(item) if isinstance(item, str) else None
+        return moment is not None and _COMPARISONS[one.operator](moment, instant(limit))
     is_number = isinstance(item, int | float) and not isinstance(item, bool)
-    return is_number and bool(_COMPARISONS[one.operator](item, one.values[0]))
+    return is_number and _COMPARISONS[one.operator](item, limit)

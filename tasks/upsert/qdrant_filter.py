@@ -4,14 +4,20 @@ Both are one engine, and compare alike; only the classes that say so have other 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, timedelta
 from sys import float_info
 from typing import Protocol, TypeVar
 
+from tasks.dates import instant
 from tasks.errors import ConfigError
 from tasks.records import Condition, Filter, Scalar
+from tasks.upsert.filters import is_of_dates
 
 _RANGES = {">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}
 _EXACT = 2**53  # whole numbers below it are the same as 64-bit floats, which the engine compares in ranges
+_SLACK = timedelta(seconds=2)  # a leap second, and what is smaller than a microsecond
+_FIRST = "1970-01-01T00:00:00Z"
 _BITS_64 = range(-(2**63), 2**63)
 
 Part = TypeVar("Part")
@@ -44,6 +50,18 @@ class Words(Protocol[Part]):
         """A number between limits, by their names: gt, gte, lt, lte."""
         ...
 
+    def dated(self, path: str, limits: dict[str, str], /) -> Part:
+        """What the engine takes for a date between limits."""
+        ...
+
+    def several(self, path: str, /) -> Part:
+        """A list of two values or more."""
+        ...
+
+    def empty(self, path: str, /) -> Part:
+        """No such field, or nothing in it."""
+        ...
+
 
 def translated_conditions(conditions: Sequence[Condition], words: Words[Part]) -> Part | None:
     """All must pass; None where there are none; ConfigError for a field that the engine cannot name."""
@@ -58,10 +76,23 @@ def _condition(condition: Condition, words: Words[Part]) -> Part:
 
 def _filter(one: Filter, words: Words[Part]) -> Part:
     path = _path(one.field)
+    if is_of_dates(one):
+        return _dates(path, one, words)
     if one.operator in _RANGES:
         return words.within(path, {_RANGES[one.operator]: _limit(one.values[0])})
     equal = _any([_equality(path, value, words) for value in one.values], words)
     return equal if one.operator == "in" else words.opposite(equal)
+
+
+def _dates(path: str, one: Filter, words: Words[Part]) -> Part:
+    """Also what the engine takes for no date, and lists, which may have some: whoever asks compares for himself."""
+    limit = instant(str(one.values[0]))
+    assert limit is not None
+    with suppress(OverflowError):  # at the ends of all time
+        limit = limit.astimezone(UTC) + (_SLACK if one.operator.startswith("<") else -_SLACK)
+    other = words.some([words.empty(path), words.dated(path, {"gte": _FIRST}), words.dated(path, {"lt": _FIRST})])
+    near = words.dated(path, {_RANGES[one.operator]: limit.isoformat()})
+    return words.some([near, words.several(path), words.opposite(other)])
 
 
 def _any(alternatives: list[Part], words: Words[Part]) -> Part:

@@ -57,6 +57,16 @@ def test_one_document_may_have_so_many_results_and_others_take_their_places(page
     assert near == [hit for hit in expected[:5] if hit["score"] >= expected[most]["score"]]
 
 
+def test_dates_are_compared_as_moments(pipeline: Pipeline) -> None:
+    for day in ("2024-01-31", "2024-02-01", "2024-02-01T01:00:00+02:00", "Feb 2024"):
+        pipeline.write(f"{day}.md", f"---\ntitle: {day}\n---\nWords of the day.\n")
+    assert pipeline.sync()["code"] == 0
+    hits = search(pipeline, "--limit", "9", "--filter", "title>=2024-02-01")["hits"]
+    assert {hit["document"] for hit in hits} == {"docs:2024-02-01.md"}
+    hits = search(pipeline, "--limit", "9", "--filter", "title<2024-02-01", "--filter", "title>2024-01-31")["hits"]
+    assert {hit["document"] for hit in hits} == {"docs:2024-02-01T01:00:00+02:00.md"}
+
+
 def test_folding_leaves_a_filter_as_it_is(pages: Pipeline) -> None:
     hits = search(pages, "--per-document", "1", "--limit", "9", "--filter", "document!=long.md")["hits"]
     assert len(hits) == 9

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from tasks.records import Condition, Filter, Scalar
 from tasks.upsert.chroma.records import UNJUDGED, is_field
+from tasks.upsert.filters import is_of_dates
 
 Clause = dict[str, Any]
 
@@ -34,6 +35,8 @@ def _filter(one: Filter) -> Clause | None:
         return None if one.operator == "not_in" else _unjudged(one)
     if one.operator == "not_in":  # numbers stay: some floats would be taken for their neighbours
         return _all([{one.field: {"$nin": group}} for group in (texts, truths) if group])
+    if is_of_dates(one):
+        return None
     if one.operator in _RANGES:
         return _any([_range(one.field, one.operator, cast(float, one.values[0])), _unjudged(one)])
     wholes, floats = _numbers(one)

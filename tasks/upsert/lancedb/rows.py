@@ -5,6 +5,7 @@ more than a field's least and greatest number: `numbers` names the fields with s
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -14,6 +15,7 @@ import orjson
 import pyarrow as pa
 
 from tasks.records import Condition, Filter, Payload, Points, Scalar
+from tasks.upsert.filters import is_of_dates
 from tasks.upsert.vectors import unstorable
 
 Arrow = Any  # pyarrow ships no types
@@ -90,6 +92,9 @@ def _condition(condition: Condition) -> str:
 
 
 def _filter(one: Filter) -> str:
+    if is_of_dates(one):  # what looks like one: who asks compares for himself
+        begins = _pattern(_value(_name(one.field), ""))
+        return f"('\n' || array_to_string(values, '\n')) LIKE {_quoted(f'%{begins}____-__-__%')}"
     if one.operator in _RANGES:
         limit = f"CAST('{_as_float(one.values[0])!r}' AS DOUBLE)"
         place = f"CAST(array_position(numbers, {_quoted(_name(one.field))}) AS BIGINT)"
@@ -97,6 +102,11 @@ def _filter(one: Filter) -> str:
     values = ", ".join(_quoted(_value(_name(one.field), value)) for value in one.values)
     equality = f"array_has_any(values, [{values}])" if values else "false"
     return equality if one.operator == "in" else f"NOT {equality}"
+
+
+def _pattern(text: str) -> str:
+    """The text itself, at the beginning of a line."""
+    return "\n" + re.sub(r"[\\%_]", r"\\\g<0>", text)
 
 
 def _quoted(text: str) -> str:

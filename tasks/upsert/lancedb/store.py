@@ -25,7 +25,7 @@ from tasks.errors import CollectionError, NoCollectionError, ServiceError, Trans
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector, Vectors
 from tasks.slices import slices
 from tasks.upsert.base import Place
-from tasks.upsert.filters import of_pipeline
+from tasks.upsert.filters import judged, of_pipeline
 from tasks.upsert.lancedb.errors import translated
 from tasks.upsert.lancedb.rows import PAYLOAD, POINTER, Arrow, as_payload, as_sql, as_table, one_of, schema
 from tasks.upsert.marks import read_mark
@@ -117,7 +117,7 @@ class LanceStore:
         """Exact, over every record that passes the conditions."""
         with self._held():
             if (table := self._opened()) is not None:
-                return page(query, partial(_nearest, table, query))
+                return page(query, judged(partial(_nearest, table, query), query.conditions))
         return []
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from psycopg.sql import SQL, Composable
 from psycopg.types.json import Jsonb
 
+from tasks.dates import DATE, instant
 from tasks.records import Condition, Filter, Scalar
+from tasks.upsert.filters import is_of_dates
 from tasks.upsert.pgvector.rows import encoded, escaped
 
 Parameter = str | Jsonb | list[Jsonb]
@@ -14,6 +16,13 @@ _TRUE, _FALSE = SQL("TRUE"), SQL("FALSE")
 # The value itself and, of a list, its items; in its lax mode PostgreSQL would look into lists within the list as well.
 _NUMBERS = """'strict $ ? (@.type() != "object").**{{0 to 1}} ? (@.type() == "number" && @ {} $limit)'"""
 _RANGES = {sign: SQL(_NUMBERS.format(sign)) for sign in (">=", ">", "<=", "<")}
+# Only what is a date is cast, which therefore cannot fail; the server would round what we cut off.
+_DATES = """EXISTS (SELECT FROM (SELECT metadata -> %s::text) AS field (held), jsonb_array_elements_text(
+CASE jsonb_typeof(held) WHEN 'array' THEN jsonb_path_query_array(held, 'strict $[*] ? (@.type() == "string")')
+WHEN 'string' THEN jsonb_build_array(held) END) AS item (date)
+WHERE CASE WHEN date ~ '^(?:DATE)$' THEN (regexp_replace(date, '([.][0-9]{6})[0-9]+', '\1')
+|| CASE WHEN substr(date, 11) ~ '[Z+-]' THEN '' ELSE 'Z' END)::timestamptz SIGN %s::timestamptz END)"""
+_DATE_RANGES = {sign: SQL(_DATES.replace("SIGN", sign).replace("DATE", DATE)) for sign in _RANGES}
 # A JSON list contains each of its items, and a value that is no list contains itself alone.
 _EQUALITY = SQL("(metadata -> %s::text) @> ANY(%s::jsonb[])")
 _BEYOND_FLOATS = 10**400
@@ -39,6 +48,10 @@ def _condition(condition: Condition, parameters: list[Parameter]) -> Composable:
 
 def _filter(one: Filter, parameters: list[Parameter]) -> Composable:
     parameters.append(escaped(one.field))
+    if is_of_dates(one):
+        moment = instant(str(one.values[0]))
+        parameters.append(str(moment))
+        return _DATE_RANGES[one.operator]
     if one.operator in _RANGES:
         parameters.append(_json({"limit": _finite(one.values[0])}))
         return SQL("jsonb_path_exists(metadata -> %s::text, {}, %s) IS TRUE").format(_RANGES[one.operator])

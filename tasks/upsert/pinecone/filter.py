@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any
 
 from tasks.records import Condition, Filter, Scalar
+from tasks.upsert.filters import is_of_dates
 from tasks.upsert.pinecone.records import ODD, is_field
 
 Words = dict[str, Any]
@@ -38,6 +39,8 @@ def _filter(one: Filter) -> Meaning:
 
 
 def _wanted(one: Filter) -> list[Meaning]:
+    if is_of_dates(one):
+        return [{one.field: {"$exists": True}}]
     if one.operator in _RANGES:
         limit = _number(one.values[0])
         is_exact = limit is not None and limit == one.values[0]

@@ -5,11 +5,13 @@ Writes show some seconds after they are acknowledged, so reads wait until they d
 """
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import partial
+from heapq import nlargest
 from itertools import islice
 from typing import Any
 
@@ -28,7 +30,7 @@ from tasks.upsert.page import page
 from tasks.upsert.pinecone.filter import Words, as_filter
 from tasks.upsert.pinecone.index import Namespace, anywhere
 from tasks.upsert.pinecone.records import BOOK, MOST_RECORDS, as_payload, as_records, batches, book_of
-from tasks.upsert.vectors import as_vector, check_vectors
+from tasks.upsert.vectors import as_vector, check_vectors, cosine
 
 POINTER = "headrace-live"
 SENTINEL = "headrace-sentinel"  # no UUID, so no point's id
@@ -36,6 +38,8 @@ _MARK, _SHARING = "sentinel", "pipelines"  # the collection's mark, and those of
 PAGE = 100  # ids of a page, and of a fetch: they travel in the address, which may have some thousand characters
 MOST_HITS = 10_000  # of a search
 SENDERS = 4  # requests of one upsert on their way at once
+
+_log = logging.getLogger("headrace")
 
 Marks = dict[str, Any]  # what the record of the sentinel holds
 
@@ -79,18 +83,14 @@ class PineconeStore:
 
     def scan(self) -> Iterator[tuple[PointId, Payload]]:
         """Page by page, in the order of the ids."""
-        token: str | None = ""
-        while token is not None:
-            ids, token = self._page(token)
-            for record in self._fetched(ids):
-                yield PointId(record.id), as_payload(record.metadata)
+        return ((PointId(record.id), as_payload(record.metadata)) for record in self._records())
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
         """The vectors as they were written, whatever their length."""
         return {PointId(record.id): as_vector(record.values) for record in self._fetched(ids)}
 
     def search(self, query: Query, /) -> list[Hit]:
-        """The best of the 10,000 nearest records that pass what Pinecone can compare: nearly every condition."""
+        """The best of the 10,000 nearest that pass what Pinecone can compare; where those are too few, of all."""
         return page(query, partial(self._best, query.vector, query.conditions))
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
@@ -197,6 +197,12 @@ class PineconeStore:
             return ids, listed.pagination.next if listed.pagination else None
         return [], None
 
+    def _records(self) -> Iterator[Record]:
+        token: str | None = ""
+        while token is not None:
+            ids, token = self._page(token)
+            yield from self._fetched(ids)
+
     def _fetched(self, ids: Sequence[str]) -> list[Record]:
         """What is held of `ids`."""
         records: list[Record] = []
@@ -208,6 +214,7 @@ class PineconeStore:
     def _best(self, vector: Vector, conditions: Sequence[Condition], limit: int) -> list[Hit]:
         most = limit + 1  # one may be the sentinel
         hits: list[Hit] = []
+        nearest: list[ScoredVector] = []
         is_all = False
         while len(hits) < limit and not is_all:
             most = min(most, MOST_HITS)
@@ -215,7 +222,16 @@ class PineconeStore:
             hits = list(islice(self._passing(nearest, conditions, has_payloads=most <= PAGE), limit))
             is_all = len(nearest) < most or most == MOST_HITS
             most *= 4
+        if len(hits) < limit and len(nearest) == MOST_HITS:
+            _log.warning("%s: every record is read, as Pinecone cannot compare what is asked for", self._index.name)
+            hits = nlargest(limit, self._compared(vector, conditions), key=lambda hit: hit.score)
         return sorted(hits, key=lambda hit: -hit.score)
+
+    def _compared(self, vector: Vector, conditions: Sequence[Condition]) -> Iterator[Hit]:
+        for record in self._records():
+            payload = as_payload(record.metadata)
+            if passes(payload.get("metadata", {}), conditions):
+                yield Hit(PointId(record.id), cosine(vector, as_vector(record.values)), payload)
 
     def _nearest(self, vector: Vector | None, most: int, meaning: Words | bool) -> list[ScoredVector]:
         """To some vector where that is None."""

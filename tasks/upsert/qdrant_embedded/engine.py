@@ -13,6 +13,7 @@ from tasks.records import Condition, Hit, PointId, Points, Query, Vector
 from tasks.slices import slices
 from tasks.system.child_process import ChildProcess
 from tasks.system.worker import Worker, WorkerDiedError
+from tasks.upsert.filters import judged
 from tasks.upsert.page import page
 from tasks.upsert.qdrant_embedded.errors import translated
 from tasks.upsert.qdrant_embedded.filter import as_filter
@@ -121,7 +122,7 @@ class OwnEngine:
                 found = self._shard.search(request)
             return [Hit(PointId(str(hit.id)), float(hit.score), as_payload(hit.payload)) for hit in found]
 
-        return page(query, nearest)
+        return page(query, judged(nearest, query.conditions))
 
     def count(self, conditions: Sequence[Condition] = (), /) -> int:
         """Asked of the engine."""

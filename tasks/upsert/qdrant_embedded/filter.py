@@ -50,6 +50,21 @@ class _EngineWords:
 
         return engine.Filter(must=[engine.FieldCondition(path, range=engine.RangeFloat(**limits))])
 
+    def dated(self, path: str, limits: dict[str, str], /) -> "engine.Filter":
+        import qdrant_edge as engine
+
+        return engine.Filter(must=[engine.FieldCondition(path, range=engine.RangeDateTime(**limits))])
+
+    def several(self, path: str, /) -> "engine.Filter":
+        import qdrant_edge as engine
+
+        return engine.Filter(must=[engine.FieldCondition(path, values_count=engine.ValuesCount(gt=1))])
+
+    def empty(self, path: str, /) -> "engine.Filter":
+        import qdrant_edge as engine
+
+        return engine.Filter(must=[engine.IsEmptyCondition(path)])
+
 
 def _conditions(parts: "list[engine.Filter]") -> list[Any]:
     return list(parts)

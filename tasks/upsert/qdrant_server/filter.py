@@ -31,3 +31,13 @@ class _ServerWords:
 
     def within(self, path: str, limits: dict[str, float], /) -> models.Filter:
         return models.Filter(must=[models.FieldCondition(key=path, range=models.Range(**limits))])
+
+    def dated(self, path: str, limits: dict[str, str], /) -> models.Filter:
+        within = models.DatetimeRange.model_validate(limits)
+        return models.Filter(must=[models.FieldCondition(key=path, range=within)])
+
+    def several(self, path: str, /) -> models.Filter:
+        return models.Filter(must=[models.FieldCondition(key=path, values_count=models.ValuesCount(gt=1))])
+
+    def empty(self, path: str, /) -> models.Filter:
+        return models.Filter(must=[models.IsEmptyCondition(is_empty=models.PayloadField(key=path))])

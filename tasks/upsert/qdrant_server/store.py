@@ -17,7 +17,7 @@ from tasks.errors import CollectionError, HeadraceError, NoCollectionError, Tran
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.base import Place
-from tasks.upsert.filters import of_pipeline
+from tasks.upsert.filters import judged, of_pipeline
 from tasks.upsert.marks import read_mark
 from tasks.upsert.page import page
 from tasks.upsert.qdrant_server import bulk
@@ -140,7 +140,7 @@ class QdrantServerStore:
                 return [Hit(PointId(str(one.id)), one.score, one.payload or {}) for one in answer.points]
             return []
 
-        return page(query, nearest)
+        return page(query, judged(nearest, query.conditions))
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """The newest mark; None where that is somebody else's."""

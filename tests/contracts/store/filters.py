@@ -75,6 +75,81 @@ def a_range_takes_numbers_alone(trial: Trial) -> None:
         assert names(store, Filter("at", operator, (limit,))) == expected, (operator, limit)
 
 
+DATES: dict[str, Any] = {
+    "day": "2024-01-01",
+    "next day": "2024-01-02",
+    "morning": "2024-01-01T10:00:00Z",
+    "same morning": "2024-01-01 12:00:00+02:00",
+    "minutes": "2024-01-01T10:00",
+    "evening": "2024-01-01T23:30:00.5-02:00",
+    "old": "0999-12-31",
+    "last": "9999-12-31T23:59:59",
+    "one of them": ["x", "2024-01-01T10:00+00:00", 3],
+    "no list's": [["2024-01-01T10:00:00Z"], {"a": "2024-01-01"}],
+    "no leap day": "2023-02-29",
+    "no hour": "2024-01-01T24:00:00Z",
+    "sentence": "on 2024-01-01",
+    "blank behind": "2024-01-01 ",
+    "line": "2024-01-01\n",
+    "month": "2024-01",
+    "digits": "20240101",
+    "year": "2024",
+    "number": 2024,
+    "seconds": 1704067200,
+    "true": True,
+    "none": None,
+    "empty": "",
+}
+SINCE_TEN = {"morning", "same morning", "minutes", "one of them", "evening", "next day", "last"}
+DATE_RANGES: list[tuple[Operator, str, set[str]]] = [
+    (">=", "2024-01-01", {"day", *SINCE_TEN}),
+    (">", "2024-01-01", SINCE_TEN),
+    (">=", "2024-01-01T12:00:00+02:00", SINCE_TEN),
+    (">", "2024-01-01 10:00", {"evening", "next day", "last"}),
+    (">", "2024-01-02", {"evening", "last"}),
+    ("<=", "2024-01-01T10:00:00.000Z", {"old", "day", "morning", "same morning", "minutes", "one of them"}),
+    ("<", "2024-01-01T10:00", {"old", "day"}),
+    ("<", "0999-12-31", set()),
+    ("<=", "0001-01-01T00:00:00+15:00", set()),
+    (">=", "9999-12-31T23:59:59-15:00", set()),
+]
+
+
+@check
+def a_range_of_dates_takes_instants_alone(trial: Trial) -> None:
+    store = trial.make()
+    store.upsert(columns(point("absent"), *(point(name, at=value) for name, value in DATES.items())))
+    for operator, limit, expected in DATE_RANGES:
+        assert names(store, Filter("at", operator, (limit,))) == expected, (operator, limit)
+    assert names(store, Filter("at", ">=", (2024,))) == {"number", "seconds"}
+    assert names(store, Filter("at", "<", (2024,))) == {"one of them"}
+
+
+@check
+def ranges_of_dates_have_other_conditions_beside_them(trial: Trial) -> None:
+    store = trial.make()
+    days = {f"2024-01-{day:02}": f"2024-01-{day:02}T12:00:00+00:00" for day in range(1, 32)}
+    store.upsert(columns(*(point(day, **{"it's 100%": at, "day": int(day[-2:])}) for day, at in days.items())))
+    later, sooner = Filter("it's 100%", ">=", ("2024-01-10",)), Filter("it's 100%", "<", ("2024-01-12",))
+    assert names(store, later, sooner) == {"2024-01-10", "2024-01-11"}
+    assert names(store, later, sooner, Filter("day", "not_in", (10,))) == {"2024-01-11"}
+    assert names(store, AnyOf(((Filter("it's 100%", "<", ("2024-01-02",)),), (later, sooner)))) == {
+        "2024-01-01",
+        "2024-01-10",
+        "2024-01-11",
+    }
+
+
+@check
+def a_range_of_dates_narrows_before_limit_and_offset(trial: Trial) -> None:
+    store = trial.make()
+    points = [point(f"{number}", at="2025-06-01" if number % 50 == 7 else "2024-06-01") for number in range(400)]
+    store.upsert(columns(*points))
+    new = sorted(points[7::50], key=lambda one: -float(one.vector @ ANYWHERE))
+    hits = store.search(Query(ANYWHERE, 3, [Filter("at", ">", ("2025-01-01",))], offset=2))
+    assert [hit.id for hit in hits] == [one.id for one in new[2:5]]
+
+
 @check
 def all_conditions_must_hold(trial: Trial) -> None:
     store = trial.make()

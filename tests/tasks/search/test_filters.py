@@ -88,7 +88,6 @@ def test_a_range_has_one_number(sign: str, text: str, value: float) -> None:
         ("at<", "a number after <"),
         ("at>1,2", "a number after >"),
         ('at>"1"', "a number after >"),
-        ("at>=2024-01-01", "a number after >="),
         ("at>=nan", "a number after >="),
         ("at>=1e999", "a number after >="),
         ("at==1", "stands in double quotes"),
@@ -149,7 +148,22 @@ def test_only_documents_have_two_parts() -> None:
     assert not any(isinstance(one, AnyOf) for one in read("document=docs", "document=elsewhere:a.md"))
 
 
-@pytest.mark.parametrize("values", [(), (1, 2), ("1",), (True,)])
-def test_a_range_of_anything_but_one_number_cannot_be_made(values: tuple[Any, ...]) -> None:
-    with pytest.raises(ValueError, match="expected one number"):
+@pytest.mark.parametrize("text", ["2024-01-31T10:00", "2024-01-31 10:00:00.25Z", "2024-01-31T10:00+02:00"])
+def test_a_range_takes_a_date(text: str) -> None:
+    assert read(f"at>={text}") == [Filter("at", ">=", (text,))]
+
+
+def test_a_year_alone_is_a_number() -> None:
+    assert read("at>=2024", "at<-2024") == [Filter("at", ">=", (2024,)), Filter("at", "<", (-2024,))]
+
+
+@pytest.mark.parametrize("text", ["2024-1-31", "2023-02-29", "2024-01-31T25:00", '"2024-01-31"', "today", ""])
+def test_a_range_of_what_is_no_date_is_refused_with_the_forms_of_one(text: str) -> None:
+    with pytest.raises(ConfigError, match="or a date: 2024-01-31 or 2024-01-31T10:00:00"):
+        read(f"at>={text}")
+
+
+@pytest.mark.parametrize("values", [(), (1, 2), ("1",), (True,), ("2024-01-31", "2024-02-01")])
+def test_a_range_of_anything_but_one_number_or_date_cannot_be_made(values: tuple[Any, ...]) -> None:
+    with pytest.raises(ValueError, match="expected one number or date"):
         Filter("at", ">=", values)

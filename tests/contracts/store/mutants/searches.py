@@ -160,6 +160,34 @@ class BoundsIncluded(_Conditions):
         return super().passes(metadata, [Filter(one.field, wider, one.values)]) if wider else None  # type: ignore[arg-type]
 
 
+@breaks(filters.a_range_of_dates_takes_instants_alone)
+class DatesAsTexts(_Conditions):
+    """Dates are compared as they are written."""
+
+    def wrong(self, metadata: dict[str, Any], one: Filter) -> bool | None:
+        value = metadata.get(one.field)
+        both = isinstance(value, str) and isinstance(one.values[0], str) and one.operator == ">="
+        return bool(value >= one.values[0]) if both else None  # type: ignore[operator]
+
+
+@breaks(filters.ranges_of_dates_have_other_conditions_beside_them)
+class OneRangeOfDates(ToyStore):
+    """A second range of the same field replaces the first."""
+
+    def passes(self, metadata: dict[str, Any], conditions: Sequence[Condition]) -> bool:
+        last = {one.field if isinstance(one, Filter) else "": one for one in conditions}
+        return super().passes(metadata, list(last.values()))
+
+
+@breaks(filters.a_range_of_dates_narrows_before_limit_and_offset)
+class DatesAfterTheLimit(ToyStore):
+    """The nearest are taken first, and their dates compared then."""
+
+    def search(self, query: Query, /) -> list[Hit]:
+        nearest = super().search(Query(query.vector, query.offset + query.limit))
+        return [hit for hit in nearest if self.passes(hit.payload["metadata"], query.conditions)][query.offset :]
+
+
 @breaks(filters.all_conditions_must_hold)
 class AnyConditionIsEnough(ToyStore):
     """Conditions are alternatives."""

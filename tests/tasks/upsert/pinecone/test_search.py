@@ -17,13 +17,13 @@ from tests.points import columns
 from tests.tasks.upsert.pinecone.conftest import Open
 
 FIELDS = ["a", "b", "text", "headrace", "$a", ""]
-SCALARS = some.sampled_from(["", "x", "1", 0, 1, 1.0, 2.5, -3, True, False, 2**53, 2**53 + 1, 2**64 - 1, 1e300])
+SCALARS = some.sampled_from(["", "2024-01-31", 0, 1, 1.0, 2.5, -3, True, False, 2**53, 2**53 + 1, 2**64 - 1, 1e300])
 VALUES = SCALARS | some.none() | some.lists(SCALARS, max_size=3) | some.just({"a": 1}) | some.just([["x"]])
 OPERATORS = some.sampled_from(["in", "not_in"])
-NUMBERS = some.sampled_from([0, 1, 1.5, 2**53 + 1, 2**53 + 3, float("inf"), -float("inf")])
+LIMITS = some.sampled_from(["2024-01-01", 0, 1, 1.5, 2**53 + 1, 2**53 + 3, float("inf"), -float("inf")])
 EQUALITIES = some.builds(Filter, some.sampled_from(FIELDS), OPERATORS, some.lists(SCALARS, max_size=3).map(tuple))
 RANGES = some.builds(
-    Filter, some.sampled_from(FIELDS), some.sampled_from([">", ">=", "<", "<="]), NUMBERS.map(lambda one: (one,))
+    Filter, some.sampled_from(FIELDS), some.sampled_from([">", ">=", "<", "<="]), LIMITS.map(lambda one: (one,))
 )
 LEAVES = EQUALITIES | RANGES
 CONDITIONS = some.lists(LEAVES | some.builds(AnyOf, some.lists(some.lists(LEAVES, max_size=2).map(tuple)).map(tuple)))
@@ -72,6 +72,19 @@ def test_what_pinecone_cannot_compare_is_looked_for_further_away(server: Pinecon
     assert {hit.id for hit in hits} < {one.id for one in far}
     assert [hit.payload["metadata"]["tags"] for hit in hits] == [["b", 7.5]] * 2
     assert len(store.search(Query(near[0].vector, 9, [Filter("tags", "in", ("b",))]))) == 3
+
+
+def test_a_date_beyond_the_longest_answer_is_found(
+    make: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tasks.upsert.pinecone.store.MOST_HITS", 50)
+    store = make()
+    near = [with_vector([1.0] + [0.0] * 7, "near", at="2023-05-05") for _ in range(60)]
+    far = [with_vector([0.5 - 0.1 * row, 1.0, *[0.0] * 6], "far", at="2024-05-05") for row in range(4)]
+    store.upsert(columns(*near, *far))
+    hits = store.search(Query(near[0].vector, 3, [Filter("at", ">=", ("2024-01-01",))]))
+    assert [hit.id for hit in hits] == [one.id for one in far[:3]]
+    assert "every record is read" in caplog.text
 
 
 def test_more_hits_than_fit_into_an_answer_are_all_found(make: Open) -> None:
