@@ -17,7 +17,7 @@ from tasks.upsert.filters import is_of_dates
 _RANGES = {">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}
 _EXACT = 2**53  # whole numbers below it are the same as 64-bit floats, which the engine compares in ranges
 _SLACK = timedelta(seconds=2)  # a leap second, and what is smaller than a microsecond
-_FIRST = "1970-01-01T00:00:00Z"
+_FIRST = "0001-01-01T00:00:00Z"
 _BITS_64 = range(-(2**63), 2**63)
 
 Part = TypeVar("Part")
@@ -90,7 +90,7 @@ def _dates(path: str, one: Filter, words: Words[Part]) -> Part:
     assert limit is not None
     with suppress(OverflowError):  # at the ends of all time
         limit = limit.astimezone(UTC) + (_SLACK if one.operator.startswith("<") else -_SLACK)
-    other = words.some([words.empty(path), words.dated(path, {"gte": _FIRST}), words.dated(path, {"lt": _FIRST})])
+    other = words.some([words.empty(path), words.dated(path, {"gte": _FIRST})])
     near = words.dated(path, {_RANGES[one.operator]: limit.isoformat()})
     return words.some([near, words.several(path), words.opposite(other)])
 

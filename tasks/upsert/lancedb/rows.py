@@ -1,7 +1,8 @@
 """Records as rows, and what a search's conditions compare, which Lance cannot find in a JSON text.
 
 `values` holds each metadata field's name with its value, or with each of its items where it is a list. A range needs no
-more than a field's least and greatest number: `numbers` names the fields with some, `least` and `greatest` hold them.
+more than a field's least and greatest number: `numbers` names the fields with some, `least` and `greatest` hold them;
+and, under the name with an @ behind it, the seconds of its first and last date.
 """
 
 import json
@@ -14,6 +15,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from tasks.dates import instant
 from tasks.records import Condition, Filter, Payload, Points, Scalar
 from tasks.upsert.filters import is_of_dates
 from tasks.upsert.vectors import unstorable
@@ -22,6 +24,7 @@ Arrow = Any  # pyarrow ships no types
 
 POINTER = pa.schema([("collection", pa.string())])  # of a table that leads to the live collection
 PAYLOAD = ["id", "text", "metadata", "headrace"]
+_DATED = "@"  # behind a field's name: its dates, as seconds
 _NUMBERS = (int, float)
 _PARTS = {"text", "metadata", "headrace"}
 _PLAIN = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
@@ -92,21 +95,28 @@ def _condition(condition: Condition) -> str:
 
 
 def _filter(one: Filter) -> str:
-    if is_of_dates(one):  # what looks like one: who asks compares for himself
-        begins = _pattern(_value(_name(one.field), ""))
-        return f"('\n' || array_to_string(values, '\n')) LIKE {_quoted(f'%{begins}____-__-__%')}"
+    if is_of_dates(one):
+        return _date_range(one)
     if one.operator in _RANGES:
-        limit = f"CAST('{_as_float(one.values[0])!r}' AS DOUBLE)"
-        place = f"CAST(array_position(numbers, {_quoted(_name(one.field))}) AS BIGINT)"
-        return f"array_element({_RANGES[one.operator]}, {place}) {one.operator} {limit}"
+        return _range(_name(one.field), one.operator, _as_float(one.values[0]))
     values = ", ".join(_quoted(_value(_name(one.field), value)) for value in one.values)
     equality = f"array_has_any(values, [{values}])" if values else "false"
     return equality if one.operator == "in" else f"NOT {equality}"
 
 
-def _pattern(text: str) -> str:
-    """The text itself, at the beginning of a line."""
-    return "\n" + re.sub(r"[\\%_]", r"\\\g<0>", text)
+def _range(name: str, operator: str, limit: float) -> str:
+    place = f"CAST(array_position(numbers, {_quoted(name)}) AS BIGINT)"
+    return f"array_element({_RANGES[operator]}, {place}) {operator} CAST('{limit!r}' AS DOUBLE)"
+
+
+def _date_range(one: Filter) -> str:
+    """Some more than that: whoever asks compares for himself. A row of an older version has no seconds beside it."""
+    moment, name = instant(str(one.values[0])), _name(one.field)
+    assert moment is not None
+    near = _range(name + _DATED, one.operator, moment.timestamp() + (1 if one.operator.startswith("<") else -1))
+    begins = re.sub(r"[\\%_]", r"\\\g<0>", _value(name, ""))
+    dated = f"array_to_string(values, '\n') LIKE {_quoted(f'%{begins}____-__-__%')}"
+    return f"({near} OR (NOT array_has(numbers, {_quoted(name + _DATED)}) AND {dated}))"
 
 
 def _quoted(text: str) -> str:
@@ -130,13 +140,17 @@ class _Compared:
             name = _name(field)
             items = value if type(value) is list else (value,)
             self._values += [_value(name, item) for item in items if isinstance(item, str | int | float)]
-            numbers = [_as_float(one) for one in items if type(one) in _NUMBERS]
-            if numbers:
-                self._numbers.append(name)
-                self._least.append(min(numbers))
-                self._greatest.append(max(numbers))
+            self._compare(name, [_as_float(one) for one in items if type(one) in _NUMBERS])
+            dates = [moment for one in items if type(one) is str and (moment := instant(one))]
+            self._compare(name + _DATED, [one.timestamp() for one in dates])
         self._value_ends.append(len(self._values))
         self._number_ends.append(len(self._numbers))
+
+    def _compare(self, name: str, numbers: Sequence[float]) -> None:
+        if numbers:
+            self._numbers.append(name)
+            self._least.append(min(numbers))
+            self._greatest.append(max(numbers))
 
     def columns(self) -> Iterator[Arrow]:
         """`values`, `numbers`, `least` and `greatest`."""

@@ -17,7 +17,7 @@ _TRUE, _FALSE = SQL("TRUE"), SQL("FALSE")
 _NUMBERS = """'strict $ ? (@.type() != "object").**{{0 to 1}} ? (@.type() == "number" && @ {} $limit)'"""
 _RANGES = {sign: SQL(_NUMBERS.format(sign)) for sign in (">=", ">", "<=", "<")}
 # Only what is a date is cast, which therefore cannot fail; the server would round what we cut off.
-_DATES = """EXISTS (SELECT FROM (SELECT metadata -> %s::text) AS field (held), jsonb_array_elements_text(
+_DATES = r"""EXISTS (SELECT FROM (SELECT metadata -> %s::text) AS field (held), jsonb_array_elements_text(
 CASE jsonb_typeof(held) WHEN 'array' THEN jsonb_path_query_array(held, 'strict $[*] ? (@.type() == "string")')
 WHEN 'string' THEN jsonb_build_array(held) END) AS item (date)
 WHERE CASE WHEN date ~ '^(?:DATE)$' THEN (regexp_replace(date, '([.][0-9]{6})[0-9]+', '\1')

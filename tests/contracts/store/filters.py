@@ -82,6 +82,7 @@ DATES: dict[str, Any] = {
     "same morning": "2024-01-01 12:00:00+02:00",
     "minutes": "2024-01-01T10:00",
     "evening": "2024-01-01T23:30:00.5-02:00",
+    "nanoseconds": "2024-01-01T08:30:00.123456789-0130",
     "old": "0999-12-31",
     "last": "9999-12-31T23:59:59",
     "one of them": ["x", "2024-01-01T10:00+00:00", 3],
@@ -100,12 +101,12 @@ DATES: dict[str, Any] = {
     "none": None,
     "empty": "",
 }
-SINCE_TEN = {"morning", "same morning", "minutes", "one of them", "evening", "next day", "last"}
+SINCE_TEN = {"morning", "same morning", "minutes", "one of them", "nanoseconds", "evening", "next day", "last"}
 DATE_RANGES: list[tuple[Operator, str, set[str]]] = [
     (">=", "2024-01-01", {"day", *SINCE_TEN}),
     (">", "2024-01-01", SINCE_TEN),
     (">=", "2024-01-01T12:00:00+02:00", SINCE_TEN),
-    (">", "2024-01-01 10:00", {"evening", "next day", "last"}),
+    (">", "2024-01-01 10:00", {"nanoseconds", "evening", "next day", "last"}),
     (">", "2024-01-02", {"evening", "last"}),
     ("<=", "2024-01-01T10:00:00.000Z", {"old", "day", "morning", "same morning", "minutes", "one of them"}),
     ("<", "2024-01-01T10:00", {"old", "day"}),

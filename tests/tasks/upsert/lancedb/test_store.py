@@ -10,11 +10,12 @@ import pytest
 
 from tasks.errors import CollectionError, ConfigError, DocumentError, HeadraceError, ServiceError, TransientError
 from tasks.records import Filter, Query, Sentinel
+from tasks.upsert.lancedb import rows
 from tasks.upsert.lancedb import store as lance
 from tasks.upsert.lancedb.errors import translate
 from tasks.upsert.lancedb.rows import as_table
 from tasks.upsert.lancedb.store import LanceStore
-from tests.contracts.store.trial import ANYWHERE, holds, point
+from tests.contracts.store.trial import ANYWHERE, holds, names, point
 from tests.points import Point, columns
 
 
@@ -118,6 +119,18 @@ def test_other_readers_find_columns(tmp_path: Path) -> None:
     assert (row["id"], row["text"], json.loads(row["metadata"])) == (one.id, "text of a", one.payload["metadata"])
     assert row["values"] == ['"document"\'a', '"year"2024', '"tags"\'x', '"tags"2.5', '"tags"True']
     assert (row["numbers"], row["least"], row["greatest"]) == (['"year"', '"tags"'], [2024, 2.5], [2024, 2.5])
+
+
+@pytest.mark.parametrize("field", ["at", "100%", "a\\_'b", '"'])
+def test_dates_in_rows_of_an_older_version_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    store, since = made(tmp_path), Filter(field, ">=", ("2024-01-31",))
+    with monkeypatch.context() as older:
+        older.setattr(rows, "instant", lambda text: None)
+        store.upsert(columns(*(point(day, **{field: [3, day]}) for day in ("2024-01-30", "2024-01-31", "2024"))))
+    store.upsert(columns(point("new", **{field: "2024-02-01"}), point("newer", **{field: "2024-01-30"})))
+    assert names(store, since) == {"2024-01-31", "new"}
 
 
 def test_a_filter_may_hold_any_character_and_any_number(tmp_path: Path) -> None:
