@@ -2,8 +2,10 @@
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import httpx
 import numpy as np
@@ -14,9 +16,13 @@ from pinecone.models.response_info import ResponseInfo
 
 from config.stores import PineconeStore as Settings
 from tasks.errors import CollectionError, ConfigError, HeadraceError, NoCollectionError, ServiceError, TransientError
+from tasks.slices import slices
 from tasks.upsert.pinecone.errors import translated
+from tasks.upsert.pinecone.records import MOST_RECORDS, batches
 
 METRIC = "cosine"
+PAGE = 100  # ids of a page, and of a fetch: they travel in the address, which may have some thousand characters
+SENDERS = 4  # requests of one upsert on their way at once
 READY_SECONDS = 300.0  # for a new index; most are ready within half a minute
 VISIBLE_SECONDS = 60.0  # until an acknowledged write shows; most do within some seconds
 _WRITES = ("/vectors/upsert", "/vectors/delete")
@@ -92,6 +98,39 @@ class Namespace:
                 self._wait(index)
             yield index
 
+    def wait(self) -> None:
+        """Returns when everybody sees what was written here; NoCollectionError where there is no index."""
+        with self.reading():
+            pass
+
+    def write(self, records: Sequence[Record]) -> None:
+        """In requests of a thousand records or two megabytes: where one fails, others may have been written."""
+        with self.opened() as index, ThreadPoolExecutor(SENDERS) as senders:
+            for batch in senders.map(partial(self._send, index), batches(records)):
+                self.wrote(batch[-1].id, batch[-1])
+
+    def erase(self, ids: Sequence[str]) -> None:
+        """Missing ids are no error, nor is a missing index."""
+        with suppress(NoCollectionError), self.opened() as index:
+            for part in slices(ids, MOST_RECORDS):
+                index.delete(ids=list(part), namespace=self._space)
+                self.wrote(part[-1])
+
+    def erase_all(self, point: str) -> None:
+        """Everything; returns when it shows, which this record tells."""
+        with suppress(NoCollectionError), self.opened() as index:
+            index.delete(delete_all=True, namespace=self._space)
+            with self._turn:
+                self._unseen = {point: None}
+
+    def fetched(self, ids: Sequence[str]) -> list[Record]:
+        """What is held of `ids`."""
+        records: list[Record] = []
+        with suppress(NoCollectionError), self.reading() as index:
+            for part in slices(ids, PAGE):
+                records += index.fetch(ids=list(part), namespace=self._space).vectors.values()
+        return records
+
     def wrote(self, point: str, record: Record | None = None) -> None:
         """The last record of an acknowledged request; None where it was deleted."""
         with self._turn:
@@ -99,11 +138,6 @@ class Namespace:
             self._unseen[point] = record
             for oldest in list(self._unseen)[:-50]:
                 del self._unseen[oldest]
-
-    def emptied(self, point: str) -> None:
-        """Everything was deleted, this record with it."""
-        with self._turn:
-            self._unseen = {point: None}
 
     def remove(self) -> None:
         """Delete the index where nobody has a record in it."""
@@ -136,8 +170,8 @@ class Namespace:
         with self._turn:
             if self._unseen and not self._is_closed:
                 # What was acknowledged is safe: a service that does not show it yet is no failure here.
-                with suppress(HeadraceError), self.reading():
-                    pass
+                with suppress(HeadraceError):
+                    self.wait()
             self._is_closed = True
             if self._index is not None:
                 self._index.close()
@@ -183,6 +217,12 @@ class Namespace:
                 raise TransientError(f"{self.name}: the index is not ready after {READY_SECONDS:.0f} s; run again")
             time.sleep(pause)
             pause = min(2 * pause, 2.0)
+
+    def _send(self, index: Index, batch: Sequence[Record]) -> Sequence[Record]:
+        answer = index.upsert(vectors=batch, namespace=self._space)
+        if answer.has_errors or answer.upserted_count != len(batch):
+            raise TransientError(f"{self.name} took {answer.upserted_count} of {len(batch)} records; run again")
+        return batch
 
     def _wait(self, index: Index) -> None:
         deadline = time.monotonic() + VISIBLE_SECONDS

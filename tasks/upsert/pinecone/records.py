@@ -1,5 +1,7 @@
 """Records as Pinecone keeps them: flat metadata, a text beside it, and as JSON text whatever it cannot hold.
 
+A text that is too large for a record is there with its beginning, and the JSON text says how many parts are elsewhere.
+
 A reader such as LangChain's PineconeVectorStore finds the text under `text` and the metadata's own fields beside it.
 Numbers are floats there, so a whole one comes back as an integer, unless the JSON text says otherwise.
 """
@@ -19,7 +21,10 @@ from tasks.slices import bounded
 from tasks.upsert.vectors import document_name, unstorable
 
 TEXT, BOOK, ODD = "text", "headrace", "headrace_odd"
+PARTS = "parts"  # of a text that has no room in its record: how many there are elsewhere
 MOST_METADATA_BYTES = 40 * 1024
+_PART_BYTES = 40_000
+_MOST_PARTS = 10**6
 MOST_RECORDS = 1000  # of a request that writes
 MOST_BYTES = 2_000_000  # of a request
 ROUND_BYTES, NAMES_BYTES = 1000, 100  # of the request round its records, and of the names of a record's parts
@@ -33,14 +38,20 @@ def is_field(name: str) -> bool:
     return bool(name) and not name.startswith("$") and name not in (TEXT, BOOK, ODD)
 
 
-def as_records(points: Points) -> list[Record]:
-    """One for each id, the last where an id is there twice; DocumentError names the document that cannot be stored."""
+def as_records(points: Points) -> tuple[list[Record], dict[str, list[str]]]:
+    """One for each id, the last where an id is there twice, and the parts of texts that have no room in their record.
+
+    DocumentError names the document that cannot be stored.
+    """
     # Numbers that are written as floats of 32 bits take little more than half the room.
     matrix = orjson.loads(orjson.dumps(np.ascontiguousarray(points.vectors), option=orjson.OPT_SERIALIZE_NUMPY))
-    rows = zip(points.ids, matrix, points.payloads, strict=True)
-    return list(
-        {point: Record(point, values, metadata=_metadata(point, payload)) for point, values, payload in rows}.values()
-    )
+    records: dict[str, Record] = {}
+    rests: dict[str, list[str]] = {}
+    for point, values, payload in zip(points.ids, matrix, points.payloads, strict=True):
+        metadata, rest = _metadata(point, payload)
+        records[point] = Record(point, values, metadata=metadata)
+        rests[point] = rest
+    return list(records.values()), {point: rest for point, rest in rests.items() if rest}
 
 
 def batches(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
@@ -72,9 +83,15 @@ def book_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return book if isinstance(book, dict) else {}
 
 
-def _metadata(point: PointId, payload: Payload) -> dict[str, Any]:
+def _metadata(point: PointId, payload: Payload) -> tuple[dict[str, Any], list[str]]:
+    """What is kept in the record, and the parts of its text that are kept elsewhere."""
+    rest: list[str] = []
     try:
         stored = _flat(payload)
+        if len(orjson.dumps(stored)) > MOST_METADATA_BYTES and stored.get(TEXT):
+            bare = len(orjson.dumps(_flat({**payload, "text": ""}, _MOST_PARTS)))
+            first, *rest = _pieces(payload["text"], MOST_METADATA_BYTES - bare)
+            stored = _flat({**payload, "text": first}, len(rest))
         size = len(orjson.dumps(stored))
         if not point.isascii() or not 0 < len(point) <= _LONGEST_ID:
             raise ValueError(f"an id has 1 to {_LONGEST_ID} ASCII characters")
@@ -83,16 +100,26 @@ def _metadata(point: PointId, payload: Payload) -> dict[str, Any]:
     if size > MOST_METADATA_BYTES:
         raise DocumentError(
             "too-large",
-            f"{document_name(payload)}: text and metadata of point {point} take {size:,} bytes, and Pinecone keeps"
-            f" {MOST_METADATA_BYTES:,} a record; make the chunks smaller, or exclude the document; nothing was written",
+            f"{document_name(payload)}: the metadata of point {point} takes {size:,} bytes, and Pinecone keeps"
+            f" {MOST_METADATA_BYTES:,} a record; exclude the document; nothing was written",
         )
-    return stored
+    return stored, rest
 
 
-def _flat(payload: Payload) -> dict[str, Any]:
+def _pieces(text: str, room: int) -> Iterator[str]:
+    """The text in parts, the first of `room` bytes as JSON has them, where a character takes six at most."""
+    while text:
+        lengths = [max(room // size, 1) for size in (1, 2, 3, 6)]
+        length = next((one for one in lengths if len(orjson.dumps(text[:one])) - 2 <= room), lengths[-1])
+        yield text[:length]
+        text, room = text[length:], _PART_BYTES
+
+
+def _flat(payload: Payload, parts: int = 0) -> dict[str, Any]:
     if payload.keys() - _PARTS:
         raise ValueError(f"a payload has the parts {sorted(_PARTS)}, not {sorted(payload)}")
-    book = {name: payload[name] for name in ("headrace",) if name in payload}
+    book: dict[str, Any] = {PARTS: parts} if parts else {}
+    book |= {name: payload[name] for name in ("headrace",) if name in payload}
     stored: dict[str, Any] = {}
     if "metadata" in payload:
         metadata: dict[str, Any] = payload["metadata"]

@@ -7,7 +7,6 @@ Writes show some seconds after they are acknowledged, so reads wait until they d
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import partial
@@ -15,12 +14,11 @@ from heapq import nlargest
 from itertools import islice
 from typing import Any
 
-from pinecone import Index
 from pinecone import Vector as Record
 from pinecone.models.vectors.vector import ScoredVector
 
 from config.stores import PineconeStore as Settings
-from tasks.errors import NoCollectionError, TransientError
+from tasks.errors import NoCollectionError
 from tasks.records import Condition, Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.base import Place
@@ -28,16 +26,16 @@ from tasks.upsert.filters import of_pipeline, passes
 from tasks.upsert.marks import read_mark
 from tasks.upsert.page import page
 from tasks.upsert.pinecone.filter import Words, as_filter
-from tasks.upsert.pinecone.index import Namespace, anywhere
-from tasks.upsert.pinecone.records import BOOK, MOST_RECORDS, as_payload, as_records, batches, book_of
+from tasks.upsert.pinecone.index import PAGE, Namespace, anywhere
+from tasks.upsert.pinecone.records import BOOK, as_payload, as_records, book_of
+from tasks.upsert.pinecone.texts import Texts
 from tasks.upsert.vectors import as_vector, check_vectors, cosine
 
 POINTER = "headrace-live"
 SENTINEL = "headrace-sentinel"  # no UUID, so no point's id
 _MARK, _SHARING = "sentinel", "pipelines"  # the collection's mark, and those of the pipelines that share it
-PAGE = 100  # ids of a page, and of a fetch: they travel in the address, which may have some thousand characters
+_LARGE = "texts"  # beside them: some record's text is in several parts
 MOST_HITS = 10_000  # of a search
-SENDERS = 4  # requests of one upsert on their way at once
 
 _log = logging.getLogger("headrace")
 
@@ -52,6 +50,7 @@ class PineconeStore:
         self._settings = settings
         self._index = Namespace(settings, collection)
         self._namespace = collection
+        self._texts = Texts(settings, collection)
         self._marks: Marks | None = None  # None: not seen yet
 
     def ensure(self, dimension: int, /) -> None:
@@ -64,34 +63,43 @@ class PineconeStore:
         """Nothing to open."""
 
     def upsert(self, points: Points, /) -> None:
-        """Sends requests of a thousand records or two megabytes: where one fails, others may have been written."""
+        """Large texts come first. Where a request fails, others may have been written."""
         if points:
-            self._required()
+            is_new = not self._required().get(_LARGE)
             check_vectors(points, self._index.dimension)
-            self._write(as_records(points))
+            records, rests = as_records(points)
+            if rests and is_new:
+                self._write_marks({**(self._looked_up() or {}), _LARGE: True})
+            if rests:
+                self._texts.write(rests)
+            self._index.write(records)
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Missing ids are no error."""
-        with suppress(NoCollectionError), self._index.opened() as index:
-            for part in slices(ids, MOST_RECORDS):
-                index.delete(ids=list(part), namespace=self._namespace)
-                self._index.wrote(part[-1])
+        self._index.erase(ids)
+        if ids and (self._known() or {}).get(_LARGE):
+            self._index.wait()  # until nobody finds the records
+            self._texts.erase(ids)
 
     def present(self, ids: Sequence[PointId], /) -> set[PointId]:
         """Those of `ids` that the namespace holds."""
-        return {PointId(record.id) for record in self._fetched(ids)}
+        return {PointId(record.id) for record in self._index.fetched(ids)}
 
     def scan(self) -> Iterator[tuple[PointId, Payload]]:
         """Page by page, in the order of the ids."""
-        return ((PointId(record.id), as_payload(record.metadata)) for record in self._records())
+        for records in self._pages():
+            stored = [(record.id, record.metadata or {}) for record in records]
+            yield from zip((PointId(point) for point, _ in stored), self._texts.payloads(stored), strict=True)
 
     def vectors(self, ids: Sequence[PointId], /) -> dict[PointId, Vector]:
         """The vectors as they were written, whatever their length."""
-        return {PointId(record.id): as_vector(record.values) for record in self._fetched(ids)}
+        return {PointId(record.id): as_vector(record.values) for record in self._index.fetched(ids)}
 
     def search(self, query: Query, /) -> list[Hit]:
         """The best of the 10,000 nearest that pass what Pinecone can compare; where those are too few, of all."""
-        return page(query, partial(self._best, query.vector, query.conditions))
+        hits = page(query, partial(self._best, query.vector, query.conditions))
+        payloads = self._texts.payloads([(hit.id, hit.payload) for hit in hits])
+        return [Hit(hit.id, hit.score, payload) for hit, payload in zip(hits, payloads, strict=True)]
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """The newest mark."""
@@ -110,8 +118,7 @@ class PineconeStore:
         one = asdict(sentinel)
         changed = {_SHARING: {**marks.get(_SHARING, {}), pipeline: one}} if pipeline else {_MARK: one}
         self._write_marks({**marks, **changed})
-        with self._index.reading():
-            pass
+        self._index.wait()
 
     def count(self, pipeline: str = "", /) -> int:
         """Counted by the service, which counts all records; one pipeline's are found, and beyond 10,000 read."""
@@ -147,9 +154,8 @@ class PineconeStore:
 
     def drop(self) -> None:
         """Other namespaces of the index stay; a later generation's own index goes, once nobody has a record in it."""
-        with suppress(NoCollectionError), self._index.opened() as index:
-            index.delete(delete_all=True, namespace=self._namespace)
-            self._index.emptied(SENTINEL)
+        self._index.erase_all(SENTINEL)
+        self._texts.drop()
         if self._settings.first is not self._settings:
             with suppress(NoCollectionError):
                 self._index.remove()
@@ -157,6 +163,7 @@ class PineconeStore:
 
     def close(self) -> None:
         """Returns when everybody sees what was written; further calls but this one fail."""
+        self._texts.close()
         self._index.close()
 
     def _required(self) -> Marks:
@@ -169,25 +176,14 @@ class PineconeStore:
         return self._looked_up() if self._marks is None else self._marks
 
     def _looked_up(self) -> Marks | None:
-        marker = next(iter(self._fetched([SENTINEL])), None)
+        marker = next(iter(self._index.fetched([SENTINEL])), None)
         self._marks = None if marker is None else book_of(marker.metadata or {})
         return self._marks
 
     def _write_marks(self, marks: Marks) -> None:
         metadata = {BOOK: json.dumps(marks)}
-        self._write([Record(SENTINEL, anywhere(self._index.dimension), metadata=metadata)])
+        self._index.write([Record(SENTINEL, anywhere(self._index.dimension), metadata=metadata)])
         self._marks = marks
-
-    def _write(self, records: Sequence[Record]) -> None:
-        with self._index.opened() as index, ThreadPoolExecutor(SENDERS) as senders:
-            for batch in senders.map(partial(self._send, index), batches(records)):
-                self._index.wrote(batch[-1].id, batch[-1])
-
-    def _send(self, index: Index, batch: Sequence[Record]) -> Sequence[Record]:
-        answer = index.upsert(vectors=batch, namespace=self._namespace)
-        if answer.has_errors or answer.upserted_count != len(batch):
-            raise TransientError(f"{self._index.name} took {answer.upserted_count} of {len(batch)} records; run again")
-        return batch
 
     def _page(self, token: str) -> tuple[list[str], str | None]:
         """Ids, and what asks for the next page; None at the end."""
@@ -197,19 +193,11 @@ class PineconeStore:
             return ids, listed.pagination.next if listed.pagination else None
         return [], None
 
-    def _records(self) -> Iterator[Record]:
+    def _pages(self) -> Iterator[list[Record]]:
         token: str | None = ""
         while token is not None:
             ids, token = self._page(token)
-            yield from self._fetched(ids)
-
-    def _fetched(self, ids: Sequence[str]) -> list[Record]:
-        """What is held of `ids`."""
-        records: list[Record] = []
-        with suppress(NoCollectionError), self._index.reading() as index:
-            for part in slices(ids, PAGE):
-                records += index.fetch(ids=list(part), namespace=self._namespace).vectors.values()
-        return records
+            yield self._index.fetched(ids)
 
     def _best(self, vector: Vector, conditions: Sequence[Condition], limit: int) -> list[Hit]:
         most = limit + 1  # one may be the sentinel
@@ -228,10 +216,9 @@ class PineconeStore:
         return sorted(hits, key=lambda hit: -hit.score)
 
     def _compared(self, vector: Vector, conditions: Sequence[Condition]) -> Iterator[Hit]:
-        for record in self._records():
-            payload = as_payload(record.metadata)
-            if passes(payload.get("metadata", {}), conditions):
-                yield Hit(PointId(record.id), cosine(vector, as_vector(record.values)), payload)
+        for record in (record for records in self._pages() for record in records):
+            if _passes(record.metadata, conditions):
+                yield Hit(PointId(record.id), cosine(vector, as_vector(record.values)), record.metadata or {})
 
     def _nearest(self, vector: Vector | None, most: int, meaning: Words | bool) -> list[ScoredVector]:
         """To some vector where that is None."""
@@ -249,12 +236,18 @@ class PineconeStore:
     def _passing(
         self, nearest: list[ScoredVector], conditions: Sequence[Condition], *, has_payloads: bool
     ) -> Iterator[Hit]:
-        """Payloads come with a short answer; a long one would be too large with them."""
+        """As they are stored; payloads come with a short answer, and a long one would be too large with them."""
         records = [one for one in nearest if one.id != SENTINEL]
         for part in slices(records, PAGE):
-            fetched = {} if has_payloads else {one.id: one.metadata for one in self._fetched([one.id for one in part])}
+            fetched = (
+                {} if has_payloads else {one.id: one.metadata for one in self._index.fetched([one.id for one in part])}
+            )
             for one in part:
                 if has_payloads or one.id in fetched:
-                    payload = as_payload(one.metadata if has_payloads else fetched[one.id])
-                    if passes(payload.get("metadata", {}), conditions):
-                        yield Hit(PointId(one.id), one.score, payload)
+                    stored = one.metadata if has_payloads else fetched[one.id]
+                    if _passes(stored, conditions):
+                        yield Hit(PointId(one.id), one.score, stored or {})
+
+
+def _passes(stored: Payload | None, conditions: Sequence[Condition]) -> bool:
+    return passes(as_payload(stored).get("metadata", {}), conditions)

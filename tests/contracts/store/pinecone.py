@@ -15,7 +15,6 @@ PINECONE: dict[str, Any] = {
     "is_durable": True,
     "is_exclusive": False,
     "has_one_dimension": True,
-    "longest_text": 30_000,
     "names_are_collections": False,
     "settle": lambda store: store.present([]),  # which waits until what this store wrote shows, to everybody
 }

@@ -29,8 +29,8 @@ class Kind:
     The database is a folder, or what `server` says while it runs. `is_durable`: what was acknowledged outlives its
     process. `is_exclusive`: one process at a time writes to a collection, and others may read it meanwhile where it
     `has_readers`; otherwise all see what each has written. `settle` returns once a store shows everything that was
-    acknowledged. `has_one_dimension`: the collections of one database share it. `longest_text`: characters of a record,
-    at least. `names_are_collections`: a name cannot be published where a collection is called so.
+    acknowledged. `has_one_dimension`: the collections of one database share it. `names_are_collections`: a name cannot
+    be published where a collection is called so.
     `proof` says in README what the checks were run against.
     """
 
@@ -40,7 +40,6 @@ class Kind:
     server: Callable[[], AbstractContextManager[str]] | None = None
     settle: Callable[[VectorStore], None] = at_once
     has_one_dimension: bool = False
-    longest_text: int = 1 << 20
     names_are_collections: bool = True
     proof: str = "itself"
     has_readers: bool = False

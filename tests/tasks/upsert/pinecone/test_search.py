@@ -33,7 +33,7 @@ CONDITIONS = some.lists(LEAVES | some.builds(AnyOf, some.lists(some.lists(LEAVES
 @given(metadata=some.dictionaries(some.sampled_from(FIELDS), VALUES), conditions=CONDITIONS)
 def test_pinecone_lets_through_every_record_that_fits(metadata: dict[str, Any], conditions: list[Condition]) -> None:
     point = PointId("p")
-    [record] = as_records(Points([point], np.ones((1, 2), np.float32), [{"text": "t", "metadata": metadata}]))
+    [record], _ = as_records(Points([point], np.ones((1, 2), np.float32), [{"text": "t", "metadata": metadata}]))
     stored = accepted(record.metadata or {})
     assert as_payload(stored)["metadata"] == metadata
     meaning = words.as_filter(conditions)
