@@ -66,7 +66,7 @@ class Registry:
 
     def previous(self) -> Generation | None:
         """The one that was live before."""
-        return next(iter(self._kept()), None)
+        return next(iter(_kept(self.generations())), None)
 
     def next_number(self) -> int:
         """A number that no generation has had."""
@@ -114,12 +114,17 @@ class Registry:
                 "UPDATE generation SET is_published = CASE WHEN number = ? THEN 1 ELSE 0 END", (number,)
             )
 
-    def keep(self, most: int, days: float | None) -> None:
-        """So many besides the live one stay, the newest, and none but the one before for longer than these days."""
+    def keep(self, most: int, days: float | None) -> list[Generation]:
+        """So many besides the live one stay, the newest, and none but the one before for longer than these days.
+
+        Returns what there is then.
+        """
         oldest = -math.inf if days is None else self._database.now() - days * 86_400
-        for place, one in enumerate(self._kept()):
-            if place >= most or (place and one.since < oldest):
-                self.leave(one.number)
+        rows = self.generations()
+        old = [one.number for place, one in enumerate(_kept(rows)) if place >= most or (place and one.since < oldest)]
+        for number in old:
+            self.leave(number)
+        return self.generations() if old else rows
 
     def leave(self, number: int) -> None:
         """It is to be dropped; never the live one."""
@@ -135,12 +140,13 @@ class Registry:
                 "UPDATE generation SET state = ? WHERE number = ? AND state = ?", (GONE, number, LEAVING)
             )
 
-    def _kept(self) -> list[Generation]:
-        kept = [one for one in self.generations() if one.state == KEPT]
-        return sorted(kept, key=lambda one: (-one.since, -one.number))
-
     def _write(self, _label: str) -> AbstractContextManager[Transaction]:
         return self._database.write()
+
+
+def _kept(rows: Sequence[Generation]) -> list[Generation]:
+    """The newest first."""
+    return sorted((one for one in rows if one.state == KEPT), key=lambda one: (-one.since, -one.number))
 
 
 def _generation(row: Sequence[Any]) -> Generation:

@@ -43,9 +43,9 @@ def complete_switch(session: Session) -> list[str]:
 
     What a killed process left undone is done by the next one. A failure is no failure of the run: the notes tell it.
     """
-    registry, live = session.registry, session.registry.live()
-    pipeline, notes = session.pipeline, list[str]()
-    registry.keep(pipeline.store.keep_generations, pipeline.store.keep_days)
+    registry, pipeline, notes = session.registry, session.pipeline, list[str]()
+    rows = registry.keep(pipeline.store.keep_generations, pipeline.store.keep_days)
+    live = next((one for one in rows if one.state == LIVE), None)
     if live and live.number == pipeline.generation and not live.is_published:
         try:
             publish(session.store, pipeline)
@@ -54,7 +54,7 @@ def complete_switch(session: Session) -> list[str]:
                 f"{pipeline.live_name!r} does not lead to the live collection yet: {error}; the next run tries again"
             ]
         registry.published(live.number)
-    for one in registry.generations():
+    for one in rows:
         if one.state == LEAVING:
             try:
                 _drop(pipeline.as_generation(one.number), registry)

@@ -12,6 +12,7 @@ import pytest
 
 from config.read import read_pipeline
 from tasks.errors import ServiceError
+from tasks.ledger.generations import Generation, Registry
 from tasks.records import Bookkeeping, Query
 from tasks.session import open_session
 from tasks.upsert.qdrant_embedded.store import QdrantStore
@@ -47,6 +48,22 @@ def edited(pipeline: Pipeline) -> Pipeline:
     assert pipeline.sync()["code"] == 0
     configure(pipeline, "dimensions: 64", "dimensions: 96")
     return pipeline
+
+
+def test_a_run_without_work_reads_what_there_is_three_times(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it chooses one, under the lease, and in the end."""
+    pipeline.sync()
+    read, times = Registry.generations, list[int]()
+
+    def counted(registry: Registry) -> list[Generation]:
+        times.append(1)
+        return read(registry)
+
+    monkeypatch.setattr(Registry, "generations", counted)
+    assert pipeline.sync()["code"] == 0
+    assert len(times) == 3
 
 
 def test_searches_go_on_from_an_edited_configuration_to_a_rollback(edited: Pipeline) -> None:

@@ -13,6 +13,10 @@ EXTENSION = "the extension pgvector is missing; a superuser makes it in this dat
 
 _NO_COLLECTION = "there is no collection yet, or it was dropped; run sync"
 _NOT_INSTALLED = "pgvector is not installed on the server, or too old; install version 0.8 or newer there"
+_FULL = (
+    "the server's disk is full, or its shared memory, of which a container gets more by `--shm-size=1g`; make room and"
+    " run again: no acknowledged record is lost"
+)
 # By the beginning of the SQLSTATE, which is the same in every language of the server.
 _BY_STATE: tuple[tuple[str, type[HeadraceError], str], ...] = (
     ("42501", ServiceError, "this user may not do that; grant it, or use the user who owns the table"),
@@ -23,7 +27,7 @@ _BY_STATE: tuple[tuple[str, type[HeadraceError], str], ...] = (
     ("40", TransientError, "another process wrote the same records: run again"),
     ("08", TransientError, "the connection was lost: run again"),
     ("53300", TransientError, "the server has no connection left; close others, or raise max_connections"),
-    ("53100", ServiceError, "the server's disk is full; free some space and run again: no acknowledged record is lost"),
+    ("53100", ServiceError, _FULL),
     ("53", ServiceError, "the server is short of memory; give it more, or run again later"),
     ("54", ServiceError, "that is more than PostgreSQL takes; smaller chunks may help"),
     ("58P01", ServiceError, _NOT_INSTALLED),

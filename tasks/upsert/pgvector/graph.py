@@ -18,6 +18,7 @@ NARROW = 2_000  # records that pass the filters; so many are found and compared 
 _VECTOR, _HALF = 2000, 4000  # dimensions that a graph takes, with floats of 32 bits and of 16
 _EFFORT, _MOST_EFFORT = 100, 1000
 _MOST_MEMORY = 1 << 30  # bytes; with less than it needs, building takes several times as long
+_SHORT = "53"  # how the SQLSTATE begins where the server is short of something, be it memory or disk
 _WORKERS = 2  # PostgreSQL's own default, beside the process itself
 
 _log = logging.getLogger("headrace")
@@ -46,8 +47,8 @@ def avoid(connection: psycopg.Connection) -> None:
 def build(server: Server, table: Table, dimension: int) -> None:
     """Made where it is missing and pays; nothing depends on it, so what goes wrong is only logged.
 
-    The server drops one that was not finished, and meanwhile others can read. A container may have too little shared
-    memory for several processes: the second attempt takes one.
+    The server drops one that was not finished, and meanwhile others can read. Several processes that build it share
+    memory, of which a container may have too little; how much the server does not tell, so one is left to try.
     """
     if dimension > _HALF:
         return
@@ -58,8 +59,11 @@ def build(server: Server, table: Table, dimension: int) -> None:
                     _build(connection, table, dimension, workers)
             return
         except ServiceError as error:
-            reason = error
-    _log.warning("searches compare every record, as no index could be made: %s", reason)
+            if workers and (getattr(error.__cause__, "sqlstate", None) or "").startswith(_SHORT):
+                _log.warning("the index is made by one process, which takes longer: %s", error)
+                continue
+            _log.warning("searches compare every record, as no index could be made: %s", error)
+            return
 
 
 def _is_wanted(connection: psycopg.Connection, table: Table) -> bool:

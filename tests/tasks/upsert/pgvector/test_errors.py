@@ -207,7 +207,7 @@ def test_a_full_disk_is_told_apart_and_loses_no_acknowledged_record(
         for point in points:
             point.payload["metadata"]["noise"] = os.urandom(400).hex()
         store.upsert(columns(*points[:1000]))
-        with pytest.raises(ServiceError, match="the server's disk is full; free some space"):
+        with pytest.raises(ServiceError, match="the server's disk is full, or its shared memory"):
             store.upsert(columns(*points[1000:]))
         assert store.count() == 1000
         store.delete([one.id for one in points])

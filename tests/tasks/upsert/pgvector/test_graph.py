@@ -9,11 +9,13 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 
 from tasks.records import Filter, Query
 from tasks.upsert.pgvector import graph
 from tasks.upsert.pgvector.store import PgvectorStore
+from tasks.upsert.pgvector.table import Table
 from tests.points import columns
 from tests.tasks.upsert.pgvector.conftest import MakePoints
 from tests.tasks.upsert.pgvector.test_table import ask
@@ -134,6 +136,27 @@ def test_a_graph_that_cannot_be_made_fails_no_run(
     assert ask(postgres_url, GRAPHS) == []
     store.close()
     assert ask(postgres_url, GRAPHS) == [OURS]
+
+
+def test_a_container_with_little_shared_memory_has_one_process_make_it(
+    postgres_url: str, make_points: MakePoints, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build, workers = graph._build, list[int]()
+
+    def short(connection: psycopg.Connection, table: Table, dimension: int, processes: int) -> None:
+        workers.append(processes)
+        if processes:
+            raise psycopg.errors.DiskFull(
+                'could not resize shared memory segment "/PostgreSQL.7" to 67133632 bytes: No space left on device'
+            )
+        build(connection, table, dimension, processes)
+
+    monkeypatch.setattr(graph, "_build", short)
+    with caplog.at_level(logging.WARNING, "headrace"):
+        filled(postgres_url, make_points, 600)
+    assert (workers, ask(postgres_url, GRAPHS)) == ([2, 0], [OURS])
+    assert "the index is made by one process" in caplog.text
+    assert "--shm-size=1g" in caplog.text
 
 
 BUILDER = """
