@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator
 from uuid import UUID
 
+import numpy as np
+import orjson
 from qdrant_client import models
 
 from tasks.records import Points
@@ -12,7 +14,7 @@ from tasks.upsert.vectors import unstorable
 
 MOST_BYTES = 8 << 20
 MOST_POINTS = 500
-_BYTES_OF_A_FLOAT = 24  # at most, with its comma, written as JSON
+_BYTES_OF_A_FLOAT = 20  # at most, with its comma, written as JSON
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode  # made once: `dumps` makes one for every call
 
 
@@ -27,8 +29,12 @@ def batches(points: Points) -> Iterator[models.Batch]:
 
 
 def _batch(points: Points) -> models.Batch:
-    """Not looked at once more by the client's model: that takes as long as writing the JSON."""
-    return models.Batch.model_construct(ids=[*points.ids], vectors=points.vectors.tolist(), payloads=[*points.payloads])
+    """Not looked at once more by the client's model: that takes as long as writing the JSON.
+
+    Floats are written as short as 32 bits can be, which nearly halves a request.
+    """
+    vectors = orjson.loads(orjson.dumps(np.ascontiguousarray(points.vectors), option=orjson.OPT_SERIALIZE_NUMPY))
+    return models.Batch.model_construct(ids=[*points.ids], vectors=vectors, payloads=[*points.payloads])
 
 
 def _size(points: Points, row: int) -> int:

@@ -34,6 +34,17 @@ def test_source_and_document_are_indexed_where_they_are_not_yet(server: QdrantSe
     assert server.asked() == ["GET /collections/c"]
 
 
+def test_a_float_is_sent_in_the_digits_that_32_bits_have(server: QdrantServer, opened: Opened) -> None:
+    store, many = opened(), [point(f"{number}") for number in range(200)]
+    store.ensure(8)
+    payloads = sum(len(json.dumps(one.payload)) + len(one.id) for one in many)
+    server.sizes.clear()
+    store.upsert(columns(*many))
+    assert sum(server.sizes) < payloads + 200 * 8 * 15
+    vectors = store.vectors([one.id for one in many])
+    assert all(np.array_equal(vectors[one.id], one.vector) for one in many if np.linalg.norm(one.vector) == 1)
+
+
 def test_a_collection_that_another_process_makes_first_is_taken(server: QdrantServer, opened: Opened) -> None:
     opened().ensure(8)
     missing = Fault("GET /collections/c", 404, "Not found: Collection `c` doesn't exist!", times=1)
