@@ -34,7 +34,7 @@ def _opened(config: stores.Store, collection: str) -> VectorStore:
         case stores.PgvectorStore():
             with _extra("pgvector"):
                 from tasks.upsert.pgvector.store import PgvectorStore
-            return PgvectorStore(config.url, collection, config.schema_name, [*config.filter_fields])
+            return PgvectorStore(config.url, collection, config.schema_name, config.filter_fields)
         case stores.ChromaStore():
             from tasks.upsert.chroma.server import OwnServer, RemoteServer
             from tasks.upsert.chroma.store import ChromaStore

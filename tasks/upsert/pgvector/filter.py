@@ -2,6 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import LiteralString
 
 from psycopg.sql import SQL, Composable
 from psycopg.types.json import Jsonb
@@ -23,6 +26,12 @@ WHEN 'string' THEN jsonb_build_array(held) END) AS item (date)
 WHERE CASE WHEN date ~ '^(?:DATE)$' THEN (regexp_replace(date, '([.][0-9]{6})[0-9]+', '\1')
 || CASE WHEN substr(date, 11) ~ '[Z+-]' THEN '' ELSE 'Z' END)::timestamptz SIGN %s::timestamptz END)"""
 _DATE_RANGES = {sign: SQL(_DATES.replace("SIGN", sign).replace("DATE", DATE)) for sign in _RANGES}
+# What an index can hold of a field, which narrows a range: the number, or the day. Lists stand behind all of them.
+NUMBER = """(CASE jsonb_typeof(metadata -> {0}) WHEN 'number' THEN (metadata -> {0})::numeric
+WHEN 'array' THEN 'NaN' END)"""
+DAY = """(CASE jsonb_typeof(metadata -> {0}) WHEN 'string' THEN left(metadata ->> {0}, 10)
+WHEN 'array' THEN '~' END COLLATE "C")"""
+_LISTS = {NUMBER: "NaN", DAY: "~"}
 # A JSON list contains each of its items, and a value that is no list contains itself alone.
 _EQUALITY = SQL("(metadata -> %s::text) @> ANY(%s::jsonb[])")
 _BEYOND_FLOATS = 10**400
@@ -47,17 +56,38 @@ def _condition(condition: Condition, parameters: list[Parameter]) -> Composable:
 
 
 def _filter(one: Filter, parameters: list[Parameter]) -> Composable:
-    parameters.append(escaped(one.field))
-    if is_of_dates(one):
-        moment = instant(str(one.values[0]))
-        parameters.append(str(moment))
-        return _DATE_RANGES[one.operator]
+    field = escaped(one.field)
+    if (moment := instant(str(one.values[0])) if is_of_dates(one) else None) is not None:
+        narrow, wanted = _narrow(DAY, one.operator, field, _day(moment, one.operator))
+        parameters += [*wanted, field, str(moment)]
+        return SQL("({} AND {})").format(narrow, _DATE_RANGES[one.operator])
     if one.operator in _RANGES:
-        parameters.append(_json({"limit": _finite(one.values[0])}))
-        return SQL("jsonb_path_exists(metadata -> %s::text, {}, %s) IS TRUE").format(_RANGES[one.operator])
+        limit = _finite(one.values[0])
+        narrow, wanted = _narrow(NUMBER, one.operator, field, str(limit))
+        parameters += [*wanted, field, _json({"limit": limit})]
+        exact = SQL("jsonb_path_exists(metadata -> %s::text, {}, %s) IS TRUE").format(_RANGES[one.operator])
+        return SQL("({} AND {})").format(narrow, exact)
+    parameters.append(field)
     parameters.append([_json(value) for value in one.values if value == _finite(value)])
     # Without `IS TRUE`: an index serves the bare expression alone, and NULL passes no filter either.
     return _EQUALITY if one.operator == "in" else SQL("({}) IS NOT TRUE").format(_EQUALITY)
+
+
+def _narrow(held: LiteralString, operator: str, field: str, limit: str) -> tuple[Composable, list[Parameter]]:
+    """What an index decides: every record that passes is among those."""
+    kept = SQL(held).format(SQL("%s::text"))
+    names: list[Parameter] = [field] * held.count("{0}")
+    if operator.startswith(">"):
+        return SQL("{} {} %s").format(kept, SQL(operator)), [*names, limit]
+    return SQL("({0} {1} %s OR {0} = %s)").format(kept, SQL(operator)), [*names, limit, *names, _LISTS[held]]
+
+
+def _day(moment: datetime, operator: str) -> str:
+    """A day beyond the limit in whatever zones it and the record's date are."""
+    is_last = operator.startswith("<")
+    with suppress(OverflowError):
+        return str(moment.date() + timedelta(2 if is_last else -2))
+    return "9~" if is_last else "0"
 
 
 def _json(value: object) -> Jsonb:

@@ -4,7 +4,7 @@
 bookkeeping. The sentinel is the table's comment: it goes where the table goes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +12,7 @@ import psycopg
 from pgvector import Vector as StoredVector
 from psycopg.sql import SQL, Composed
 
+from config.fields import FieldType
 from tasks.errors import CollectionError, NoCollectionError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
@@ -32,7 +33,10 @@ from tasks.upsert.pgvector.table import (
 )
 from tasks.upsert.vectors import as_vector, check_vectors
 
+Fields = Mapping[str, FieldType]
+
 SCHEMA = "headrace"
+_NO_FIELDS: Fields = {}
 PAGE = 1000  # records a page of a scan
 
 _WRITE_DURABLY = SQL("SET LOCAL synchronous_commit TO on")
@@ -70,7 +74,7 @@ _NEAREST = SQL(
 class PgvectorStore:
     """Connects at the first call; an acknowledged write is on the server's disk. Reading creates nothing."""
 
-    def __init__(self, url: str, collection: str, schema: str = SCHEMA, indexed: Sequence[str] = ()) -> None:
+    def __init__(self, url: str, collection: str, schema: str = SCHEMA, indexed: Fields = _NO_FIELDS) -> None:
         """ConfigError for what is no URL of PostgreSQL; `indexed` fields of the metadata get an index where it pays."""
         self._server = Server(url, collection)
         self._schema, self._collection = schema, collection

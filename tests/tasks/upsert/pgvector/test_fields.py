@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tasks.records import AnyOf, Filter, PointId, Query
+from tasks.upsert.filters import passes
 from tasks.upsert.pgvector import graph
 from tasks.upsert.pgvector.store import PgvectorStore
 from tests.points import Point, columns
@@ -37,7 +38,7 @@ def indexes(url: str) -> set[str]:
 
 
 def fill(url: str, points: list[Point], *fields: str) -> None:
-    with closing(PgvectorStore(url, "c", indexed=fields)) as store:
+    with closing(PgvectorStore(url, "c", indexed=dict.fromkeys(fields, "keyword"))) as store:
         store.ensure(8)
         store.upsert(columns(*points))
 
@@ -65,6 +66,34 @@ def test_filters_use_them_and_find_the_same(postgres_url: str, points: list[Poin
         with closing(PgvectorStore(url, "c")) as store:
             before = scans(postgres_url)
             assert {hit.id for hit in store.search(Query(ONES, 99, [one]))} == {point.id for point in expected}
+        assert scans(postgres_url) > before, one
+
+
+def test_ranges_use_them_too_where_the_settings_say_what_a_field_holds(
+    postgres_url: str, make_points: MakePoints
+) -> None:
+    """Without a word to the planner: of many records few are in the range."""
+    points = make_points(4000)
+    for row, one in enumerate(points):
+        day = f"{2000 + row // 300}-{1 + row % 12:02}-{1 + row % 28:02}"
+        one.payload["metadata"] |= {"year": row, "at": [3, day, "x"] if row == 7 else day}
+    points[8].payload["metadata"]["year"] = [5000, "x", -5.5]
+    points[9].payload["metadata"] |= {"year": "4000", "at": "3000-02-30"}
+    with closing(PgvectorStore(postgres_url, "c", indexed={"year": "integer", "at": "datetime"})) as store:
+        store.ensure(8)
+        store.upsert(columns(*points))
+    conditions = [
+        Filter("year", ">=", (3990,)),
+        Filter("year", "<", (5.5,)),
+        Filter("at", ">", ("2013-04-02T01:00:00+02:00",)),
+        Filter("at", "<=", ("2000-02-03",)),
+    ]
+    for one in conditions:
+        expected = {point.id for point in points if passes(point.payload["metadata"], [one])}
+        assert 0 < len(expected) < 200
+        with closing(PgvectorStore(postgres_url, "c")) as store:
+            before = scans(postgres_url)
+            assert {hit.id for hit in store.search(Query(ONES, 400, [one]))} == expected
         assert scans(postgres_url) > before, one
 
 
