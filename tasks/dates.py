@@ -19,6 +19,11 @@ def is_date(text: str) -> bool:
     return _IS_DATE.fullmatch(text) is not None
 
 
+def is_limit(value: object) -> bool:
+    """Whether a range can have it as its end: a number, or a date."""
+    return type(value) in (int, float) or (isinstance(value, str) and is_date(value))
+
+
 @lru_cache(maxsize=4096)
 def instant(text: str) -> datetime | None:
     """The moment that a date names, to the microsecond; None for any other text.

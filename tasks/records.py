@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, NewType, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.dates import is_date
+from tasks.dates import is_limit
 from tasks.image import Image
 from tasks.passages import Passage
 
@@ -253,8 +253,7 @@ class Filter:
     values: tuple[Scalar, ...]
 
     def __post_init__(self) -> None:
-        limits = [type(value) in (int, float) or (isinstance(value, str) and is_date(value)) for value in self.values]
-        if self.operator not in ("in", "not_in") and limits != [True]:
+        if self.operator not in ("in", "not_in") and [is_limit(value) for value in self.values] != [True]:
             raise ValueError(f"{self.field} {self.operator} {self.values}: expected one number or date to compare with")
 
 
