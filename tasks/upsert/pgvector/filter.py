@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Composable
 from psycopg.types.json import Jsonb
 
 from tasks.dates import DATE, instant
-from tasks.records import Condition, Filter, Scalar
+from tasks.records import Condition, Filter, Operator, Scalar
 from tasks.upsert.filters import is_of_dates
 from tasks.upsert.pgvector.rows import encoded, escaped
 
@@ -18,14 +18,15 @@ Parameter = str | Jsonb | list[Jsonb]
 _TRUE, _FALSE = SQL("TRUE"), SQL("FALSE")
 # The value itself and, of a list, its items; in its lax mode PostgreSQL would look into lists within the list as well.
 _NUMBERS = """'strict $ ? (@.type() != "object").**{{0 to 1}} ? (@.type() == "number" && @ {} $limit)'"""
-_RANGES = {sign: SQL(_NUMBERS.format(sign)) for sign in (">=", ">", "<=", "<")}
+_SIGNS: tuple[LiteralString, ...] = (">=", ">", "<=", "<")
+_RANGES = {sign: SQL(_NUMBERS.format(sign)) for sign in _SIGNS}
 # Only what is a date is cast, which therefore cannot fail; the server would round what we cut off.
 _DATES = r"""EXISTS (SELECT FROM (SELECT metadata -> %s::text) AS field (held), jsonb_array_elements_text(
 CASE jsonb_typeof(held) WHEN 'array' THEN jsonb_path_query_array(held, 'strict $[*] ? (@.type() == "string")')
 WHEN 'string' THEN jsonb_build_array(held) END) AS item (date)
 WHERE CASE WHEN date ~ '^(?:DATE)$' THEN (regexp_replace(date, '([.][0-9]{6})[0-9]+', '\1')
 || CASE WHEN substr(date, 11) ~ '[Z+-]' THEN '' ELSE 'Z' END)::timestamptz SIGN %s::timestamptz END)"""
-_DATE_RANGES = {sign: SQL(_DATES.replace("SIGN", sign).replace("DATE", DATE)) for sign in _RANGES}
+_DATE_RANGES = {sign: SQL(_DATES.replace("SIGN", sign).replace("DATE", DATE)) for sign in _SIGNS}
 # What an index can hold of a field, which narrows a range: the number, or the day. Lists stand behind all of them.
 NUMBER = """(CASE jsonb_typeof(metadata -> {0}) WHEN 'number' THEN (metadata -> {0})::numeric
 WHEN 'array' THEN 'NaN' END)"""
@@ -73,7 +74,7 @@ def _filter(one: Filter, parameters: list[Parameter]) -> Composable:
     return _EQUALITY if one.operator == "in" else SQL("({}) IS NOT TRUE").format(_EQUALITY)
 
 
-def _narrow(held: LiteralString, operator: str, field: str, limit: str) -> tuple[Composable, list[Parameter]]:
+def _narrow(held: LiteralString, operator: Operator, field: str, limit: str) -> tuple[Composable, list[Parameter]]:
     """What an index decides: every record that passes is among those."""
     kept = SQL(held).format(SQL("%s::text"))
     names: list[Parameter] = [field] * held.count("{0}")
