@@ -104,7 +104,7 @@ class Namespace:
             pass
 
     def write(self, records: Sequence[Record]) -> None:
-        """In requests of a thousand records or two megabytes: where one fails, others may have been written."""
+        """Send requests of a thousand records or two megabytes: where one fails, others may have been written."""
         with self.opened() as index, ThreadPoolExecutor(SENDERS) as senders:
             for batch in senders.map(partial(self._send, index), batches(records)):
                 self.wrote(batch[-1].id, batch[-1])
