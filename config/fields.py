@@ -57,6 +57,7 @@ DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 FieldName = Annotated[str, Field(pattern=r"^[\w-]+$", max_length=100)]  # of the metadata
 FieldType = Literal["keyword", "integer", "number", "datetime"]
+Precision = Literal["float32", "float16", "int8", "binary"]  # of stored vectors
 
 
 class Section(BaseModel):

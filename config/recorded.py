@@ -13,23 +13,33 @@ _EMBEDDER: TypeAdapter[Embedder] = TypeAdapter(Embedder)
 
 
 def recorded_settings(pipeline: Pipeline) -> dict[str, Any]:
-    """Embedder and chunking as JSON, without secrets."""
-    return {"embedder": pipeline.embedder.recorded(), "chunking": pipeline.chunking.model_dump(mode="json")}
+    """Embedder, chunking and the store's precision as JSON, without secrets."""
+    store = {"kind": pipeline.store.kind, "precision": pipeline.store.kept_as}
+    chunking = pipeline.chunking.model_dump(mode="json")
+    return {"embedder": pipeline.embedder.recorded(), "chunking": chunking, "store": store}
 
 
 def shape(pipeline: Pipeline) -> str:
-    """Equal for settings with which the same chunks get the same vectors."""
-    parts = {"embedder": pipeline.embedder.shape(), "chunking": pipeline.chunking.model_dump(mode="json")}
+    """Equal for settings with which the same chunks get the same vectors, and a store keeps them alike."""
+    parts: dict[str, Any] = {
+        "embedder": pipeline.embedder.shape(),
+        "chunking": pipeline.chunking.model_dump(mode="json"),
+    }
+    if pipeline.store.kept_as != "float32":  # as all were before it was a setting
+        parts["precision"] = pipeline.store.kept_as
     return json.dumps(parts, sort_keys=True)
 
 
 def as_recorded(pipeline: Pipeline, settings: Mapping[str, Any]) -> Pipeline:
-    """The pipeline with embedder and chunking as they were; secrets, limits and device are those of its own section.
+    """The pipeline with embedder, chunking and precision as they were; secrets, limits and device are those of today.
 
-    Where that is of another kind, secrets come from the environment, and the rest is as it was as well.
+    Where the embedder is of another kind, secrets come from the environment, and the rest is as it was as well.
     """
     embedder = _EMBEDDER.validate_python(settings["embedder"])
     if type(embedder) is type(pipeline.embedder):
         embedder = _EMBEDDER.validate_python(embedder.as_here(pipeline.embedder))
     chunking = Chunking.model_validate(settings["chunking"])
-    return pipeline.model_copy(update={"embedder": embedder, "chunking": chunking})
+    store, kept = pipeline.store, settings.get("store", {})
+    if "precision" in type(store).model_fields and kept.get("kind", store.kind) == store.kind:
+        store = store.model_copy(update={"precision": kept.get("precision", "float32")})
+    return pipeline.model_copy(update={"embedder": embedder, "chunking": chunking, "store": store})

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
-from config.fields import FieldName, FieldType, Location, Name, Section, WebAddress
+from config.fields import FieldName, FieldType, Location, Name, Precision, Section, WebAddress
 
 FilterFields = Annotated[
     dict[FieldName, FieldType],
@@ -12,6 +12,12 @@ FilterFields = Annotated[
         default_factory=dict,
         description="Metadata that searches filter by often, and its type: a server makes an index for each. Other"
         " fields can be filtered by as well, and Qdrant's embedded engine compares every record anyway.",
+    ),
+]
+Halves = Annotated[
+    Literal["float32", "float16"],
+    Field(
+        default="float32", description="What is kept of a vector's numbers; float16 takes half the room. Part of no id."
     ),
 ]
 
@@ -31,6 +37,12 @@ class StoreSection(Section):
         description="Several pipelines keep their records in this collection; each sees and changes its own alone.",
     )
 
+    @property
+    def kept_as(self) -> Precision:
+        """The precision of stored vectors, also where it is no setting."""
+        precision: Precision = getattr(self, "precision", "float32")
+        return precision
+
     def as_generation(self, number: int, collection: str) -> Self:
         """Where a later generation lies."""
         del number
@@ -49,6 +61,11 @@ class QdrantStore(StoreSection):
     )
     api_key: SecretStr | None = Field(default=None, description="The server's key, where it wants one.")
     filter_fields: FilterFields
+    precision: Precision = Field(
+        default="float32",
+        description="What is kept of a vector's numbers: float16 takes half the room. A server can keep int8 (a quarter"
+        " of it) or binary (a thirty-second, for long vectors) in memory, and compares the nearest with whole ones.",
+    )
     tenant_field: FieldName | None = Field(
         default=None, description="Metadata that nearly every search filters by: a server keeps equal ones together."
     )
@@ -59,6 +76,10 @@ class QdrantStore(StoreSection):
             raise ValueError("`path` is an embedded database and `url` a server; expected one of the two")
         if self.url is None and self.api_key is not None:
             raise ValueError("`api_key` is a server's; expected `url` beside it")
+        if self.url is None and self.precision in ("int8", "binary"):
+            raise ValueError(
+                f"`precision` {self.precision} is a server's; expected float32, float16, or `url` beside it"
+            )
         if self.tenant_field and self.filter_fields.get(self.tenant_field, "keyword") != "keyword":
             raise ValueError(f"`tenant_field` {self.tenant_field} is a keyword; filter_fields calls it something else")
         return self
@@ -71,6 +92,7 @@ class PgvectorStore(StoreSection):
     url: str = Field(description="Address, such as postgresql://user:${PASSWORD}@host:5432/database.")
     schema_name: Name = Field(default="headrace", description="PostgreSQL's schema for the table.")
     filter_fields: FilterFields
+    precision: Halves
 
 
 class ChromaStore(StoreSection):
@@ -133,6 +155,7 @@ class LanceStore(StoreSection):
         " the environment.",
     )
     collection: Name | None = Field(default=None, description="The table. Default: the pipeline's name.")
+    precision: Halves
 
     @model_validator(mode="after")
     def _is_folder_or_bucket(self) -> Self:

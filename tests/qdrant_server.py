@@ -59,7 +59,12 @@ class Collection:
         vectors = settings.get("vectors") or {}
         params: Any
         if "size" in vectors:
-            params = engine.EdgeVectorParams(size=vectors["size"], distance=_DISTANCES[vectors["distance"]])
+            params = engine.EdgeVectorParams(
+                size=vectors["size"],
+                distance=_DISTANCES[vectors["distance"]],
+                datatype=engine.VectorStorageDatatype.Float16 if vectors.get("datatype") == "float16" else None,
+                quantization_config=_quantization(settings.get("quantization_config") or {}),
+            )
         else:
             params = {
                 name: engine.EdgeVectorParams(size=one["size"], distance=_DISTANCES[one["distance"]])
@@ -67,6 +72,17 @@ class Collection:
             }
         optimizers = engine.EdgeOptimizersConfig(indexing_threshold=0)
         self.shard = engine.EdgeShard.create(folder, engine.EdgeConfig(vectors=params, optimizers=optimizers))
+
+
+def _params(given: Mapping[str, Any] | None) -> Any:
+    return given and engine.SearchParams(quantization=engine.QuantizationSearchParams(**given))
+
+
+def _quantization(given: Mapping[str, Any]) -> Any:
+    """The engine quantises to int8 where it builds a graph, and here it builds none."""
+    if "scalar" in given:
+        return engine.ScalarQuantizationConfig(engine.ScalarType.Int8, quantile=given["scalar"]["quantile"])
+    return engine.BinaryQuantizationConfig() if "binary" in given else None
 
 
 class QdrantServer:
@@ -156,6 +172,7 @@ class QdrantServer:
                     "flush_interval_sec": 5,
                     "indexing_threshold": one.indexing_threshold,
                 },
+                "quantization_config": one.settings.get("quantization_config"),
                 "wal_config": {"wal_capacity_mb": 32, "wal_segments_ahead": 0},
             },
             "payload_schema": one.schema,
@@ -258,6 +275,7 @@ class QdrantServer:
             engine.Query.Nearest(body["query"]["nearest"] if isinstance(body["query"], dict) else body["query"]),
             body.get("limit", 10),
             filter=self._filter(one, body.get("filter")),
+            params=_params((body.get("params") or {}).get("quantization")),
             with_payload=bool(body.get("with_payload", False)),
         )
         try:

@@ -24,17 +24,18 @@ def _opened(config: stores.Store, collection: str) -> VectorStore:
             from tasks.upsert.qdrant_server.store import QdrantServerStore
 
             key = config.api_key.get_secret_value() if config.api_key else ""
-            store = QdrantServerStore(url, collection, key)
+            store = QdrantServerStore(url, collection, key, precision=config.precision)
             shared: dict[str, FieldType] = {PIPELINE: "keyword"} if config.shared else {}
             return store.indexing({**config.filter_fields, **shared}, config.tenant_field or "")
         case stores.QdrantStore():
             from tasks.upsert.qdrant_embedded.store import QdrantStore
 
-            return QdrantStore(config.path, collection, is_shared=config.shared)
+            return QdrantStore(config.path, collection, is_shared=config.shared, precision=config.precision)
         case stores.PgvectorStore():
             with _extra("pgvector"):
                 from tasks.upsert.pgvector.store import PgvectorStore
-            return PgvectorStore(config.url, collection, config.schema_name, config.filter_fields)
+            fields = config.filter_fields
+            return PgvectorStore(config.url, collection, config.schema_name, fields, config.precision)
         case stores.ChromaStore():
             from tasks.upsert.chroma.server import OwnServer, RemoteServer
             from tasks.upsert.chroma.store import ChromaStore
@@ -50,7 +51,7 @@ def _opened(config: stores.Store, collection: str) -> VectorStore:
         case stores.LanceStore():
             with _extra("lancedb"):
                 from tasks.upsert.lancedb.store import LanceStore
-            return LanceStore(config.path, collection)
+            return LanceStore(config.path, collection, config.precision)
         case stores.MemoryStore():
             from tasks.upsert.memory import MemoryStore
 

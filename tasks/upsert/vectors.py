@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.errors import DocumentError
-from tasks.records import Payload, PointId, Points, Vector
+from tasks.errors import CollectionError, DocumentError
+from tasks.records import Payload, PointId, Points, Vector, Vectors
 
 
 def check_vectors(points: Points, dimension: int) -> None:
@@ -24,6 +24,21 @@ def check_vectors(points: Points, dimension: int) -> None:
     wrong = np.flatnonzero(~np.isfinite(squares) | (squares < np.finfo(np.float32).eps))
     if len(wrong):
         raise _refusal(points, int(wrong[0]), "is zero or not finite, so it has no direction to compare")
+
+
+def check_precision(name: str, held: str, asked: str) -> None:
+    """Raise CollectionError where a collection keeps vectors otherwise than they are to be kept."""
+    if held != asked:
+        raise CollectionError(
+            f"{name} keeps vectors as {held}, and `precision` under `store` is {asked}; run `headrace rebuild` to"
+            f" build a new generation beside it from the cache, or set `precision: {held}`"
+        )
+
+
+def fit_for_halves(vectors: Vectors) -> Vectors:
+    """The same directions at unit length: floats of 16 bits end at 65504."""
+    units: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return units
 
 
 def as_vector(stored: Any) -> Vector:

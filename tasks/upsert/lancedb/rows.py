@@ -18,7 +18,7 @@ import pyarrow as pa
 from tasks.dates import instant
 from tasks.records import Condition, Filter, Payload, Points, Scalar
 from tasks.upsert.filters import is_of_dates
-from tasks.upsert.vectors import unstorable
+from tasks.upsert.vectors import fit_for_halves, unstorable
 
 Arrow = Any  # pyarrow ships no types
 
@@ -33,13 +33,13 @@ _RANGES = {">=": "greatest", ">": "greatest", "<=": "least", "<": "least"}
 _KEY = {"lance-schema:unenforced-primary-key:position": "1"}
 
 
-def schema(dimension: int) -> Arrow:
+def schema(dimension: int = 1, precision: str = "float32") -> Arrow:
     """Columns of a table."""
     texts, floats = pa.list_(pa.string()), pa.list_(pa.float64())
     return pa.schema(
         [
             pa.field("id", pa.string(), nullable=False, metadata=_KEY),
-            pa.field("vector", pa.list_(pa.float32(), dimension)),
+            pa.field("vector", pa.list_(pa.type_for_alias(precision), dimension)),
             pa.field("text", pa.string()),
             pa.field("metadata", pa.string()),
             pa.field("headrace", pa.string()),
@@ -51,7 +51,7 @@ def schema(dimension: int) -> Arrow:
     )
 
 
-def as_table(points: Points) -> Arrow:
+def as_table(points: Points, precision: str) -> Arrow:
     """One row for each id; DocumentError names the document whose payload cannot be stored."""
     rows = list({point: row for row, point in enumerate(points.ids)}.values())
     texts: list[tuple[str | None, bytes | None, bytes | None]] = []
@@ -62,14 +62,15 @@ def as_table(points: Points) -> Arrow:
             compared.add(payload.get("metadata"))
         except (TypeError, ValueError, AttributeError, RecursionError) as error:
             raise unstorable(payload, point, error) from error
-    vectors = np.ascontiguousarray(points.vectors[rows], dtype=np.float32)
+    vectors = fit_for_halves(points.vectors[rows]) if precision == "float16" else points.vectors[rows]
+    vectors = np.ascontiguousarray(vectors, dtype=precision)
     columns = [
         [points.ids[row] for row in rows],
         pa.FixedSizeListArray.from_arrays(vectors.ravel(), vectors.shape[1]),
         *zip(*texts, strict=True),
         *compared.columns(),
     ]
-    return pa.table(columns, schema=schema(vectors.shape[1]))
+    return pa.table(columns, schema=schema(vectors.shape[1], precision))
 
 
 def as_payload(row: Mapping[str, Any]) -> Payload:

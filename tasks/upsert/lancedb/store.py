@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import cast
 
 import lancedb
+import numpy as np
 from lancedb import DBConnection, Table
 from lancedb.query import LanceVectorQueryBuilder
 
+from config.fields import Precision
 from tasks.errors import CollectionError, NoCollectionError, ServiceError, TransientError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector, Vectors
 from tasks.slices import slices
@@ -30,7 +32,7 @@ from tasks.upsert.lancedb.errors import translated
 from tasks.upsert.lancedb.rows import PAYLOAD, POINTER, Arrow, as_payload, as_sql, as_table, one_of, schema
 from tasks.upsert.marks import read_mark
 from tasks.upsert.page import page
-from tasks.upsert.vectors import check_vectors
+from tasks.upsert.vectors import check_precision, check_vectors
 
 PAGE = 1000  # records of a page of a scan
 MOST_IDS = 5000  # in one expression
@@ -45,10 +47,11 @@ _log = logging.getLogger("headrace")
 class LanceStore:
     """Opened by the first call; an acknowledged write outlives the process. Reading creates nothing."""
 
-    def __init__(self, path: str, collection: str) -> None:
+    def __init__(self, path: str, collection: str, precision: Precision = "float32") -> None:
         """`path` is a folder, or an address in a bucket, whose keys are in the environment."""
         self._path = path
         self._collection = collection
+        self._precision: Precision = precision
         self._name = f"the collection {collection!r} in {path}"
         self._table: Table | None = None
         self._first_version: int | None = None  # before the first write
@@ -66,6 +69,7 @@ class LanceStore:
                     f"{self._name} holds vectors of {held} dimensions, the model makes {dimension}; go back to the"
                     " model it was built with, or name a new `collection` under `store`"
                 )
+            check_precision(self._name, _precision(table), self._precision)
 
     def expect(self, points: int, /) -> None:
         """Nothing to open."""
@@ -78,7 +82,7 @@ class LanceStore:
             table = self._required()
             check_vectors(points, _dimension(table))
             merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-            merge.execute(as_table(points))
+            merge.execute(as_table(points, _precision(table)))
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Missing ids are no error."""
@@ -234,7 +238,9 @@ class LanceStore:
         """Takes what another process has made meanwhile."""
         if "://" not in self._path:
             Path(self._path).mkdir(mode=0o700, parents=True, exist_ok=True)
-        table = self._database().create_table(self._collection, schema=schema(dimension), exist_ok=True)
+        table = self._database().create_table(
+            self._collection, schema=schema(dimension, self._precision), exist_ok=True
+        )
         self._table = self._own(table)
         return self._table
 
@@ -244,7 +250,7 @@ class LanceStore:
 
     def _own(self, table: Table) -> Table:
         """CollectionError where somebody else has made it."""
-        if not set(schema(1).names) <= set(table.schema.names):
+        if not set(schema().names) <= set(table.schema.names):
             raise CollectionError(
                 f"{self._name} has the columns {table.schema.names}, so it is not one of Headrace's; name another"
                 " `collection` under `store`"
@@ -268,9 +274,13 @@ def _dimension(table: Table) -> int:
     return int(table.schema.field("vector").type.list_size)
 
 
+def _precision(table: Table) -> str:
+    return str(np.dtype(table.schema.field("vector").type.value_type.to_pandas_dtype()))
+
+
 def _matrix(column: Arrow) -> Vectors:
     matrix: Vectors = column.combine_chunks().flatten().to_numpy().reshape(len(column), column.type.list_size)
-    return matrix
+    return matrix.astype(np.float32, copy=False)
 
 
 def _tidy(table: Table) -> None:

@@ -11,11 +11,12 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from tasks.errors import ServiceError
 from tasks.upsert.pgvector.server import Server
-from tasks.upsert.pgvector.table import Table
+from tasks.upsert.pgvector.table import Form, Table
 
 FROM = 50_000  # records; fewer are compared one by one as fast
 NARROW = 2_000  # records that pass the filters; so many are found and compared as fast as the graph finds some of them
 _VECTOR, _HALF = 2000, 4000  # dimensions that a graph takes, with floats of 32 bits and of 16
+_WHOLE = {"vector": SQL("embedding <=> %s::vector"), "halfvec": SQL("embedding <=> %s::halfvec")}
 _EFFORT, _MOST_EFFORT = 100, 1000
 _MOST_MEMORY = 1 << 30  # bytes; with less than it needs, building takes several times as long
 _SHORT = "53"  # how the SQLSTATE begins where the server is short of something, be it memory or disk
@@ -24,11 +25,16 @@ _WORKERS = 2  # PostgreSQL's own default, beside the process itself
 _log = logging.getLogger("headrace")
 
 
-def nearness(dimension: int) -> Composable:
+def distance(form: Form) -> Composable:
+    """By all that is kept of the vectors; one parameter, the vector."""
+    return _WHOLE[form.kind]
+
+
+def nearness(form: Form) -> Composable:
     """What a search orders by, which has to be what the graph was made of; one parameter, the vector."""
-    if _VECTOR < dimension <= _HALF:
-        return SQL("embedding::halfvec({0}) <=> %s::halfvec({0})").format(Literal(dimension))
-    return SQL("embedding <=> %s::vector")
+    if _is_graph_of_halves(form):
+        return SQL("embedding::halfvec({0}) <=> %s::halfvec({0})").format(Literal(form.dimension))
+    return distance(form)
 
 
 def use(connection: psycopg.Connection, limit: int) -> None:
@@ -44,19 +50,19 @@ def avoid(connection: psycopg.Connection) -> None:
     connection.execute("SELECT set_config('enable_indexscan', 'off', true)")
 
 
-def build(server: Server, table: Table, dimension: int) -> None:
+def build(server: Server, table: Table, form: Form) -> None:
     """Made where it is missing and pays; nothing depends on it, so what goes wrong is only logged.
 
     The server drops one that was not finished, and meanwhile others can read. Several processes that build it share
     memory, of which a container may have too little; how much the server does not tell, so one is left to try.
     """
-    if dimension > _HALF:
+    if form.dimension > _HALF:
         return
     for workers in (_WORKERS, 0):
         try:
             with server.transaction() as connection:
                 if _is_wanted(connection, table):
-                    _build(connection, table, dimension, workers)
+                    _build(connection, table, form, workers)
             return
         except ServiceError as error:
             if workers and (getattr(error.__cause__, "sqlstate", None) or "").startswith(_SHORT):
@@ -80,7 +86,12 @@ def _is_wanted(connection: psycopg.Connection, table: Table) -> bool:
     return bool(alone and not others and many >= FROM)
 
 
-def _build(connection: psycopg.Connection, table: Table, dimension: int, workers: int) -> None:
+def _is_graph_of_halves(form: Form) -> bool:
+    """Although the vectors are whole ones."""
+    return form.kind == "vector" and _VECTOR < form.dimension <= _HALF
+
+
+def _build(connection: psycopg.Connection, table: Table, form: Form, workers: int) -> None:
     _log.info("making the index for searches in %s: some minutes for a million records", table.path)
     connection.execute(
         SQL(
@@ -91,8 +102,8 @@ def _build(connection: psycopg.Connection, table: Table, dimension: int, workers
         ),
         (str(workers), _MOST_MEMORY, table.path),
     )
-    half = SQL("(embedding::halfvec({})) halfvec_cosine_ops").format(Literal(dimension))
-    indexed = half if dimension > _VECTOR else SQL("embedding vector_cosine_ops")
+    half = SQL("(embedding::halfvec({})) halfvec_cosine_ops").format(Literal(form.dimension))
+    indexed = half if _is_graph_of_halves(form) else SQL(f"embedding {form.kind}_cosine_ops")
     connection.execute(SQL("DROP INDEX IF EXISTS {}").format(table.graph))
     connection.execute(
         SQL("CREATE INDEX {} ON {} USING hnsw ({})").format(Identifier(table.graph_name), table.name, indexed)

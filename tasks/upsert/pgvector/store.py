@@ -6,13 +6,14 @@ bookkeeping. The sentinel is the table's comment: it goes where the table goes.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 from pgvector import Vector as StoredVector
 from psycopg.sql import SQL, Composed
 
-from config.fields import FieldType
+from config.fields import FieldType, Precision
 from tasks.errors import CollectionError, NoCollectionError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
@@ -23,15 +24,17 @@ from tasks.upsert.pgvector.filter import as_sql
 from tasks.upsert.pgvector.rows import as_payload, as_rows
 from tasks.upsert.pgvector.server import Server
 from tasks.upsert.pgvector.table import (
+    KINDS,
+    Form,
     Table,
     create,
-    held_dimension,
+    held_form,
     publish,
     read_place,
     read_sentinel,
     write_sentinel,
 )
-from tasks.upsert.vectors import as_vector, check_vectors
+from tasks.upsert.vectors import as_vector, check_precision, check_vectors, fit_for_halves
 
 Fields = Mapping[str, FieldType]
 
@@ -63,38 +66,46 @@ _PAGE = SQL(
 _VECTORS = SQL("SELECT id::text, embedding::text FROM {} WHERE id = ANY(%s::uuid[])")
 _COUNT = SQL("SELECT count(*) FROM {} WHERE {}")
 _FEW = SQL(
-    "WITH few AS MATERIALIZED (SELECT id::text, embedding <=> %s::vector AS distance, content, metadata, headrace"
+    "WITH few AS MATERIALIZED (SELECT id::text, {} AS distance, content, metadata, headrace"
     " FROM {} WHERE {} LIMIT %s) SELECT *, (SELECT count(*) FROM few) FROM few ORDER BY distance LIMIT %s"
 )
-_NEAREST = SQL(
-    "SELECT id::text, embedding <=> %s::vector, content, metadata, headrace FROM {} WHERE {} ORDER BY {} LIMIT %s"
-)
+_NEAREST = SQL("SELECT id::text, {}, content, metadata, headrace FROM {} WHERE {} ORDER BY {} LIMIT %s")
 
 
 class PgvectorStore:
     """Connects at the first call; an acknowledged write is on the server's disk. Reading creates nothing."""
 
-    def __init__(self, url: str, collection: str, schema: str = SCHEMA, indexed: Fields = _NO_FIELDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        collection: str,
+        schema: str = SCHEMA,
+        indexed: Fields = _NO_FIELDS,
+        precision: Precision = "float32",
+    ) -> None:
         """ConfigError for what is no URL of PostgreSQL; `indexed` fields of the metadata get an index where it pays."""
         self._server = Server(url, collection)
         self._schema, self._collection = schema, collection
         self._table = Table(schema, collection)
         self._indexed = indexed
-        self._dimension: int | None = None
+        self._precision: Precision = precision
+        self._form: Form | None = None
         self._is_ensured = False
 
     def ensure(self, dimension: int, /) -> None:
         """Make what is missing: extension, schema and table. CollectionError for another dimension."""
-        held = self._held_dimension()
-        if held is None:
+        form = self._held_form()
+        if form is None:
+            form = Form(dimension, KINDS[self._precision])
             with self._server.transaction() as connection:
-                create(connection, self._table, dimension)
-            held = self._held_dimension()
-        if held != dimension:
+                create(connection, self._table, form)
+            form = self._held_form() or form
+        if form.dimension != dimension:
             raise CollectionError(
-                f"{self._server.name} holds vectors of {held} dimensions, the model makes {dimension};"
+                f"{self._server.name} holds vectors of {form.dimension} dimensions, the model makes {dimension};"
                 " go back to the model it was built with, or name a new `collection` under `store`"
             )
+        check_precision(self._server.name, form.precision, self._precision)
         self._is_ensured = True
 
     def expect(self, points: int, /) -> None:
@@ -104,11 +115,12 @@ class PgvectorStore:
         """All or nothing."""
         if not points:
             return
-        dimension = self._held_dimension()
-        if dimension is None:
+        form = self._held_form()
+        if form is None:
             raise NoCollectionError(f"{self._server.name}: there is no collection yet; it is made by a sync")
-        check_vectors(points, dimension)
-        rows = as_rows(points)
+        check_vectors(points, form.dimension)
+        is_whole = form.precision == "float32"
+        rows = as_rows(points if is_whole else replace(points, vectors=fit_for_halves(points.vectors)))
         with self._server.transaction() as connection:
             connection.execute(_WRITE_DURABLY)
             connection.execute(_MAKE_BATCH)
@@ -145,17 +157,17 @@ class PgvectorStore:
     def search(self, query: Query, /) -> list[Hit]:
         """Exact in a collection without a graph, and where few records pass the conditions."""
         condition, parameters = as_sql(query.conditions)
-        dimension = self._held_dimension()
-        if dimension is None:
+        form = self._held_form()
+        if form is None:
             return []
         text = StoredVector(query.vector).to_text()
-        all_near = _NEAREST.format(self._table.name, condition, graph.nearness(dimension))
+        all_near = _NEAREST.format(graph.distance(form), self._table.name, condition, graph.nearness(form))
 
         def nearest(limit: int) -> list[Hit]:
             rows: list[Any] = []
             with suppress(NoCollectionError), self._server.transaction() as connection:
                 if query.conditions:
-                    few = _FEW.format(self._table.name, condition)
+                    few = _FEW.format(graph.distance(form), self._table.name, condition)
                     rows = connection.execute(few, (text, *parameters, graph.NARROW + 1, limit)).fetchall()
                 if not query.conditions or (rows and rows[0][-1] > graph.NARROW):
                     rows = _nearest(connection, all_near, (text, *parameters, text, limit), limit)
@@ -196,26 +208,26 @@ class PgvectorStore:
 
     def drop(self) -> None:
         """Needs the owner of the table; a view that shows it keeps it."""
-        self._dimension, self._is_ensured = None, False
+        self._form, self._is_ensured = None, False
         with self._server.transaction() as connection:
             connection.execute(SQL("DROP TABLE IF EXISTS {}").format(self._table.name))
 
     def close(self) -> None:
         """Make the graph and other indexes where they are due; further calls but this one fail."""
         try:
-            if self._is_ensured and self._dimension is not None:
+            if self._is_ensured and self._form is not None:
                 self._is_ensured = False
-                graph.build(self._server, self._table, self._dimension)
+                graph.build(self._server, self._table, self._form)
                 fields.build(self._server, self._table, self._indexed)
         finally:
-            self._dimension = None  # nothing is answered from memory after the end
+            self._form = None  # nothing is answered from memory after the end
             self._server.close()
 
-    def _held_dimension(self) -> int | None:
-        if self._dimension is None:
+    def _held_form(self) -> Form | None:
+        if self._form is None:
             with self._server.transaction() as connection:
-                self._dimension = held_dimension(connection, self._table)
-        return self._dimension
+                self._form = held_form(connection, self._table)
+        return self._form
 
     def _rows(self, query: SQL, *values: object) -> list[Any]:
         """No rows where there is no table."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
@@ -18,7 +18,8 @@ _CREATING = 7240322  # the advisory lock under which tables are made: PostgreSQL
 _MARKING = 7240323  # and this one while a comment is read and written
 _SHARING = "pipelines"  # the part of the comment with their marks, where several share the table
 _LONGEST = 48  # bytes; PostgreSQL cuts names at 63 without a word, and an index adds its own part
-_INLINE = 1900  # dimensions whose vectors fit into a page of 8 kB, beside the pointers to the rest
+_INLINE = 7600  # bytes of a vector that fits into a page of 8 kB, beside the pointers to the rest
+KINDS: dict[str, LiteralString] = {"float32": "vector", "float16": "halfvec"}  # of vectors, by precision
 OLDEST = (0, 8)  # the version of pgvector that goes on with a search until enough records pass its filters
 
 
@@ -43,40 +44,58 @@ class Table:
         return f"{self._name}:{hashlib.sha256(field.encode()).hexdigest()[:12]}"
 
 
-def held_dimension(connection: psycopg.Connection, table: Table) -> int | None:
-    """The dimension of the table; None where there is none; CollectionError where it is not one of ours."""
+class Form(NamedTuple):
+    """What the table's vectors are; `kind` is PostgreSQL's type."""
+
+    dimension: int
+    kind: LiteralString
+
+    @property
+    def precision(self) -> str:
+        """As the settings call it."""
+        return next(name for name, kind in KINDS.items() if kind == self.kind)
+
+    @property
+    def bytes(self) -> int:
+        """Of one vector."""
+        return self.dimension * (2 if self.kind == "halfvec" else 4)
+
+
+def held_form(connection: psycopg.Connection, table: Table) -> Form | None:
+    """None where there is no table; CollectionError where it is not one of ours."""
     row = connection.execute(
-        "SELECT c.oid, a.atttypmod FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid"
-        " AND a.attname = 'embedding' AND NOT a.attisdropped WHERE c.oid = to_regclass(%s)",
+        "SELECT t.typname, a.atttypmod FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid"
+        " AND a.attname = 'embedding' AND NOT a.attisdropped LEFT JOIN pg_type t ON t.oid = a.atttypid"
+        " WHERE c.oid = to_regclass(%s)",
         (table.path,),
     ).fetchone()
     if row is None:
         return None
-    if row[1] is None or row[1] < 1:
+    if row[0] not in KINDS.values() or row[1] < 1:
         raise CollectionError(
             f"{table.path} exists and has no column `embedding` of a fixed dimension, so it is not one of Headrace's;"
             " name another `collection` under `store`"
         )
-    return int(row[1])
+    return Form(row[1], row[0])
 
 
-def create(connection: psycopg.Connection, table: Table, dimension: int) -> None:
+def create(connection: psycopg.Connection, table: Table, form: Form) -> None:
     """What is missing of extension, schema and table: each needs a right that this user may lack once it is there."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))
     _require_extension(connection)
     if connection.execute("SELECT to_regnamespace(%s)", (table.schema.as_string(),)).fetchone() == (None,):
         connection.execute(SQL("CREATE SCHEMA {}").format(table.schema))
-    if held_dimension(connection, table) is not None:
+    if held_form(connection, table) is not None:
         return
     connection.execute(
         SQL(
-            "CREATE TABLE {} (id uuid CONSTRAINT {} PRIMARY KEY, content text, embedding vector({}) NOT NULL,"
+            "CREATE TABLE {} (id uuid CONSTRAINT {} PRIMARY KEY, content text, embedding {}({}) NOT NULL,"
             " metadata jsonb, headrace jsonb)"
-        ).format(table.name, table.key, Literal(dimension))
+        ).format(table.name, table.key, SQL(form.kind), Literal(form.dimension))
     )
     # Searches read these two of every record; elsewhere than in the record itself they take several times as long.
     inline = SQL("ALTER TABLE {} ALTER COLUMN metadata SET STORAGE MAIN").format(table.name)
-    if dimension <= _INLINE:
+    if form.bytes <= _INLINE:
         inline += SQL(", ALTER COLUMN embedding SET STORAGE PLAIN")
     connection.execute(inline)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from config.fields import Precision
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Payload, Points
 from tasks.upsert.vectors import unstorable
@@ -25,12 +26,13 @@ ENTRY_BYTES = 21
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # made once: `dumps` makes an encoder for every call
 
 
-def create_shard(folder: Path, dimension: int, indexed_fields: Sequence[str]) -> None:
+def create_shard(folder: Path, dimension: int, indexed_fields: Sequence[str], precision: Precision = "float32") -> None:
     """An empty shard, closed: its files name no path, so the folder may be moved."""
     import qdrant_edge as engine
 
+    datatype = engine.VectorStorageDatatype.Float16 if precision == "float16" else None
     config = engine.EdgeConfig(
-        vectors=engine.EdgeVectorParams(size=dimension, distance=engine.Distance.Cosine),
+        vectors=engine.EdgeVectorParams(size=dimension, distance=engine.Distance.Cosine, datatype=datatype),
         optimizers=engine.EdgeOptimizersConfig(indexing_threshold=0),  # 0: `optimize` compacts, but builds no graph
         wal_enabled=True,
     )
@@ -41,12 +43,12 @@ def create_shard(folder: Path, dimension: int, indexed_fields: Sequence[str]) ->
     shard.close()
 
 
-def stored_dimension(folder: Path) -> int:
-    """Read from the shard's own settings, without the engine; CollectionError where its distance is not the cosine."""
+def stored_form(folder: Path) -> tuple[int, str]:
+    """Dimension and precision by the shard's own settings, without the engine; CollectionError for another distance."""
     path = folder / "edge_config.json"
     try:
         vectors = json.loads(path.read_text(encoding="utf-8"))["vectors"][""]
-        dimension, distance = int(vectors["size"]), str(vectors["distance"])
+        dimension, distance, precision = int(vectors["size"]), str(vectors["distance"]), vectors.get("datatype")
     except (ValueError, KeyError, TypeError) as error:
         raise ServiceError(
             f"{path} is damaged ({type(error).__name__}: {error}); restore the folder from a backup, or move it away"
@@ -56,7 +58,7 @@ def stored_dimension(folder: Path) -> int:
         raise CollectionError(
             f"the collection in {folder} compares by {distance}, expected Cosine; name a new `collection` under `store`"
         )
-    return dimension
+    return dimension, str(precision or "float32")
 
 
 def deleted_share(folder: Path, records: int) -> float:

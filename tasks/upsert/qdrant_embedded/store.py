@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from config.fields import Precision
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
@@ -21,9 +22,9 @@ from tasks.upsert.qdrant_embedded.filter import as_filter
 from tasks.upsert.qdrant_embedded.folder import FIRST, Generations
 from tasks.upsert.qdrant_embedded.readers import Page
 from tasks.upsert.qdrant_embedded.record_count import RecordCount
-from tasks.upsert.qdrant_embedded.shard import create_shard, stored_dimension
+from tasks.upsert.qdrant_embedded.shard import create_shard, stored_form
 from tasks.upsert.qdrant_embedded.snapshot import disk_usage
-from tasks.upsert.vectors import check_vectors
+from tasks.upsert.vectors import check_precision, check_vectors
 
 WAIT_SECONDS = 10.0  # whoever reads gives way in a moment, and a sync should not fail over it
 RESERVE_BYTES = 64 << 20
@@ -37,7 +38,13 @@ class QdrantStore:
     """
 
     def __init__(
-        self, path: str, collection: str, wait_seconds: float = WAIT_SECONDS, *, is_shared: bool = False
+        self,
+        path: str,
+        collection: str,
+        wait_seconds: float = WAIT_SECONDS,
+        *,
+        is_shared: bool = False,
+        precision: Precision = "float32",
     ) -> None:
         """`path` is the database's folder, `collection` a folder below it.
 
@@ -47,6 +54,7 @@ class QdrantStore:
         self._generations = Generations(Path(path) / collection)
         self._folder = self._generations.folder
         self._indexed = (*INDEXED_FIELDS, *([f"metadata.{PIPELINE}"] if is_shared else []))
+        self._precision: Precision = precision
         self._dimension: int | None = None
         self._is_closed = False
         self._turn = threading.RLock()
@@ -71,6 +79,7 @@ class QdrantStore:
                     f"the collection in {self._folder} holds vectors of {held} dimensions, the model makes {dimension};"
                     " go back to the model it was built with, or name a new `collection` under `store`"
                 )
+            check_precision(f"the collection in {self._folder}", self._held_form()[1], self._precision)
 
     def expect(self, points: int, /) -> None:
         """The engine is opened."""
@@ -176,12 +185,15 @@ class QdrantStore:
             self._require_space(0)
             if self._generations.live() is None:  # another process may have been quicker
                 with self._generations.building(FIRST) as folder:
-                    create_shard(folder / "shard", dimension, self._indexed)
+                    create_shard(folder / "shard", dimension, self._indexed, self._precision)
 
     def _held_dimension(self) -> int:
         if self._dimension is None:
-            self._dimension = stored_dimension(self._access.live() / "shard")
+            self._dimension = self._held_form()[0]
         return self._dimension
+
+    def _held_form(self) -> tuple[int, str]:
+        return stored_form(self._access.live() / "shard")
 
     def _require_space(self, needed_bytes: int) -> None:
         """The engine writes to mapped sparse files: where the disk is full, the kernel kills the process (SIGBUS)."""

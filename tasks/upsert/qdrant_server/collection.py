@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from qdrant_client import QdrantClient, models
 
-from config.fields import FieldType
+from config.fields import FieldType, Precision
 from tasks.errors import CollectionError
 from tasks.records import PointId
 
@@ -13,6 +13,13 @@ INDEXED_FIELDS = ("source", "document")  # what searches filter by
 # A record without a vector: no search finds it, whoever asks. No chunk's id is like it: those are hashes.
 SENTINEL = PointId("00000000-0000-0000-0000-686561647261")
 NOT_THE_SENTINEL = models.Filter(must_not=[models.HasIdCondition(has_id=[SENTINEL])])
+_QUANTIZED: Mapping[str, models.ScalarQuantization | models.BinaryQuantization] = {
+    "int8": models.ScalarQuantization(
+        scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
+    ),
+    "binary": models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True)),
+}
+_OVERSAMPLING: Mapping[str, float] = {"int8": 2.0, "binary": 4.0}  # candidates for each that is asked for
 _TYPES = {"number": models.PayloadSchemaType.FLOAT}  # others are called there as they are here
 
 _log = logging.getLogger("headrace")
@@ -38,11 +45,37 @@ def held_dimension(info: models.CollectionInfo, name: str) -> int:
     return vectors.size
 
 
-def create(client: QdrantClient, collection: str, dimension: int) -> None:
-    """An empty collection, without its indexes."""
-    client.create_collection(
-        collection, vectors_config=models.VectorParams(size=dimension, distance=models.Distance.COSINE)
+def held_precision(info: models.CollectionInfo) -> str:
+    """As the settings call it; quantisation of a kind that they do not know is left to whoever has chosen it."""
+    vectors = info.config.params.vectors
+    own = vectors if isinstance(vectors, models.VectorParams) else models.VectorParams
+    match own.quantization_config or info.config.quantization_config:
+        case models.ScalarQuantization():
+            return "int8"
+        case models.BinaryQuantization():
+            return "binary"
+        case _:
+            return own.datatype.value if own.datatype else "float32"
+
+
+def create(client: QdrantClient, collection: str, dimension: int, precision: Precision) -> None:
+    """An empty collection, without its indexes; where numbers are quantised, the whole ones are on disk."""
+    is_quantized = precision in _QUANTIZED
+    vectors = models.VectorParams(
+        size=dimension,
+        distance=models.Distance.COSINE,
+        datatype=models.Datatype.FLOAT16 if precision == "float16" else None,
+        on_disk=True if is_quantized else None,
     )
+    client.create_collection(collection, vectors_config=vectors, quantization_config=_QUANTIZED.get(precision))
+
+
+def search_params(precision: Precision) -> models.SearchParams | None:
+    """More candidates than are asked for are found by what is in memory, and compared as they are on disk."""
+    if precision not in _OVERSAMPLING:
+        return None
+    rescored = models.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING[precision])
+    return models.SearchParams(quantization=rescored)
 
 
 def complete(

@@ -12,7 +12,7 @@ from typing import Any
 
 from qdrant_client import models
 
-from config.fields import FieldType
+from config.fields import FieldType, Precision
 from tasks.errors import CollectionError, HeadraceError, NoCollectionError, TransientError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
@@ -28,12 +28,14 @@ from tasks.upsert.qdrant_server.collection import (
     complete,
     create,
     held_dimension,
+    held_precision,
     mark_name,
+    search_params,
 )
 from tasks.upsert.qdrant_server.errors import ExistsError
 from tasks.upsert.qdrant_server.filter import as_filter
 from tasks.upsert.qdrant_server.server import SECONDS, Server
-from tasks.upsert.vectors import as_vector, check_vectors
+from tasks.upsert.vectors import as_vector, check_precision, check_vectors
 
 IDS = 1000  # in one request
 PAGE = 500  # records a page of a scan
@@ -45,10 +47,18 @@ _log = logging.getLogger("headrace")
 class QdrantServerStore:
     """Connects at the first call; an acknowledged write is in the server's log. Reading creates nothing."""
 
-    def __init__(self, url: str, collection: str, api_key: str = "", seconds: int = SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        collection: str,
+        api_key: str = "",
+        seconds: int = SECONDS,
+        precision: Precision = "float32",
+    ) -> None:
         """`seconds` is how long an answer may take; ConfigError for what is no address of a web server."""
         self._server = Server(url, collection, api_key, seconds)
         self._collection = collection
+        self._precision: Precision = precision
         self._dimension: int | None = None
         self._is_marked = False  # as far as this object has seen
         self._fields = _NO_FIELDS
@@ -67,7 +77,7 @@ class QdrantServerStore:
         if info is None:
             self._server.require_version()
             with suppress(ExistsError), self._server.asked() as client:
-                create(client, self._collection, dimension)
+                create(client, self._collection, dimension, self._precision)
             info = self._require_info()
         held = held_dimension(info, self._server.name)
         if held != dimension:
@@ -75,6 +85,7 @@ class QdrantServerStore:
                 f"{self._server.name} holds vectors of {held} dimensions, the model makes {dimension};"
                 " go back to the model it was built with, or name a new `collection` under `store`"
             )
+        check_precision(self._server.name, held_precision(info), self._precision)
         self._dimension = held
         with self._server.asked() as client:
             complete(client, self._collection, info, self._fields, self._tenant)
@@ -130,12 +141,17 @@ class QdrantServerStore:
     def search(self, query: Query, /) -> list[Hit]:
         """Exact, until the server has made a graph."""
         condition = as_filter(query.conditions)  # refuses what it cannot name, whether there are records or not
-        vector = query.vector.tolist()
+        vector, how = query.vector.tolist(), search_params(self._precision)
 
         def nearest(limit: int) -> list[Hit]:
             with suppress(NoCollectionError), self._server.asked() as client:
                 answer = client.query_points(
-                    self._collection, query=vector, query_filter=condition, limit=limit, with_payload=True
+                    self._collection,
+                    query=vector,
+                    query_filter=condition,
+                    limit=limit,
+                    search_params=how,
+                    with_payload=True,
                 )
                 return [Hit(PointId(str(one.id)), one.score, one.payload or {}) for one in answer.points]
             return []
