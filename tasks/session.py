@@ -14,6 +14,7 @@ from tasks.database.address import IN_MEMORY, sqlite_path
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import Identity
 from tasks.embed.base import Embedder, ImageEmbedder
+from tasks.embed.models import is_contextual
 from tasks.embed.open import open_embedder
 from tasks.errors import CollectionError, ConfigError
 from tasks.generations import Choose, as_live
@@ -128,13 +129,19 @@ def check_space(session: Session, sentinel: Sentinel | None) -> None:
 
 
 def _whole_documents(pipeline: Pipeline, embedder: Embedder) -> Callable[[Sequence[str]], list[int]] | None:
-    """Counts what the model reads of them, where chunks are embedded inside them."""
+    """Counts what the model reads of them, where chunks are embedded inside them, and not as its chunks."""
     if not pipeline.chunking.late:
+        if is_contextual(pipeline.embedder.kind, embedder.model):
+            raise ConfigError(
+                f"{embedder.model!r} embeds chunks inside their documents, and is not told them: set `chunking:"
+                " {late: true}`, or choose a model for single texts under `embedder`"
+            )
         return None
     if embedder.late is None:
         raise ConfigError(
-            f"chunking.late, but {embedder.model!r} embeds each text alone; expected a local model with mean pooling:"
-            " choose one under `embedder`, or leave `late` out"
+            f"chunking.late, but {embedder.model!r} embeds each text alone; expected a local model with mean pooling,"
+            " or a provider's for chunks in context, such as voyage-context-4: choose one under `embedder`, or leave"
+            " `late` out"
         )
     return embedder.late.count
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tests.provider_server import Asked, Fault, ProviderServer
+from tasks.embed.api.dispatch.transport import Side
+from tests.provider_server import Asked, Fault, ProviderServer, vector_of
 
 
 class VoyageDialect:
-    """As Voyage's API reference has it: POST /v1/embeddings."""
+    """As Voyage's API reference has it: POST /v1/embeddings, and /v1/contextualizedembeddings for models so named."""
 
     dimension = 1024
     most_inputs = 1000
@@ -25,25 +26,43 @@ class VoyageDialect:
     no_money = Fault(402)
 
     def read(self, path: str, headers: Mapping[str, str], body: Mapping[str, Any], /) -> Asked:
-        assert path == "/v1/embeddings"
-        assert body["truncation"] is False
+        is_contextual = "context" in body["model"]
+        assert path == ("/v1/contextualizedembeddings" if is_contextual else "/v1/embeddings")
+        assert body.get("truncation") is (None if is_contextual else False)
+        texts = ["\0".join(chunks) for chunks in body["inputs"]] if is_contextual else body["input"]
         key = headers.get("authorization", "").removeprefix("Bearer ")
-        return Asked(key, body["model"], body["input"], body["input_type"], body.get("output_dimension"))
+        return Asked(key, body["model"], texts, body["input_type"], body.get("output_dimension"))
 
     def answer(self, body: Mapping[str, Any], rows: Sequence[tuple[int, np.ndarray]], tokens: int, /) -> object:
         assert (body["encoding_format"], body["output_dtype"]) == ("base64", "float")
-        data = [
-            {
-                "object": "embedding",
-                "embedding": base64.b64encode(row.astype("<f4").tobytes()).decode(),
-                "index": place,
-            }
-            for place, row in rows
-        ]
+        if documents := body.get("inputs"):
+            made = ((place, chunk_vectors(documents[place], row, body["input_type"])) for place, row in rows)
+            data = [
+                {"object": "list", "data": _data([*enumerate(chunks)][::-1]), "index": place} for place, chunks in made
+            ]
+        else:
+            data = _data(rows)
         return {"object": "list", "data": data, "model": body["model"], "usage": {"total_tokens": tokens}}
 
     def error(self, fault: Fault, /) -> object:
         return {"detail": fault.message or f"fault {fault.status}"}
+
+
+def chunk_vectors(chunks: Sequence[str], whole: np.ndarray, side: Side | None) -> list[np.ndarray]:
+    """Each chunk's own, moved towards that of the whole document; where that is none, the last one is none either."""
+    if len(chunks) == 1:
+        return [whole]
+    vectors = [vector_of(chunk, len(whole), side) + 0.5 * whole for chunk in chunks]
+    if not np.isfinite(whole).all() or not whole.any():
+        return [*(vector_of(chunk, len(whole), side) for chunk in chunks[:-1]), whole]
+    return [vector / np.linalg.norm(vector) for vector in vectors]
+
+
+def _data(rows: Sequence[tuple[int, np.ndarray]]) -> list[dict[str, Any]]:
+    return [
+        {"object": "embedding", "embedding": base64.b64encode(row.astype("<f4").tobytes()).decode(), "index": place}
+        for place, row in rows
+    ]
 
 
 class VoyageServer(ProviderServer):

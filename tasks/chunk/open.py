@@ -17,10 +17,11 @@ def open_chunker(
 ) -> Chunker:
     """There is one kind so far: `auto` looks at each document's format.
 
-    `late` counts what the model reads of whole documents, where chunks are embedded inside them.
+    `late` counts what the model reads of whole documents, where chunks are embedded inside them; None where it reads
+    their chunks.
     """
     chunker = ChunkerProcesses(config, tokenizer)
-    if late is None:
+    if not config.late:
         return chunker
     if config.max_tokens * LEAST_CHUNKS > tokenizer.max_tokens:
         limit = tokenizer.max_tokens

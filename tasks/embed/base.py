@@ -1,6 +1,6 @@
 """What the pipeline needs of an embedder."""
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from tasks.errors import BudgetError
@@ -148,8 +148,12 @@ class BatchEmbedder(Protocol):
 class Late(Protocol):
     """Embeds chunks inside their documents."""
 
-    def count(self, documents: Sequence[str], /) -> list[int]:
-        """Tokens that the model reads of each whole document, with what it reads twice."""
+    @property
+    def count(self) -> Callable[[Sequence[str]], list[int]] | None:
+        """Tokens that the model reads of each whole document, with what it reads twice.
+
+        None where it reads the document's chunks, one after the other, and where they are cut matters to their vectors.
+        """
         ...
 
     def embed(self, passages: Sequence[Passage], /) -> Generator[EmbeddedBatch, None, None]:

@@ -81,14 +81,16 @@ class PaidModel(Model):
     `encoding` names the tokenizer that counts for it, and `tokens_factor` how many tokens the provider may find for one
     of these. `max_tokens` bounds a text as counted here. `any_size`: vectors of every smaller dimension can be had. A
     price of 0 means that no price is known; `address` is whose server has it, where it is not the provider's own.
-    `texts_count_as_requests` against its limit of requests per minute. Of a model that somebody serves, `folder` has
-    the tokenizer, if it is not empty; `space_tokens` stand in its space in place of `max_tokens`, `revision` says what
-    else of a request makes vectors, and `assumed` what its name was taken for.
+    `texts_count_as_requests` against its limit of requests per minute. A `contextual` one takes documents as lists of
+    chunks, which are inputs of its limits, and answers a vector for each chunk. Of a model that somebody serves,
+    `folder` has the tokenizer, if it is not empty; `space_tokens` stand in its space in place of `max_tokens`,
+    `revision` says what else of a request makes vectors, and `assumed` what its name was taken for.
     """
 
     encoding: str
     limits: Limits
     texts_count_as_requests: bool = False
+    contextual: bool = False
     tokens_factor: float = 1.0
     any_size: bool = False
     usd_per_million_tokens: float = 0.0
@@ -191,6 +193,11 @@ def is_installed(module: str) -> bool:
 def is_family(provider: str, space: str) -> bool:
     """Whether several models of the provider make the vectors of a space; they agree about a text, and not quite."""
     return provider in providers() and any(row.space == space for row in paid_models(provider).models.values())
+
+
+def is_contextual(kind: str, model: str) -> bool:
+    """Whether a provider's model makes nothing but vectors of chunks inside their documents."""
+    return kind in providers() and paid_models(kind).row(model).contextual
 
 
 def retirement_note(name: str, now: datetime | None = None) -> str:

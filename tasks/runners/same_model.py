@@ -12,7 +12,7 @@ from tasks.dedupe.identity import bookkeeping
 from tasks.embed.models import is_family
 from tasks.errors import CollectionError
 from tasks.ledger.tables import LIVE, PENDING
-from tasks.records import Bookkeeping, EmbeddingKey, PointId, Vector
+from tasks.records import Bookkeeping, EmbeddingKey, Payload, PointId, Vector
 from tasks.session import Session
 from tasks.upsert.vectors import cosine, has_direction
 from tasks.windows import Deduped
@@ -73,6 +73,7 @@ class SameModel:
     def _of_window(self, deduped: Deduped) -> Known:
         """Its texts that were paid for by an earlier run."""
         put = [new for change in deduped.changes for new in change.put if new.embedding not in self._new]
+        put = [new for new in put if _is_alone(new.payload)]
         texts = {new.embedding: str(new.payload["text"]) for new in put}
         chosen = sorted(texts, key=lambda key: len(texts[key]))[:TEXTS]
         return {texts[key]: vector for key, vector in self._session.cache.get(chosen).items()}
@@ -87,7 +88,7 @@ class SameModel:
         texts: dict[str, PointId] = {}
         for point, payload in islice(session.store.scan(), RECORDS + len(without)):
             book = bookkeeping(payload)
-            if book and book.is_intact and book.space == space and point not in without:
+            if book and book.is_intact and book.space == space and point not in without and _is_alone(payload):
                 books[point], texts[str(payload["text"])] = book, point
         owned = session.ledger.points(list({book.document for book in books.values()}))
         states = {point: LIVE for point, book in books.items() if book.pipeline != session.pipeline.name}
@@ -99,3 +100,8 @@ class SameModel:
         vectors = {point: proven.get(books[point].embedding, vector) for point, vector in stored.items()}
         found = {text: vectors[texts[text]] for text in chosen if texts[text] in vectors}
         return {text: vector for text, vector in found.items() if has_direction(vector)}
+
+
+def _is_alone(payload: Payload) -> bool:
+    """Whether its text is all that its vector was made of, rather than a document that is not at hand."""
+    return "context" not in payload["headrace"]

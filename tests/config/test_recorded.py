@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from config.pipeline import Pipeline
 from config.recorded import as_recorded, recorded_settings, shape
 
@@ -75,3 +77,25 @@ def test_each_generation_has_a_place_of_its_own() -> None:
     assert first.as_generation(1).collection == "kept"
     for url in ("sqlite://", "postgresql://u@h/d"):
         assert configured({"kind": "hashing"}, state=url).as_generation(2).state == url
+
+
+def test_a_generation_keeps_its_precision_in_the_store_that_it_was_built_in() -> None:
+    def stored(**store: Any) -> Pipeline:
+        return configured({"kind": "hashing"}, store=store)
+
+    table: dict[str, Any] = {"kind": "lancedb", "path": "/db"}
+    halves, whole = stored(**table, precision="float16"), stored(**table)
+    assert shape(halves) != shape(whole) == shape(stored(kind="memory"))
+    assert as_recorded(whole, kept(halves)).store == halves.store
+    assert as_recorded(halves, kept(whole)).store == whole.store
+    before = {name: part for name, part in kept(halves).items() if name != "store"}
+    assert as_recorded(halves, before).store == whole.store, "nothing else was known to a generation of earlier"
+    assert as_recorded(stored(kind="memory"), kept(halves)).store == stored(kind="memory").store
+    server = {"kind": "qdrant", "url": "http://h:6333", "precision": "binary"}
+    assert as_recorded(halves, kept(stored(**server))).store == halves.store
+
+
+def test_an_embedded_engine_quantises_nothing() -> None:
+    for precision in ("int8", "binary"):
+        with pytest.raises(ValueError, match="is a server's"):
+            configured({"kind": "hashing"}, store={"kind": "qdrant", "precision": precision})

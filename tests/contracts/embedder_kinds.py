@@ -224,6 +224,15 @@ PAID = {
         "VOYAGE_API_KEY",
         relative="voyage-4-lite",
     ),
+    "voyage context": PaidKind(
+        VoyageServer,
+        embedders.VoyageEmbedder,
+        VoyageProvider,
+        {"kind": "voyage", "model": "voyage-context-4"},
+        "voyage-context-3",
+        256,
+        "VOYAGE_API_KEY",
+    ),
     "gemini": PaidKind(
         GeminiServer,
         embedders.GeminiEmbedder,

@@ -13,7 +13,7 @@ import pytest
 from config.read import read_pipeline
 from tasks.errors import ServiceError
 from tasks.ledger.generations import Generation, Registry
-from tasks.records import Bookkeeping, Query
+from tasks.records import Bookkeeping, Points, Query
 from tasks.session import open_session
 from tasks.upsert.qdrant_embedded.store import QdrantStore
 from tests.conftest import Pipeline
@@ -437,3 +437,38 @@ def test_a_ledger_on_postgresql_has_a_schema_for_each_generation(pipeline: Pipel
     with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
         rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'headrace%'").fetchall()
     assert rows == [("headrace_trial",)]
+
+
+@pytest.mark.parametrize("store", ["{kind: qdrant, path: ./db", "{kind: lancedb, path: ./lance"])
+def test_another_precision_is_another_generation_and_costs_nothing(pipeline: Pipeline, store: str) -> None:
+    configure(pipeline, "{kind: qdrant, path: ./db}", store + "}")
+    assert pipeline.sync()["code"] == 0
+    configure(pipeline, store, store + ", precision: float16")
+    pipeline.write("b.md", "# Beta\n\nAnother second page.\n")
+    refused = pipeline.run("sync", str(pipeline.config))
+    assert refused.code == 5
+    assert "keeps vectors as float32" in refused.err
+    assert "headrace rebuild" in refused.err
+    report = ask(pipeline, "rebuild")
+    assert (report["generation"], report["switched"], report["chunks"]["embedded"]) == (2, True, 1)
+    assert found(pipeline)[0] == "docs:b.md"
+    verified = ask(pipeline, "verify")
+    assert (verified["ok"], verified["sampled"]) == (True, 4)
+    assert pipeline.sync()["code"] == 0
+    assert ask(pipeline, "rollback")["generation"] == 1
+    report = pipeline.sync()
+    assert (report["code"], report["generation"]) == (0, 1), "with the precision that it was built with"
+    assert ask(pipeline, "verify")["ok"]
+
+
+def test_a_wrong_vector_of_16_bits_is_found_and_mended(pipeline: Pipeline) -> None:
+    configure(pipeline, "path: ./db}", "path: ./db, precision: float16}")
+    pipeline.sync()
+    with QdrantStore(str(pipeline.folder / "db"), "trial", precision="float16") as store:
+        [one, other, *_] = (point for point, _ in store.scan())
+        payload = dict(store.scan())[one]
+        store.upsert(Points([one], store.vectors([other])[other][None], [payload]))
+    wrong = ask(pipeline, "verify", code=1)
+    assert (wrong["wrong_vector"], wrong["sampled"]) == (1, 4)
+    mended = ask(pipeline, "verify", "--repair")
+    assert (mended["ok"], mended["sync"]["chunks"]["embedded"]) == (True, 0)

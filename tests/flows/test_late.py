@@ -1,6 +1,9 @@
 """Late chunking from the command line: documents are what is embedded again."""
 
 import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 
 from tests.conftest import Pipeline
 from tests.tasks.embed.local.families import FAMILIES, build
+from tests.voyage_server import VoyageServer
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 TWO = "# Beta\n\nSecond page.\n\n## Price\n\nIt costs two crowns.\n\n## Colour\n\nIt is blue.\n"
@@ -93,3 +97,70 @@ def test_an_embedder_that_sees_each_text_alone_is_refused(late: Pipeline) -> Non
     refused = late.run("plan", str(late.config))
     assert refused.code == 2
     assert "embeds each text alone" in refused.err
+
+
+@pytest.fixture
+def voyage() -> Iterator[VoyageServer]:
+    with VoyageServer() as server:
+        yield server
+
+
+@pytest.fixture
+def contextual(pipeline: Pipeline, voyage: VoyageServer) -> Pipeline:
+    embedder = f"{{kind: voyage, model: voyage-context-4, dimensions: 256, api_key: sk-test, base_url: '{voyage.url}'}}"
+    text = pipeline.config.read_text().replace("{kind: hashing, dimensions: 64}", embedder)
+    pipeline.config.write_text(f"{text}chunking: {{max_tokens: 60, late: true}}\n")
+    pipeline.write("b.md", TWO)
+    return pipeline
+
+
+def test_a_provider_is_sent_whole_documents_and_only_those_that_changed(
+    contextual: Pipeline, voyage: VoyageServer
+) -> None:
+    planned, first = contextual.plan(), contextual.sync()
+    assert (first["code"], first["chunks"]["embedded"]) == (0, planned["chunks"]["embedded"])
+    assert first["tokens"]["embedded"] == planned["tokens"]["embedded"] > 0
+    texts = contextual.texts()
+    assert len(texts["b.md"]) == 3
+    assert sorted(chunks for body in voyage.bodies for chunks in body["inputs"]) == sorted(texts.values())
+    assert contextual.sync()["chunks"]["embedded"] == 0
+    voyage.forget()
+    contextual.write("b.md", TWO.replace("two crowns", "three crowns"))
+    planned, second = contextual.plan(), contextual.sync()
+    assert (second["code"], second["chunks"]["embedded"], planned["chunks"]["embedded"]) == (0, 3, 3)
+    assert [body["inputs"] for body in voyage.bodies] == [[contextual.texts()["b.md"]]]
+    hits = contextual.run("search", str(contextual.config), "--json", "Plain text of the third page.").json["hits"]
+    assert hits[0]["document"] == "docs:sub/c.txt"
+    assert contextual.run("verify", str(contextual.config), "--json").json["ok"] is True
+
+
+def test_what_was_kept_of_a_document_is_not_paid_again_and_the_rest_gets_its_vectors_among_it(
+    contextual: Pipeline, voyage: VoyageServer
+) -> None:
+    contextual.sync()
+    with closing(sqlite3.connect(contextual.folder / "state" / "cache.db")) as cache, cache:
+        [(before,)] = cache.execute("SELECT count(*) FROM vector").fetchall()
+        cache.execute("DELETE FROM vector WHERE rowid IN (SELECT rowid FROM vector LIMIT 1)")
+    shutil.rmtree(contextual.folder / "db")
+    voyage.forget()
+    assert contextual.sync()["chunks"]["embedded"] == 1
+    [body] = voyage.bodies
+    assert body["inputs"][0] in contextual.texts().values()
+    with closing(sqlite3.connect(contextual.folder / "state" / "cache.db")) as cache:
+        assert cache.execute("SELECT count(*) FROM vector").fetchall() == [(before,)]
+    assert contextual.run("verify", str(contextual.config), "--json").json["ok"] is True
+
+
+def test_a_model_for_chunks_in_context_and_late_chunking_want_each_other(
+    contextual: Pipeline, voyage: VoyageServer
+) -> None:
+    text = contextual.config.read_text()
+    contextual.config.write_text(text.replace("late: true", "late: false"))
+    refused = contextual.run("sync", str(contextual.config))
+    assert refused.code == 2
+    assert "chunking: {late: true}" in refused.err
+    contextual.config.write_text(text.replace("voyage-context-4", "voyage-4"))
+    refused = contextual.run("sync", str(contextual.config))
+    assert refused.code == 2
+    assert "such as voyage-context-4" in refused.err
+    assert voyage.requests == []

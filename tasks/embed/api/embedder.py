@@ -8,6 +8,7 @@ from typing import NamedTuple
 from config import embedders
 from config.fields import public_url
 from tasks.embed.api.batches import Batches, Work
+from tasks.embed.api.contextual import ContextualChunks, ContextualEmbedder, chunks_in
 from tasks.embed.api.dispatch.account import Terms
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.batch_books import BatchAccount
@@ -36,7 +37,6 @@ class PaidEmbedder:
 
     runtime = ""
     other_model = ""
-    late = None
 
     def __init__(
         self, config: embedders.PaidEmbedder, provider: Provider, budget: str, clock: Clock | None = None
@@ -51,6 +51,7 @@ class PaidEmbedder:
         self._budget = config.budget or budget
         self._clock = clock or Clock()
         self._open: _Open | None = None
+        self._chunks = ContextualChunks()
         self.model = config.model
         self._known, self._asked = provider.models.row(config.model), provider.models.row(config.model_of("query"))
         self._factor = self._known.tokens_factor if config.model in provider.models.models else UNKNOWN_FACTOR
@@ -94,6 +95,14 @@ class PaidEmbedder:
     def spent_usd(self) -> float:
         """The cost by the account's books, so what was sent and lost is in it."""
         return self._open.account.spent_usd if self._open else 0.0
+
+    @property
+    def late(self) -> ContextualEmbedder | None:
+        """Documents are rows of requests, and each has the same limits as a text."""
+        if not self._known.contextual:
+            return None
+        most = int(self._known.limits.tokens_per_input.most * SAFETY / self._known.tokens_factor)
+        return ContextualEmbedder(self.tokenizer, most, self.embed, self._chunks)
 
     def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
         """Sends as few requests as the provider's limits allow, several at once."""
@@ -183,14 +192,14 @@ class PaidEmbedder:
     def _call(self, texts: list[str], side: Side, seconds: float) -> Answer:
         prefix = self._known.document_prefix if side == "document" else self.query_prefix
         texts = [prefix + text for text in texts] if prefix else texts
-        most_bytes = len(texts) * self.space.dimension * NUMBER_BYTES + ANSWER_BYTES
+        most_bytes = sum(map(chunks_in, texts)) * self.space.dimension * NUMBER_BYTES + ANSWER_BYTES
         with translated(self._provider, self._clock), bounded(seconds, most_bytes):
             answer = self._provider.call(texts, side)
         if len(answer.vectors) != len(texts):
             raise MalformedError(f"{len(answer.vectors)} vectors came for {len(texts)} texts")
         if not self._is_named(self._config.model_of(side), answer.model):
             self.other_model = answer.model
-        return answer
+        return self._chunks.keep(texts, answer) if self._known.contextual else answer
 
     def _is_named(self, asked: str, named: str) -> bool:
         """`-002-v2` answers for `-002`, `bge-m3` for `BAAI/bge-m3`; `voyage-4-lite`, a model of its own, for none."""

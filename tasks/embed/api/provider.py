@@ -63,7 +63,8 @@ class Provider(Protocol):
         """Send one request, once: no retries of the SDK's own. Called from several threads.
 
         Time and size of the whole answer, and where it may be sent on, are the guard's: see guard.py.
-        The vectors come in the order of the texts; MalformedError where the answer cannot be read so.
+        The vectors come in the order of the texts; MalformedError where the answer cannot be read so. A text for a
+        contextual model may be several, see contextual.py, and gets a matrix.
         """
         ...
 

@@ -1,11 +1,12 @@
 """Voyage's embeddings API through its SDK."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from config import embedders
+from tasks.embed.api.contextual import chunks_in, chunks_of, matrix_of
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError
 from tasks.embed.api.dispatch.transport import Side
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ADDRESS, MONGODB_ADDRESS = "https://api.voyageai.com/v1", "https://ai.mongodb.com/v1"
 MONGODB_KEY = "al-"  # by how it begins, the SDK knows whose server a key is for
+Row = Mapping[str, object]
 _http: "ContextVar[httpx.Client]" = ContextVar("_http")  # of the call that is made; the SDK has one door for all
 
 
@@ -46,11 +48,13 @@ class VoyageProvider:
     def call(self, texts: list[str], side: Side, /) -> Answer:
         """Not through the SDK's client: that one drops the places of the vectors, and makes lists of them first."""
         import voyageai
-        from voyageai.api_resources import Embedding
+        from voyageai.api_resources import ContextualizedEmbedding, Embedding
 
         voyageai.requestssession = _session
-        create: Callable[..., object] = Embedding.create
         model, dimension = asked(self._config, self.models, side)
+        is_contextual = self.models.row(model).contextual
+        create: Callable[..., object] = ContextualizedEmbedding.create if is_contextual else Embedding.create
+        inputs = {"inputs": [chunks_of(text) for text in texts]} if is_contextual else {"input": texts}
         address, key = self.account
         used = _http.set(self._connections.client)
         try:
@@ -58,15 +62,15 @@ class VoyageProvider:
                 answer = create(
                     api_key=key,
                     base_url=address,
-                    input=texts,
+                    **inputs,
                     model=model,
                     input_type=side,
-                    truncation=False,
+                    **({} if is_contextual else {"truncation": False}),  # the other endpoint does not know it
                     output_dtype="float",
                     encoding_format="base64",
                     **({"output_dimension": dimension} if dimension else {}),
                 )
-                return _read(answer, len(texts))
+                return _read(answer, texts, is_contextual)
         finally:
             _http.reset(used)
 
@@ -125,17 +129,27 @@ def _sent(request: "PreparedRequest") -> "Response":
     return answer
 
 
-def _read(answer: object, count: int) -> Answer:
+def _read(answer: object, texts: Sequence[str], is_contextual: bool) -> Answer:
+    answer, rows = _in_order(answer, len(texts))
+    if is_contextual:
+        documents = [_in_order(row, chunks_in(text))[1] for row, text in zip(rows, texts, strict=True)]
+        vectors = [matrix_of([decoded(chunk.get("embedding")) for chunk in chunks]) for chunks in documents]
+    else:
+        vectors = [decoded(row.get("embedding")) for row in rows]
+    usage, model = answer.get("usage"), answer.get("model")
+    tokens = count_of(usage.get("total_tokens")) if isinstance(usage, Mapping) else None
+    return Answer(vectors, tokens, model=model if isinstance(model, str) else "")
+
+
+def _in_order(answer: object, count: int) -> "tuple[Row, list[Row]]":
+    """An answer, or the part of one that is about a document, with its rows."""
     rows = answer.get("data") if isinstance(answer, Mapping) else None
     if not isinstance(answer, Mapping) or not isinstance(rows, list):
         raise MalformedError("there are no vectors in the answer")
-    places = {row.get("index"): row.get("embedding") for row in rows if isinstance(row, Mapping)}
+    places = {row.get("index"): row for row in rows if isinstance(row, Mapping)}
     if len(rows) != count or places.keys() != set(range(count)):
         raise MalformedError(f"{len(rows)} vectors came for {count} texts")
-    usage, model = answer.get("usage"), answer.get("model")
-    tokens = count_of(usage.get("total_tokens")) if isinstance(usage, Mapping) else None
-    vectors = [decoded(places[place]) for place in range(count)]
-    return Answer(vectors, tokens, model=model if isinstance(model, str) else "")
+    return answer, [places[place] for place in range(count)]
 
 
 def _refusal(error: "VoyageError") -> Refusal:
