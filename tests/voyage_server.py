@@ -48,6 +48,12 @@ class VoyageDialect:
         return {"detail": fault.message or f"fault {fault.status}"}
 
 
+class ContextDialect(VoyageDialect):
+    """The same for models of chunks in context, which take fewer tokens."""
+
+    most_tokens = 32_000
+
+
 def chunk_vectors(chunks: Sequence[str], whole: np.ndarray, side: Side | None) -> list[np.ndarray]:
     """Each chunk's own, moved towards that of the whole document; where that is none, the last one is none either."""
     if len(chunks) == 1:
@@ -68,5 +74,13 @@ def _data(rows: Sequence[tuple[int, np.ndarray]]) -> list[dict[str, Any]]:
 class VoyageServer(ProviderServer):
     """`url` is what stands in `base_url`."""
 
+    speaks: type[VoyageDialect] = VoyageDialect
+
     def __init__(self, key: str = "sk-test") -> None:
-        super().__init__(VoyageDialect(), key, "/v1")
+        super().__init__(self.speaks(), key, "/v1")
+
+
+class ContextServer(VoyageServer):
+    """Where chunks in context are asked for."""
+
+    speaks = ContextDialect

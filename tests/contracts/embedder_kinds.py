@@ -21,7 +21,7 @@ from tests.cohere_server import CohereServer
 from tests.gemini_server import GeminiServer
 from tests.openai_server import OpenAIServer
 from tests.provider_server import ProviderServer
-from tests.voyage_server import VoyageServer
+from tests.voyage_server import ContextServer, VoyageServer
 
 KEY = "sk-test"
 Settings = Mapping[str, object]
@@ -225,7 +225,7 @@ PAID = {
         relative="voyage-4-lite",
     ),
     "voyage context": PaidKind(
-        VoyageServer,
+        ContextServer,
         embedders.VoyageEmbedder,
         VoyageProvider,
         {"kind": "voyage", "model": "voyage-context-4"},

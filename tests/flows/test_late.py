@@ -100,14 +100,15 @@ def test_an_embedder_that_sees_each_text_alone_is_refused(late: Pipeline) -> Non
 
 
 @pytest.fixture
-def voyage() -> Iterator[VoyageServer]:
+def voyage(monkeypatch: pytest.MonkeyPatch) -> Iterator[VoyageServer]:
+    monkeypatch.setenv("VOYAGE_API_KEY", "sk-test")
     with VoyageServer() as server:
         yield server
 
 
 @pytest.fixture
 def contextual(pipeline: Pipeline, voyage: VoyageServer) -> Pipeline:
-    embedder = f"{{kind: voyage, model: voyage-context-4, dimensions: 256, api_key: sk-test, base_url: '{voyage.url}'}}"
+    embedder = f"{{kind: voyage, model: voyage-context-4, dimensions: 256, base_url: '{voyage.url}'}}"
     text = pipeline.config.read_text().replace("{kind: hashing, dimensions: 64}", embedder)
     pipeline.config.write_text(f"{text}chunking: {{max_tokens: 60, late: true}}\n")
     pipeline.write("b.md", TWO)
@@ -139,15 +140,15 @@ def test_what_was_kept_of_a_document_is_not_paid_again_and_the_rest_gets_its_vec
 ) -> None:
     contextual.sync()
     with closing(sqlite3.connect(contextual.folder / "state" / "cache.db")) as cache, cache:
-        [(before,)] = cache.execute("SELECT count(*) FROM vector").fetchall()
-        cache.execute("DELETE FROM vector WHERE rowid IN (SELECT rowid FROM vector LIMIT 1)")
+        [(before,)] = cache.execute("SELECT count(*) FROM embedding").fetchall()
+        cache.execute("DELETE FROM embedding WHERE key = (SELECT min(key) FROM embedding)")
     shutil.rmtree(contextual.folder / "db")
     voyage.forget()
     assert contextual.sync()["chunks"]["embedded"] == 1
     [body] = voyage.bodies
     assert body["inputs"][0] in contextual.texts().values()
     with closing(sqlite3.connect(contextual.folder / "state" / "cache.db")) as cache:
-        assert cache.execute("SELECT count(*) FROM vector").fetchall() == [(before,)]
+        assert cache.execute("SELECT count(*) FROM embedding").fetchall() == [(before,)]
     assert contextual.run("verify", str(contextual.config), "--json").json["ok"] is True
 
 

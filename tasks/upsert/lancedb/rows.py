@@ -51,7 +51,7 @@ def schema(dimension: int = 1, precision: str = "float32") -> Arrow:
     )
 
 
-def as_table(points: Points, precision: str) -> Arrow:
+def as_table(points: Points, precision: str = "float32") -> Arrow:
     """One row for each id; DocumentError names the document whose payload cannot be stored."""
     rows = list({point: row for row, point in enumerate(points.ids)}.values())
     texts: list[tuple[str | None, bytes | None, bytes | None]] = []
