@@ -47,6 +47,8 @@ def test_vectors_come_back_as_they_are_kept(case: tuple[str, str], trial: Trial)
     long = points[0]._replace(vector=points[0].vector * 1e6)
     store.upsert(columns(long, *points[1:]))
     assert dict(store.scan()) == {one.id: one.payload for one in points}
+    store.publish(trial.named("live"))
+    assert store.place(trial.named("live")).published == trial.named("c")
     if case[1] != "float16":
         holds(store, *points)
         return

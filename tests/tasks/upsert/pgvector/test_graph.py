@@ -12,6 +12,7 @@ import numpy as np
 import psycopg
 import pytest
 
+from config.fields import Precision
 from tasks.records import Filter, Query
 from tasks.upsert.pgvector import graph
 from tasks.upsert.pgvector.store import PgvectorStore
@@ -30,9 +31,11 @@ def _early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph, "NARROW", 20)
 
 
-def filled(url: str, make_points: MakePoints, number: int, dimension: int = 8) -> list[Any]:
+def filled(
+    url: str, make_points: MakePoints, number: int, dimension: int = 8, precision: Precision = "float32"
+) -> list[Any]:
     points = make_points(number, dimension)
-    with closing(PgvectorStore(url, "c")) as store:
+    with closing(PgvectorStore(url, "c", precision=precision)) as store:
         store.ensure(dimension)
         store.upsert(columns(*points))
         assert ask(url, GRAPHS) == []
@@ -75,13 +78,17 @@ def test_an_index_that_was_never_finished_is_replaced(postgres_url: str, make_po
     assert ask(postgres_url, GRAPHS) == [OURS]
 
 
-@pytest.mark.parametrize(("dimension", "is_made"), [(2000, True), (2001, True), (4000, True), (4001, False)])
+FORMS: list[tuple[int, Precision]] = [(2000, "float32"), (2001, "float32"), (4000, "float32"), (4001, "float32")]
+
+
+@pytest.mark.parametrize(("dimension", "precision"), [*FORMS, (2001, "float16"), (4001, "float16")])
 def test_a_search_uses_the_graph(
-    postgres_url: str, make_points: MakePoints, monkeypatch: pytest.MonkeyPatch, dimension: int, is_made: bool
+    postgres_url: str, make_points: MakePoints, monkeypatch: pytest.MonkeyPatch, dimension: int, precision: Precision
 ) -> None:
     """With floats of 16 bits above 2,000 dimensions; above 4,000 there is none."""
     monkeypatch.setattr(graph, "FROM", 60)
-    points = filled(postgres_url, make_points, 60, dimension)
+    is_made, close = dimension <= 4000, 1e-3 if precision == "float16" else 1e-5
+    points = filled(postgres_url, make_points, 60, dimension, precision)
     assert ask(postgres_url, GRAPHS) == ([OURS] if is_made else [])
     with closing(PgvectorStore(f"{postgres_url}?options=-c%20enable_seqscan%3Doff", "c")) as store:
         for point in points[:5]:
@@ -89,7 +96,7 @@ def test_a_search_uses_the_graph(
             best = sorted(points, key=lambda one, query=point.vector: -float(one.vector @ query))[:5]
             assert [hit.id for hit in hits] == [one.id for one in best]
             np.testing.assert_allclose(
-                [hit.score for hit in hits], [float(one.vector @ point.vector) for one in best], atol=1e-5
+                [hit.score for hit in hits], [float(one.vector @ point.vector) for one in best], atol=close
             )
     ask(postgres_url, b"SELECT pg_stat_force_next_flush()")
     scans = ask(
