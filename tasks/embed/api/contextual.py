@@ -116,7 +116,7 @@ class ContextualEmbedder:
         return replace(batch, rows=tuple(rows), vectors=np.concatenate(vectors), rejected=rejected)
 
     def _parts(self, passages: Sequence[Passage]) -> dict[str, _Part]:
-        """By their text; only those in which there is a passage."""
+        """Parts by their text; only those in which there is a passage."""
         rows: dict[str, list[int]] = defaultdict(list)
         for row, passage in enumerate(passages):
             rows[passage.context.digest].append(row)

@@ -26,7 +26,7 @@ _log = logging.getLogger("headrace")
 
 
 def distance(form: Form) -> Composable:
-    """By all that is kept of the vectors; one parameter, the vector."""
+    """Distance by all that is kept of the vectors; one parameter, the vector."""
     return _WHOLE[form.kind]
 
 

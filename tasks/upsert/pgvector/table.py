@@ -52,17 +52,17 @@ class Form(NamedTuple):
 
     @property
     def precision(self) -> str:
-        """As the settings call it."""
+        """Name of the kind in the settings."""
         return next(name for name, kind in KINDS.items() if kind == self.kind)
 
     @property
     def bytes(self) -> int:
-        """Of one vector."""
+        """Size of one vector."""
         return self.dimension * (2 if self.kind == "halfvec" else 4)
 
 
 def held_form(connection: psycopg.Connection, table: Table) -> Form | None:
-    """None where there is no table; CollectionError where it is not one of ours."""
+    """Form of the vectors, if there is such a table; CollectionError where it is not one of ours."""
     row = connection.execute(
         "SELECT t.typname, a.atttypmod FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid"
         " AND a.attname = 'embedding' AND NOT a.attisdropped LEFT JOIN pg_type t ON t.oid = a.atttypid"

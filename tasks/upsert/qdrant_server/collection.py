@@ -46,7 +46,7 @@ def held_dimension(info: models.CollectionInfo, name: str) -> int:
 
 
 def held_precision(info: models.CollectionInfo) -> str:
-    """As the settings call it; quantisation of a kind that they do not know is left to whoever has chosen it."""
+    """Name in the settings; quantisation of a kind that they do not know is left to whoever has chosen it."""
     vectors = info.config.params.vectors
     own = vectors if isinstance(vectors, models.VectorParams) else models.VectorParams
     match own.quantization_config or info.config.quantization_config:
