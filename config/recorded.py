@@ -14,9 +14,9 @@ _EMBEDDER: TypeAdapter[Embedder] = TypeAdapter(Embedder)
 
 def recorded_settings(pipeline: Pipeline) -> dict[str, Any]:
     """Embedder, chunking and the store's precision as JSON, without secrets."""
-    store = {"kind": pipeline.store.kind, "precision": pipeline.store.kept_as}
+    precision = {pipeline.store.kind: pipeline.store.kept_as}  # another store's says nothing of this one
     chunking = pipeline.chunking.model_dump(mode="json")
-    return {"embedder": pipeline.embedder.recorded(), "chunking": chunking, "store": store}
+    return {"embedder": pipeline.embedder.recorded(), "chunking": chunking, "precision": precision}
 
 
 def shape(pipeline: Pipeline) -> str:
@@ -39,7 +39,8 @@ def as_recorded(pipeline: Pipeline, settings: Mapping[str, Any]) -> Pipeline:
     if type(embedder) is type(pipeline.embedder):
         embedder = _EMBEDDER.validate_python(embedder.as_here(pipeline.embedder))
     chunking = Chunking.model_validate(settings["chunking"])
-    store, kept = pipeline.store, settings.get("store", {})
-    if "precision" in type(store).model_fields and kept.get("kind", store.kind) == store.kind:
-        store = store.model_copy(update={"precision": kept.get("precision", "float32")})
+    store = pipeline.store
+    kept = settings.get("precision", {store.kind: "float32"}).get(store.kind)
+    if kept and "precision" in type(store).model_fields:
+        store = store.model_copy(update={"precision": kept})
     return pipeline.model_copy(update={"embedder": embedder, "chunking": chunking, "store": store})

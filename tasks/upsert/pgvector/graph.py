@@ -27,7 +27,7 @@ _log = logging.getLogger("headrace")
 
 def distance(form: Form) -> Composable:
     """Distance by all that is kept of the vectors; one parameter, the vector."""
-    return _WHOLE[form.kind]
+    return _WHOLE[form.column]
 
 
 def nearness(form: Form) -> Composable:
@@ -88,7 +88,7 @@ def _is_wanted(connection: psycopg.Connection, table: Table) -> bool:
 
 def _is_graph_of_halves(form: Form) -> bool:
     """Although the vectors are whole ones."""
-    return form.kind == "vector" and _VECTOR < form.dimension <= _HALF
+    return form.column == "vector" and _VECTOR < form.dimension <= _HALF
 
 
 def _build(connection: psycopg.Connection, table: Table, form: Form, workers: int) -> None:
@@ -103,7 +103,7 @@ def _build(connection: psycopg.Connection, table: Table, form: Form, workers: in
         (str(workers), _MOST_MEMORY, table.path),
     )
     half = SQL("(embedding::halfvec({})) halfvec_cosine_ops").format(Literal(form.dimension))
-    indexed = half if _is_graph_of_halves(form) else SQL(f"embedding {form.kind}_cosine_ops")
+    indexed = half if _is_graph_of_halves(form) else SQL(f"embedding {form.column}_cosine_ops")
     connection.execute(SQL("DROP INDEX IF EXISTS {}").format(table.graph))
     connection.execute(
         SQL("CREATE INDEX {} ON {} USING hnsw ({})").format(Identifier(table.graph_name), table.name, indexed)

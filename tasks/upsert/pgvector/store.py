@@ -24,7 +24,7 @@ from tasks.upsert.pgvector.filter import as_sql
 from tasks.upsert.pgvector.rows import as_payload, as_rows
 from tasks.upsert.pgvector.server import Server
 from tasks.upsert.pgvector.table import (
-    KINDS,
+    COLUMNS,
     Form,
     Table,
     create,
@@ -96,7 +96,7 @@ class PgvectorStore:
         """Make what is missing: extension, schema and table. CollectionError for another dimension."""
         form = self._held_form()
         if form is None:
-            form = Form(dimension, KINDS[self._precision])
+            form = Form(dimension, COLUMNS[self._precision])
             with self._server.transaction() as connection:
                 create(connection, self._table, form)
             form = self._held_form() or form

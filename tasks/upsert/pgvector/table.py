@@ -19,7 +19,7 @@ _MARKING = 7240323  # and this one while a comment is read and written
 _SHARING = "pipelines"  # the part of the comment with their marks, where several share the table
 _LONGEST = 48  # bytes; PostgreSQL cuts names at 63 without a word, and an index adds its own part
 _INLINE = 7600  # bytes of a vector that fits into a page of 8 kB, beside the pointers to the rest
-KINDS: dict[str, LiteralString] = {"float32": "vector", "float16": "halfvec"}  # of vectors, by precision
+COLUMNS: dict[str, LiteralString] = {"float32": "vector", "float16": "halfvec"}  # of vectors, by precision
 OLDEST = (0, 8)  # the version of pgvector that goes on with a search until enough records pass its filters
 
 
@@ -45,20 +45,20 @@ class Table:
 
 
 class Form(NamedTuple):
-    """What the table's vectors are; `kind` is PostgreSQL's type."""
+    """What the table's vectors are; `column` is PostgreSQL's type."""
 
     dimension: int
-    kind: LiteralString
+    column: LiteralString
 
     @property
     def precision(self) -> str:
-        """Name of the kind in the settings."""
-        return next(name for name, kind in KINDS.items() if kind == self.kind)
+        """Name in the settings."""
+        return next(name for name, column in COLUMNS.items() if column == self.column)
 
     @property
     def bytes(self) -> int:
         """Size of one vector."""
-        return self.dimension * (2 if self.kind == "halfvec" else 4)
+        return self.dimension * (2 if self.column == "halfvec" else 4)
 
 
 def held_form(connection: psycopg.Connection, table: Table) -> Form | None:
@@ -71,7 +71,7 @@ def held_form(connection: psycopg.Connection, table: Table) -> Form | None:
     ).fetchone()
     if row is None:
         return None
-    if row[0] not in KINDS.values() or row[1] < 1:
+    if row[0] not in COLUMNS.values() or row[1] < 1:
         raise CollectionError(
             f"{table.path} exists and has no column `embedding` of a fixed dimension, so it is not one of Headrace's;"
             " name another `collection` under `store`"
@@ -91,7 +91,7 @@ def create(connection: psycopg.Connection, table: Table, form: Form) -> None:
         SQL(
             "CREATE TABLE {} (id uuid CONSTRAINT {} PRIMARY KEY, content text, embedding {}({}) NOT NULL,"
             " metadata jsonb, headrace jsonb)"
-        ).format(table.name, table.key, SQL(form.kind), Literal(form.dimension))
+        ).format(table.name, table.key, SQL(form.column), Literal(form.dimension))
     )
     # Searches read these two of every record; elsewhere than in the record itself they take several times as long.
     inline = SQL("ALTER TABLE {} ALTER COLUMN metadata SET STORAGE MAIN").format(table.name)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from config.fields import Precision
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Payload, Points
 from tasks.upsert.vectors import unstorable
@@ -26,7 +25,7 @@ ENTRY_BYTES = 21
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # made once: `dumps` makes an encoder for every call
 
 
-def create_shard(folder: Path, dimension: int, indexed_fields: Sequence[str], precision: Precision = "float32") -> None:
+def create_shard(folder: Path, dimension: int, indexed_fields: Sequence[str], precision: str = "float32") -> None:
     """An empty shard, closed: its files name no path, so the folder may be moved."""
     import qdrant_edge as engine
 
