@@ -4,6 +4,7 @@ import copy
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from tasks.database.database import Database
 from tasks.dedupe.cache import CACHE
@@ -24,7 +25,9 @@ START = {
     "c/1": "kill me",
     "c/2": "stay",
 }
+THENS = ("stays", "changes")
 MODES = ("before", "after", "torn", "late", "pause")
+WRITES = ("store.upsert", "store.delete")  # which alone may be torn or late
 
 
 def edited(**changes: str | None) -> dict[str, str]:
@@ -71,10 +74,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`fired` says whether the plan came to its fault; `effects` counts the effects of the faulty run."""
+    """`fired` says whether the plan came to its fault; `effects` names those of the faulty run."""
 
     fired: bool
-    effects: int
+    effects: tuple[str, ...]
     problems: tuple[str, ...]
 
 
@@ -117,6 +120,20 @@ class Stage:
         self._make_ledger = make_ledger
         self._can_copy = isinstance(make_store(), MemoryStore) and make_ledger is None
         self._loaded: dict[tuple[str, str], Machine] = {}
+        self._effects: dict[str, tuple[str, ...]] = {}
+
+    def effects(self, scenario: str) -> tuple[str, ...]:
+        """Those of the run that is to fail, as it goes without a fault, whatever the store."""
+        if scenario not in self._effects:
+            whole = Case(scenario, "stays", 10**6, "before")
+            self._effects[scenario] = play(whole, self if self._can_copy else Stage(MemoryStore)).effects
+        return self._effects[scenario]
+
+    def may_happen(self, case: Case) -> bool:
+        """Whether there is such an effect, and it can fail so: playing the others would take half of the time."""
+        effects = self.effects(case.scenario)
+        is_write = case.at <= len(effects) and effects[case.at - 1] in WRITES
+        return case.at <= len(effects) and (is_write or case.mode not in ("torn", "late"))
 
     def machine(self, case: Case, first: Lines) -> Machine:
         """A machine of its own for the case."""
@@ -176,7 +193,7 @@ def play(case: Case, stage: Stage) -> Outcome:
         problems.append(f"I4: {twice} texts paid twice, {allowed} allowed")
     machine.ledger.close()
     machine.cache.close()
-    return Outcome(world.fired, world.n, tuple(problems))
+    return Outcome(world.fired, tuple(world.trace), tuple(problems))
 
 
 def _fail(
@@ -203,24 +220,17 @@ def _fail(
     return 0, [], world.late
 
 
-def outcomes(stage: Stage, scenarios: Iterable[str] = SCENARIOS) -> Iterator[tuple[Case, Outcome]]:
-    """Every case of the scenarios in which the fault really happened."""
-    for scenario in scenarios:
-        for then in ("stays", "changes"):
-            for mode in MODES:
-                yield from _along(scenario, then, mode, stage)
-
-
-def _along(scenario: str, then: str, mode: str, stage: Stage) -> Iterator[tuple[Case, Outcome]]:
-    at = 1
-    while True:
-        case = Case(scenario, then, at, mode)
-        outcome = play(case, stage)
-        if not outcome.fired and at > outcome.effects:
-            return
-        if outcome.fired:
-            yield case, outcome
-        at += 1
+def outcomes(
+    stage: Stage, scenarios: Iterable[str] = SCENARIOS, is_meant: Callable[[Case], bool] = lambda _: True
+) -> Iterator[tuple[Case, Outcome]]:
+    """Every case of the scenarios that is meant and in which the fault really happened."""
+    for scenario, then, mode in product(scenarios, THENS, MODES):
+        for at in range(1, len(stage.effects(scenario)) + 1):
+            case = Case(scenario, then, at, mode)
+            if is_meant(case) and stage.may_happen(case):
+                outcome = play(case, stage)
+                if outcome.fired:
+                    yield case, outcome
 
 
 def random_faults(stage: Stage, count: int, seed: int, *, twice: bool = True) -> Iterator[tuple[Case, Outcome]]:
@@ -229,12 +239,12 @@ def random_faults(stage: Stage, count: int, seed: int, *, twice: bool = True) ->
     while count:
         case = Case(
             dice.choice(list(SCENARIOS)),
-            dice.choice(("stays", "changes")),
+            dice.choice(THENS),
             dice.randint(1, 16),
             dice.choice(MODES[:4] if twice else MODES),
             dice.randint(1, 16) if twice else 0,
         )
-        outcome = play(case, stage)
-        if outcome.fired:
+        outcome = play(case, stage) if stage.may_happen(case) else None
+        if outcome and outcome.fired:
             count -= 1
             yield case, outcome

