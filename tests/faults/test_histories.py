@@ -20,7 +20,7 @@ from tests.faults.oracle import Availability, divergence
 from tests.faults.snapshots import restored, snapshot
 from tests.faults.world import EMBEDDING_BATCH, Crash, Lines, Machine, World
 
-HISTORIES = int(os.environ.get("HISTORIES", "300"))
+HISTORIES = int(os.environ.get("HISTORIES", "120"))
 KEYS = st.sampled_from(["a/1", "a/2", "b/1", "b/2", "c/1", "c/2"])
 TEXTS = st.lists(st.sampled_from(["alpha", "beta", "shared", "x", "uno", "dos"]), max_size=4).map("\n".join)
 

@@ -19,7 +19,7 @@ from tasks.runners.same_model import TEXTS
 from tests.conftest import Pipeline
 from tests.openai_server import OpenAIServer
 
-KILLS = int(os.environ.get("KILLS", "30"))  # for each of two seeds; `make faults` has 100
+KILLS = int(os.environ.get("KILLS", "12"))  # for each of two seeds; `make faults` has 100
 
 CONFIG = """\
 name: trial

@@ -50,7 +50,7 @@ from tests.faults.world import (
 
 TEXTS = {"a/1": "alpha\nbeta\ngamma", "a/2": "shared\nbeta", "b/1": "shared\nuno\ndos\ntres", "c/1": "x\nx"}
 SCENARIOS = ("rebuild", "rebuild again", "rollback", "rebuild after a rollback", "other settings meanwhile")
-SECONDS = float(os.environ.get("FAULT_SECONDS", "5")) / 5  # for each scenario
+SECONDS = float(os.environ.get("FAULT_SECONDS", "2")) / 4  # for each scenario
 AT_LEAST, AT_MOST = 6, 500
 
 
