@@ -9,7 +9,6 @@ from langchain_core.vectorstores import InMemoryVectorStore
 
 from config import embedders
 from flows.langchain import HeadraceEmbeddings
-from flows.llamaindex import HeadraceEmbedding
 from tasks.embed.langchain import LangChainEmbedder
 from tasks.errors import ConfigError, HeadraceError, ServiceError, TransientError
 from tests.conftest import CONFIG, Pipeline
@@ -29,6 +28,8 @@ def test_a_class_of_langchains_embeds_a_pipeline_and_its_queries(pipeline: Pipel
 
 
 def test_langchain_and_llamaindex_get_the_vectors_that_search_finds(pipeline: Pipeline) -> None:
+    from flows.llamaindex import HeadraceEmbedding  # which takes seconds to import: not in every worker
+
     assert pipeline.sync()["code"] == 0
     texts = [text for page in pipeline.texts().values() for text in page]
     chain, index = HeadraceEmbeddings(pipeline.config), HeadraceEmbedding(pipeline.config)
