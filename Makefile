@@ -59,7 +59,8 @@ bench-full: tools ## the same, and other systems beside ours in their own enviro
 	$(BIN)/python -m tests.benchmarks.peers
 
 faults: tools ## more than 10,000 faults over every store, and 100,000 random faults of them; an hour
-	FAULT_SECONDS=3600 HISTORIES=100000 KILLS=100 ROUNDS=250 $(BIN)/python -m pytest -n logical tests/faults
+	FAULT_SECONDS=3600 HISTORIES=100000 KILLS=100 ROUNDS=250 REQUESTS=12000 $(BIN)/python -m pytest -n logical \
+		tests/faults tests/tasks/embed/api/test_limits.py
 
 readers: tools ## let LangChain's and LlamaIndex's own readers read our collections, in environments of their own
 	@for name in langchain llamaindex langchain-tests; do \

@@ -1,5 +1,7 @@
 """Under every pressure of a provider: nothing lost, little refused or wasted, near the speed it allows."""
 
+import os
+
 import pytest
 from sqlalchemy import Engine, event
 
@@ -10,6 +12,7 @@ from tests.tasks.embed.sky import Provider, Time, Trial, trial
 
 MEMORY = "sqlite://"
 REQUESTS = 3000
+UNDER_KNOWN_LIMITS = int(os.environ.get("REQUESTS", "3000"))  # `make faults` has 12,000
 TOKENS_PER_MINUTE = 1_000_000.0
 
 
@@ -27,8 +30,8 @@ def test_known_limits_are_hardly_ever_met_and_nearly_used_up(knows: str) -> None
     time = Time()
     provider = Provider(time, 3000, TOKENS_PER_MINUTE, tells=knows == "by headers")
     terms = Terms(3000, TOKENS_PER_MINUTE) if knows == "by configuration" else Terms()
-    made = trial(MEMORY, provider, time, terms, requests=4 * REQUESTS)
-    provider.faults = ["500"] * 500 + ["drop"] * 100
+    made = trial(MEMORY, provider, time, terms, requests=UNDER_KNOWN_LIMITS)
+    provider.faults = ["500"] * (UNDER_KNOWN_LIMITS // 24) + ["drop"] * (UNDER_KNOWN_LIMITS // 120)
     time.dice.shuffle(provider.faults)
     rows, seconds = made.run()
     check_nothing_lost(made, rows)
