@@ -29,6 +29,7 @@ def prefect_server(home: Path) -> Iterator[Mapping[str, str]]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
         "HEADRACE_HOME": str(ROOT),
+        "XDG_STATE_HOME": str(home / "user-state"),
         "HF_HUB_OFFLINE": "1",
     }
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
