@@ -11,7 +11,8 @@ _MARK = re.compile(
     r"|(=+|-+)[ \t]*(?=\n|\Z))"  # a line under a title
 )
 _TITLE, _UNDER = 2, 3  # groups of it
-_NO_TITLE = re.compile(r"[-*+>|#]|\d+[.)]")
+# A quote, a table, a heading, a list's item or a rule; a word in **bold** may begin a title.
+_NO_TITLE = re.compile(r"[>|]|(?:#{1,6}|[-*+]|\d{1,9}[.)])(?=[ \t]|$)|([-*_])(?:[ \t]*\1){2,}[ \t]*$")
 _TICKS = re.compile("```|~~~")
 _FENCE = re.compile(  # where a line begins; what closes it may be longer than what opens it
     r" {0,3}(([`~])\2{2,})[^\n]*\n(?:[^\n]*\n)*?(?: {0,3}\1\2*[ \t]*$|[^\n]*\Z)", re.MULTILINE

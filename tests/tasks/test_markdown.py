@@ -2,6 +2,7 @@
 
 from importlib.metadata import distributions
 
+import pytest
 from markdown_it import MarkdownIt
 
 from tasks.markdown import find_fences, find_headings
@@ -43,3 +44,16 @@ def test_a_fence_is_closed_by_one_as_long_or_longer() -> None:
         "```\n# no\n",
     ]
     assert [heading.title for heading in find_headings(text)] == ["Yes"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("**Bold:** it is", "*so*", "#hashtag", "1.5 is a number", "-5 degrees", "+1", "_x_", "**", "word"),
+        *("* item", "- item", "+", "#", "# One", "12. item", "3) item", "> quote", "***", "_ _ _", "- - -"),
+    ],
+)
+@pytest.mark.parametrize("under", ["===", "---"])
+def test_what_is_underlined_is_a_title_where_the_library_says_so(line: str, under: str) -> None:
+    text = f"before\n\n{line}\n{under}\n\nafter\n"
+    assert by_us(text) == by_the_library(text)
