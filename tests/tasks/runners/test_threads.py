@@ -99,12 +99,12 @@ class Interrupted(HashingEmbedder):
 
     def __init__(self, config: embedders.HashingEmbedder) -> None:
         super().__init__(config)
-        self.batches = 0
+        self.begun = 0
 
     def embed(self, texts: Sequence[str], tokens: Sequence[int], /) -> Generator[EmbeddedBatch, None, None]:
         for row, text in enumerate(texts):
-            self.batches += 1
-            if self.batches == 3:
+            self.begun += 1
+            if self.begun == 3:
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             time.sleep(0.01)
             yield EmbeddedBatch((row,), self._vectors([text]))
@@ -122,7 +122,7 @@ def interrupt(folder: str) -> None:
     with open_session(pipeline) as session:
         with pytest.raises(KeyboardInterrupt):
             run_sync(replace(session, embedder=embedder), SyncOptions(), ThreadRunner(), Silence())
-        print(embedder.batches, last_runs(session.ledger, 1)[0].outcome)
+        print(embedder.begun, last_runs(session.ledger, 1)[0].outcome)
 
 
 def test_a_run_that_is_interrupted_ends_after_the_batch_in_flight(folder: Path) -> None:
