@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tasks.keyed_vectors import KeyedVectors
 from tasks.passages import Content
-from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey, KeyedVectors, Payload, PointId
+from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey, Payload, PointId
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from tasks.database.connection import Connection
 from tasks.database.database import Database
 from tasks.database.migrations import Layout
 from tasks.database.tables import Table, complete_tables
-from tasks.records import EmbeddingKey, KeyedVectors, Vectors
+from tasks.keyed_vectors import KeyedVectors
+from tasks.records import EmbeddingKey, Vectors
 from tasks.slices import slices
 
 KEYS_AT_A_TIME = 1000

@@ -5,8 +5,9 @@ from typing import Protocol, runtime_checkable
 
 from tasks.errors import BudgetError
 from tasks.image import Image
+from tasks.keyed_vectors import KeyedVectors
 from tasks.passages import Passage
-from tasks.records import EmbeddedBatch, EmbeddingKey, KeyedVectors, Tokenizer, Vector, Vectors, VectorSpace
+from tasks.records import EmbeddedBatch, EmbeddingKey, Tokenizer, Vector, Vectors, VectorSpace
 
 
 class Embedder(Protocol):

@@ -9,8 +9,9 @@ import numpy as np
 from tasks.embed.base import Embedder, Fence, ImageEmbedder, VectorCache
 from tasks.errors import FencedError
 from tasks.image import Image
+from tasks.keyed_vectors import KeyedVectors
 from tasks.passages import Content, Passage
-from tasks.records import EmbeddedBatch, EmbeddingKey, KeyedVectors
+from tasks.records import EmbeddedBatch, EmbeddingKey
 from tasks.windows import Deduped, Embedded, Spent
 
 MOST_KEPT_BYTES = 32 << 20  # of vectors in one window, for the stage that writes them

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tasks.records import EmbeddingKey, Hit, KeyedVectors, Payload, PointId, Points, Query, Sentinel, Vector
+from tasks.keyed_vectors import KeyedVectors
+from tasks.records import EmbeddingKey, Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.windows import DocumentChange, Quarantined
 
 

@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tasks.errors import TransientError
-from tasks.records import EmbeddingKey, KeyedVectors, Points
+from tasks.keyed_vectors import KeyedVectors
+from tasks.records import EmbeddingKey, Points
 from tasks.slices import slices
 from tasks.upsert.base import VectorLookup, VectorStore, WriteAheadLedger
 from tasks.windows import DocumentChange, Embedded, NewPoint, Quarantined, Written

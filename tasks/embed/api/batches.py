@@ -19,7 +19,8 @@ from tasks.embed.api.patient import PatientApi
 from tasks.embed.api.provider import BatchLine, BatchState
 from tasks.embed.base import Fence
 from tasks.errors import BudgetError, ConfigError, HeadraceError, ServiceError
-from tasks.records import EmbeddingKey, KeyedVectors, VectorSpace
+from tasks.keyed_vectors import KeyedVectors
+from tasks.records import EmbeddingKey, VectorSpace
 
 FIRST_SECONDS = 1.0  # between two looks at what is on its way; each time half as much longer
 MOST_SECONDS = 60.0
