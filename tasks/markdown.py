@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from tasks.places import Heading
 
 # A line feed first: a pattern that begins with one fixed character is searched for at the speed of memory. Then a look
 # at what follows, which turns most lines away before a group is opened.
@@ -17,15 +18,6 @@ _TICKS = re.compile("```|~~~")
 _FENCE = re.compile(  # where a line begins; what closes it may be longer than what opens it
     r" {0,3}(([`~])\2{2,})[^\n]*\n(?:[^\n]*\n)*?(?: {0,3}\1\2*[ \t]*$|[^\n]*\Z)", re.MULTILINE
 )
-
-
-class Heading(NamedTuple):
-    """Characters `start` to `end` of the text; a heading of `level` 1 is above all others."""
-
-    start: int
-    end: int
-    level: int
-    title: str
 
 
 def find_headings(text: str) -> Iterator[Heading]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tasks.dates import is_limit
 from tasks.image import Image
 from tasks.passages import Passage
+from tasks.places import UNKNOWN, Extent, Heading, Place
 
 DocumentId = NewType("DocumentId", str)  # "<source name>:<path inside the source>"
 PointId = NewType("PointId", str)  # a UUID in its 36-character form
@@ -66,6 +67,8 @@ class Listing:
 class Document:
     """`text` is normalised: no NUL, no lone surrogate, line feeds only. `language` is a code file's suffix.
 
+    `remarks` say what a reader sees and the text lacks, or what was guessed; they are told, and change no record.
+
     `versions` are the hashes of its content that were worked out, by the identity's fingerprint: the first is asked for
     where the document is read, and again where it is compared with what is stored.
     """
@@ -76,13 +79,19 @@ class Document:
     language: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     image: Image | None = None  # then `text` is its caption
+    places: tuple[Place, ...] = ()
+    headings: tuple[Heading, ...] | None = None  # None: the format says where they are
+    extent: Extent = UNKNOWN
+    remarks: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict[str, str], init=False, compare=False, repr=False)
 
 
 class Chunk(NamedTuple):
-    """`text` is what is embedded and stored; `tokens` what the model reads for it, prefix and special tokens included.
+    """`text` are the document's own words from the character `start` on; `headings` the path of titles above them.
 
-    `start` is the character offset in the document's text. `headings` is the path of titles above the chunk.
+    `repeated` are lines from further above, like a table's header, embedded and stored before the text. `context` is
+    embedded before both and stored beside the text: a title, or the scope of code. The model reads `tokens` for all of
+    it, prefix and special tokens included.
     """
 
     text: str
@@ -90,6 +99,18 @@ class Chunk(NamedTuple):
     start: int
     headings: tuple[str, ...] = ()
     passage: Passage | None = None  # where it is embedded inside its document; `tokens` are then its share of those
+    repeated: str = ""
+    context: str = ""
+
+    @property
+    def stored(self) -> str:
+        """The text of its record."""
+        return self.repeated + self.text
+
+    @property
+    def embedded(self) -> str:
+        """What the model reads of it, where it is embedded alone."""
+        return f"{self.context}{self.repeated}{self.text}"
 
 
 class Tokenizer(Protocol):

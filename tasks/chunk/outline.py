@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tasks.markdown import Heading, find_headings, line_before
+from tasks.markdown import find_headings, line_before
+from tasks.places import Heading
 from tasks.records import Document
 
 _UNDERLINE = re.compile(r"\n(([!-/:-@\[-`{-~])\2{2,})[ \t]*(?=\n|\Z)")
@@ -23,6 +24,8 @@ def find_sections(document: Document) -> list[Section]:
     """They cover the whole text, in order; a text without headings is one section."""
     text = document.text
     match document.format:
+        case _ if document.headings is not None:
+            headings = iter(document.headings)
         case "markdown":
             headings = find_headings(text)
         case "rst":

@@ -24,6 +24,10 @@ def parse(ref: DocumentRef, content: bytes) -> Document:
         suffix.removeprefix(".") if file_format.form == "code" else "",
         _metadata(parsed),
         parsed.image,
+        parsed.places,
+        parsed.headings,
+        parsed.extent,
+        parsed.remarks,
     )
 
 
@@ -47,4 +51,4 @@ def _parsed(name: str, content: bytes, file_format: FileFormat) -> Parsed:
         return file_format.parser(text or "")
     parsed = child.SHARED.parse(file_format.parser, name, content if text is None else text.encode())
     # What a library made of a file may hold anything.
-    return Parsed(require_readable(name, parsed.text), normalised(parsed.title), parsed.image)
+    return parsed._replace(text=require_readable(name, parsed.text), title=normalised(parsed.title))

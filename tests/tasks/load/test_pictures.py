@@ -15,6 +15,7 @@ from tasks.errors import DocumentError
 from tasks.image import Image
 from tasks.load.parse.isolated import child
 from tasks.load.parse.open import parse, parse_image
+from tasks.load.parse.text import Parsed
 from tasks.records import Document, DocumentId, DocumentRef
 from tests.tasks.load.pictures import flag, picture, saved
 
@@ -29,6 +30,7 @@ TURNED = {
     7: Pillow.Transpose.TRANSVERSE,
     8: Pillow.Transpose.ROTATE_270,
 }  # what a camera does that says so
+NOTHING: dict[str, Any] = {**Parsed("")._asdict()}
 EXACT: dict[str, dict[str, Any]] = {
     "PNG": {},
     "JPEG": {"quality": 100, "subsampling": 0},
@@ -204,8 +206,8 @@ def test_a_parser_that_was_taken_over_cannot_set_off_a_bomb_here(monkeypatch: py
         {"rows": "many"},
     ]
     for change in answers:
-        answer = {"text": "", "title": "", "image": {**good, **change}}
+        answer = {**NOTHING, "image": {**good, **change}}
         monkeypatch.setattr(child, "_exchange", lambda *_, answer=answer: json.loads(json.dumps(answer)))
         assert refusal("a.png", picture()) == "parser-failed"
-    monkeypatch.setattr(child, "_exchange", lambda *_: {"text": "", "title": "", "image": good})
+    monkeypatch.setattr(child, "_exchange", lambda *_: {**NOTHING, "image": good})
     assert parse_image("a.png", picture()) == Image(2, 1, 2, 1, zlib.compress(b"abcdef"))

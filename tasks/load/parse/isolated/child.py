@@ -18,7 +18,7 @@ from tasks.errors import DocumentError, ServiceError
 from tasks.image import Image
 from tasks.load.parse.isolated.confine import MEMORY_BYTES
 from tasks.load.parse.isolated.frames import read_frame, write_frame
-from tasks.load.parse.text import Parsed
+from tasks.load.parse.text import Parsed, parsed_from
 
 SECONDS = 60.0
 START_SECONDS = 60.0
@@ -68,8 +68,7 @@ class ParserProcess:
             )
         if "reason" in answer:
             raise DocumentError(str(answer["reason"]), str(answer["message"]))
-        image = answer["image"] and _image(name, answer["image"])
-        return Parsed(str(answer["text"]), str(answer["title"]), image)
+        return _parsed(name, answer)
 
     def close(self) -> None:
         """End the process; the next document starts another."""
@@ -166,16 +165,20 @@ def _answer_of(process: subprocess.Popen[bytes]) -> bytes:
     return read_frame(process.stdout, ANSWER_BYTES)
 
 
-def _image(name: str, answer: Mapping[str, Any]) -> Image:
-    """The picture, once its pixels were found to be as many as it says."""
+def _parsed(name: str, answer: Mapping[str, Any]) -> Parsed:
     try:
-        width, height, columns, rows = sizes = [int(answer[side]) for side in ("width", "height", "columns", "rows")]
-        image = Image(width, height, columns, rows, b64decode(answer["packed"], validate=True))
-        if min(sizes) < 1 or columns * rows > MOST_PIXELS or not image.digest:
-            raise ValueError(f"{columns} x {rows} pixels")
+        return parsed_from(answer)._replace(image=answer["image"] and _image(answer["image"]))
     except (KeyError, TypeError, ValueError) as error:
         why = f"{name} makes its parser answer nonsense ({error}); exclude it"
         raise DocumentError("parser-failed", why) from error
+
+
+def _image(answer: Mapping[str, Any]) -> Image:
+    """The picture, once its pixels were found to be as many as it says."""
+    width, height, columns, rows = sizes = [int(answer[side]) for side in ("width", "height", "columns", "rows")]
+    image = Image(width, height, columns, rows, b64decode(answer["packed"], validate=True))
+    if min(sizes) < 1 or columns * rows > MOST_PIXELS or not image.digest:
+        raise ValueError(f"{columns} x {rows} pixels")
     return image
 
 
