@@ -1,6 +1,7 @@
 """Where the parts of a document's text stand: under which titles, and in which part of the file."""
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 PlaceKind = Literal["page", "slide", "sheet", "cells", "time", "rectangle"]
@@ -37,22 +38,35 @@ class Extent(NamedTuple):
 UNKNOWN = Extent()
 
 
-def places_between(places: Sequence[Place], start: int, end: int) -> Mapping[str, list[int | str] | str]:
-    """The places that the characters from `start` to before `end` stand in, by kind, flat and small.
+class Places:
+    """The places of one text, to be asked for its parts."""
 
-    Pages, slides and sheets are lists, for a text over a page break stands on both pages; cells and times are one range
-    from the first to the last; rectangles are one for each page.
-    """
-    kinds: dict[str, list[int | str]] = {}
-    for place in places:
-        if place.start >= end:
-            break
-        values = kinds.setdefault(place.kind, [])
-        if place.start <= start:
-            values.clear()
-        if place.value not in values:
+    def __init__(self, places: Sequence[Place]) -> None:
+        """The places are in order of their characters."""
+        self._kinds: dict[str, tuple[list[int], list[int | str]]] = {}
+        for place in places:
+            starts, values = self._kinds.setdefault(place.kind, ([], []))
+            starts.append(place.start)
             values.append(place.value)
-    return {kind: _joined(kind, values) for kind, values in kinds.items()}
+
+    def between(self, start: int, end: int) -> dict[str, list[int | str] | str]:
+        """The places that the characters from `start` to before `end` stand in, by kind, flat and small.
+
+        Pages, slides and sheets are lists, for a text over a page break stands on both pages; cells and times are one
+        range from the first to the last; rectangles are one for each page.
+        """
+        kinds: dict[str, list[int | str] | str] = {}
+        for kind, (starts, values) in self._kinds.items():
+            first = max(bisect_right(starts, start) - 1, 0)
+            inside = list(dict.fromkeys(values[first : bisect_left(starts, end)]))
+            if inside:
+                kinds[kind] = _joined(kind, inside)
+        return kinds
+
+
+def places_between(places: Sequence[Place], start: int, end: int) -> dict[str, list[int | str] | str]:
+    """The places of one part of a text."""
+    return Places(places).between(start, end)
 
 
 def _joined(kind: str, values: list[int | str]) -> list[int | str] | str:

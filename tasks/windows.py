@@ -27,6 +27,13 @@ class Quarantined:
     version: str = ""
 
 
+class Remark(NamedTuple):
+    """What a reader of a document sees and its chunks lack, or what about it was guessed."""
+
+    document: DocumentId
+    text: str
+
+
 class NewPoint(NamedTuple):
     """A point to be written; `key` is the hash of its payload, `embedding` finds `content`'s vector in the cache."""
 
@@ -59,6 +66,7 @@ class DocumentChange:
     is_emptied: bool
     is_unchanged: bool
     is_collapsed: bool = False
+    remark: str = ""
 
     @property
     def loses_content(self) -> bool:

@@ -1,7 +1,7 @@
 """Search results as a person reads them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from tasks.console.terminal import line_of, printable
@@ -39,13 +39,30 @@ def hits_text(hits: Sequence[Found], query: str, width: int, first: int = 1) -> 
 
 
 def _place(hit: Found) -> str:
-    """Score, document, headings above the chunk, and which chunk of the document it is, or the picture's size."""
+    """Score, and then document, place in it, headings above the chunk, and which chunk of the document it is."""
     heading = hit.metadata.get("heading") or hit.metadata.get("title") or ""
     position = hit.metadata.get("position")
     chunk = f"chunk {position + 1}" if isinstance(position, int) else ""
-    if "width" in hit.metadata and "height" in hit.metadata:
-        chunk = f"{hit.metadata['width']} x {hit.metadata['height']}"
-    return "  ".join(filter(None, [f"{hit.score:.3f}", line_of(hit.document), line_of(str(heading)), chunk]))
+    places = [hit.document, _in_file(hit.metadata) or chunk, str(heading)]
+    link = hit.link if hit.link.startswith("http") else ""
+    return "  ".join(filter(None, [f"{hit.score:.3f}", ", ".join(map(line_of, filter(None, places))), line_of(link)]))
+
+
+def _in_file(metadata: Mapping[str, object]) -> str:
+    """Pages, slides, cells, times or lines, in a few words; for a picture its size."""
+    if "width" in metadata and "height" in metadata:
+        return f"{metadata['width']} x {metadata['height']}"
+    pages, slides, sheets = (_span(metadata.get(kind)) for kind in ("page", "slide", "sheet"))
+    lines = _span([line for line in (metadata.get("line"), metadata.get("last_line")) if line is not None])
+    named = {"p.": pages, "slide": slides, "sheet": sheets, "cells": metadata.get("cells"), "at": metadata.get("time")}
+    parts = [f"{word} {value}" for word, value in named.items() if value]
+    return " ".join(parts) or (f"lines {lines}" if "-" in lines else lines and f"line {lines}")
+
+
+def _span(values: object) -> str:
+    if not isinstance(values, list) or not values:
+        return ""
+    return str(values[0]) if values[0] == values[-1] else f"{values[0]}-{values[-1]}"
 
 
 def _passage(hit: Found, words: Sequence[str], width: int) -> str:

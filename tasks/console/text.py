@@ -13,7 +13,7 @@ from tasks.sync.plan import PlanReport
 from tasks.sync.report import Chunks, Documents, Outcome, Report, Seconds
 from tasks.sync.status import RunSummary, Status
 from tasks.sync.verify import Verification
-from tasks.windows import Quarantined
+from tasks.windows import Quarantined, Remark
 
 NAMES_SHOWN = 10
 SUFFIXES_SHOWN = 5
@@ -49,6 +49,7 @@ def report_text(report: Report) -> str:
     }
     lists = [
         *_named("withheld", names.withheld, documents.withheld),
+        *_named("read in part", map(_remark, names.partial), documents.partial),
         *_named("quarantined", map(_reason, names.quarantined), documents.quarantined),
     ]
     return _page(f"{report.pipeline}: {_ending(report.outcome)}", rows, lists, report.notes)
@@ -72,7 +73,7 @@ def plan_text(plan: PlanReport) -> str:
         *_named("moved to another name", map(_move, names.moved), documents.moved),
         *_named("would delete", _without_moved(names.deleted, names.moved), _gone(documents)),
         *_named("would withhold", names.withheld, documents.withheld),
-        *_named("empty", names.empty, documents.empty),
+        *_named("read in part", map(_remark, names.partial), documents.partial),
         *_named("quarantined", map(_reason, names.quarantined), documents.quarantined),
     ]
     title = "what a sync would do" if report.outcome is Outcome.DONE else f"a sync would be {_ending(report.outcome)}"
@@ -129,6 +130,7 @@ def status_text(status: Status) -> str:
         *_rows({"space": status.space, "running": status.running or "no"}),
         *_rows({"progress": _progress_text(progress) if progress else ""}),
         *_column("last runs", runs),
+        *_named("read in part", map(_remark, status.partial), len(status.partial)),
         *_column("quarantined", [_quarantined_text(document) for document in status.quarantine]),
         *(f"  ! {note}" for note in status.notes),
     ]
@@ -254,6 +256,10 @@ def _without_moved(documents: Sequence[str], moves: Sequence[Move]) -> list[str]
 
 def _reason(one: Quarantined) -> str:
     return f"{one.id} ({one.reason}): {one.message}"
+
+
+def _remark(one: Remark) -> str:
+    return f"{one.document}: {one.text}"
 
 
 def _move(move: Move) -> str:

@@ -10,16 +10,20 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from tasks.dedupe.spans import Spans
+from tasks.places import PlaceKind
 from tasks.records import Bookkeeping, Chunk, Document, DocumentId, EmbeddingKey, Payload, PointId, VectorSpace
 from tasks.system.file_system import escaped
 
 NAMESPACE = uuid.UUID("a07f2b6e-5b0c-5f0e-9a56-6d1c0d1c1a4e")
 _NAMESPACE_BYTES = NAMESPACE.bytes
-PAYLOAD_VERSION = 3
+PAYLOAD_VERSION = 4
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-_PLACES = ("position", "heading")  # the metadata in which the chunks of one document differ
+# The metadata in which the chunks of one document differ.
+_SPANS = ("start", "end", "line", "last_line", "context", *get_args(PlaceKind))
+_PLACES = frozenset(("position", "heading", *_SPANS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,8 @@ def document_version(identity_fingerprint: str, document: Document) -> str:
     if version is None:
         # JSON has no line feed of its own, so the text, which is not worth encoding, can follow one.
         image = [document.image.digest, document.image.width, document.image.height] if document.image else []
-        parts = [identity_fingerprint, document.format, document.language, dict(document.metadata), *image]
+        where = [document.extent, document.places, document.headings]
+        parts = [identity_fingerprint, document.format, document.language, dict(document.metadata), where, *image]
         rest = _ENCODER.encode(parts)
         version = document.versions[identity_fingerprint] = _hashed(f"{rest}\n{document.text}")
     return version
@@ -87,19 +92,21 @@ def wanted_points(identity: Identity, document: Document, chunks: Sequence[Chunk
         owner["image"] = image.digest
     records = _records_hash(shared, owner, {})
     points: dict[str, Wanted] = {}
+    spans = Spans(document)
     for position, chunk in enumerate(chunks):
-        metadata: Payload = {**shared, "position": position}
-        heading = " > ".join(chunk.headings) if chunk.headings else None
-        if heading is not None:
-            metadata["heading"] = heading
+        metadata: Payload = {**shared, "position": position, **({} if image else spans.of(chunk))}
+        if chunk.headings:
+            metadata["heading"] = " > ".join(chunk.headings)
+        if chunk.context:
+            metadata["context"] = chunk.context
         context = chunk.passage.mark if chunk.passage else ""
-        embedding = image_key(space, image.digest) if image else embedding_key(space, chunk.text, context)
+        embedding = image_key(space, image.digest) if image else embedding_key(space, chunk.embedded, context)
         digits = embedding.hex()
         key = _key(records, metadata, digits)
         bookkeeping: Payload = {**owner, "embedding": digits, "key": key}
         if context:
             bookkeeping["context"] = context
-        payload: Payload = {"text": chunk.text, "metadata": metadata, "headrace": bookkeeping}
+        payload: Payload = {"text": chunk.stored, "metadata": metadata, "headrace": bookkeeping}
         points[key] = Wanted(payload, chunk, embedding)
     return points
 
@@ -137,7 +144,8 @@ def _is_intact(payload: Payload, record: Payload) -> bool:
     if "image" in record:
         embedding, is_same = image_key(record["space"], record["image"]), text == payload["metadata"].get("caption", "")
     else:
-        embedding, is_same = embedding_key(record["space"], text, record.get("context", "")), True
+        embedded = f"{payload['metadata'].get('context', '')}{text}"
+        embedding, is_same = embedding_key(record["space"], embedded, record.get("context", "")), True
     return is_same and (embedding.hex(), payload_key(payload)) == (record["embedding"], record["key"])
 
 
@@ -147,11 +155,13 @@ def _records_hash(metadata: Payload, owner: Payload, parts: Payload) -> str:
 
 
 def _key(records: str, metadata: Payload, embedding: str) -> str:
-    """Parts of a fixed length, then one that has no line feed, then the rest: no two records are joined alike."""
+    """Parts of a fixed length, then some that have no line feed, then the rest: no two records are joined alike."""
     heading = metadata.get("heading", "")
     if "heading" in metadata:
         heading = f".{heading}" if isinstance(heading, str) else f"={_ENCODER.encode(heading)}"
-    return _hashed(f"{records}{embedding}{metadata['position']!r}\n{heading}")
+    spans = {name: metadata[name] for name in _SPANS if name in metadata}
+    more = f"{_ENCODER.encode(spans)}\n" if spans else ""  # records of old have none, and keep their keys
+    return _hashed(f"{records}{embedding}{metadata['position']!r}\n{more}{heading}")
 
 
 def _digest(*parts: object) -> str:

@@ -66,6 +66,7 @@ class Differ:
             is_new=False,
             is_emptied=False,
             is_unchanged=True,
+            remark=before.remark or "",
         )
 
     def _unpaid(self, changes: Iterable[DocumentChange]) -> dict[EmbeddingKey, tuple[Content, int]]:
@@ -92,7 +93,7 @@ class Differ:
                 embedding=wanted[key].embedding,
                 tokens=wanted[key].chunk.tokens,
                 payload=wanted[key].payload,
-                content=document.image or wanted[key].chunk.passage or wanted[key].chunk.text,
+                content=document.image or wanted[key].chunk.passage or wanted[key].chunk.embedded,
             )
             for key, point_id in diff.put.items()
         )
@@ -109,6 +110,7 @@ class Differ:
             is_new=before is None,
             is_emptied=not chunks and any(point.state == LIVE for point in points),
             is_unchanged=before is not None and before.version == version and not put and not diff.doom,
+            remark="; ".join(document.remarks) or ("" if chunks else "holds no text"),
         )
 
     def _without_collapse(self, changes: Sequence[DocumentChange]) -> list[DocumentChange]:

@@ -24,7 +24,7 @@ from tasks.ledger.quarantine import (
 )
 from tasks.ledger.tables import DOOMED, GONE, LEDGER, LIVE, PENDING
 from tasks.records import Bookkeeping, DocumentId, EmbeddingKey, PointId
-from tasks.windows import DocumentChange, Quarantined
+from tasks.windows import DocumentChange, Quarantined, Remark
 
 _EPOCH = "SELECT epoch FROM lease"
 _PUT_POINT = (
@@ -32,9 +32,9 @@ _PUT_POINT = (
     " ON CONFLICT (document, id) DO UPDATE SET state = excluded.state, gone_at = NULL"
 )
 _PUT_DOCUMENT = (
-    "INSERT INTO document (id, source, version, hint, chunks, tokens) VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO document (id, source, version, hint, chunks, tokens, remark) VALUES (?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (id) DO UPDATE SET source = excluded.source, version = excluded.version, hint = excluded.hint,"
-    " chunks = excluded.chunks, tokens = excluded.tokens"
+    " chunks = excluded.chunks, tokens = excluded.tokens, remark = excluded.remark"
 )
 _SOIL_DOCUMENT = (
     "INSERT INTO document (id, source, version, hint, chunks, tokens) VALUES (?, ?, NULL, '', 0, 0)"
@@ -60,6 +60,7 @@ class KnownDocument(NamedTuple):
     source: str
     chunks: int
     tokens: int
+    remark: str | None = None
 
 
 class KnownPoint(NamedTuple):
@@ -113,7 +114,7 @@ class Ledger:
     def documents(self) -> dict[DocumentId, KnownDocument]:
         """Everything known, in one pass."""
         with self.database.read() as transaction:
-            rows = transaction.execute("SELECT id, version, hint, source, chunks, tokens FROM document")
+            rows = transaction.execute("SELECT id, version, hint, source, chunks, tokens, remark FROM document")
             return {DocumentId(row[0]): KnownDocument._make(row[1:]) for row in rows}
 
     def points(self, documents: Sequence[DocumentId]) -> dict[DocumentId, list[KnownPoint]]:
@@ -171,7 +172,7 @@ class Ledger:
             transaction.many(_DOOM_POINT, doomed)
             transaction.many(
                 _PUT_DOCUMENT,
-                [(p.id, p.source, p.version, p.hint, p.chunks, p.tokens) for p in changes],
+                [(p.id, p.source, p.version, p.hint, p.chunks, p.tokens, p.remark or None) for p in changes],
             )
             forget_quarantined(transaction, [change.id for change in changes])
 
@@ -241,6 +242,12 @@ class Ledger:
         """What is in quarantine, for a person."""
         with self.database.read() as transaction:
             return quarantined_documents(transaction)
+
+    def remarks(self) -> list[Remark]:
+        """What documents have that their chunks lack, by id."""
+        with self.database.read() as transaction:
+            sql = "SELECT id, remark FROM document WHERE remark IS NOT NULL ORDER BY id"
+            return [Remark(DocumentId(document), remark) for document, remark in transaction.execute(sql)]
 
     def counts(self) -> Counts:
         """The counts of everything that the ledger knows."""

@@ -104,4 +104,9 @@ def m003_generations(connection: Connection) -> None:
     connection.execute(f"CREATE TABLE generation ({columns})", ())
 
 
-LEDGER = Layout("ledger", (m001_tables, m002_progress, m003_generations))
+def m004_remarks(connection: Connection) -> None:
+    """A document says what a reader of it sees and its chunks lack; NULL: nothing."""
+    connection.execute("ALTER TABLE document ADD COLUMN remark VARCHAR", ())
+
+
+LEDGER = Layout("ledger", (m001_tables, m002_progress, m003_generations, m004_remarks))

@@ -11,6 +11,7 @@ from tasks.errors import ConfigError, DocumentError
 from tasks.image import Image
 from tasks.load.parse.open import parse_image
 from tasks.records import Condition, Hit, Query, Vector
+from tasks.search.links import link_of
 from tasks.session import Session, check_space
 from tasks.upsert.base import VectorStore
 
@@ -30,12 +31,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A chunk near the query; `document` is its id, and `score` the cosine similarity."""
+    """A chunk near the query; `document` is its id, `score` the cosine similarity, `link` opens it where one can."""
 
     score: float
     document: str
     text: str
     metadata: Mapping[str, Any]
+    link: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """One of `hits` in `search --json`."""
@@ -44,6 +46,7 @@ class Found:
             "document": self.document,
             "text": self.text,
             "metadata": self.metadata,
+            "link": self.link or None,
         }
 
 
@@ -58,8 +61,9 @@ def search_collection(session: Session, query: str | Image, wanted: Wanted) -> l
     asked = Query(_embedded(session.embedder, query), wanted.limit, wanted.conditions, wanted.offset)
     hits = session.store.search(asked) if wanted.per_document is None else _folded(session.store, asked, wanted)
     return [
-        Found(hit.score, _document(hit), hit.payload["text"], hit.payload["metadata"])
+        Found(hit.score, _document(hit), hit.payload["text"], metadata, link_of(metadata, session.pipeline.sources))
         for hit in hits
+        for metadata in [hit.payload["metadata"]]
         if _is_near(hit, wanted)
     ]
 

@@ -12,7 +12,7 @@ from tasks.load.base import Source
 from tasks.records import DocumentId, FailedScope, Listing
 from tasks.session import Session
 from tasks.sync.report import Outcome, Report
-from tasks.windows import Quarantined
+from tasks.windows import Quarantined, Remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,8 @@ def _count(ledger: Ledger, report: Report, known: Known, changes: Changes) -> No
     documents.empty += len(empty)
     documents.unchanged += len(changes.unchanged) - len(empty)
     report.names.add(report.names.empty, empty)
+    remarks = [(ref.id, known.documents[ref.id].remark) for ref in changes.unchanged]
+    report.count_remarks([Remark(document, remark) for document, remark in remarks if remark])
     entries = [(ref.id, known.quarantine[ref.id]) for ref in changes.quarantined]
     report.count_quarantined([Quarantined(document, entry.reason, entry.message) for document, entry in entries])
     documents.served_old += ledger.served([ref.id for ref in changes.quarantined])

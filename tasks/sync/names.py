@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from tasks.records import DocumentId
-from tasks.windows import Quarantined
+from tasks.windows import Quarantined, Remark
 
 MOST_IN_A_RUN = 20  # a run's report is kept in the ledger, and travels to Prefect
 
@@ -33,6 +33,7 @@ class Names:
     withheld: list[DocumentId] = field(default_factory=list[DocumentId])
     deleted: list[DocumentId] = field(default_factory=list[DocumentId])
     moved: list[Move] = field(default_factory=list[Move])
+    partial: list[Remark] = field(default_factory=list[Remark])
     most: int | None = MOST_IN_A_RUN
 
     def add(self, kept: list[Item], items: Iterable[Item]) -> None:
@@ -49,6 +50,7 @@ class Names:
             "withheld": self.withheld,
             "deleted": self.deleted,
             "moved": [move.as_json() for move in self.moved],
+            "partial": [{"document": one.document, "remark": one.text} for one in self.partial],
         }
 
 
@@ -62,4 +64,5 @@ def names_from(shape: Mapping[str, Any]) -> Names:
         withheld=[*shape.get("withheld", ())],
         deleted=[*shape.get("deleted", ())],
         moved=[Move(move["from"], move["to"]) for move in shape.get("moved", ())],
+        partial=[Remark(one["document"], one["remark"]) for one in shape.get("partial", ())],
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tasks.errors import HeadraceError
 from tasks.sync.names import Names, names_from
-from tasks.windows import DocumentChange, Quarantined, Spent, Tally, Written
+from tasks.windows import DocumentChange, Quarantined, Remark, Spent, Tally, Written
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -43,7 +43,8 @@ class Documents:
 
     `held` are listed documents whose change is withheld, since their content would be lost; `withheld` counts these and
     the missing ones. `served_old` says how many of the quarantined and held ones are still found as they last were.
-    `moved` says how many of the added ones have the content of a deleted or withheld one, each of another.
+    `moved` says how many of the added ones have the content of a deleted or withheld one, each of another. `partial`
+    counts those about which something is to be told: what a reader sees and no chunk has, or what was guessed.
     """
 
     listed: int = 0
@@ -57,6 +58,7 @@ class Documents:
     held: int = 0
     served_old: int = 0
     moved: int = 0
+    partial: int = 0
 
 
 @dataclass
@@ -159,6 +161,7 @@ class Report:
     def count_changes(self, changes: Iterable[DocumentChange], spent: Spent) -> None:
         """Count documents and their points; what the texts cost is counted where they are paid for."""
         for change in changes:
+            self.count_remarks([Remark(change.id, change.remark)] if change.remark else [])
             if not change.chunks:
                 self.documents.empty += 1
                 self.names.add(self.names.empty, [change.id])
@@ -173,6 +176,11 @@ class Report:
             reused = [new.tokens for new in change.put if not spent.use(new.embedding)]
             self.chunks.reused += len(reused)
             self.tokens.reused += sum(reused)
+
+    def count_remarks(self, remarks: Sequence[Remark]) -> None:
+        """Count documents of which more is to be told than their chunks."""
+        self.documents.partial += len(remarks)
+        self.names.add(self.names.partial, remarks)
 
     def count_read(self, tally: Tally) -> None:
         """Count the time that a window took to read."""

@@ -13,6 +13,7 @@ from tasks.ledger.runs import RunProgress, current_run, last_runs
 from tasks.records import Sentinel
 from tasks.session import Session
 from tasks.sync.report import Outcome, Report, report_from
+from tasks.windows import Remark
 
 RUNS_SHOWN = 5
 
@@ -66,6 +67,7 @@ class Status:
     progress: RunProgress | None
     runs: Sequence[RunSummary]
     quarantine: Sequence[QuarantinedDocument]
+    partial: Sequence[Remark]
     notes: Sequence[str]
 
     def as_json(self) -> dict[str, Any]:
@@ -83,6 +85,7 @@ class Status:
             "progress": self.progress and asdict(self.progress),
             "runs": [run.as_json() for run in self.runs],
             "quarantine": [asdict(document) for document in self.quarantine],
+            "partial": [{"document": one.document, "remark": one.text} for one in self.partial],
             "notes": [*self.notes],
         }
 
@@ -105,6 +108,7 @@ def describe(session: Session) -> Status:
         progress=current_run(session.ledger) if running else None,
         runs=run_summaries(session.ledger, RUNS_SHOWN),
         quarantine=session.ledger.quarantined(),
+        partial=session.ledger.remarks(),
         notes=[*filter(None, [retirement_note(session.embedder.model)])],
     )
 

@@ -85,11 +85,25 @@ def test_a_plan_names_the_first_of_what_is_empty_set_aside_and_withheld(pipeline
     assert "rename or exclude it" in aside["message"]
     assert "  would withhold:\n    docs:many/00.txt\n" in text
     assert "    docs:many/09.txt\n    and 30 more\n" in text
-    assert "    docs:empty09.md\n    and 3 more\n" in text
+    assert "    docs:empty09.md: holds no text\n    and 3 more\n" in text
     assert r"    docs:bad\x1b.pdf (wrong-type): " in text
     assert report["names"] == {**plan["names"], "withheld": gone[:20]}  # a run is kept in the ledger, so it is bounded
     again = pipeline.plan()
     assert (again["names"]["empty"], again["names"]["quarantined"]) == (plan["names"]["empty"], [aside])
+
+
+def test_a_document_that_holds_no_text_is_named_by_plan_sync_and_status_as_long_as_it_is_so(pipeline: Pipeline) -> None:
+    pipeline.write("void.md", "\n")
+    remark = {"document": "docs:void.md", "remark": "holds no text"}
+    first, plan = pipeline.sync(), pipeline.plan()
+    status = pipeline.run("status", str(pipeline.config), "--json").json
+    assert first["names"]["partial"] == plan["names"]["partial"] == status["partial"] == [remark]
+    assert (first["documents"]["partial"], plan["documents"]["partial"], first["code"]) == (1, 1, 0)
+    for command in ("plan", "sync", "status"):
+        assert "  read in part:\n    docs:void.md: holds no text\n" in f"{told(pipeline, command)}\n"
+    pipeline.write("void.md", "Words.\n")
+    assert pipeline.sync()["names"]["partial"] == []
+    assert pipeline.run("status", str(pipeline.config), "--json").json["partial"] == []
 
 
 def test_what_no_pattern_names_is_told_and_fails_nothing(pipeline: Pipeline) -> None:

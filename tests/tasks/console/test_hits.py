@@ -20,9 +20,28 @@ def found(text: str, document: str = "docs:guide.md", **metadata: object) -> Fou
 def test_a_hit_says_in_one_line_where_it_stands() -> None:
     text = hits_text([found("Rotate it.", number=1) for _ in range(10)], "key", 80)
     first, passage = text.splitlines()[:2]
-    assert first == " 1  0.735  docs:guide.md  Guide > Keys  chunk 3"
+    assert first == " 1  0.735  docs:guide.md, chunk 3, Guide > Keys"
     assert passage == "    Rotate it."
     assert "\n\n10  0.735  docs:guide.md" in text
+
+
+@pytest.mark.parametrize(
+    ("metadata", "place"),
+    [
+        ({"page": [12, 13], "rectangle": ["12 1 2 3 4"]}, "p. 12-13"),
+        ({"page": [1]}, "p. 1"),
+        ({"slide": [3]}, "slide 3"),
+        ({"sheet": ["Costs"], "cells": "A2:F9"}, "sheet Costs cells A2:F9"),
+        ({"time": "00:01:02.500 --> 00:01:04.000"}, "at 00:01:02.500 --> 00:01:04.000"),
+        ({"line": 7, "last_line": 12}, "lines 7-12"),
+        ({"line": 7, "last_line": 7}, "line 7"),
+        ({"width": 20, "height": 10}, "20 x 10"),
+    ],
+)
+def test_a_hit_says_where_it_stands_in_its_file(metadata: dict[str, object], place: str) -> None:
+    assert hits_text([found("Text.", "docs:a.b", **metadata)], "key", 80).startswith(
+        f"1  0.735  docs:a.b, {place}, Guide > Keys\n"
+    )
 
 
 @pytest.mark.parametrize("width", [40, 80, 160])

@@ -25,7 +25,8 @@ from tasks.image import Image
 from tasks.records import Chunk, Document, DocumentId, DocumentRef, VectorSpace
 
 SPACE = VectorSpace("test", "letters", "1", 4, 100)
-PINNED = ("37dbb019bdc653e73d8cf2fec2069a26", "4ced426b-286a-51ce-83b4-622533dd6205")
+PINNED = ("2731b3e3aa0037532242b79e00289d13", "73d62242-ddac-587f-85bf-beca40260a92")
+EARLIER_KEY = "37dbb019bdc653e73d8cf2fec2069a26"
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 IDENTITY = Identity("p", SPACE, "lines")
 NAMES = TEXT | st.sampled_from(["heading", "position", "title", "a", "zone", "source", "document"])
@@ -59,6 +60,9 @@ def pinned() -> tuple[str, Wanted]:
 def test_keys_and_ids_of_stored_collections_stay_as_they_are() -> None:
     key, wanted = pinned()
     assert (key, point_id(key, 1)) == PINNED
+    payload = wanted.payload
+    earlier = {name: value for name, value in payload["metadata"].items() if name not in ("start", "end")}
+    assert payload_key({**payload, "metadata": earlier}) == EARLIER_KEY  # of the time before chunks had a place
     book = bookkeeping(wanted.payload)
     assert book is not None
     assert book.is_intact
