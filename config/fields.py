@@ -58,6 +58,24 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=
 FieldName = Annotated[str, Field(pattern=r"^[\w-]+$", max_length=100)]  # of the metadata
 FieldType = Literal["keyword", "integer", "number", "datetime"]
 Precision = Literal["float32", "float16", "int8", "binary"]  # of stored vectors
+Language = Literal[
+    "none",
+    "danish",
+    "dutch",
+    "english",
+    "finnish",
+    "french",
+    "german",
+    "hungarian",
+    "italian",
+    "norwegian",
+    "portuguese",
+    "romanian",
+    "russian",
+    "spanish",
+    "swedish",
+    "turkish",
+]  # of a text index
 
 
 class Section(BaseModel):

@@ -5,9 +5,11 @@ from typing import Any, Literal, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from config.embedders import Embedder, PaidEmbedder
-from config.fields import DatabaseUrl, Name, Section
+from config.fields import DatabaseUrl, Language, Name, Section
 from config.sources import Source
 from config.stores import Store
+
+SearchMode = Literal["hybrid", "dense", "text"]
 
 
 class Chunking(Section):
@@ -30,6 +32,26 @@ class Chunking(Section):
         if self.overlap_tokens > self.max_tokens // 2:
             raise ValueError(f"overlap_tokens is {self.overlap_tokens}, at most half of max_tokens is useful")
         return self
+
+
+class Search(Section):
+    """How queries are answered."""
+
+    mode: SearchMode = Field(
+        default="hybrid",
+        description="hybrid: by vectors and by words; dense: by vectors alone; text: by words alone.",
+    )
+    language: Language = Field(
+        default="english",
+        description="Of the words: their stems are compared, and frequent ones left out; none for mixed languages, and"
+        " for scripts without spaces. It holds for collections made from then on: `headrace rebuild` embeds nothing.",
+    )
+    dense_weight: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="How much vectors count against words in hybrid search. Default: 0.5, for source code 0.7.",
+    )
 
 
 class Deletions(Section):
@@ -56,6 +78,7 @@ class Pipeline(Section):
         validate_default=True,
         description="URL of the embedding cache, shared by all pipelines that name it.",
     )
+    search: Search = Field(default_factory=lambda: Search.model_validate({}), description="How queries are answered.")
     deletions: Deletions = Field(default_factory=lambda: Deletions.model_validate({}), description="The guard.")
     _generation: int = PrivateAttr(default=1)
     _first: "Pipeline | None" = PrivateAttr(default=None)  # where this is a later generation

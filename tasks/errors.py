@@ -103,6 +103,12 @@ class ServiceError(HeadraceError):
     """Retrying was tried or is pointless, and no single document is to blame."""
 
 
+class NoTextIndexError(HeadraceError):
+    """The store cannot look for words: it has no text index at all, or this collection has none yet."""
+
+    exit_code = 2
+
+
 class NoCollectionError(ServiceError):
     """A store's collection is missing: the stores themselves take that for an empty one where they only read."""
 

@@ -252,12 +252,17 @@ Condition = Filter | AnyOf
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a search asks of a store: records that pass all conditions, nearest first, without the first `offset`."""
+    """What a search asks of a store: records that pass all conditions, best first, without the first `offset`.
+
+    Where there are `words`, these are looked for and not the vector: records that hold any of them, scored as the
+    store's text index does, by BM25 or the like. NoTextIndexError where the store has none.
+    """
 
     vector: Vector
     limit: int
     conditions: Sequence[Condition] = ()
     offset: int = 0
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def open_session(
             ledger = open_ledger(pipeline, read_only=read_only)
             stack.callback(ledger.close)
         cached = _existing(pipeline.cache) if read_only else pipeline.cache
-        store = open_store(pipeline.store, pipeline.name)
+        store = open_store(pipeline.store, pipeline.name, pipeline.search.language)
         stack.callback(store.close)
         embedder = open_embedder(pipeline.embedder, pipeline.state)
         stack.callback(embedder.close)

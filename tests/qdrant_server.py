@@ -74,6 +74,17 @@ class Collection:
         self.shard = engine.EdgeShard.create(folder, engine.EdgeConfig(vectors=params, optimizers=optimizers))
 
 
+def _text_index(given: Mapping[str, Any]) -> Any:
+    language = given.get("stopwords")
+    return engine.TextIndexParams(
+        tokenizer=getattr(engine.TokenizerType, given["tokenizer"].capitalize()),
+        lowercase=given["lowercase"],
+        stopwords=language and getattr(engine.Language, language.capitalize()),
+        stemmer=language and engine.SnowballParams(getattr(engine.SnowballLanguage, language.capitalize())),
+        scoring=engine.TextScoringParams(getattr(engine.TextScoringType, given["scoring"]["type"].capitalize())),
+    )
+
+
 def _params(given: Mapping[str, Any] | None) -> Any:
     return given and engine.SearchParams(quantization=engine.QuantizationSearchParams(**given))
 
@@ -215,6 +226,8 @@ class QdrantServer:
         one, schema = self.collection(name), body["field_schema"]
         params = schema if isinstance(schema, dict) else {"type": schema}
         kind = getattr(engine.PayloadSchemaType, params["type"].capitalize())
+        if params["type"] == "text":
+            kind = _text_index(params)
         one.shard.update(engine.UpdateOperation.create_field_index(body["field_name"], kind))
         shown = {"params": params} if isinstance(schema, dict) else {}
         one.schema[body["field_name"]] = {"data_type": params["type"], "points": 0, **shown}
@@ -271,15 +284,18 @@ class QdrantServer:
 
     def query(self, name: str, body: Any) -> Any:
         one = self.collection(name)
-        request = engine.SearchRequest(
-            engine.Query.Nearest(body["query"]["nearest"] if isinstance(body["query"], dict) else body["query"]),
+        asked = body["query"] if isinstance(body["query"], dict) else {"nearest": body["query"]}
+        request = engine.QueryRequest(
             body.get("limit", 10),
+            query=engine.TextQuery(body["using"], asked["text"])
+            if "text" in asked
+            else engine.Query.Nearest(asked["nearest"]),
             filter=self._filter(one, body.get("filter")),
             params=_params((body.get("params") or {}).get("quantization")),
             with_payload=bool(body.get("with_payload", False)),
         )
         try:
-            hits = one.shard.search(request)
+            hits = one.shard.query(request)
         except Exception as error:
             raise RefusalError(400, f"Wrong input: {error}") from error
         return {

@@ -2,31 +2,41 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from config.pipeline import SearchMode
 from tasks.embed.base import Embedder, ImageEmbedder
-from tasks.errors import ConfigError, DocumentError
+from tasks.errors import ConfigError, DocumentError, NoTextIndexError
 from tasks.image import Image
 from tasks.load.parse.open import parse_image
 from tasks.records import Condition, Hit, Query, Vector
+from tasks.search.fusion import DEPTH, fused, spread, weight_by_kind
 from tasks.search.links import link_of
 from tasks.session import Session, check_space
-from tasks.upsert.base import VectorStore
 
 DIGITS = 4  # of a score, as it is shown and compared
+USUAL_PER_DOCUMENT = 2
+_NO_VECTOR = np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which results are shown: `offset` counts those that are left by `per_document`, which None leaves all."""
+    """Which results are shown: `offset` counts those that are left by `per_document`.
+
+    None shows at most USUAL_PER_DOCUMENT of a document as long as there are others. `mode` None is the configured one.
+    """
 
     limit: int
     offset: int = 0
     conditions: Sequence[Condition] = ()
     min_score: float | None = None
     per_document: int | None = None
+    mode: SearchMode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +60,42 @@ class Found:
         }
 
 
-def search_collection(session: Session, query: str | Image, wanted: Wanted) -> list[Found]:
-    """Embed the query with the query side's prefix and ask the store; refuses a collection of another space."""
+class Results(NamedTuple):
+    """`mode` is how they were found; `note` says why that is not as it was asked for."""
+
+    hits: list[Found]
+    mode: SearchMode
+    note: str = ""
+
+
+def search_collection(session: Session, query: str | Image, wanted: Wanted) -> Results:
+    """Ask the store by the query's vector, by its words, or by both; refuses a collection of another space.
+
+    ConfigError for what the model or the store cannot look for.
+    """
     if isinstance(query, str) and not query.strip():
         raise ConfigError("the query is empty; expected words to look for")
     sentinel = session.store.sentinel()
     if sentinel is None:
         raise ConfigError(f"{session.pipeline.name!r} has no collection yet; run `headrace sync` first")
     check_space(session, sentinel)
-    asked = Query(_embedded(session.embedder, query), wanted.limit, wanted.conditions, wanted.offset)
-    hits = session.store.search(asked) if wanted.per_document is None else _folded(session.store, asked, wanted)
-    return [
+    settings = session.pipeline.search
+    mode = wanted.mode or settings.mode if isinstance(query, str) else "dense"
+    note = ""
+    asking = Asking(session, query)
+    try:
+        hits = _shown(asking, mode, wanted)
+    except NoTextIndexError as error:
+        if mode == "text" or wanted.mode:
+            raise
+        mode, note = "dense", f"by vectors alone: {error}"
+        hits = _shown(asking, mode, wanted)
+    found = [
         Found(hit.score, _document(hit), hit.payload["text"], metadata, link_of(metadata, session.pipeline.sources))
         for hit in hits
         for metadata in [hit.payload["metadata"]]
-        if _is_near(hit, wanted)
     ]
+    return Results(found, mode, note)
 
 
 def read_image(path: Path) -> Image:
@@ -90,20 +120,46 @@ def _embedded(embedder: Embedder, query: str | Image) -> Vector:
     return vector
 
 
-def _folded(store: VectorStore, asked: Query, wanted: Wanted) -> list[Hit]:
+class Asking:
+    """One query, put to the store as often as it takes; its vector is made once."""
+
+    def __init__(self, session: Session, query: str | Image) -> None:
+        """Nothing is asked yet."""
+        self._session = session
+        self._query = query
+
+    @cached_property
+    def _vector(self) -> Vector:
+        return _embedded(self._session.embedder, self._query)
+
+    def best(self, mode: SearchMode, conditions: Sequence[Condition], depth: int) -> tuple[list[Hit], bool]:
+        """Best first, out of `depth` of each list, and whether these were all there are."""
+        store, weight = self._session.store, self._session.pipeline.search.dense_weight
+        words = str(self._query) if mode != "dense" else ""
+        worded = store.search(Query(_NO_VECTOR, depth, conditions, words=words)) if words else []
+        if mode == "text":
+            return worded, len(worded) < depth
+        near = store.search(Query(self._vector, depth, conditions))
+        if mode == "dense":
+            return near, len(near) < depth
+        share = weight_by_kind if weight is None else lambda _: weight
+        return fused(near, worded, share), len(near) < depth and len(worded) < depth
+
+
+def _shown(asking: Asking, mode: SearchMode, wanted: Wanted) -> list[Hit]:
     """Asks for more as long as folding leaves too few, and the store has some that are near enough."""
-    end = asked.offset + asked.limit
-    limit = 4 * end
+    end = wanted.offset + wanted.limit
+    depth = max(DEPTH, end)
     while True:
-        hits = store.search(replace(asked, limit=limit, offset=0))
-        shown: Counter[str] = Counter()
-        left: list[Hit] = []
-        for hit in hits:
-            shown[_document(hit)] += 1
-            left += [hit] if shown[_document(hit)] <= (wanted.per_document or limit) else []
-        if len(left) >= end or len(hits) < limit or not _is_near(hits[-1], wanted):
-            return left[asked.offset : end]
-        limit *= 4
+        hits, is_all = asking.best(mode, wanted.conditions, depth)
+        near = [hit for hit in hits if _is_near(hit, wanted)]
+        ordered = spread(near, wanted.per_document or USUAL_PER_DOCUMENT, _document)
+        if wanted.per_document is not None:
+            seen = Counter(_document(hit) for hit in near)
+            ordered = ordered[: sum(min(number, wanted.per_document) for number in seen.values())]
+        if len(ordered) >= end or is_all or len(near) < len(hits):
+            return ordered[wanted.offset : end]
+        depth *= 4
 
 
 def _document(hit: Hit) -> str:

@@ -6,6 +6,7 @@ from tasks.errors import CollectionError, ServiceError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
 from tasks.upsert.filters import of_pipeline, passes
+from tasks.upsert.page import refuse_words
 from tasks.upsert.vectors import check_vectors, cosine
 
 
@@ -59,6 +60,7 @@ class MemoryStore:
 
     def search(self, query: Query, /) -> list[Hit]:
         """Exact, over every record that passes the conditions."""
+        refuse_words(query, "memory")
         hits = [
             Hit(point, cosine(query.vector, held), payload)
             for point, (held, payload) in list(self._points.items())

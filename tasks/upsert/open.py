@@ -5,20 +5,20 @@ from contextlib import contextmanager
 from typing import assert_never
 
 from config import stores
-from config.fields import FieldType
+from config.fields import FieldType, Language
 from tasks.errors import MissingExtraError
 from tasks.upsert.base import VectorStore
 from tasks.upsert.filters import PIPELINE
 from tasks.upsert.shared import SharedStore
 
 
-def open_store(config: stores.Store, pipeline: str) -> VectorStore:
+def open_store(config: stores.Store, pipeline: str, language: Language = "english") -> VectorStore:
     """The collection is named after the pipeline, unless the configuration names it; nothing is created or read yet."""
-    store = _opened(config, config.collection or pipeline)
+    store = _opened(config, config.collection or pipeline, language)
     return SharedStore(store, pipeline) if config.shared else store
 
 
-def _opened(config: stores.Store, collection: str) -> VectorStore:
+def _opened(config: stores.Store, collection: str, language: Language) -> VectorStore:
     match config:
         case stores.QdrantStore(url=str() as url):
             from tasks.upsert.qdrant_server.store import QdrantServerStore
@@ -26,11 +26,12 @@ def _opened(config: stores.Store, collection: str) -> VectorStore:
             key = config.api_key.get_secret_value() if config.api_key else ""
             store = QdrantServerStore(url, collection, key, precision=config.precision)
             shared: dict[str, FieldType] = {PIPELINE: "keyword"} if config.shared else {}
-            return store.indexing({**config.filter_fields, **shared}, config.tenant_field or "")
+            return store.indexing({**config.filter_fields, **shared}, config.tenant_field or "", language)
         case stores.QdrantStore():
             from tasks.upsert.qdrant_embedded.store import QdrantStore
 
-            return QdrantStore(config.path, collection, is_shared=config.shared, precision=config.precision)
+            embedded = QdrantStore(config.path, collection, is_shared=config.shared, precision=config.precision)
+            return embedded.indexing(language)
         case stores.PgvectorStore():
             with _extra("pgvector"):
                 from tasks.upsert.pgvector.store import PgvectorStore

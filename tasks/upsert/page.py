@@ -2,9 +2,16 @@
 
 from collections.abc import Callable
 
+from tasks.errors import NoTextIndexError
 from tasks.records import Hit, Query
 
 MOST_TIED = 10_000  # records; of more that are equally near, a store's own choice has to do
+
+
+def refuse_words(query: Query, store: str) -> None:
+    """Raise NoTextIndexError for a query by words, in a store that has no index of them."""
+    if query.words:
+        raise NoTextIndexError(f"{store} keeps no index of words here; search by vectors: `--mode dense`")
 
 
 def page(query: Query, nearest: Callable[[int], list[Hit]]) -> list[Hit]:

@@ -44,7 +44,7 @@ def test_results_below_the_least_score_are_left_out(pages: Pipeline) -> None:
 
 @pytest.mark.parametrize("most", [1, 2])
 def test_one_document_may_have_so_many_results_and_others_take_their_places(pages: Pipeline, most: int) -> None:
-    whole = search(pages, "--limit", "100")["hits"]
+    whole = search(pages, "--limit", "100", "--per-document", "100")["hits"]
     expected = [
         hit
         for rank, hit in enumerate(whole)
@@ -86,6 +86,7 @@ def test_what_was_asked_for_stands_in_the_answer(pages: Pipeline) -> None:
         "min_score": 0.1,
         "per_document": 3,
         "filter": ["source=docs"],
+        "mode": "hybrid",
     }
     assert all(set(hit) == {"score", "document", "text", "metadata", "link"} for hit in hits)
     plain = search(pages)
@@ -93,7 +94,8 @@ def test_what_was_asked_for_stands_in_the_answer(pages: Pipeline) -> None:
 
 
 def test_a_person_sees_ranks_that_go_on_and_hears_why_nothing_is_left(pages: Pipeline) -> None:
-    shown = pages.run("search", str(pages.config), "page of the third kind", "--offset", "9", "--limit", "2").out
+    options = ("--offset", "9", "--limit", "2", "--per-document", "99")
+    shown = pages.run("search", str(pages.config), "page of the third kind", *options).out
     assert shown.startswith("10  0.")
     assert re.search(r"docs:long\.md, lines \d+-\d+, Long > Section ", shown)
     assert "\n\n11  0." in shown

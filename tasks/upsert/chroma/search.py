@@ -9,7 +9,7 @@ from tasks.records import Condition, Hit, PointId, Query, Vector
 from tasks.upsert.chroma.filter import where
 from tasks.upsert.chroma.records import as_payload
 from tasks.upsert.filters import passes
-from tasks.upsert.page import page
+from tasks.upsert.page import page, refuse_words
 from tasks.upsert.vectors import as_vector, cosine
 
 PAGE = 300  # records in an answer; Chroma Cloud gives no more
@@ -23,6 +23,7 @@ def nearest(ask: Ask, query: Query) -> list[Hit]:
     Chroma's graph does not reach every record, such as one behind hundreds that are alike. Where it gives fewer than
     there are, all that come into question are compared here.
     """
+    refuse_words(query, "Chroma")
     return page(query, partial(_nearest, ask, query.vector, query.conditions))
 
 

@@ -31,7 +31,7 @@ from tasks.upsert.filters import judged, of_pipeline
 from tasks.upsert.lancedb.errors import translated
 from tasks.upsert.lancedb.rows import PAYLOAD, POINTER, Arrow, as_payload, as_sql, as_table, one_of, schema
 from tasks.upsert.marks import read_mark
-from tasks.upsert.page import page
+from tasks.upsert.page import page, refuse_words
 from tasks.upsert.vectors import check_precision, check_vectors
 
 PAGE = 1000  # records of a page of a scan
@@ -119,6 +119,7 @@ class LanceStore:
 
     def search(self, query: Query, /) -> list[Hit]:
         """Exact, over every record that passes the conditions."""
+        refuse_words(query, "LanceDB")
         with self._held():
             if (table := self._opened()) is not None:
                 return page(query, judged(partial(_nearest, table, query), query.conditions))

@@ -18,7 +18,7 @@ from tasks.errors import CollectionError, NoCollectionError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
 from tasks.upsert.filters import of_pipeline
-from tasks.upsert.page import page
+from tasks.upsert.page import page, refuse_words
 from tasks.upsert.pgvector import fields, graph
 from tasks.upsert.pgvector.filter import as_sql
 from tasks.upsert.pgvector.rows import as_payload, as_rows
@@ -156,6 +156,7 @@ class PgvectorStore:
 
     def search(self, query: Query, /) -> list[Hit]:
         """Exact in a collection without a graph, and where few records pass the conditions."""
+        refuse_words(query, "pgvector")
         condition, parameters = as_sql(query.conditions)
         form = self._held_form()
         if form is None:

@@ -24,7 +24,7 @@ from tasks.slices import slices
 from tasks.upsert.base import Place
 from tasks.upsert.filters import of_pipeline, passes
 from tasks.upsert.marks import read_mark
-from tasks.upsert.page import page
+from tasks.upsert.page import page, refuse_words
 from tasks.upsert.pinecone.filter import Words, as_filter
 from tasks.upsert.pinecone.index import PAGE, Namespace, anywhere
 from tasks.upsert.pinecone.records import BOOK, as_payload, as_records, book_of
@@ -97,6 +97,7 @@ class PineconeStore:
 
     def search(self, query: Query, /) -> list[Hit]:
         """The best of the 10,000 nearest that pass what Pinecone can compare; where those are too few, of all."""
+        refuse_words(query, "Pinecone")
         hits = page(query, partial(self._best, query.vector, query.conditions))
         payloads = self._texts.payloads([(hit.id, hit.payload) for hit in hits])
         return [Hit(hit.id, hit.score, payload) for hit, payload in zip(hits, payloads, strict=True)]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tasks.errors import ServiceError
+from tasks.errors import NoTextIndexError, ServiceError
 from tasks.records import Condition, Hit, PointId, Points, Query, Vector
 from tasks.slices import slices
 from tasks.system.child_process import ChildProcess
@@ -18,7 +18,7 @@ from tasks.upsert.page import page
 from tasks.upsert.qdrant_embedded.errors import translated
 from tasks.upsert.qdrant_embedded.filter import as_filter
 from tasks.upsert.qdrant_embedded.readers import Page, Reader, ReadServer
-from tasks.upsert.qdrant_embedded.shard import as_engine_points, as_payload
+from tasks.upsert.qdrant_embedded.shard import TEXT, as_engine_points, as_payload, text_index
 from tasks.upsert.qdrant_embedded.writeback import Writeback
 from tasks.upsert.vectors import as_vector
 
@@ -70,6 +70,7 @@ class OwnEngine:
         with translated(self._folder):
             self._shard = engine.EdgeShard.load(str(shard))
         self._writeback = Writeback(shard)
+        self._is_complete = False
         self._changes = 0
 
     def upsert(self, points: Points, /) -> None:
@@ -78,6 +79,7 @@ class OwnEngine:
 
         made = as_engine_points(points)
         with translated(self._folder):
+            self._complete()
             for part in slices(made, POINTS_PER_UPDATE):
                 self._update(engine.UpdateOperation.upsert_points(list(part)), len(part))
 
@@ -114,12 +116,15 @@ class OwnEngine:
         """Search every record that passes the conditions."""
         import qdrant_edge as engine
 
-        condition, vector = as_filter(query.conditions), engine.Query.Nearest(query.vector.tolist())
+        condition = as_filter(query.conditions)
+        asked = engine.TextQuery(TEXT, query.words) if query.words else engine.Query.Nearest(query.vector.tolist())
+        if query.words and not self._has_text_index():
+            raise NoTextIndexError(f"the collection in {self._folder} has no text index yet; the next sync makes it")
 
         def nearest(limit: int) -> list[Hit]:
             with translated(self._folder):
-                request = engine.SearchRequest(vector, limit, filter=condition, with_payload=True)
-                found = self._shard.search(request)
+                request = engine.QueryRequest(limit, query=asked, filter=condition, with_payload=True)
+                found = self._shard.query(request)
             return [Hit(PointId(str(hit.id)), float(hit.score), as_payload(hit.payload)) for hit in found]
 
         return page(query, judged(nearest, query.conditions))
@@ -146,6 +151,15 @@ class OwnEngine:
         """Let others open it."""
         with translated(self._folder):
             self._shard.close()
+
+    def _has_text_index(self) -> bool:
+        return TEXT in self._shard.info().payload_schema
+
+    def _complete(self) -> None:
+        """A collection of the time before there were text indexes gets one with its first write."""
+        if not self._is_complete and not self._has_text_index():
+            self._shard.update(text_index())
+        self._is_complete = True
 
     def _update(self, operation: "engine.UpdateOperation", changes: int) -> None:
         self._shard.update(operation)

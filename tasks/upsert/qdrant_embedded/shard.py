@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from config.fields import Language, Precision
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Payload, Points
 from tasks.upsert.vectors import unstorable
@@ -20,12 +21,38 @@ if TYPE_CHECKING:
     import qdrant_edge as engine
 
 BOOKKEEPING = "headrace"
+TEXT = "text"
 MOST_DELETED = 0.2  # of a segment's records, before the engine compacts it
 ENTRY_BYTES = 21
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # made once: `dumps` makes an encoder for every call
 
 
-def create_shard(folder: Path, dimension: int, indexed_fields: Sequence[str], precision: str = "float32") -> None:
+def text_index(language: Language = "english") -> "engine.UpdateOperation":
+    """The index by which words are found; identifiers are split at underscores and capitals.
+
+    Its tokens are word stems in that language, without its most frequent words; with `none` whole words in any script.
+    """
+    import qdrant_edge as engine
+
+    kind, own = engine.TokenizerType, None if language == "none" else getattr(engine.Language, language.capitalize())
+    stems = getattr(engine.SnowballLanguage, language.capitalize(), None)
+    index = engine.TextIndexParams(
+        tokenizer=kind.Code if own else kind.Multilingual,
+        lowercase=True,
+        stopwords=own,
+        stemmer=engine.SnowballParams(stems) if stems else None,
+        scoring=engine.TextScoringParams(engine.TextScoringType.Bm25),
+    )
+    return engine.UpdateOperation.create_field_index(TEXT, index)
+
+
+def create_shard(
+    folder: Path,
+    dimension: int,
+    indexed_fields: Sequence[str],
+    precision: Precision = "float32",
+    language: Language = "english",
+) -> None:
     """An empty shard, closed: its files name no path, so the folder may be moved."""
     import qdrant_edge as engine
 
@@ -38,6 +65,7 @@ def create_shard(folder: Path, dimension: int, indexed_fields: Sequence[str], pr
     shard = engine.EdgeShard.create(str(folder), config)
     for field in indexed_fields:
         shard.update(engine.UpdateOperation.create_field_index(field, engine.PayloadSchemaType.Keyword))
+    shard.update(text_index(language))
     shard.flush()
     shard.close()
 

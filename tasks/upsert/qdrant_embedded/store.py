@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.fields import Precision
+from config.fields import Language, Precision
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
@@ -55,10 +55,16 @@ class QdrantStore:
         self._folder = self._generations.folder
         self._indexed = (*INDEXED_FIELDS, *([f"metadata.{PIPELINE}"] if is_shared else []))
         self._precision: Precision = precision
+        self._language: Language = "english"
         self._dimension: int | None = None
         self._is_closed = False
         self._turn = threading.RLock()
         self._access = Access(self._generations, wait_seconds, self._turn)
+
+    def indexing(self, language: Language) -> "QdrantStore":
+        """The same store; where it makes the collection, words of this language are indexed."""
+        self._language = language
+        return self
 
     def __enter__(self) -> "QdrantStore":
         return self
@@ -185,7 +191,7 @@ class QdrantStore:
             self._require_space(0)
             if self._generations.live() is None:  # another process may have been quicker
                 with self._generations.building(FIRST) as folder:
-                    create_shard(folder / "shard", dimension, self._indexed, self._precision)
+                    create_shard(folder / "shard", dimension, self._indexed, self._precision, self._language)
 
     def _held_dimension(self) -> int:
         if self._dimension is None:

@@ -4,11 +4,14 @@ import logging
 from collections.abc import Mapping
 
 from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import UnexpectedResponse
 
-from config.fields import FieldType, Precision
+from config.fields import FieldType, Language, Precision
 from tasks.errors import CollectionError
 from tasks.records import PointId
 
+TEXT = "text"  # the field of the payload
+_BAD_REQUEST = 400
 INDEXED_FIELDS = ("source", "document")  # what searches filter by
 # A record without a vector: no search finds it, whoever asks. No chunk's id is like it: those are hashes.
 SENTINEL = PointId("00000000-0000-0000-0000-686561647261")
@@ -76,6 +79,35 @@ def search_params(precision: Precision) -> models.SearchParams | None:
         return None
     rescored = models.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING[precision])
     return models.SearchParams(quantization=rescored)
+
+
+def has_text_index(info: models.CollectionInfo | None) -> bool:
+    """Whether words can be looked for; in a collection that is not there nothing is found, and nothing lacks."""
+    index = info.payload_schema.get(TEXT) if info is not None else None
+    return info is None or (index is not None and bool(getattr(index.params, "scoring", None)))
+
+
+def complete_text(client: QdrantClient, collection: str, info: models.CollectionInfo, language: Language) -> None:
+    """The index by which words are found, as the embedded engine has it; a server that cannot rank words has none."""
+    if TEXT in info.payload_schema:
+        return
+    is_known = language != "none"
+    index = models.TextIndexParams(
+        type=models.TextIndexType.TEXT,
+        tokenizer=models.TokenizerType.CODE if is_known else models.TokenizerType.MULTILINGUAL,
+        lowercase=True,
+        stopwords=models.Language(language) if is_known else None,
+        stemmer=models.SnowballParams(type=models.Snowball.SNOWBALL, language=models.SnowballLanguage(language))
+        if is_known
+        else None,
+        scoring=models.TextScoringParams(type=models.TextScoringType.BM25),
+    )
+    try:
+        client.create_payload_index(collection, TEXT, index, wait=True)
+    except UnexpectedResponse as error:
+        if error.status_code != _BAD_REQUEST:
+            raise
+        _log.warning("the server makes no text index for %s, so searches go by vectors alone: %s", collection, error)
 
 
 def complete(

@@ -12,8 +12,8 @@ from typing import Any
 
 from qdrant_client import models
 
-from config.fields import FieldType, Precision
-from tasks.errors import CollectionError, HeadraceError, NoCollectionError, TransientError
+from config.fields import FieldType, Language, Precision
+from tasks.errors import CollectionError, HeadraceError, NoCollectionError, NoTextIndexError, TransientError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.base import Place
@@ -25,8 +25,11 @@ from tasks.upsert.qdrant_server.batches import batches
 from tasks.upsert.qdrant_server.collection import (
     NOT_THE_SENTINEL,
     SENTINEL,
+    TEXT,
     complete,
+    complete_text,
     create,
+    has_text_index,
     held_dimension,
     held_precision,
     mark_name,
@@ -59,6 +62,7 @@ class QdrantServerStore:
         self._server = Server(url, collection, api_key, seconds)
         self._collection = collection
         self._precision: Precision = precision
+        self._language: Language = "english"
         self._dimension: int | None = None
         self._is_marked = False  # as far as this object has seen
         self._fields = _NO_FIELDS
@@ -66,9 +70,11 @@ class QdrantServerStore:
         self._announced = 0
         self._is_bulk = False
 
-    def indexing(self, fields: Mapping[str, FieldType], tenant: str = "") -> "QdrantServerStore":
-        """The same store, whose `ensure` makes an index for each of these fields of the metadata."""
-        self._fields, self._tenant = fields, tenant
+    def indexing(
+        self, fields: Mapping[str, FieldType], tenant: str = "", language: Language = "english"
+    ) -> "QdrantServerStore":
+        """The same store, whose `ensure` makes an index for each of these fields of the metadata, and for words."""
+        self._fields, self._tenant, self._language = fields, tenant, language
         return self
 
     def ensure(self, dimension: int, /) -> None:
@@ -89,6 +95,7 @@ class QdrantServerStore:
         self._dimension = held
         with self._server.asked() as client:
             complete(client, self._collection, info, self._fields, self._tenant)
+            complete_text(client, self._collection, info, self._language)
             if not self._is_bulk:
                 bulk.restore(client, self._collection, info)
 
@@ -141,13 +148,17 @@ class QdrantServerStore:
     def search(self, query: Query, /) -> list[Hit]:
         """Exact, until the server has made a graph."""
         condition = as_filter(query.conditions)  # refuses what it cannot name, whether there are records or not
-        vector, how = query.vector.tolist(), search_params(self._precision)
+        asked: Any = models.TextQuery(text=query.words) if query.words else query.vector.tolist()
+        how = None if query.words else search_params(self._precision)
+        if query.words and not has_text_index(self._info()):
+            raise NoTextIndexError(f"{self._server.name} has no text index; the next sync asks the server for one")
 
         def nearest(limit: int) -> list[Hit]:
             with suppress(NoCollectionError), self._server.asked() as client:
                 answer = client.query_points(
                     self._collection,
-                    query=vector,
+                    query=asked,
+                    using=TEXT if query.words else None,
                     query_filter=condition,
                     limit=limit,
                     search_params=how,

@@ -119,6 +119,7 @@ def test_the_fields_that_filters_need_are_indexed(tmp_path: Path) -> None:
     engine = qdrant_edge.EdgeShard.load(str(shard(tmp_path)))
     schema = engine.info().payload_schema
     engine.close()
+    assert schema.pop("text").data_type == qdrant_edge.PayloadSchemaType.Text
     assert set(schema) == set(INDEXED_FIELDS) >= {"metadata.document", "metadata.source"}
     assert {field.data_type for field in schema.values()} == {qdrant_edge.PayloadSchemaType.Keyword}
 

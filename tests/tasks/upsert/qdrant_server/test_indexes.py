@@ -19,7 +19,7 @@ from tests.qdrant_server import Fault, QdrantServer
 
 Opened = Callable[..., QdrantServerStore]
 FIELDS: dict[str, FieldType] = {"year": "integer", "team": "keyword", "published": "datetime", "price": "number"}
-OURS = {"metadata.source": "keyword", "metadata.document": "keyword"}
+OURS = {"text": "text", "metadata.source": "keyword", "metadata.document": "keyword"}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from qdrant_client import QdrantClient, models
 from tasks.errors import CollectionError, ConfigError, DocumentError, ServiceError, TransientError
 from tasks.records import Filter, PointId, Query, Sentinel
 from tasks.upsert.qdrant_server import batches
-from tasks.upsert.qdrant_server.collection import INDEXED_FIELDS
+from tasks.upsert.qdrant_server.collection import INDEXED_FIELDS, TEXT
 from tasks.upsert.qdrant_server.store import QdrantServerStore
 from tests.contracts.store.trial import ANYWHERE, holds, names, point
 from tests.points import Point, columns
@@ -28,8 +28,8 @@ def test_source_and_document_are_indexed_where_they_are_not_yet(server: QdrantSe
     assert set(server.collections["c"].schema) == {"metadata.source"}
     server.asked()
     opened().ensure(8)
-    assert set(server.collections["c"].schema) == {f"metadata.{field}" for field in INDEXED_FIELDS}
-    assert server.asked() == ["GET /collections/c", "PUT /collections/c/index"]
+    assert set(server.collections["c"].schema) == {TEXT, *(f"metadata.{field}" for field in INDEXED_FIELDS)}
+    assert server.asked() == ["GET /collections/c", *["PUT /collections/c/index"] * 2]
     opened().ensure(8)
     assert server.asked() == ["GET /collections/c"]
 

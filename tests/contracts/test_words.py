@@ -1,0 +1,94 @@
+"""What every store with an index of words promises: the same hits as BM25 by its definition."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from tasks.records import Filter, Query
+from tests.contracts.store.trial import ANYWHERE, point
+from tests.points import Point, columns
+
+KINDS = ("qdrant", "qdrant server")
+TEXTS = {
+    "pump": "The pump runs hot when the bearing is dry. Grease the bearing.",
+    "bearing": "A bearing that is dry wears out; every bearing wants grease, a dry bearing most of all.",
+    "menu": "Soup, bread and a salad with walnuts.",
+    "code": "def getUserName(user_id): return HTTPServerError",
+    "long": "Nothing of note. " * 40 + "Only at its end stands one bearing.",
+}
+
+
+def record(name: str, text: str) -> Point:
+    made = point(name, team=name[0])
+    return made._replace(payload={**made.payload, "text": text})
+
+
+RECORDS = {name: record(name, text) for name, text in TEXTS.items()}
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def bm25(query: str, texts: dict[str, str]) -> dict[str, float]:
+    """By the definition, with k1 of 1.2 and b of 0.75."""
+    held = {name: Counter(words(text)) for name, text in texts.items()}
+    average = sum(map(Counter.total, held.values())) / len(held)
+    scores = dict.fromkeys(texts, 0.0)
+    for word in set(words(query)):
+        frequency = sum(word in counts for counts in held.values())
+        weight = math.log(1 + (len(held) - frequency + 0.5) / (frequency + 0.5))
+        for name, counts in held.items():
+            length = 1.2 * (1 - 0.75 + 0.75 * counts.total() / average)
+            scores[name] += weight * counts[word] * 2.2 / (counts[word] + length)
+    return {name: score for name, score in scores.items() if score}
+
+
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, trial_of: Callable[[str], Any]) -> Any:
+    store = trial_of(request.param).open()
+    store.ensure(8)
+    store.upsert(columns(*RECORDS.values()))
+    return store
+
+
+def found(store: Any, query: str, *conditions: Filter, limit: int = 10, offset: int = 0) -> list[str]:
+    hits = store.search(Query(ANYWHERE, limit, conditions, offset, words=query))
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    return [hit.payload["text"] for hit in hits]
+
+
+def texts(names: Sequence[str]) -> list[str]:
+    return [TEXTS[name] for name in names]
+
+
+def test_records_that_hold_a_word_are_found_in_the_order_of_bm25(store: Any) -> None:
+    scores = bm25("bearing", TEXTS)
+    assert found(store, "bearing") == texts(sorted(scores, key=lambda name: -scores[name]))
+    assert found(store, "walnut") == texts(["menu"])  # its stem
+    assert found(store, "zebra") == []
+
+
+def test_parts_of_identifiers_are_words(store: Any) -> None:
+    for query in ("user", "server error", "getUserName", "user_id"):
+        assert found(store, query) == texts(["code"])
+
+
+def test_conditions_hold_for_words_as_well(store: Any) -> None:
+    assert found(store, "bearing", Filter("team", "in", ("p",))) == texts(["pump"])
+
+
+def test_pages_of_words_fit_together(store: Any) -> None:
+    whole = found(store, "bearing")
+    assert [found(store, "bearing", limit=1, offset=rank)[0] for rank in range(len(whole))] == whole
+
+
+def test_what_is_written_deleted_or_changed_is_so_for_words_at_once(store: Any) -> None:
+    store.delete([RECORDS["bearing"].id])
+    assert set(found(store, "bearing")) == {TEXTS["pump"], TEXTS["long"]}
+    store.upsert(columns(record("new", "Another bearing.")))
+    assert "Another bearing." in found(store, "bearing")
