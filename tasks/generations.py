@@ -41,7 +41,7 @@ def as_live(pipeline: Pipeline, first: Ledger) -> Choice:
     live = Registry(first.database).live()
     if live is None:
         return Choice(pipeline)
-    return Choice(_built(pipeline, live).as_generation(live.number))
+    return Choice(recorded(pipeline, live).as_generation(live.number))
 
 
 def as_synced(pipeline: Pipeline, first: Ledger) -> Choice:
@@ -57,12 +57,12 @@ def as_synced(pipeline: Pipeline, first: Ledger) -> Choice:
             return Choice(pipeline)
         with closing(open_store(pipeline.store, pipeline.name)) as store:  # the ledger may have been lost
             return Choice(pipeline.as_generation(_published(store, pipeline)))
-    configured, built = pipeline.as_generation(live.number), _built(pipeline, live).as_generation(live.number)
+    configured, built = pipeline.as_generation(live.number), recorded(pipeline, live).as_generation(live.number)
     wanted = shape(pipeline)
     if live.settings is None or wanted == shape(built):
         return Choice(configured)
     building = [
-        one for one in registry.generations() if one.state == BUILDING and shape(_built(pipeline, one)) == wanted
+        one for one in registry.generations() if one.state == BUILDING and shape(recorded(pipeline, one)) == wanted
     ]
     if building:
         return Choice(built, f"generation {building[0].number} is being built; `headrace rebuild` goes on with it")
@@ -83,7 +83,8 @@ def as_synced(pipeline: Pipeline, first: Ledger) -> Choice:
         )
 
 
-def _built(pipeline: Pipeline, generation: Generation) -> Pipeline:
+def recorded(pipeline: Pipeline, generation: Generation) -> Pipeline:
+    """The pipeline with the settings that the generation was built with, as far as they were recorded."""
     return pipeline if generation.settings is None else as_recorded(pipeline, generation.settings)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from flows.commands import (
+    evaluate,
     generations,
     init,
     models,
@@ -44,6 +45,7 @@ COMMANDS: Mapping[str, Command] = {  # in the order in which a newcomer needs th
     "sync": sync,
     "search": search,
     "status": status,
+    "evaluate": evaluate,
     "verify": verify,
     "rebuild": rebuild,
     "rollback": rollback,

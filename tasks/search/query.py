@@ -73,16 +73,20 @@ def search_collection(session: Session, query: str | Image, wanted: Wanted) -> R
 
     ConfigError for what the model or the store cannot look for.
     """
-    if isinstance(query, str) and not query.strip():
-        raise ConfigError("the query is empty; expected words to look for")
     sentinel = session.store.sentinel()
     if sentinel is None:
         raise ConfigError(f"{session.pipeline.name!r} has no collection yet; run `headrace sync` first")
     check_space(session, sentinel)
-    settings = session.pipeline.search
-    mode = wanted.mode or settings.mode if isinstance(query, str) else "dense"
+    return answered(Asking(session, query), wanted)
+
+
+def answered(asking: "Asking", wanted: Wanted) -> Results:
+    """The results of one query, in a collection whose space was checked."""
+    session, query = asking.session, asking.query
+    if isinstance(query, str) and not query.strip():
+        raise ConfigError("the query is empty; expected words to look for")
+    mode = wanted.mode or session.pipeline.search.mode if isinstance(query, str) else "dense"
     note = ""
-    asking = Asking(session, query)
     try:
         hits = _shown(asking, mode, wanted)
     except NoTextIndexError as error:
@@ -125,17 +129,17 @@ class Asking:
 
     def __init__(self, session: Session, query: str | Image) -> None:
         """Nothing is asked yet."""
-        self._session = session
-        self._query = query
+        self.session = session
+        self.query = query
 
     @cached_property
     def _vector(self) -> Vector:
-        return _embedded(self._session.embedder, self._query)
+        return _embedded(self.session.embedder, self.query)
 
     def best(self, mode: SearchMode, conditions: Sequence[Condition], depth: int) -> tuple[list[Hit], bool]:
         """Best first, out of `depth` of each list, and whether these were all there are."""
-        store, weight = self._session.store, self._session.pipeline.search.dense_weight
-        words = str(self._query) if mode != "dense" else ""
+        store, weight = self.session.store, self.session.pipeline.search.dense_weight
+        words = str(self.query) if mode != "dense" else ""
         worded = store.search(Query(_NO_VECTOR, depth, conditions, words=words)) if words else []
         if mode == "text":
             return worded, len(worded) < depth

@@ -1,0 +1,138 @@
+"""Asks an index every query of a collection of judgments, as a search would, and measures the answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from config.pipeline import SearchMode
+from tasks.errors import ConfigError
+from tasks.evaluate.judgments import Judgments, Span
+from tasks.evaluate.measures import (
+    ANSWER_TOKENS,
+    MOST_DOCUMENTS,
+    Interval,
+    Passage,
+    difference,
+    document_measures,
+    mean,
+    passage_measures,
+)
+from tasks.records import DocumentId
+from tasks.search.query import Asking, Found, Wanted, answered
+from tasks.session import Session, check_space
+
+CHUNKS = 100  # of an answer, where places are judged
+_MEANT = ("answer@1000", "ndcg@10")  # the first of them that was measured says which is better
+
+Values = dict[str, dict[str, float]]  # by measure, by query
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one way of asking achieves; `values` are by measure and query, `unknown` counts documents it lacks."""
+
+    pipeline: str
+    mode: SearchMode
+    generation: int
+    model: str
+    values: Values
+    unknown: int
+    note: str = ""
+
+    @property
+    def queries(self) -> int:
+        """How many were asked."""
+        return len(self.values["ndcg@10"])
+
+    @property
+    def metrics(self) -> dict[str, Interval]:
+        """Mean and interval by measure."""
+        return {name: mean(values) for name, values in self.values.items() if values}
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that `evaluate --json` promises."""
+        metrics = self.metrics
+        return {
+            "pipeline": self.pipeline,
+            "queries": self.queries,
+            "mode": self.mode,
+            "generation": self.generation,
+            "model": self.model,
+            "metrics": {name: value.mean for name, value in metrics.items()},
+            "confidence": {name: [value.low, value.high] for name, value in metrics.items()},
+            "unknown_documents": self.unknown,
+            "notes": [self.note] if self.note else [],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two ways of asking, on the same queries."""
+
+    one: Evaluation
+    other: Evaluation
+
+    @property
+    def differences(self) -> dict[str, Interval]:
+        """By how much `one` is better, by measure."""
+        other = self.other.values
+        return {name: difference(values, other[name]) for name, values in self.one.values.items() if values}
+
+    def sentence(self) -> str:
+        """The comparison in words, by the measure that says most."""
+        differences = self.differences
+        name = next(name for name in _MEANT if name in differences)
+        gain, low, high = differences[name]
+        sure = f"between {low:+.3f} and {high:+.3f}"
+        if low <= 0 <= high:
+            return f"no difference that these {self.one.queries} queries prove: {name} {gain:+.3f}, {sure}"
+        return f"{'better' if gain > 0 else 'worse'} by {abs(gain):.3f} in {name}, {sure}"
+
+    def as_json(self) -> dict[str, Any]:
+        """What `evaluate --json` adds where there is something to compare with."""
+        return {
+            **self.one.as_json(),
+            "against": self.other.as_json(),
+            "difference": {name: list(value) for name, value in self.differences.items()},
+            "sentence": self.sentence(),
+        }
+
+
+class Evaluator:
+    """Asks an index every query, as a search would; each query is embedded once, however many modes are measured."""
+
+    def __init__(self, session: Session, judgments: Judgments) -> None:
+        """CollectionError for a collection of another space than the model's."""
+        sentinel = session.store.sentinel()
+        if sentinel is None:
+            raise ConfigError(f"{session.pipeline.name!r} has no collection yet; run `headrace sync` first")
+        check_space(session, sentinel)
+        self._session = session
+        self._judgments = judgments
+        self._asking = {query.id: Asking(session, query.text) for query in judgments.queries}
+
+    def measure(self, mode: SearchMode | None = None) -> Evaluation:
+        """Documents are ranked by their best chunk; where places are judged, chunks are as they come."""
+        rankings: dict[str, Sequence[DocumentId]] = {}
+        passages: dict[str, Sequence[Passage]] = {}
+        session, judged = self._session, self._judgments
+        used, note = mode or session.pipeline.search.mode, ""
+        for query in judged.queries:
+            results = answered(self._asking[query.id], Wanted(MOST_DOCUMENTS, per_document=1, mode=mode))
+            rankings[query.id] = [DocumentId(hit.document) for hit in results.hits]
+            used, note = results.mode, results.note
+            if query.spans:
+                chunks = answered(self._asking[query.id], Wanted(CHUNKS, per_document=CHUNKS, mode=mode)).hits
+                passages[query.id] = _passages(session, chunks)
+        values = document_measures(judged.queries, rankings) | passage_measures(judged.queries, passages)
+        generation, model = session.pipeline.generation, session.embedder.model
+        return Evaluation(session.pipeline.name, used, generation, model, values, len(judged.unknown), note)
+
+
+def _passages(session: Session, chunks: Sequence[Found]) -> list[Passage]:
+    """As many as can matter: the first hit may be anywhere, tokens are counted until there are too many."""
+    tokens = session.embedder.tokenizer.count([chunk.text for chunk in chunks[:ANSWER_TOKENS]])
+    return [
+        Passage(Span(DocumentId(chunk.document), chunk.metadata["start"], chunk.metadata["end"]), count)
+        for chunk, count in zip(chunks, tokens, strict=True)
+    ]
