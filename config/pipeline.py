@@ -78,7 +78,7 @@ class Pipeline(Section):
         validate_default=True,
         description="URL of the embedding cache, shared by all pipelines that name it.",
     )
-    search: Search = Field(default_factory=lambda: Search.model_validate({}), description="How queries are answered.")
+    search: Search = Field(default_factory=lambda: Search.model_validate({}), description="Search settings.")
     deletions: Deletions = Field(default_factory=lambda: Deletions.model_validate({}), description="The guard.")
     _generation: int = PrivateAttr(default=1)
     _first: "Pipeline | None" = PrivateAttr(default=None)  # where this is a later generation

@@ -24,8 +24,10 @@ def open_generation(pipeline: Pipeline, number: int) -> Generator[Session]:
     def choose(configured: Pipeline, first: Ledger) -> Choice:
         rows = Registry(first.database).generations()
         one = next((row for row in rows if row.number == number), None)
+        if number == 1 and not rows:
+            return Choice(configured)
         if one is None:
-            there = ", ".join(str(row.number) for row in rows) or "1, without a record of its own"
+            there = ", ".join(str(row.number) for row in rows) or "1"
             raise ConfigError(f"{pipeline.name!r} has no generation {number}; expected one of: {there}")
         return Choice(recorded(configured, one).as_generation(number))
 

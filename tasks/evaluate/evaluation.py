@@ -74,7 +74,7 @@ class Comparison:
 
     @property
     def differences(self) -> dict[str, Interval]:
-        """By how much `one` is better, by measure."""
+        """The gain of `one`, by measure."""
         other = self.other.values
         return {name: difference(values, other[name]) for name, values in self.one.values.items() if values}
 

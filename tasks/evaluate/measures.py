@@ -77,7 +77,7 @@ def mean(values: Mapping[str, float]) -> Interval:
 
 
 def difference(one: Mapping[str, float], other: Mapping[str, float]) -> Interval:
-    """By how much `one` is better, query for query: paired, so that hard queries are hard for both."""
+    """The gain of `one`, query for query: paired, so that hard queries are hard for both."""
     return _bootstrap(np.array([one[query] - other[query] for query in one]))
 
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from config.fields import Language, Precision
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Payload, Points
 from tasks.upsert.vectors import unstorable
 
 if TYPE_CHECKING:
     import qdrant_edge as engine
+
+    from config.fields import Language, Precision
 
 BOOKKEEPING = "headrace"
 TEXT = "text"
@@ -27,7 +28,7 @@ ENTRY_BYTES = 21
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # made once: `dumps` makes an encoder for every call
 
 
-def text_index(language: Language = "english") -> "engine.UpdateOperation":
+def text_index(language: "Language" = "english") -> "engine.UpdateOperation":
     """The index by which words are found; identifiers are split at underscores and capitals.
 
     Its tokens are word stems in that language, without its most frequent words; with `none` whole words in any script.
@@ -50,8 +51,8 @@ def create_shard(
     folder: Path,
     dimension: int,
     indexed_fields: Sequence[str],
-    precision: Precision = "float32",
-    language: Language = "english",
+    precision: "Precision" = "float32",
+    language: "Language" = "english",
 ) -> None:
     """An empty shard, closed: its files name no path, so the folder may be moved."""
     import qdrant_edge as engine
