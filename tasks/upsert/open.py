@@ -36,7 +36,8 @@ def _opened(config: stores.Store, collection: str, language: Language) -> Vector
             with _extra("pgvector"):
                 from tasks.upsert.pgvector.store import PgvectorStore
             fields = config.filter_fields
-            return PgvectorStore(config.url, collection, config.schema_name, fields, config.precision)
+            table = PgvectorStore(config.url, collection, config.schema_name, fields, config.precision)
+            return table.indexing(language)
         case stores.ChromaStore():
             from tasks.upsert.chroma.server import OwnServer, RemoteServer
             from tasks.upsert.chroma.store import ChromaStore

@@ -12,7 +12,7 @@ from tasks.records import Filter, Query
 from tests.contracts.store.trial import ANYWHERE, point
 from tests.points import Point, columns
 
-KINDS = ("qdrant", "qdrant server")
+KINDS = ("qdrant", "qdrant server", "pgvector")
 TEXTS = {
     "pump": "The pump runs hot when the bearing is dry. Grease the bearing.",
     "bearing": "A bearing that is dry wears out; every bearing wants grease, a dry bearing most of all.",

@@ -33,6 +33,7 @@ _log = logging.getLogger("headrace")
 def build(server: Server, table: Table, fields: Mapping[str, FieldType]) -> None:
     """Those that are missing, by one process at a time; nothing depends on them: what goes wrong is only logged."""
     wanted = {table.field_index(field): (field, _EQUAL) for field in (*ALWAYS, *fields)}
+    wanted[table.words_index] = "words", SQL("USING gin (words)")
     ranges = {field: _RANGES[kind] for field, kind in fields.items() if kind in _RANGES}
     wanted |= {table.field_index(f"{field}:range"): (field, range_) for field, range_ in ranges.items()}
     try:

@@ -7,19 +7,20 @@ bookkeeping. The sentinel is the table's comment: it goes where the table goes.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import psycopg
 from pgvector import Vector as StoredVector
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL, Composable, Composed
 
-from config.fields import FieldType, Precision
-from tasks.errors import CollectionError, NoCollectionError
+from config.fields import FieldType, Language, Precision
+from tasks.errors import CollectionError, NoCollectionError, NoTextIndexError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
 from tasks.upsert.filters import of_pipeline
-from tasks.upsert.page import page, refuse_words
-from tasks.upsert.pgvector import fields, graph
+from tasks.upsert.page import page
+from tasks.upsert.pgvector import fields, graph, words
 from tasks.upsert.pgvector.filter import as_sql
 from tasks.upsert.pgvector.rows import as_payload, as_rows
 from tasks.upsert.pgvector.server import Server
@@ -89,8 +90,14 @@ class PgvectorStore:
         self._table = Table(schema, collection)
         self._indexed = indexed
         self._precision: Precision = precision
+        self._language: Language = "english"
         self._form: Form | None = None
         self._is_ensured = False
+
+    def indexing(self, language: Language) -> "PgvectorStore":
+        """The same store, whose `ensure` makes an index for the words of this language."""
+        self._language = language
+        return self
 
     def ensure(self, dimension: int, /) -> None:
         """Make what is missing: extension, schema and table. CollectionError for another dimension."""
@@ -106,6 +113,8 @@ class PgvectorStore:
                 " go back to the model it was built with, or name a new `collection` under `store`"
             )
         check_precision(self._server.name, form.precision, self._precision)
+        with self._server.transaction() as connection:
+            words.complete(connection, self._table, self._language)
         self._is_ensured = True
 
     def expect(self, points: int, /) -> None:
@@ -156,11 +165,12 @@ class PgvectorStore:
 
     def search(self, query: Query, /) -> list[Hit]:
         """Exact in a collection without a graph, and where few records pass the conditions."""
-        refuse_words(query, "pgvector")
         condition, parameters = as_sql(query.conditions)
         form = self._held_form()
         if form is None:
             return []
+        if query.words:
+            return page(query, partial(self._worded, query.words, (condition, parameters)))
         text = StoredVector(query.vector).to_text()
         all_near = _NEAREST.format(graph.distance(form), self._table.name, condition, graph.nearness(form))
 
@@ -176,6 +186,14 @@ class PgvectorStore:
             return sorted(hits, key=lambda hit: -hit.score)
 
         return page(query, nearest)
+
+    def _worded(self, asked: str, where: tuple[Composable, Sequence[object]], limit: int) -> list[Hit]:
+        rows: list[Any] | None = []
+        with suppress(NoCollectionError), self._server.transaction() as connection:
+            rows = words.best(connection, self._table, asked, where, limit)
+        if rows is None:
+            raise NoTextIndexError(f"{self._server.name} has no index of words yet; the next sync makes it")
+        return [Hit(PointId(row[0]), float(row[1]), as_payload(row[2:])) for row in rows]
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """The newest mark."""

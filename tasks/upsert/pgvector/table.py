@@ -14,7 +14,7 @@ from tasks.records import Sentinel
 from tasks.upsert.marks import read_mark
 from tasks.upsert.pgvector.errors import EXTENSION
 
-_CREATING = 7240322  # the advisory lock under which tables are made: PostgreSQL's IF NOT EXISTS is no protection
+CREATING = 7240322  # the advisory lock under which tables are made: PostgreSQL's IF NOT EXISTS is no protection
 _MARKING = 7240323  # and this one while a comment is read and written
 _SHARING = "pipelines"  # the part of the comment with their marks, where several share the table
 _LONGEST = 48  # bytes; PostgreSQL cuts names at 63 without a word, and an index adds its own part
@@ -37,6 +37,7 @@ class Table:
         self.graph_name = f"{name}:graph"
         self.graph = Identifier(schema, self.graph_name)
         self._name = name
+        self.words_index = f"{name}:words"
         self.lock = int.from_bytes(hashlib.sha256(self.path.encode()).digest()[:8], signed=True)
 
     def field_index(self, field: str) -> str:
@@ -81,7 +82,7 @@ def held_form(connection: psycopg.Connection, table: Table) -> Form | None:
 
 def create(connection: psycopg.Connection, table: Table, form: Form) -> None:
     """What is missing of extension, schema and table: each needs a right that this user may lack once it is there."""
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (CREATING,))
     _require_extension(connection)
     if connection.execute("SELECT to_regnamespace(%s)", (table.schema.as_string(),)).fetchone() == (None,):
         connection.execute(SQL("CREATE SCHEMA {}").format(table.schema))

@@ -14,7 +14,9 @@ from tests.points import Point, columns
 from tests.tasks.upsert.pgvector.conftest import MakePoints
 from tests.tasks.upsert.pgvector.test_table import ask
 
-DEFINED = b"SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE pg_get_indexdef(indexrelid) LIKE '%USING gin%'"
+DEFINED = (
+    b"SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE pg_get_indexdef(indexrelid) LIKE '%USING gin%metadata%'"
+)
 SCANS = b"SELECT sum(idx_scan)::int FROM pg_stat_user_indexes WHERE indexrelname ~ ':[0-9a-f]{12}$'"
 ONES = np.ones(8, np.float32)
 
