@@ -53,7 +53,7 @@ def _opened(config: stores.Store, collection: str, language: Language) -> Vector
         case stores.LanceStore():
             with _extra("lancedb"):
                 from tasks.upsert.lancedb.store import LanceStore
-            return LanceStore(config.path, collection, config.precision)
+            return LanceStore(config.path, collection, config.precision).indexing(language)
         case stores.MemoryStore():
             from tasks.upsert.memory import MemoryStore
 

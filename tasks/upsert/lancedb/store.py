@@ -1,8 +1,9 @@
 """A table of LanceDB for each collection; readers and writers may be many, and readers see whole batches alone.
 
 Each write is a new version of the table, in files of its own; where two writers meet, Lance carries the later write out
-again. The sentinel is metadata of a column, and goes where the table goes. No index is made: a search compares every
-record that passes its conditions, which takes some 10 ms for 100,000.
+again. The sentinel is metadata of a column, and goes where the table goes. Vectors have no index: a search compares
+every record that passes its conditions, which takes some 10 ms for 100,000. Words have one, and those of records that
+came since it was last brought up to date are looked through besides.
 """
 
 import json
@@ -20,18 +21,18 @@ from typing import cast
 import lancedb
 import numpy as np
 from lancedb import DBConnection, Table
-from lancedb.query import LanceVectorQueryBuilder
 
-from config.fields import Precision
-from tasks.errors import CollectionError, NoCollectionError, ServiceError, TransientError
+from config.fields import Language, Precision
+from tasks.errors import CollectionError, NoCollectionError, NoTextIndexError, ServiceError, TransientError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector, Vectors
 from tasks.slices import slices
 from tasks.upsert.base import Place
 from tasks.upsert.filters import judged, of_pipeline
 from tasks.upsert.lancedb.errors import translated
 from tasks.upsert.lancedb.rows import PAYLOAD, POINTER, Arrow, as_payload, as_sql, as_table, one_of, schema
+from tasks.upsert.lancedb.search import best, has_words, text_index
 from tasks.upsert.marks import read_mark
-from tasks.upsert.page import page, refuse_words
+from tasks.upsert.page import page
 from tasks.upsert.vectors import check_precision, check_vectors
 
 PAGE = 1000  # records of a page of a scan
@@ -57,6 +58,12 @@ class LanceStore:
         self._first_version: int | None = None  # before the first write
         self._is_closed = False
         self._turn = threading.RLock()
+        self._words = text_index()
+
+    def indexing(self, language: Language) -> "LanceStore":
+        """The same store; where it makes the index of words, their stems are those of this language."""
+        self._words = text_index(language)
+        return self
 
     def ensure(self, dimension: int, /) -> None:
         """Make the table where it is missing."""
@@ -70,6 +77,8 @@ class LanceStore:
                     " model it was built with, or name a new `collection` under `store`"
                 )
             check_precision(self._name, _precision(table), self._precision)
+            if not has_words(table):
+                table.create_index("text", config=self._words)
 
     def expect(self, points: int, /) -> None:
         """Nothing to open."""
@@ -119,10 +128,11 @@ class LanceStore:
 
     def search(self, query: Query, /) -> list[Hit]:
         """Exact, over every record that passes the conditions."""
-        refuse_words(query, "LanceDB")
         with self._held():
             if (table := self._opened()) is not None:
-                return page(query, judged(partial(_nearest, table, query), query.conditions))
+                if query.words and not has_words(table):
+                    raise NoTextIndexError(f"{self._name} has no index of words yet; the next sync makes it")
+                return page(query, judged(partial(best, table, query), query.conditions))
         return []
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
@@ -261,14 +271,6 @@ class LanceStore:
 
 def _mark(pipeline: str) -> str:
     return f"{_MARK}:{pipeline}" if pipeline else _MARK
-
-
-def _nearest(table: Table, query: Query, limit: int) -> list[Hit]:
-    search = cast(LanceVectorQueryBuilder, table.search(query.vector, vector_column_name="vector"))
-    search = search.distance_type("cosine").select([*PAYLOAD, "_distance"]).limit(limit)
-    if query.conditions:
-        search = search.where(as_sql(query.conditions))
-    return [Hit(PointId(row["id"]), 1.0 - row["_distance"], as_payload(row)) for row in search.to_list()]
 
 
 def _dimension(table: Table) -> int:
