@@ -35,9 +35,8 @@ def _opened(config: stores.Store, collection: str, language: Language) -> Vector
         case stores.PgvectorStore():
             with _extra("pgvector"):
                 from tasks.upsert.pgvector.store import PgvectorStore
-            fields = config.filter_fields
-            table = PgvectorStore(config.url, collection, config.schema_name, fields, config.precision)
-            return table.indexing(language)
+            form = config.schema_name, config.filter_fields, config.precision
+            return PgvectorStore(config.url, collection, *form).indexing(language)
         case stores.ChromaStore():
             from tasks.upsert.chroma.server import OwnServer, RemoteServer
             from tasks.upsert.chroma.store import ChromaStore
