@@ -13,6 +13,7 @@ from tasks.embed.langchain import LangChainEmbedder
 from tasks.errors import ConfigError, HeadraceError, ServiceError, TransientError
 from tests.conftest import CONFIG, Pipeline
 
+CLOSEST = ("--limit", "4", "--mode", "dense")
 CLASS = "langchain_core.embeddings.DeterministicFakeEmbedding"
 FAKE = f"{{kind: langchain, class: {CLASS}, arguments: {{size: 24}}, dimensions: 24}}"
 
@@ -23,7 +24,7 @@ def test_a_class_of_langchains_embeds_a_pipeline_and_its_queries(pipeline: Pipel
     assert (report["code"], report["documents"]["added"], report["chunks"]["embedded"]) == (0, 3, 4)
     assert pipeline.sync()["chunks"]["embedded"] == 0
     text = next(text for texts in pipeline.texts().values() for text in texts)
-    hits = pipeline.run("search", str(pipeline.config), text, "--json").json["hits"]
+    hits = pipeline.run("search", str(pipeline.config), text, *CLOSEST, "--json").json["hits"]
     assert (hits[0]["text"], hits[0]["score"]) == (text, pytest.approx(1.0, abs=1e-5))
 
 
@@ -38,7 +39,7 @@ def test_langchain_and_llamaindex_get_the_vectors_that_search_finds(pipeline: Pi
     np.testing.assert_array_equal(chain.embed_query("page"), index.get_query_embedding("page"))
     np.testing.assert_array_equal(chain.embed_query("page"), asyncio.run(chain.aembed_query("page")))
     np.testing.assert_array_equal(index.get_query_embedding("page"), asyncio.run(index.aget_query_embedding("page")))
-    hits = pipeline.run("search", str(pipeline.config), "the third page", "--limit", "4", "--json").json["hits"]
+    hits = pipeline.run("search", str(pipeline.config), "the third page", *CLOSEST, "--json").json["hits"]
     scores = dict(zip(texts, documents @ np.array(chain.embed_query("the third page")), strict=True))
     assert {hit["text"]: hit["score"] for hit in hits} == pytest.approx(scores, abs=1e-4)
     found = InMemoryVectorStore.from_texts(texts, chain).similarity_search("the third page", k=1)

@@ -16,7 +16,7 @@ NAME = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 def score(pipeline: Pipeline, query: str) -> float:
-    hits = pipeline.run("search", str(pipeline.config), query, "--json").json["hits"]
+    hits = pipeline.run("search", str(pipeline.config), query, "--mode", "dense", "--json").json["hits"]
     return next(hit["score"] for hit in hits if "Second page." in hit["text"])
 
 
