@@ -37,7 +37,6 @@ PENDING = {
     "md-long-table.md",
     "md-only-front-matter.md",
     "md-rule-first.md",
-    "pdf-chromium-sheet.pdf",
     "rst-simple-table-overline.rst",
     "txt-cp1251.txt",
     "txt-one-bad-byte.txt",

@@ -1,0 +1,1 @@
+"""Text of pages that only say where each letter stands: lines, tables, paragraphs."""

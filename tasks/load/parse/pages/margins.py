@@ -1,0 +1,51 @@
+"""Running headers and footers, which stand at the same place of page after page."""
+
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from tasks.load.parse.pages.paragraphs import Entry
+
+_MARGIN = 0.14  # of the page's height, above and below
+_LINES = 3
+_FEWEST, _SHARE = 3, 0.4  # of the pages that have text: left and right pages may have headers of their own
+_SAME_PLACE = 6.0  # points
+_NUMBER = re.compile(r"\d{1,5}")
+
+Page = tuple[int, Sequence[Entry], float, float]  # its number, its lines, where its bottom and its top are
+
+
+def running(pages: Sequence[Page]) -> list[Entry]:
+    """The lines that repeat what stands at their place on an earlier page, but for the page's number."""
+    places: dict[str, dict[int, Entry]] = defaultdict(dict)
+    for number, entries, bottom, top in pages:
+        for side, entry in _outermost(entries, bottom, top):
+            for text in _without_number(entry.text, number):
+                places[f"{side} {text}"].setdefault(number, entry)
+    fewest = max(_FEWEST, _SHARE * len(pages))
+    repeated: dict[int, Entry] = {}
+    for group in places.values():
+        usual = statistics.median(entry.box.bottom for entry in group.values())
+        same = [entry for entry in group.values() if abs(entry.box.bottom - usual) <= _SAME_PLACE]
+        if len(same) >= fewest:
+            repeated.update((id(entry), entry) for entry in same[1:])
+    return list(repeated.values())
+
+
+def _outermost(entries: Sequence[Entry], bottom: float, top: float) -> Iterator[tuple[str, Entry]]:
+    height = _MARGIN * (top - bottom)
+    above = [entry for entry in entries if entry.box.bottom > top - height]
+    below = [entry for entry in entries if entry.box.top < bottom + height]
+    above.sort(key=lambda entry: -entry.box.bottom)
+    below.sort(key=lambda entry: entry.box.bottom)
+    return chain((("top", entry) for entry in above[:_LINES]), (("bottom", entry) for entry in below[:_LINES]))
+
+
+def _without_number(text: str, page: int) -> Iterator[str]:
+    """The text, and the text with each of its numbers as the distance from the page's own."""
+    text = text.strip()
+    yield text
+    for match in _NUMBER.finditer(text[:200]):
+        yield f"{text[: match.start()]}#{int(match.group()) - page}#{text[match.end() :]}"

@@ -1,0 +1,189 @@
+"""Lines that stand in columns: rows of a table, or prose in columns side by side."""
+
+import re
+import statistics
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from tasks.load.parse.pages.letters import Box, Run
+from tasks.load.parse.pages.lines import Line, joined
+
+_FARTHEST = 3.5  # of a line's height, between two rows of a table
+_BETWEEN = 2  # rows with a single cell between two with more
+_PROSE_CHARACTERS, _PROSE_WORDS = 24, 4
+_ITEM = re.compile(r"(?:[^\w\s|]|\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)]|\(\w{1,4}\)|\d+(?:\.\d+)+\.?)")
+
+
+class Column(NamedTuple):
+    """From side to side."""
+
+    left: float
+    right: float
+
+
+class Row(NamedTuple):
+    """A row of a table as text, and where it stands."""
+
+    text: str
+    box: Box
+    size: float
+
+
+def with_tables(flow: Sequence[Line]) -> Iterator[list[Line] | list[Row]]:
+    """The flow in pieces: its tables as rows; prose in columns, one column after the other."""
+    start = at = 0
+    while at < len(flow):
+        end = _end_of_zone(flow, at)
+        columns = _columns(flow[at:end]) if end - at > 1 else []
+        if len(columns) < 2 or _is_list(flow[at:end], columns):
+            at = max(end, at + 1)
+            continue
+        if start < at:
+            yield list(flow[start:at])
+        if _is_prose(flow[at:end], columns):
+            end = _end_of_columns(flow, end, columns)
+            yield from _in_columns(flow[at:end], columns)
+        else:
+            end = _end_of_columns(flow, end, columns, _pitch(flow[at:end]))
+            yield _rows(flow[at:end], columns)
+        start = at = end
+    if start < len(flow):
+        yield list(flow[start:])
+
+
+def _end_of_zone(flow: Sequence[Line], start: int) -> int:
+    """Behind the last of the lines with several cells that follow each other closely."""
+    if len(flow[start].cells()) < 2:
+        return start
+    end = start + 1
+    for at in range(start + 1, len(flow)):
+        if at > end + _BETWEEN or flow[at - 1].bottom - flow[at].bottom > _FARTHEST * flow[at].size:
+            break
+        if len(flow[at].cells()) > 1:
+            end = at + 1
+    return end
+
+
+def _columns(lines: Sequence[Line]) -> list[Column]:
+    """Narrow cells make the columns; a cell over several of them does not join those that one row has apart."""
+    rows = [[Column(cell[0].left, cell[-1].right) for cell in line.cells()] for line in lines]
+    cells = sorted((cell for row in rows if len(row) > 1 for cell in row), key=lambda cell: cell.right - cell.left)
+    columns: list[Column] = []
+    spanning = 0
+    for cell in cells:
+        over = [column for column in columns if min(cell.right, column.right) > max(cell.left, column.left)]
+        if len(over) > 1 and any(_apart(row, over) for row in rows):
+            spanning += 1
+            continue
+        columns = [column for column in columns if column not in over]
+        columns.append(
+            Column(min([cell.left, *(one.left for one in over)]), max([cell.right, *(one.right for one in over)]))
+        )
+    return sorted(columns) if spanning <= len(cells) / 4 else []
+
+
+def _apart(row: Sequence[Column], columns: Sequence[Column]) -> bool:
+    hits = {
+        at
+        for at, cell in enumerate(row)
+        for column in columns
+        if min(cell.right, column.right) > max(cell.left, column.left)
+    }
+    return len(hits) > 1
+
+
+def _assigned(line: Line, columns: Sequence[Column]) -> list[list[Run]]:
+    """The line's runs by column; a cell over several columns stands in the first of them."""
+    cells: list[list[Run]] = [[] for _ in columns]
+    for cell in line.cells():
+        over = _over(cell[0].left, cell[-1].right, columns)
+        if len(over) > 1 and len(cell) > 1:
+            for run in cell:
+                cells[(_over(run.left, run.right, columns) or over)[0]].append(run)
+        else:
+            cells[over[0] if over else _nearest(cell[0].left, columns)] += cell
+    return cells
+
+
+def _over(left: float, right: float, columns: Sequence[Column]) -> list[int]:
+    return [at for at, column in enumerate(columns) if min(right, column.right) > max(left, column.left)]
+
+
+def _nearest(left: float, columns: Sequence[Column]) -> int:
+    return min(range(len(columns)), key=lambda at: abs(columns[at].left - left))
+
+
+def _is_list(lines: Sequence[Line], columns: Sequence[Column]) -> bool:
+    """Bullets or numbers, and beside each its text."""
+    firsts = [joined(runs) for line in lines if (runs := _assigned(line, columns)[0])]
+    return len(columns) == 2 and bool(firsts) and all(map(_ITEM.fullmatch, firsts))
+
+
+def _is_prose(lines: Sequence[Line], columns: Sequence[Column]) -> bool:
+    """Every column is full of long lines."""
+    texts: list[list[str]] = [[] for _ in columns]
+    for line in lines:
+        for at, runs in enumerate(_assigned(line, columns)):
+            if runs:
+                texts[at].append(joined(runs))
+    return all(
+        statistics.mean(map(len, column)) >= _PROSE_CHARACTERS
+        and statistics.mean(text.count(" ") + 1 for text in column) >= _PROSE_WORDS
+        for column in texts
+        if column
+    )
+
+
+def _pitch(lines: Sequence[Line]) -> float:
+    """How far apart rows usually are."""
+    steps = [
+        above.bottom - below.bottom
+        for above, below in pairwise(lines)
+        if len(above.cells()) > 1 and len(below.cells()) > 1
+    ]
+    return statistics.median(steps) if steps else 0.0
+
+
+def _end_of_columns(flow: Sequence[Line], end: int, columns: Sequence[Column], pitch: float = 0.0) -> int:
+    """Lines that go on in one column; below a table only those that are closer than its rows."""
+    for at in range(end, len(flow)):
+        step = flow[at - 1].bottom - flow[at].bottom
+        limit = 0.85 * pitch if pitch else 1.5 * flow[at].size
+        if step > limit or len(_over(flow[at].left, flow[at].right, columns)) != 1:
+            return at
+    return len(flow)
+
+
+def _in_columns(lines: Sequence[Line], columns: Sequence[Column]) -> Iterator[list[Line]]:
+    for at in range(len(columns)):
+        column: list[Line] = []
+        for line in lines:
+            runs = _assigned(line, columns)[at]
+            if runs:
+                column.append(Line(runs[0]))
+                column[-1].runs = runs
+        if column:
+            yield column
+
+
+def _rows(lines: Sequence[Line], columns: Sequence[Column]) -> list[Row]:
+    """A line that is closer than rows are, and has not every cell, goes on with the row above."""
+    pitch = _pitch(lines)
+    rows: list[tuple[list[str], Box, float]] = []
+    for above, line in zip([None, *lines], lines, strict=False):
+        cells = [joined(runs) for runs in _assigned(line, columns)]
+        if above and above.bottom - line.bottom < 0.85 * pitch and not all(cells):
+            texts, box, size = rows[-1]
+            united = [f"{text} {cell}".strip() for text, cell in zip(texts, cells, strict=True)]
+            rows[-1] = (united, around(box, line.box), size)
+        else:
+            rows.append((cells, line.box, line.size))
+    return [Row(f"| {' | '.join(cells)} |", box, size) for cells, box, size in rows]
+
+
+def around(one: Box, other: Box) -> Box:
+    """The smallest box that holds both."""
+    return Box(
+        min(one.left, other.left), min(one.bottom, other.bottom), max(one.right, other.right), max(one.top, other.top)
+    )
