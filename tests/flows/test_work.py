@@ -15,7 +15,7 @@ from tests.conftest import CONFIG, Pipeline
 
 REPOSITORY = Path(__file__).parents[2]
 UNNEEDED = {
-    "fsspec", "httpx", "openai", "pandas", "prefect", "pypdf", "qdrant_edge", "rich", "sentence_transformers",
+    "fsspec", "httpx", "openai", "pandas", "prefect", "pypdfium2", "qdrant_edge", "rich", "sentence_transformers",
     "sqlalchemy", "tiktoken", "tokenizers", "torch", "transformers", "urllib.request",
 }  # fmt: skip
 

@@ -18,7 +18,9 @@ from tasks.load.parse.pages.titles import title_of
 from tasks.load.parse.text import Parsed
 
 END_BYTES = 65_536  # where the end mark is looked for; servers and mailers append things to files
+_CONTROLS = 0.05  # of a page's letters, which text has none of
 _READABLE = 0.5  # of a page's letters: with fewer, its text layer is no text
+_CONTROL = re.compile("[\0-\1\3-\x1f\x7f]+")
 _MEANINGLESS = re.compile(
     "[\0-\1\3-\x1f\x7f\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]+|/?\\(cid:\\d+\\)|/[Gg](?:id)?\\d+"
 )
@@ -73,7 +75,7 @@ def _parsed(name: str, pdf: PdfDocument) -> Parsed:
         )
     repeated = running([(page.number, page.entries, page.edge.bottom, page.edge.top) for page in pages])
     if repeated:
-        remarks.append(f"{len(repeated)} running headers, footers and page numbers are in the text once each")
+        remarks.append(f"{len(repeated)} repeated headers, footers and page numbers are left out")
     title = title_of(_stated_title(pdf), name, pages[0].entries if pages[0].number == 1 else ())
     left_out = set(map(id, repeated))
     kept = [
@@ -132,21 +134,26 @@ def _is_seen(run: Run, edge: Box) -> bool:
 def _is_readable(text: str) -> bool:
     """Whether it has meaning: some producers write numbers of shapes where letters should be."""
     shown = "".join(text.split())
-    return len(_MEANINGLESS.sub("", shown)) >= _READABLE * len(shown)
+    controls = len(shown) - len(_CONTROL.sub("", shown))
+    return controls <= _CONTROLS * len(shown) and len(_MEANINGLESS.sub("", shown)) >= _READABLE * len(shown)
 
 
 def _remarks(pages: Sequence[Page], count: int) -> Iterator[str]:
     garbled = [page.number for page in pages if not page.is_readable]
     if garbled:
-        yield f"{len(garbled)} of {count} pages have a text layer without meaning: {ranges(garbled)}"
+        yield f"{_share(garbled, count)} a text layer without meaning: {ranges(garbled)}"
     filled = {page.number for page in pages if page.entries}
     empty = [number for number in range(1, count + 1) if number not in filled and number not in garbled]
     if empty:
-        yield f"{len(empty)} of {count} pages have no text layer: {ranges(empty)}"
+        yield f"{_share(empty, count)} no text layer: {ranges(empty)}"
     unknown = [page.number for page in pages if page.unknown and page.is_readable]
     if unknown:
         letters = sum(page.unknown for page in pages if page.is_readable)
-        yield f"{letters} letters are drawn without a code, and missing: {ranges(unknown)}"
+        yield f"{letters} letter{'s' * (letters > 1)} of unknown meaning missing: {ranges(unknown)}"
+
+
+def _share(numbers: Sequence[int], count: int) -> str:
+    return f"{len(numbers)} of {count} pages {'has' if len(numbers) == 1 else 'have'}"
 
 
 def ranges(numbers: Sequence[int]) -> str:

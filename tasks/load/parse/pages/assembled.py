@@ -10,7 +10,9 @@ from tasks.load.parse.pages.paragraphs import Entry
 from tasks.places import Place
 
 _ENDS = (".", "!", "?", ":", ";", "\u3002", "\uff01", "\uff1f", "|")
-_UNSPACED = re.compile("[\u3001-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff9f]")  # no blanks between words
+_UNSPACED = re.compile(
+    "[\u3001-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff0f\uff1a-\uff20\uff66-\uff9f]"
+)  # no blanks between words
 _OTHER_SIZE = 0.12
 
 

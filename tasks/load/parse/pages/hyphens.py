@@ -11,7 +11,7 @@ _FIRST = re.compile(r"[^\s/|]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _LONGEST = 60
-_AND = {"und", "oder", "bzw", "and", "or", "to", "et", "ou", "y", "o", "e", "en", "of", "och", "og", "i"}
+_AND = {"und", "oder", "bzw", "and", "or", "to", "et", "ou", "och", "og"}
 
 
 def ends_broken(text: str) -> bool:
@@ -41,7 +41,7 @@ def mended(line: str, following: str, words: frozenset[str]) -> tuple[str, str]:
         return f"{start}-", following
     left, right = last.group().lower(), first.group()
     letters = _LETTERS.match(right)
-    if letters and letters.group().lower() in _AND and left not in words and letters.group() == right:
+    if letters and letters.group().lower() in _AND and left in words and letters.group() == right:
         return f"{start}-", following  # the first half of "input- and output"
     hyphen = "" if letters and is_one_word(left, letters.group(), words) else "-"
     return f"{start}{hyphen}{right}", following[first.end() :].lstrip()

@@ -19,17 +19,17 @@ class Line:
 
     @property
     def left(self) -> float:
-        """Of its first run."""
+        """The left side of its first run."""
         return self.runs[0].left
 
     @property
     def right(self) -> float:
-        """Of its last run."""
+        """The right side of its last run."""
         return self.runs[-1].right
 
     @property
     def box(self) -> Box:
-        """Around all of its runs."""
+        """The box that holds all of its runs."""
         return Box(self.left, min(run.bottom for run in self.runs), self.right, max(run.top for run in self.runs))
 
     @property

@@ -13,7 +13,7 @@ _Span = tuple[int, str, float, int, int]
 
 
 def headings_of(pdf: PdfDocument, made: Assembled) -> tuple[Heading, ...]:
-    """In order of the text: at the line that has the title, or the first one at the place that the outline names."""
+    """Headings in order of the text, at the line that has the title or else at the first one of the place named."""
     pages: dict[int, list[tuple[str, float, int, int]]] = {}
     for number, box, start, end in made.spans:
         pages.setdefault(number, []).append((_letters(made.text[start:end]), box.top, start, end))

@@ -11,12 +11,13 @@ from tasks.load.parse.pages.lines import Line, joined
 
 _FARTHEST = 3.5  # of a line's height, between two rows of a table
 _BETWEEN = 2  # rows with a single cell between two with more
+_SPANNING = 0.25  # of the lines: what more of them cross is no gap between columns
 _PROSE_CHARACTERS, _PROSE_WORDS = 24, 4
 _ITEM = re.compile(r"(?:[^\w\s|]|\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)]|\(\w{1,4}\)|\d+(?:\.\d+)+\.?)")
 
 
 class Column(NamedTuple):
-    """From side to side."""
+    """Its sides."""
 
     left: float
     right: float
@@ -68,29 +69,26 @@ def _end_of_zone(flow: Sequence[Line], start: int) -> int:
 def _columns(lines: Sequence[Line]) -> list[Column]:
     """Narrow cells make the columns; a cell over several of them does not join those that one row has apart."""
     rows = [[Column(cell[0].left, cell[-1].right) for cell in line.cells()] for line in lines]
-    cells = sorted((cell for row in rows if len(row) > 1 for cell in row), key=lambda cell: cell.right - cell.left)
     columns: list[Column] = []
-    spanning = 0
-    for cell in cells:
-        over = [column for column in columns if min(cell.right, column.right) > max(cell.left, column.left)]
-        if len(over) > 1 and any(_apart(row, over) for row in rows):
-            spanning += 1
-            continue
-        columns = [column for column in columns if column not in over]
-        columns.append(
-            Column(min([cell.left, *(one.left for one in over)]), max([cell.right, *(one.right for one in over)]))
-        )
-    return sorted(columns) if spanning <= len(cells) / 4 else []
+    for cell in sorted((cell for row in rows if len(row) > 1 for cell in row), key=_width):
+        over = [column for column in columns if _is_over(cell, column)]
+        if len(over) < 2 or not any(_apart(row, over) for row in rows):
+            columns = [column for column in columns if column not in over]
+            columns.append(Column(min(one.left for one in (cell, *over)), max(one.right for one in (cell, *over))))
+    spanning = sum(any(sum(_is_over(cell, column) for column in columns) > 1 for cell in row) for row in rows)
+    return sorted(columns) if spanning <= _SPANNING * len(rows) else []
+
+
+def _width(column: Column) -> float:
+    return column.right - column.left
+
+
+def _is_over(cell: Column, column: Column) -> bool:
+    return min(cell.right, column.right) > max(cell.left, column.left)
 
 
 def _apart(row: Sequence[Column], columns: Sequence[Column]) -> bool:
-    hits = {
-        at
-        for at, cell in enumerate(row)
-        for column in columns
-        if min(cell.right, column.right) > max(cell.left, column.left)
-    }
-    return len(hits) > 1
+    return len({at for at, cell in enumerate(row) for column in columns if _is_over(cell, column)}) > 1
 
 
 def _assigned(line: Line, columns: Sequence[Column]) -> list[list[Run]]:
@@ -107,7 +105,7 @@ def _assigned(line: Line, columns: Sequence[Column]) -> list[list[Run]]:
 
 
 def _over(left: float, right: float, columns: Sequence[Column]) -> list[int]:
-    return [at for at, column in enumerate(columns) if min(right, column.right) > max(left, column.left)]
+    return [at for at, column in enumerate(columns) if _is_over(Column(left, right), column)]
 
 
 def _nearest(left: float, columns: Sequence[Column]) -> int:
@@ -168,12 +166,12 @@ def _in_columns(lines: Sequence[Line], columns: Sequence[Column]) -> Iterator[li
 
 
 def _rows(lines: Sequence[Line], columns: Sequence[Column]) -> list[Row]:
-    """A line that is closer than rows are, and has not every cell, goes on with the row above."""
+    """A line that is closer than rows are goes on with the row above, unless both have every cell."""
     pitch = _pitch(lines)
     rows: list[tuple[list[str], Box, float]] = []
     for above, line in zip([None, *lines], lines, strict=False):
         cells = [joined(runs) for runs in _assigned(line, columns)]
-        if above and above.bottom - line.bottom < 0.85 * pitch and not all(cells):
+        if above and above.bottom - line.bottom < 0.85 * pitch and not (all(cells) and all(rows[-1][0])):
             texts, box, size = rows[-1]
             united = [f"{text} {cell}".strip() for text, cell in zip(texts, cells, strict=True)]
             rows[-1] = (united, around(box, line.box), size)

@@ -1,6 +1,7 @@
 """Titles that say something: most programs write one, and many write nonsense."""
 
 import re
+import statistics
 from collections.abc import Sequence
 
 from tasks.load.parse.pages.paragraphs import Entry
@@ -13,7 +14,8 @@ _NONSENSE = re.compile(
     re.IGNORECASE,
 )
 _LARGER = 1.2
-_LONGEST = 200
+_LONGEST, _FEWEST = 200, 6
+_WORDS = re.compile(r"[^\W\d_]{3,}")
 
 
 def title_of(stated: str, name: str, page: Sequence[Entry]) -> str:
@@ -35,4 +37,7 @@ def _largest(page: Sequence[Entry]) -> str:
     if not rest or size < _LARGER * max(rest) or large != list(range(large[0], large[-1] + 1)):
         return ""
     title = " ".join(lines[at].text for at in large)
-    return title if len(title) <= _LONGEST else ""
+    is_title = len(title) <= _LONGEST and sum(map(str.isalpha, title)) >= _FEWEST and _WORDS.search(title)
+    return (
+        title if is_title and lines[large[0]].box.bottom > statistics.median(line.box.bottom for line in lines) else ""
+    )
