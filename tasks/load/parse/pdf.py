@@ -55,11 +55,14 @@ def _opened(name: str, content: bytes) -> PdfDocument:
         if pdf.get_formtype():
             pdf.init_forms()
     except PdfiumError as error:
-        if error.err_code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
+        # A file without pages leaves the code of an earlier file's error.
+        if error.err_code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY) and b"/Encrypt" in content:
             raise DocumentError(
                 "encrypted", f"{name} is an encrypted PDF; save it without its password, or exclude it"
             ) from error
-        raise DocumentError("corrupt", f"{name} is a damaged PDF ({error}); save it again, or exclude it") from error
+        raise DocumentError(
+            "corrupt", f"{name} is a damaged PDF, of which no page can be found; save it again, or exclude it"
+        ) from error
     return pdf
 
 

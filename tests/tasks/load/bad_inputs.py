@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from pypdf import PdfWriter
 
+from tests.tasks.load.pdfs import DrawnPage, pdf_of
+
 MAX_BYTES = 2_000_000
 _OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 WORDS = b"Perfectly ordinary words. "
@@ -29,7 +31,7 @@ class BadInput:
     is_empty: bool = False
 
 
-def pdf(text: str = "A page of text.", *, password: str = "") -> bytes:
+def pdf(text: str = "A page of text.", *, password: str = "", owner: str = "") -> bytes:
     """One page, in the smallest form that readers accept."""
     stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode() if text else b""
     parts = [
@@ -47,10 +49,10 @@ def pdf(text: str = "A page of text.", *, password: str = "") -> bytes:
     start = len(content)
     content += b"xref\n0 5\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     content += b"trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % start
-    if not password:
+    if not password and not owner:
         return bytes(content)
     writer = PdfWriter(clone_from=io.BytesIO(bytes(content)))
-    writer.encrypt(password, algorithm="AES-256")
+    writer.encrypt(password, owner or None, algorithm="AES-256")
     sealed = io.BytesIO()
     writer.write(sealed)
     return sealed.getvalue()
@@ -61,6 +63,16 @@ def circular_pdf() -> bytes:
     content = pdf()
     start = content.index(b"xref\n")
     return content.replace(b"/Size 5", b"/Size 5 /Prev %d" % start)
+
+
+def circular_outline_pdf() -> bytes:
+    """Each of its bookmarks is the next one of the other, and below it."""
+    parts = [
+        "<< /First 11 0 R /Last 12 0 R >>",
+        "<< /Title (One) /Parent 10 0 R /Next 12 0 R /First 12 0 R /Dest [100 0 R /Fit] >>",
+        "<< /Title (Two) /Parent 11 0 R /Next 11 0 R /First 11 0 R /Dest [100 0 R /Fit] >>",
+    ]
+    return pdf_of(DrawnPage().draw(72, 700, "A page of text."), catalog="/Outlines 10 0 R", parts=parts)
 
 
 _DOCUMENT = (
@@ -107,6 +119,7 @@ INPUTS = (
     BadInput(8, "climber.docx", lambda: docx("climbs", **{"..__..__escaped.txt": b"outside"}), text="climbs"),
     BadInput(8, "archive.md", lambda: docx(), "wrong-type"),
     BadInput(9, "locked.pdf", lambda: pdf(password="secret"), "encrypted"),
+    BadInput(9, "owned.pdf", lambda: pdf(owner="secret"), text="A page of text."),
     BadInput(
         9,
         "locked.docx",
@@ -117,7 +130,12 @@ INPUTS = (
     BadInput(10, "page.pdf", lambda: b"<!DOCTYPE html><p>Not found</p>", "wrong-type"),
     BadInput(10, "cut.docx", lambda: docx()[:-200], "corrupt"),
     BadInput(11, "circular.pdf", circular_pdf, text="A page of text."),
+    BadInput(11, "own-parent.pdf", lambda: pdf().replace(b"/Kids [3 0 R]", b"/Kids [2 0 R]"), "no-text"),
+    BadInput(11, "own-outline.pdf", circular_outline_pdf, text="A page of text."),
     BadInput(12, "scan.pdf", lambda: pdf(""), "no-text"),
+    BadInput(12, "no-page.pdf", lambda: pdf().replace(b"/Kids [3 0 R] /Count 1", b"/Kids [     ] /Count 0"), "corrupt"),
+    BadInput(12, "shapes.pdf", lambda: pdf("/G12/G7/G33/G2"), "no-text"),
+    BadInput(20, "vast-page.pdf", lambda: pdf().replace(b"[0 0 612 792]", b"[0 0 9e9 9e9]"), text="A page of text."),
     BadInput(18, "nul.md", lambda: "one\0two".encode("utf-16"), text="onetwo"),
     BadInput(
         19,

@@ -157,7 +157,12 @@ class Letters:
             left, top, _, bottom, _, last_top, right, last_bottom = sides[:]
             level = _LEVEL * (top - bottom)
             is_level = -level <= bottom - last_bottom <= level and -level <= top - last_top <= level
-            if is_plain and is_level and level > 0 and match.start(1) < 0:
+            if (
+                is_plain
+                and is_level
+                and level > 0
+                and (match.start(1) < 0 or self._is_level(start, stop, bottom, level))
+            ):
                 if run is not None and run.goes_on(left, bottom, top):
                     run.words.append(text[start:stop])
                     run.lefts.append(left)
@@ -208,6 +213,14 @@ class Letters:
         raised = next((at for at, mark in enumerate(marks) if mark != "^"), 0)
         first = [(word[:raised], _around(boxes[:raised], boxes[0]))] if raised else []
         return [*first, (_with_scripts(word[raised:], marks[raised:]), _around(boxes[raised:], base))]
+
+    def _is_level(self, start: int, stop: int, bottom: float, level: float) -> bool:
+        """Whether all of its letters stand as its first one does."""
+        for at in range(start + 1, stop - 1):
+            _loose_box(self._address, at, self._at)
+            if not -level <= self._sides[3] - bottom <= level:
+                return False
+        return True
 
     def _is_sideways(self, at: int) -> bool:
         angle: float = pdfium.FPDFText_GetCharAngle(self._page, at)

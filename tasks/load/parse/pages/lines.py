@@ -79,10 +79,8 @@ def flows(runs: Iterable[Run]) -> list[list[Line]]:
     made: list[list[Line]] = []
     for run in runs:
         flow = made[-1] if made else []
-        if any(line.takes(run) for line in flow[: -_LOOKED_BACK - 1 : -1]):
-            continue
-        if flow and run.top <= flow[-1].bottom + 0.4 * min(run.size, flow[-1].size):
+        if flow and run.top <= flow[-1].bottom + 0.3 * min(run.size, flow[-1].size):
             flow.append(Line(run))
-        else:
+        elif not any(line.takes(run) for line in flow[: -_LOOKED_BACK - 1 : -1]):
             made.append([Line(run)])
     return made
