@@ -11,10 +11,11 @@ _LOOKED_BACK = 12  # lines: what is drawn beside an earlier one is in its row; a
 class Line:
     """Runs on one height, from left to right."""
 
-    __slots__ = ("bottom", "runs", "size", "top")
+    __slots__ = ("_cells", "bottom", "runs", "size", "top")
 
     def __init__(self, run: Run) -> None:
         self.runs = [run]
+        self._cells: list[list[Run]] = []
         self.bottom, self.top, self.size = run.bottom, run.top, run.size
 
     @property
@@ -54,8 +55,10 @@ class Line:
         return True
 
     def cells(self) -> list[list[Run]]:
-        """Runs with wide gaps between them."""
-        cells = [[self.runs[0]]]
+        """Runs with wide gaps between them, once the line is whole."""
+        if self._cells:
+            return self._cells
+        self._cells = cells = [[self.runs[0]]]
         for run in self.runs[1:]:
             if run.left - cells[-1][-1].right >= WIDE * max(self.size, 1.0):
                 cells.append([run])

@@ -37,12 +37,13 @@ def with_tables(flow: Sequence[Line]) -> Iterator[list[Line] | list[Row]]:
     while at < len(flow):
         end = _end_of_zone(flow, at)
         columns = _columns(flow[at:end]) if end - at > 1 else []
-        if len(columns) < 2 or _is_list(flow[at:end], columns):
+        cells = [_assigned(line, columns) for line in flow[at:end]] if len(columns) > 1 else []
+        if not cells or _is_list(cells):
             at = max(end, at + 1)
             continue
         if start < at:
             yield list(flow[start:at])
-        if _is_prose(flow[at:end], columns):
+        if _is_prose(cells):
             end = _end_of_columns(flow, end, columns)
             yield from _in_columns(flow[at:end], columns)
         else:
@@ -71,11 +72,11 @@ def _columns(lines: Sequence[Line]) -> list[Column]:
     rows = [[Column(cell[0].left, cell[-1].right) for cell in line.cells()] for line in lines]
     columns: list[Column] = []
     for cell in sorted((cell for row in rows if len(row) > 1 for cell in row), key=_width):
-        over = [column for column in columns if _is_over(cell, column)]
+        over = [columns[at] for at in _over(*cell, columns)]
         if len(over) < 2 or not any(_apart(row, over) for row in rows):
             columns = [column for column in columns if column not in over]
             columns.append(Column(min(one.left for one in (cell, *over)), max(one.right for one in (cell, *over))))
-    spanning = sum(any(sum(_is_over(cell, column) for column in columns) > 1 for cell in row) for row in rows)
+    spanning = sum(any(len(_over(*cell, columns)) > 1 for cell in row) for row in rows)
     return sorted(columns) if spanning <= _SPANNING * len(rows) else []
 
 
@@ -84,7 +85,7 @@ def _width(column: Column) -> float:
 
 
 def _is_over(cell: Column, column: Column) -> bool:
-    return min(cell.right, column.right) > max(cell.left, column.left)
+    return cell.left < column.right and column.left < cell.right
 
 
 def _apart(row: Sequence[Column], columns: Sequence[Column]) -> bool:
@@ -105,32 +106,27 @@ def _assigned(line: Line, columns: Sequence[Column]) -> list[list[Run]]:
 
 
 def _over(left: float, right: float, columns: Sequence[Column]) -> list[int]:
-    return [at for at, column in enumerate(columns) if _is_over(Column(left, right), column)]
+    return [at for at, (begin, end) in enumerate(columns) if left < end and begin < right]
 
 
 def _nearest(left: float, columns: Sequence[Column]) -> int:
     return min(range(len(columns)), key=lambda at: abs(columns[at].left - left))
 
 
-def _is_list(lines: Sequence[Line], columns: Sequence[Column]) -> bool:
+def _is_list(rows: Sequence[Sequence[list[Run]]]) -> bool:
     """Bullets or numbers, and beside each its text."""
-    firsts = [joined(runs) for line in lines if (runs := _assigned(line, columns)[0])]
-    return len(columns) == 2 and bool(firsts) and all(map(_ITEM.fullmatch, firsts))
+    firsts = [joined(row[0]) for row in rows if row[0]]
+    return len(rows[0]) == 2 and bool(firsts) and all(map(_ITEM.fullmatch, firsts))
 
 
-def _is_prose(lines: Sequence[Line], columns: Sequence[Column]) -> bool:
+def _is_prose(rows: Sequence[Sequence[list[Run]]]) -> bool:
     """Every column is full of long lines."""
-    texts: list[list[str]] = [[] for _ in columns]
-    for line in lines:
-        for at, runs in enumerate(_assigned(line, columns)):
-            if runs:
-                texts[at].append(joined(runs))
-    return all(
-        statistics.mean(map(len, column)) >= _PROSE_CHARACTERS
-        and statistics.mean(text.count(" ") + 1 for text in column) >= _PROSE_WORDS
-        for column in texts
-        if column
-    )
+    for column in zip(*rows, strict=True):
+        counts = [sum(len(run.words) for run in cell) for cell in column if cell]
+        lengths = [sum(len(word) + 1 for run in cell for word in run.words) for cell in column if cell]
+        if counts and (statistics.mean(counts) < _PROSE_WORDS or statistics.mean(lengths) < _PROSE_CHARACTERS):
+            return False
+    return True
 
 
 def _pitch(lines: Sequence[Line]) -> float:
