@@ -29,7 +29,7 @@ def assembled(pages: Sequence[tuple[int, Sequence[Entry]]]) -> Assembled:
     """Paragraphs apart by blank lines; words and sentences that go on in the next line, column or page are whole."""
     entries = [(number, entry) for number, page in pages for entry in page]
     is_broken = any(ends_broken(entry.text) for _, entry in entries)
-    words = words_of(entry.text for _, entry in entries) if is_broken else frozenset()
+    words = words_of(entry.text for _, entry in entries) if is_broken else {}
     made = Assembled()
     parts: list[str] = []
     at, page = 0, 0

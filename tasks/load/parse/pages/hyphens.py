@@ -1,7 +1,8 @@
 """Words that are broken over the ends of lines: whether their hyphen is the word's own."""
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from tasks.load.parse.pages.letters import HYPHEN
 
@@ -11,6 +12,7 @@ _FIRST = re.compile(r"[^\s/|]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _LONGEST = 60
+_SHORT = 3  # letters: re-, dis-, -ing
 _AND = {"und", "oder", "bzw", "and", "or", "to", "et", "ou", "och", "og"}
 
 
@@ -24,16 +26,20 @@ def plain(text: str) -> str:
     return text.replace(HYPHEN, "-").replace("\u00ad", "-") if not text.isascii() or HYPHEN in text else text
 
 
-def words_of(lines: Iterable[str]) -> frozenset[str]:
-    """All whole words of a document in lower case, hyphenated ones too: the evidence."""
-    words: set[str] = set()
+def words_of(lines: Iterable[str]) -> Mapping[str, int]:
+    """How often a document has each whole word, in lower case, hyphenated ones too: the evidence."""
+    words: Counter[str] = Counter()
+    is_rest = False
     for line in lines:
         lowered = line.lower()
-        words.update(_WORD.findall(lowered[: lowered.rfind(" ") + 1] if ends_broken(line) else lowered))
-    return frozenset(words)
+        is_broken = ends_broken(line)
+        start = lowered.find(" ") if is_rest else 0
+        words.update(_WORD.findall(lowered, max(start, 0), lowered.rfind(" ") + 1 if is_broken else len(lowered)))
+        is_rest = is_broken
+    return words
 
 
-def mended(line: str, following: str, words: frozenset[str]) -> tuple[str, str]:
+def mended(line: str, following: str, words: Mapping[str, int]) -> tuple[str, str]:
     """A line that ends with a hyphen, with the rest of its word, and the following line without that rest."""
     start, first = line[:-1], _FIRST.match(following)
     last = _LAST.search(start[-_LONGEST:])
@@ -47,11 +53,13 @@ def mended(line: str, following: str, words: frozenset[str]) -> tuple[str, str]:
     return f"{start}{hyphen}{right}", following[first.end() :].lstrip()
 
 
-def is_one_word(left: str, right: str, words: frozenset[str]) -> bool:
+def is_one_word(left: str, right: str, words: Mapping[str, int]) -> bool:
     """Whether the halves make a word without a hyphen, as the rest of the document has it, or else as they look."""
-    if right[0].isupper() or not left[-1].isalpha():
-        return False
     head, _, half = left.rpartition("-")
-    if f"{left}-{right}" in words or (head and half in words and right in words):
+    low = right.lower()
+    joined, hyphenated = words.get(f"{half}{low}", 0), words.get(f"{left}-{low}", 0)
+    if joined or hyphenated:
+        return joined > hyphenated
+    if right[0].isupper() or not left[-1].isalpha() or "-" in head or (head and half in words and low in words):
         return False
-    return f"{half}{right}" in words or not (len(half) > 2 and half in words and right in words)
+    return not (min(len(half), len(low)) > _SHORT and half in words and low in words)
