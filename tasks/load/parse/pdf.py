@@ -1,5 +1,6 @@
 """PDF: the text that is in the file, and the pages that have none named; images of text stay images."""
 
+import ctypes
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -18,17 +19,23 @@ from tasks.load.parse.pages.titles import title_of
 from tasks.load.parse.text import Parsed
 
 END_BYTES = 65_536  # where the end mark is looked for; servers and mailers append things to files
-_CONTROLS = 0.05  # of a page's letters, which text has none of
-_READABLE = 0.5  # of a page's letters: with fewer, its text layer is no text
+_UNREADABLE = 0.5  # of a page's letters: with more, its text layer is no text
+_CONTROLS = 0.05  # of a line's letters, which text has none of
+_SIGN = 3  # letters: a bullet may be a sign of the font's own
 _CONTROL = re.compile("[\0-\1\3-\x1f\x7f]+")
-_MEANINGLESS = re.compile(
-    "[\0-\1\3-\x1f\x7f\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]+|/?\\(cid:\\d+\\)|/[Gg](?:id)?\\d+"
+_STRANGE = re.compile(
+    "[\0-\1\3-\x08\x0e-\x1f\x7f\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]+|/?\\(cid:\\d+\\)|/[Gg](?:id)?\\d+"
 )
+_SAMPLES, _LOST = 64, 0.2  # of the objects that a page draws, and of their texts
+_FLAT = 0.01  # points
 _UNSEEN = 2.0  # points: what stands farther outside of the page's edge
 
 
 class Page(NamedTuple):
-    """`unknown` counts the letters that the file draws without saying which they are."""
+    """`unknown` counts the letters that the file draws without saying which they are.
+
+    `is_whole` is False where text is drawn in fonts that the file does not hold, which pdfium passes over.
+    """
 
     number: int
     entries: list[Entry]
@@ -36,6 +43,7 @@ class Page(NamedTuple):
     letters: Letters
     is_readable: bool
     unknown: int
+    is_whole: bool
 
 
 def parse_pdf(name: str, content: bytes) -> Parsed:
@@ -112,17 +120,24 @@ def _pages(pdf: PdfDocument) -> Iterator[Page]:
 def _page(number: int, page: PdfPage) -> Page:
     letters = Letters(page.get_textpage())
     edge = letters.upright(*page.get_bbox())
-    is_readable = _is_readable(letters.text)
-    runs = [run for run in letters.runs() if _is_seen(run, edge)] if is_readable else []
+    runs = [run for run in letters.runs() if _is_seen(run, edge)]
+    meant = [run for run in runs if _has_meaning(run.text)] if _STRANGE.search(letters.text) else runs
+    count, unknown = _length(runs), _length(runs) - _length(meant)
+    is_readable = unknown <= _UNREADABLE * count
     fields, notes = marks_on(page, letters)
-    made = entries(with_fields(runs, fields))
+    made = entries(with_fields(meant if is_readable else [], fields))
     made += [
         Entry(note.text, Box(note.left, note.bottom, note.right, note.top), note.size, "paragraph") for note in notes
     ]
-    unknown = sum(entry.text.count(UNKNOWN) for entry in made)
     for entry in made:
+        unknown += entry.text.count(UNKNOWN)
         entry.text = entry.text.replace(UNKNOWN, "")
-    return Page(number, [entry for entry in made if entry.text.strip()], edge, letters, is_readable, unknown)
+    shown = [entry for entry in made if entry.text.strip()]
+    return Page(number, shown, edge, letters, is_readable, unknown, _is_whole(page))
+
+
+def _length(runs: Sequence[Run]) -> int:
+    return sum(len(word) for run in runs for word in run.words)
 
 
 def _is_seen(run: Run, edge: Box) -> bool:
@@ -134,11 +149,25 @@ def _is_seen(run: Run, edge: Box) -> bool:
     )
 
 
-def _is_readable(text: str) -> bool:
-    """Whether it has meaning: some producers write numbers of shapes where letters should be."""
-    shown = "".join(text.split())
-    controls = len(shown) - len(_CONTROL.sub("", shown))
-    return controls <= _CONTROLS * len(shown) and len(_MEANINGLESS.sub("", shown)) >= _READABLE * len(shown)
+def _has_meaning(text: str) -> bool:
+    """Whether it is text: some producers write numbers of shapes where letters should be."""
+    if len(text) < _SIGN:
+        return True
+    controls = len(text) - len(_CONTROL.sub("", text))
+    return controls <= _CONTROLS * len(text) and len(_STRANGE.sub("", text)) >= (1 - _UNREADABLE) * len(text)
+
+
+def _is_whole(page: PdfPage) -> bool:
+    count = pdfium.FPDFPage_CountObjects(page)
+    drawn = (pdfium.FPDFPage_GetObject(page, at) for at in range(0, count, count // _SAMPLES + 1))
+    texts = [one for one in drawn if pdfium.FPDFPageObj_GetType(one) == pdfium.FPDF_PAGEOBJ_TEXT]
+    sides = [ctypes.c_float() for _ in range(4)]
+    flat = 0
+    for one in texts:
+        pdfium.FPDFPageObj_GetBounds(one, *sides)
+        left, _, right, _ = (side.value for side in sides)
+        flat += right - left < _FLAT
+    return flat <= _LOST * len(texts)
 
 
 def _remarks(pages: Sequence[Page], count: int) -> Iterator[str]:
@@ -149,6 +178,9 @@ def _remarks(pages: Sequence[Page], count: int) -> Iterator[str]:
     empty = [number for number in range(1, count + 1) if number not in filled and number not in garbled]
     if empty:
         yield f"{_share(empty, count)} no text layer: {ranges(empty)}"
+    partly = [page.number for page in pages if page.entries and not page.is_whole]
+    if partly:
+        yield f"{_share(partly, count)} text in fonts that are not in the file, and missing: {ranges(partly)}"
     unknown = [page.number for page in pages if page.unknown and page.is_readable]
     if unknown:
         letters = sum(page.unknown for page in pages if page.is_readable)

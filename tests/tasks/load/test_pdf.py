@@ -276,6 +276,18 @@ def test_a_text_layer_without_meaning_is_no_text(garbage: str) -> None:
     assert caught.value.reason == "no-text"
 
 
+def test_letters_in_a_font_that_the_file_does_not_hold_are_named() -> None:
+    page = DrawnPage().draw(72, 700, "Cover.")
+    page.operators += ["BT /F2 12 Tf 72 650 Td <82a082a2> Tj ET"] * 3
+    font = "<< /Type /Font /Subtype /Type0 /BaseFont /Ryumin /Encoding /90ms-RKSJ-H /DescendantFonts [11 0 R] >>"
+    system = "/CIDSystemInfo << /Registry (Adobe) /Ordering (Japan1) /Supplement 2 >>"
+    parts = (font, f"<< /Type /Font /Subtype /CIDFontType0 /BaseFont /Ryumin {system} >>")
+    parsed = parse_pdf("a.pdf", pdf_of(page, parts=parts).replace(b"/F2 102 0 R", b"/F2  10 0 R"))
+    assert parsed.text == "Cover.\n" or "\u3042\u3044" in parsed.text
+    lost = ("1 of 1 pages has text in fonts that are not in the file, and missing: page 1",)
+    assert parsed.remarks == (() if "\u3042\u3044" in parsed.text else lost)
+
+
 def test_what_stands_outside_of_the_page_is_seen_by_nobody() -> None:
     page = DrawnPage("/CropBox [50 50 500 740]").draw(72, 700, "seen").draw(510, 700, "beside").draw(72, 760, "above")
     assert text(page.draw(-300, 600, "far")) == "seen"
