@@ -116,13 +116,14 @@ ROWS = (("Pump", "Bar", "Litre"), ("P1", "10", "200"), ("P2", "12", ""), ("P3", 
 TABLE = "| Pump | Bar | Litre |\n| P1 | 10 | 200 |\n| P2 | 12 |  |\n| P3 |  | 90 |"
 
 
+@pytest.mark.parametrize("times", [1, 8])
 @pytest.mark.parametrize("order", ["rows", "columns"])
-def test_an_empty_cell_moves_no_value_to_another_row_or_column(order: str) -> None:
-    cells = [(row, column) for row in range(4) for column in range(3)]
+def test_an_empty_cell_moves_no_value_to_another_row_or_column(order: str, times: int) -> None:
+    cells = [(row, column) for row in range(4 * times) for column in range(3)]
     page = DrawnPage()
     for row, column in sorted(cells, key=lambda cell: cell if order == "rows" else cell[::-1]):
-        page.draw(72 + 100 * column, 700 - 20 * row, ROWS[row][column])
-    assert text(page) == TABLE
+        page.draw(72 + 100 * column, 700 - 20 * row, ROWS[row % 4][column])
+    assert text(page) == "\n".join([TABLE] * times)
 
 
 def test_a_cell_of_two_lines_is_one_cell_of_its_row() -> None:

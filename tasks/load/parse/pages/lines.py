@@ -1,10 +1,14 @@
 """Runs of words as lines, in the order of reading: a line that stands beside others is a part of theirs."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from tasks.load.parse.pages.letters import Box, Run
 
 WIDE = 1.0  # of the height of letters: a gap between two cells, and no longer between two words
+_FEWEST = 3  # rows of a table that is drawn column by column
+_SHORT = 24  # characters of a cell
+_LEVEL, _OFF = 0.8, 0.2  # of its lines, and of their height
 _LOOKED_BACK = 12  # lines: what is drawn beside an earlier one is in its row; a further jump up is to a new column
 
 
@@ -86,4 +90,40 @@ def flows(runs: Iterable[Run]) -> list[list[Line]]:
             flow.append(Line(run))
         elif not any(line.takes(run) for line in flow[: -_LOOKED_BACK - 1 : -1]):
             made.append([Line(run)])
-    return made
+    return _with_columns_as_rows(made)
+
+
+def _with_columns_as_rows(made: Iterable[list[Line]]) -> list[list[Line]]:
+    """The flows, where a table was drawn column by column with its rows."""
+    whole: list[list[Line]] = []
+    for flow in made:
+        if whole and _is_column_beside(flow, whole[-1]):
+            for run in (run for line in flow for run in line.runs):
+                if not any(line.takes(run) for line in _level_with(run, whole[-1])):
+                    whole[-1].append(Line(run))
+            whole[-1].sort(key=lambda line: -line.bottom)
+        else:
+            whole.append(flow)
+    return whole
+
+
+def _is_column_beside(flow: Sequence[Line], lines: Sequence[Line]) -> bool:
+    """Whether nearly each line stands on the height of one of the others and right of it, and one side is of words."""
+    is_table = any(len(line.runs) > 1 for line in lines)
+    if len(flow) < (1 if is_table else _FEWEST) or len(lines) < _FEWEST or flow[0].left < lines[0].left:
+        return False
+    if min(_usual_length(flow), _usual_length(lines)) > _SHORT:
+        return False
+    level = sum(any(one.right <= line.left for one in _level_with(line.runs[0], lines)) for line in flow)
+    return level >= _LEVEL * len(flow)
+
+
+def _usual_length(lines: Sequence[Line]) -> float:
+    return sum(len(word) + 1 for line in lines for word in line.runs[-1].words) / len(lines)
+
+
+def _level_with(run: Run, lines: Sequence[Line]) -> Sequence[Line]:
+    """Those of the lines, which are in order, that stand on the run's own height."""
+    start = bisect_left(lines, -run.bottom - _OFF * run.size, key=lambda line: -line.bottom)
+    end = bisect_right(lines, -run.bottom + _OFF * run.size, key=lambda line: -line.bottom)
+    return lines[start:end]

@@ -76,8 +76,20 @@ def _columns(lines: Sequence[Line]) -> list[Column]:
         if len(over) < 2 or not any(_apart(row, over) for row in rows):
             columns = [column for column in columns if column not in over]
             columns.append(Column(min(one.left for one in (cell, *over)), max(one.right for one in (cell, *over))))
+    columns = _without_slivers(sorted(columns), rows, lines[0].size)
     spanning = sum(any(len(_over(*cell, columns)) > 1 for cell in row) for row in rows)
-    return sorted(columns) if spanning <= _SPANNING * len(rows) else []
+    return columns if spanning <= _SPANNING * len(rows) else []
+
+
+def _without_slivers(columns: Sequence[Column], rows: Sequence[Sequence[Column]], gap: float) -> list[Column]:
+    """The columns; two that nearly touch, and of which no row has both, are the title and the values of one."""
+    whole: list[Column] = []
+    for column in columns:
+        if whole and column.left - whole[-1].right < gap and not any(_apart(row, (whole[-1], column)) for row in rows):
+            whole[-1] = Column(whole[-1].left, max(whole[-1].right, column.right))
+        else:
+            whole.append(column)
+    return whole
 
 
 def _width(column: Column) -> float:
@@ -162,18 +174,24 @@ def _in_columns(lines: Sequence[Line], columns: Sequence[Column]) -> Iterator[li
 
 
 def _rows(lines: Sequence[Line], columns: Sequence[Column]) -> list[Row]:
-    """A line that is closer than rows are goes on with the row above, unless both have every cell."""
+    """A line that is closer than rows are may go on with the row above."""
     pitch = _pitch(lines)
     rows: list[tuple[list[str], Box, float]] = []
     for above, line in zip([None, *lines], lines, strict=False):
         cells = [joined(runs) for runs in _assigned(line, columns)]
-        if above and above.bottom - line.bottom < 0.85 * pitch and not (all(cells) and all(rows[-1][0])):
+        if above and above.bottom - line.bottom < 0.85 * pitch and _is_rest(cells, rows[-1][0]):
             texts, box, size = rows[-1]
             united = [f"{text} {cell}".strip() for text, cell in zip(texts, cells, strict=True)]
             rows[-1] = (united, around(box, line.box), size)
         else:
             rows.append((cells, line.box, line.size))
     return [Row(f"| {' | '.join(cells)} |", box, size) for cells, box, size in rows]
+
+
+def _is_rest(cells: Sequence[str], above: Sequence[str]) -> bool:
+    """Whether cells go on with those above: not where both have every cell, or two numbers would be one."""
+    pairs = [pair for pair in zip(above, cells, strict=True) if all(pair)]
+    return len(pairs) < len(cells) and not any(one[:1].isdigit() and two[:1].isdigit() for one, two in pairs)
 
 
 def around(one: Box, other: Box) -> Box:
