@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 WIDTH, HEIGHT = 612, 792
 USUAL = 12.0
-_ABOVE = 32  # codes of letters that no standard font has: a map says what they mean
+_ABOVE = 65  # codes of letters that no standard font has: a map says what they mean
 
 
 @dataclass

@@ -134,6 +134,46 @@ def test_a_cell_of_two_lines_is_one_cell_of_its_row() -> None:
     assert text(page) == "| P1 | 200 |\n| P2 | 90 |\n| P3 with a name that is long | 70 |\n| P4 | 60 |"
 
 
+def test_lines_of_a_long_cell_are_one_row() -> None:
+    page = DrawnPage()
+    for at, (part, words) in enumerate(
+        (("Seal", "Replace it every"), ("Oil", "Change the oil at"), ("Belt", "Mend it at"))
+    ):
+        page.draw(72, 700 - 36 * at, part).lines(200, 700 - 36 * at, words, "400 hours")
+    assert text(page) == (
+        "| Seal | Replace it every 400 hours |\n| Oil | Change the oil at 400 hours |\n| Belt | Mend it at 400 hours |"
+    )
+
+
+def test_two_long_cells_stay_together_and_are_no_columns() -> None:
+    page, cells = DrawnPage(), []
+    for at in range(3):
+        for column in range(2):
+            cells += [f"cell {at} of the column {column} has words", f"and goes on with the words {at} {column}"]
+            page.lines(50 + 270 * column, 700 - 50 * at, *cells[-2:])
+    assert text(page).split() == " ".join(cells).split()
+
+
+def test_numbers_below_each_other_stay_two_numbers() -> None:
+    page = DrawnPage()
+    for at, (name, count, price) in enumerate((("Alpha", "1", "22.50"), ("Gamma", "333", ""), ("", "4", "1.25"))):
+        page.draw(72, 700 - 14 * at, name).draw(160 - 6.67 * len(count), 700 - 14 * at, count)
+        page.draw(240 - 6 * len(price), 700 - 14 * at, price)
+    assert text(page) == "| Alpha | 1 | 22.50 |\n| Gamma | 333 |  |\n|  | 4 | 1.25 |"
+
+
+def test_justified_prose_is_no_table() -> None:
+    page = DrawnPage().draw(60, 700, "Keywords").draw(150, 700, "pumps, valves, seals and so on, as far as the")
+    page.draw(60, 686, "Words that go over the whole of the line without any wide gap in it")
+    page.draw(60, 672, "General").draw(120, 672, "and more of them, which are as long as those above")
+    page.draw(60, 658, "Another line that goes over the whole width of the column of text")
+    assert "|" not in text(page)
+
+
+def test_dots_that_lead_to_a_number_are_short() -> None:
+    assert text(DrawnPage().draw(72, 700, "1 The pump " + ". " * 30 + "12")) == "1 The pump ... 12"
+
+
 def test_a_list_with_hanging_numbers_is_no_table() -> None:
     page = DrawnPage()
     for number in range(1, 4):
@@ -296,7 +336,7 @@ def test_what_stands_outside_of_the_page_is_seen_by_nobody() -> None:
 
 def test_a_letter_drawn_twice_for_bold_is_there_once() -> None:
     assert (
-        text(DrawnPage().draw(72, 700, "Bold words").draw(72.3, 700, "Bold words").draw(72, 680, "end"))
+        text(DrawnPage().draw(72, 700, "Bold words").draw(72.3, 700, "Bold words").draw(72, 686, "end"))
         == "Bold words\nend"
     )
 

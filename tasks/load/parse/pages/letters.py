@@ -45,13 +45,14 @@ class Box(NamedTuple):
 class Run:
     """Words that follow each other closely on one line; `size` is the height of its letters."""
 
-    __slots__ = ("bottom", "is_raised", "is_sideways", "left", "lefts", "right", "size", "top", "words")
+    __slots__ = ("bottom", "is_raised", "is_sideways", "left", "lefts", "order", "right", "size", "top", "words")
 
     def __init__(self, word: str, box: Sides) -> None:
         self.left, self.bottom, self.right, self.top = box
         self.size = self.top - self.bottom
         self.words = [word]
         self.lefts = [self.left]
+        self.order = 0  # when it is drawn
         self.is_raised = False  # its last word is a superscript
         self.is_sideways = False
 
@@ -209,6 +210,9 @@ class Letters:
         if "^" in _marks(boxes, base):  # unless the font makes pdfium measure what each letter covers
             boxes = [self._measured(at, box) for at, box in zip(places, boxes, strict=True)]
             base = max(boxes, key=lambda box: box.top - box.bottom)
+        jump = next((at for at in range(1, len(boxes)) if _jumps(boxes[at - 1], boxes[at])), 0)
+        if jump:  # to another line, without a blank
+            return [*self._pieces(word[:jump], start), *self._pieces(word[jump:], start + jump)]
         marks = _marks(boxes, base)
         raised = next((at for at, mark in enumerate(marks) if mark != "^"), 0)
         first = [(word[:raised], _around(boxes[:raised], boxes[0]))] if raised else []
@@ -251,6 +255,11 @@ class Letters:
 def _around(boxes: Sequence[Box], base: Box) -> Sides:
     """From the first letter to the last, as high as `base`."""
     return min(box.left for box in boxes), base.bottom, max(box.right for box in boxes), base.top
+
+
+def _jumps(one: Box, following: Box) -> bool:
+    overlap = min(one.top, following.top) - max(one.bottom, following.bottom)
+    return overlap <= 0.2 * (one.top - one.bottom) and following.left < one.left
 
 
 def _marks(boxes: Sequence[Box], base: Box) -> list[str]:

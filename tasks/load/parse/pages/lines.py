@@ -17,8 +17,8 @@ class Line:
 
     __slots__ = ("_cells", "bottom", "runs", "size", "top")
 
-    def __init__(self, run: Run) -> None:
-        self.runs = [run]
+    def __init__(self, run: Run, runs: Sequence[Run] = ()) -> None:
+        self.runs = list(runs) or [run]
         self._cells: list[list[Run]] = []
         self.bottom, self.top, self.size = run.bottom, run.top, run.size
 
@@ -84,7 +84,8 @@ def joined(runs: Sequence[Run]) -> str:
 def flows(runs: Iterable[Run]) -> list[list[Line]]:
     """Lines from top to bottom, and a new list where the page goes on higher up or elsewhere."""
     made: list[list[Line]] = []
-    for run in runs:
+    for number, run in enumerate(runs):
+        run.order = number
         flow = made[-1] if made else []
         if flow and run.top <= flow[-1].bottom + 0.3 * min(run.size, flow[-1].size):
             flow.append(Line(run))

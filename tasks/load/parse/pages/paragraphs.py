@@ -13,6 +13,7 @@ from tasks.load.parse.pages.tables import Row, with_tables
 
 Break = Literal["line", "paragraph", "column"]  # what comes before: a column may go on with a sentence
 _LOOSE = 1.25  # of the usual step from line to line: the next paragraph
+_ENOUGH, _SINGLE_SPACED = 4, 1.05
 _OTHER_SIZE = 0.12
 _ENDS = (".", "!", "?", ":", ";", "\u3002", "\u201d", '"', ")")
 
@@ -54,7 +55,7 @@ def _usual_step(all_flows: Sequence[Sequence[Line]]) -> float:
         if below.size > 0 and abs(above.size - below.size) <= _OTHER_SIZE * below.size
     ]
     close = [step for step in steps if 0.3 < step < 3]
-    return statistics.median(close) if close else 1.2
+    return statistics.median(close) if len(close) >= _ENOUGH else _SINGLE_SPACED
 
 
 def _break(above: Line | Row, line: Line | Row, step: float) -> Break:

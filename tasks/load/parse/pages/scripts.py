@@ -14,6 +14,7 @@ _FORMS = re.compile("[\u2e80-\u2fdf\ufb00-\ufdff\ufe70-\ufefc\U0001d400-\U0001d7
 _BULLETS = {"\uf0b7": "•", "\uf0a7": "▪", "\uf0d8": "➢", "\uf076": "❖", "\uf0fc": "✓", "\uf02d": "-", "\uf0be": "-"}
 _FORMS_AND_BULLETS = str.maketrans(_BULLETS)
 _GAP = 0.3
+_LEADER = re.compile(r"(?: ?\.){6,}")  # dots that lead to a page's number
 _UNSEEN = re.compile("[\ufeff\u200b\u2060\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -24,6 +25,7 @@ def is_right_to_left(text: str) -> bool:
 
 def ordinary_letters(text: str) -> str:
     """The text with ordinary letters for their drawn forms: ﬁ is f and i; ², ½ and ™ stay, for they mean something."""
+    text = _LEADER.sub(" ...", text) if ".." in text or " . ." in text else text
     if text.isascii():
         return text
     text = _UNSEEN.sub("", text.translate(_FORMS_AND_BULLETS))

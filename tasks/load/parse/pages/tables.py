@@ -3,7 +3,7 @@
 import re
 import statistics
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from tasks.load.parse.pages.letters import Box, Run
@@ -47,7 +47,7 @@ def with_tables(flow: Sequence[Line]) -> Iterator[list[Line] | list[Row]]:
             end = _end_of_columns(flow, end, columns)
             yield from _in_columns(flow[at:end], columns)
         else:
-            end = _end_of_columns(flow, end, columns, _pitch(flow[at:end]))
+            end = _end_of_columns(flow, end, columns, _pitch(flow[at:end])[0])
             yield _rows(flow[at:end], columns)
         start = at = end
     if start < len(flow):
@@ -141,14 +141,12 @@ def _is_prose(rows: Sequence[Sequence[list[Run]]]) -> bool:
     return True
 
 
-def _pitch(lines: Sequence[Line]) -> float:
-    """How far apart rows usually are."""
-    steps = [
-        above.bottom - below.bottom
-        for above, below in pairwise(lines)
-        if len(above.cells()) > 1 and len(below.cells()) > 1
-    ]
-    return statistics.median(steps) if steps else 0.0
+def _pitch(lines: Sequence[Line]) -> tuple[float, bool]:
+    """How far apart rows usually are, and whether some of them follow each other."""
+    rows = [(at, line.bottom) for at, line in enumerate(lines) if len(line.cells()) > 1]
+    steps = [(above - below, next_at == at + 1) for (at, above), (next_at, below) in pairwise(rows)]
+    close = [step for step, is_next in steps if is_next]
+    return statistics.median(close or [step for step, _ in steps] or [0.0]), bool(close)
 
 
 def _end_of_columns(flow: Sequence[Line], end: int, columns: Sequence[Column], pitch: float = 0.0) -> int:
@@ -162,24 +160,25 @@ def _end_of_columns(flow: Sequence[Line], end: int, columns: Sequence[Column], p
 
 
 def _in_columns(lines: Sequence[Line], columns: Sequence[Column]) -> Iterator[list[Line]]:
-    for at in range(len(columns)):
-        column: list[Line] = []
-        for line in lines:
-            runs = _assigned(line, columns)[at]
-            if runs:
-                column.append(Line(runs[0]))
-                column[-1].runs = runs
-        if column:
-            yield column
+    """One column after the other; or the cells of a table, where several lines of each were drawn in turn."""
+    placed = [(at, cell) for line in lines for at, cell in enumerate(_assigned(line, columns)) if cell]
+    drawn = [
+        list(cells) for _, cells in groupby(sorted(placed, key=lambda one: one[1][0].order), key=lambda one: one[0])
+    ]
+    if not len(columns) < len(drawn) <= len(placed) / 2:
+        drawn = [list(cells) for _, cells in groupby(sorted(placed, key=lambda one: one[0]), key=lambda one: one[0])]
+    for cells in drawn:
+        yield [Line(cell[0], cell) for _, cell in cells]
 
 
 def _rows(lines: Sequence[Line], columns: Sequence[Column]) -> list[Row]:
     """A line that is closer than rows are may go on with the row above."""
-    pitch = _pitch(lines)
+    pitch, is_sure = _pitch(lines)
     rows: list[tuple[list[str], Box, float]] = []
     for above, line in zip([None, *lines], lines, strict=False):
         cells = [joined(runs) for runs in _assigned(line, columns)]
-        if above and above.bottom - line.bottom < 0.85 * pitch and _is_rest(cells, rows[-1][0]):
+        is_close = above is not None and above.bottom - line.bottom < 0.85 * pitch
+        if is_close and (is_sure or not cells[0]) and _is_rest(cells, rows[-1][0]):
             texts, box, size = rows[-1]
             united = [f"{text} {cell}".strip() for text, cell in zip(texts, cells, strict=True)]
             rows[-1] = (united, around(box, line.box), size)
