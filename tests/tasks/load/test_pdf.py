@@ -178,7 +178,7 @@ def test_a_list_with_hanging_numbers_is_no_table() -> None:
     page = DrawnPage()
     for number in range(1, 4):
         page.draw(72, 700 - 15 * number, f"{number}.").draw(108, 700 - 15 * number, f"the item {number}")
-    assert text(page) == "1. the item 1\n2. the item 2\n3. the item 3"
+    assert text(page) == "1.  the item 1\n2.  the item 2\n3.  the item 3"
 
 
 LEFT = [f"left words of the line number {number} go on" for number in range(30)]
@@ -208,6 +208,7 @@ def test_running_headers_and_page_numbers_are_in_the_text_once_and_told() -> Non
         DrawnPage()
         .draw(72, 760, "Handbook of pumps")
         .draw(72, 700, f"Words of {name}.")
+        .draw(72, 30, "Draft")
         .draw(300, 30, f"Page {number} of 5")
         for number, name in enumerate(("one", "two", "three", "four", "five"), 1)
     ]
@@ -217,9 +218,10 @@ def test_running_headers_and_page_numbers_are_in_the_text_once_and_told() -> Non
     assert parsed.remarks == ("8 repeated headers, footers and page numbers are left out",)
 
 
-def test_what_differs_from_page_to_page_is_no_running_header() -> None:
+@pytest.mark.parametrize("factor", [1, 7])
+def test_what_differs_from_page_to_page_is_no_running_header(factor: int) -> None:
     parsed = read(
-        *(DrawnPage().draw(72, 760, f"Serial number {number * 7}").draw(72, 600, "x") for number in range(1, 6))
+        *(DrawnPage().draw(72, 760, f"Serial number {number * factor}").draw(72, 600, "x") for number in range(1, 6))
     )
     assert parsed.text.count("Serial number") == 5
     assert parsed.remarks == ()

@@ -4,7 +4,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from tasks.load.parse.pages.letters import Box, Run
+from tasks.load.parse.pages.scripts import is_right_to_left
 
+GAP = "  "
 WIDE = 1.0  # of the height of letters: a gap between two cells, and no longer between two words
 _FEWEST = 3  # rows of a table that is drawn column by column
 _SHORT = 24  # characters of a cell
@@ -39,8 +41,9 @@ class Line:
 
     @property
     def text(self) -> str:
-        """The words of all of its runs."""
-        return joined(self.runs)
+        """The words of all of its runs, with a gap where they are far apart."""
+        texts = [joined(cell) for cell in self.cells()]
+        return joined(self.runs) if any(map(is_right_to_left, texts)) else GAP.join(texts)
 
     def takes(self, run: Run) -> bool:
         """Add the run if it stands on this height, and on no other run but itself."""

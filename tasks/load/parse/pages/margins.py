@@ -6,13 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from tasks.load.parse.pages.lines import GAP
 from tasks.load.parse.pages.paragraphs import Entry
 
 _MARGIN = 0.14  # of the page's height, above and below
 _LINES = 3
 _FEWEST, _SHARE = 3, 0.4  # of the pages that have text: left and right pages may have headers of their own
 _SAME_PLACE = 6.0  # points
-_NUMBER = re.compile(r"\d{1,5}")
+_PAGE = re.compile(
+    r"(?:pages?|p\.|pp\.|pg\.?|seite|s\.|blatt|p[a\u00e1]gina|pag\.|side|sida|strana|\u0441\u0442\u0440\.?|\u7b2c)? ?"
+    r"[-\u2013\u2014|\[(]? ?(\d{1,5}) ?[-\u2013\u2014|\])]?"
+    r"(?: ?(?:of|/|von|de|sur|di|av|van|\u0438\u0437) ?\d{1,5})? ?(?:\u9875|\u9801|\u30da\u30fc\u30b8)?",
+    re.IGNORECASE,
+)
 
 Page = tuple[int, Sequence[Entry], float, float]  # its number, its lines, where its bottom and its top are
 
@@ -44,8 +50,13 @@ def _outermost(entries: Sequence[Entry], bottom: float, top: float) -> Iterator[
 
 
 def _without_number(text: str, page: int) -> Iterator[str]:
-    """The text, and the text with each of its numbers as the distance from the page's own."""
-    text = text.strip()
-    yield text
-    for match in _NUMBER.finditer(text[:200]):
-        yield f"{text[: match.start()]}#{int(match.group()) - page}#{text[match.end() :]}"
+    """The text, and the text with the page's number as the distance from how many pages there were so far.
+
+    A number that is not for itself, like that of a bill, is the page's own words.
+    """
+    cells = text.strip().split(GAP)
+    yield GAP.join(cells)
+    for at, cell in enumerate(cells):
+        match = _PAGE.fullmatch(cell)
+        if match:
+            yield GAP.join((*cells[:at], f"#{int(match[1]) - page}#", *cells[at + 1 :]))

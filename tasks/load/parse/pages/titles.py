@@ -36,7 +36,7 @@ def _largest(page: Sequence[Entry]) -> str:
     rest = [entry.size for at, entry in enumerate(lines) if at not in large]
     if not rest or size < _LARGER * max(rest) or large != list(range(large[0], large[-1] + 1)):
         return ""
-    title = " ".join(lines[at].text for at in large)
+    title = " ".join(" ".join(lines[at].text.split()) for at in large)
     is_title = len(title) <= _LONGEST and sum(map(str.isalpha, title)) >= _FEWEST and _WORDS.search(title)
     return (
         title if is_title and lines[large[0]].box.bottom > statistics.median(line.box.bottom for line in lines) else ""
