@@ -20,9 +20,9 @@ from tasks.load.parse.text import Parsed
 
 END_BYTES = 65_536  # where the end mark is looked for; servers and mailers append things to files
 _UNREADABLE = 0.5  # of a page's letters: with more, its text layer is no text
-_CONTROLS = 0.05  # of a line's letters, which text has none of
+_CONTROLS = 0.1  # of a page's letters, which text has none of
 _SIGN = 3  # letters: a bullet may be a sign of the font's own
-_CONTROL = re.compile("[\0-\1\3-\x1f\x7f]+")
+_CONTROL = re.compile("[\0-\1\3-\x08\x0e-\x1f\x7f]+")
 _STRANGE = re.compile(
     "[\0-\1\3-\x08\x0e-\x1f\x7f\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]+|/?\\(cid:\\d+\\)|/[Gg](?:id)?\\d+"
 )
@@ -122,8 +122,9 @@ def _page(number: int, page: PdfPage) -> Page:
     edge = letters.upright(*page.get_bbox())
     runs = [run for run in letters.runs() if _is_seen(run, edge)]
     meant = [run for run in runs if _has_meaning(run.text)] if _STRANGE.search(letters.text) else runs
-    count, unknown = _length(runs), _length(runs) - _length(meant)
-    is_readable = unknown <= _UNREADABLE * count
+    unknown = _length(runs) - _length(meant)
+    controls = sum(len(run.text) - len(_CONTROL.sub("", run.text)) for run in meant) if meant is not runs else 0
+    is_readable = unknown <= _UNREADABLE * _length(runs) and controls <= _CONTROLS * _length(meant)
     fields, notes = marks_on(page, letters)
     made = entries(with_fields(meant if is_readable else [], fields))
     made += [
@@ -151,10 +152,7 @@ def _is_seen(run: Run, edge: Box) -> bool:
 
 def _has_meaning(text: str) -> bool:
     """Whether it is text: some producers write numbers of shapes where letters should be."""
-    if len(text) < _SIGN:
-        return True
-    controls = len(text) - len(_CONTROL.sub("", text))
-    return controls <= _CONTROLS * len(text) and len(_STRANGE.sub("", text)) >= (1 - _UNREADABLE) * len(text)
+    return len(text) < _SIGN or len(_STRANGE.sub("", text)) >= (1 - _UNREADABLE) * len(text)
 
 
 def _is_whole(page: PdfPage) -> bool:

@@ -319,6 +319,13 @@ def test_a_text_layer_without_meaning_is_no_text(garbage: str) -> None:
     assert caught.value.reason == "no-text"
 
 
+def test_a_line_without_meaning_is_left_out_and_counted() -> None:
+    page = DrawnPage().lines(72, 700, "Words that are read.", "More of them.").draw(72, 600, "\uf041\uf042\uf043\uf044")
+    parsed = read(page)
+    assert parsed.text == "Words that are read.\nMore of them.\n"
+    assert parsed.remarks == ("4 letters of unknown meaning missing: page 1",)
+
+
 def test_letters_in_a_font_that_the_file_does_not_hold_are_named() -> None:
     page = DrawnPage().draw(72, 700, "Cover.")
     page.operators += ["BT /F2 12 Tf 72 650 Td <82a082a2> Tj ET"] * 3
