@@ -127,9 +127,7 @@ def _page(number: int, page: PdfPage) -> Page:
     is_readable = unknown <= _UNREADABLE * _length(runs) and controls <= _CONTROLS * _length(meant)
     fields, notes = marks_on(page, letters)
     made = entries(with_fields(meant if is_readable else [], fields))
-    made += [
-        Entry(note.text, Box(note.left, note.bottom, note.right, note.top), note.size, "paragraph") for note in notes
-    ]
+    made += [Entry(note.text, Box(note.left, note.bottom, note.right, note.top), 0.0, "paragraph") for note in notes]
     for entry in made:
         unknown += entry.text.count(UNKNOWN)
         entry.text = entry.text.replace(UNKNOWN, "")

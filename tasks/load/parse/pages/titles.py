@@ -14,7 +14,7 @@ _NONSENSE = re.compile(
     re.IGNORECASE,
 )
 _LARGER = 1.2
-_LONGEST, _FEWEST = 200, 6
+_LONGEST, _FEWEST = 150, 6
 _WORDS = re.compile(r"[^\W\d_]{3,}")
 
 
