@@ -11,10 +11,11 @@ from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 from tasks.errors import DocumentError
 from tasks.load.parse.pages.assembled import assembled
 from tasks.load.parse.pages.forms import marks_on, with_fields
-from tasks.load.parse.pages.letters import UNKNOWN, Box, Letters, Run
+from tasks.load.parse.pages.letters import UNKNOWN, Letters
 from tasks.load.parse.pages.margins import running
 from tasks.load.parse.pages.outline import headings_of
 from tasks.load.parse.pages.paragraphs import Entry, entries
+from tasks.load.parse.pages.runs import Box, Run
 from tasks.load.parse.pages.titles import title_of
 from tasks.load.parse.text import Parsed
 

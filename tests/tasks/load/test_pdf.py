@@ -105,6 +105,20 @@ def test_words_broken_over_lines_are_whole_and_compounds_keep_their_hyphen() -> 
     )
 
 
+def test_a_broken_word_in_another_script_is_whole() -> None:
+    page = DrawnPage().lines(72, 700, "f\u00fcr die Her-", "stellung der \u00d6le")
+    assert text(page) == "f\u00fcr die Herstellung\nder \u00d6le"
+
+
+def test_a_symbol_of_a_taller_font_raises_no_word_beside_it() -> None:
+    page = DrawnPage()
+    page.operators.append("BT 72 700 Td /F1 12 Tf (if x) Tj /F4 12 Tf (e) Tj /F1 12 Tf (10 is so) Tj ET")
+    tall = "/F4 << /Type /Font /Subtype /Type1 /BaseFont /Symbol /FirstChar 101 /LastChar 101 /Widths [439]"
+    descriptor = "/Type /FontDescriptor /FontName /Symbol /Flags 4 /Ascent 2500 /Descent -1800 /ItalicAngle 0"
+    page.more = f"/Resources << /Font << /F1 3 0 R {tall} /FontDescriptor << {descriptor} >> >> >> >>"
+    assert "^" not in text(page)
+
+
 def test_a_word_broken_over_a_page_is_whole_and_its_sentence_one_paragraph() -> None:
     first = DrawnPage().lines(72, 700, "The valve is opened by the", "oper-")
     parsed = read(first, DrawnPage().lines(72, 700, "ator once a week, and", "closed again.", "", "Another one."))

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tasks.load.parse.pages.hyphens import ends_broken, mended, plain, words_of
-from tasks.load.parse.pages.letters import Box
 from tasks.load.parse.pages.paragraphs import Entry
+from tasks.load.parse.pages.runs import Box
 from tasks.places import Place
 
 _ENDS = (".", "!", "?", ":", ";", "\u3002", "\uff01", "\uff1f", "|")

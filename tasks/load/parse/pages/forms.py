@@ -7,7 +7,8 @@ from typing import Any
 import pypdfium2.raw as pdfium
 from pypdfium2 import PdfPage
 
-from tasks.load.parse.pages.letters import Box, Letters, Run
+from tasks.load.parse.pages.letters import Letters
+from tasks.load.parse.pages.runs import Box, Run
 
 _UNSEEN = pdfium.FPDF_ANNOT_FLAG_HIDDEN | pdfium.FPDF_ANNOT_FLAG_NOVIEW
 _PASSWORD = 1 << 13

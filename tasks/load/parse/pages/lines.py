@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
-from tasks.load.parse.pages.letters import Box, Run
+from tasks.load.parse.pages.runs import Box, Run
 from tasks.load.parse.pages.scripts import is_right_to_left
 
 GAP = "  "

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from tasks.load.parse.pages.letters import Box, Run
 from tasks.load.parse.pages.lines import Line, flows
+from tasks.load.parse.pages.runs import Box, Run
 from tasks.load.parse.pages.scripts import ordinary_letters
 from tasks.load.parse.pages.tables import Row, with_tables
 

@@ -15,7 +15,7 @@ _BULLETS = {"\uf0b7": "•", "\uf0a7": "▪", "\uf0d8": "➢", "\uf076": "❖", 
 _FORMS_AND_BULLETS = str.maketrans(_BULLETS)
 _GAP = 0.3
 _LEADER = re.compile(r"(?: ?\.){6,}")  # dots that lead to a page's number
-_UNSEEN = re.compile("[\ufeff\u200b\u2060\x00-\x08\x0b-\x1f\x7f]")
+_UNSEEN = re.compile("[\ufeff\u200b\u2060\x00\x01\x03-\x08\x0b-\x1f\x7f]")
 
 
 def is_right_to_left(text: str) -> bool:

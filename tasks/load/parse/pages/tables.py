@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from tasks.load.parse.pages.letters import Box, Run
 from tasks.load.parse.pages.lines import Line, joined
+from tasks.load.parse.pages.runs import Box, Run
 
 _FARTHEST = 3.5  # of a line's height, between two rows of a table
 _BETWEEN = 2  # rows with a single cell between two with more
