@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pypdfium2.raw as pdfium
@@ -66,7 +67,7 @@ def _note(annotation: _Annotation) -> str:
     """What a note says; not the name of a state that somebody gave to another one."""
     if pdfium.FPDFAnnot_GetSubtype(annotation) in _NO_NOTES or pdfium.FPDFAnnot_HasKey(annotation, b"StateModel"):
         return ""
-    return _string(lambda *room: pdfium.FPDFAnnot_GetStringValue(annotation, b"Contents", *room))
+    return _string(partial(pdfium.FPDFAnnot_GetStringValue, annotation, b"Contents"))
 
 
 def _value(form: Any, annotation: _Annotation) -> str:
@@ -81,13 +82,13 @@ def _value(form: Any, annotation: _Annotation) -> str:
             return chosen
     elif kind != pdfium.FPDF_FORMFIELD_TEXTFIELD or pdfium.FPDFAnnot_GetFormFieldFlags(form, annotation) & _PASSWORD:
         return ""
-    return _string(lambda *room: pdfium.FPDFAnnot_GetFormFieldValue(form, annotation, *room))
+    return _string(partial(pdfium.FPDFAnnot_GetFormFieldValue, form, annotation))
 
 
 def _chosen(form: Any, annotation: _Annotation) -> Iterator[str]:
     for at in range(pdfium.FPDFAnnot_GetOptionCount(form, annotation)):
         if pdfium.FPDFAnnot_IsOptionSelected(form, annotation, at):
-            yield _string(lambda *room, at=at: pdfium.FPDFAnnot_GetOptionLabel(form, annotation, at, *room))
+            yield _string(partial(pdfium.FPDFAnnot_GetOptionLabel, form, annotation, at))
 
 
 def _string(ask: Callable[..., int]) -> str:

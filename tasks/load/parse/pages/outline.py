@@ -1,6 +1,9 @@
 """A document's own outline as headings of its text."""
 
+import re
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import islice
 
 from pypdfium2 import PdfDocument
 
@@ -9,22 +12,21 @@ from tasks.load.parse.pages.scripts import ordinary_letters
 from tasks.places import Heading
 
 _MOST = 20_000
-_Span = tuple[int, str, float, int, int]
+_PAGE = re.compile(r"(?:page|seite|slide|folie|p\.)? ?\d+", re.IGNORECASE)  # says nothing of what stands there
 
 
 def headings_of(pdf: PdfDocument, made: Assembled) -> tuple[Heading, ...]:
     """Headings in order of the text, at the line that has the title or else at the first one of the place named."""
+    bookmarks = list(islice(pdf.get_toc(), _MOST))
     pages: dict[int, list[tuple[str, float, int, int]]] = {}
-    for number, box, start, end in made.spans:
+    for number, box, start, end in made.spans if bookmarks else ():
         pages.setdefault(number, []).append((_letters(made.text[start:end]), box.top, start, end))
     headings: list[Heading] = []
-    for bookmark in pdf.get_toc():
-        if len(headings) >= _MOST:
-            break
+    for bookmark in bookmarks:
         title = " ".join(ordinary_letters(bookmark.get_title()).split())
         target = bookmark.get_dest()
-        page = None if target is None else target.get_index()
-        if not title or page is None:
+        page = target and target.get_index()
+        if not title or _PAGE.fullmatch(title) or target is None or page is None:
             continue
         _, view = target.get_view()
         top = view[1] if len(view) > 1 else view[0] if view else None
@@ -55,7 +57,8 @@ def _span(lines: Sequence[tuple[str, float, int, int]], title: str, top: float |
 
 def _next(made: Assembled, page: int) -> tuple[int, int]:
     """The start of the first line behind a page's begin."""
-    start = next((start for number, _, start, _ in made.spans if number > page), len(made.text))
+    at = bisect_right(made.spans, page, key=lambda span: span[0])
+    start = made.spans[at][2] if at < len(made.spans) else len(made.text)
     return start, start
 
 
