@@ -268,6 +268,7 @@ def test_a_note_is_in_the_text_and_a_link_or_a_hidden_one_is_not() -> None:
     page = DrawnPage(annotations=[f"{10 + at} 0 R" for at in range(5)]).draw(72, 700, "A page.")
     parts = [f"<< /Type /Annot {kind} /Rect [9 9 99 29] /Contents (note {at}) >>" for at, kind in enumerate(kinds)]
     assert read(page, parts=parts).text == "A page.\n\nnote 0\n\nnote 4\n"
+    assert read(DrawnPage(annotations=["10 0 R", "14 0 R"]), parts=parts).text == "note 0\n\nnote 4\n"
 
 
 def test_the_outline_gives_headings_where_they_stand() -> None:

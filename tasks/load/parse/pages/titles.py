@@ -28,7 +28,7 @@ def title_of(stated: str, name: str, page: Sequence[Entry]) -> str:
 
 
 def _largest(page: Sequence[Entry]) -> str:
-    lines = [entry for entry in page if any(map(str.isalpha, entry.text)) and not entry.is_row]
+    lines = [entry for entry in page if entry.size > 0 and any(map(str.isalpha, entry.text)) and not entry.is_row]
     if len(lines) < 2:
         return ""
     size = max(entry.size for entry in lines)
