@@ -128,12 +128,17 @@ def _page(number: int, page: PdfPage) -> Page:
     is_readable = unknown <= _UNREADABLE * _length(runs) and controls <= _CONTROLS * _length(meant)
     fields, notes = marks_on(page, letters)
     made = entries(with_fields(meant if is_readable else [], fields))
-    made += [Entry(note.text, Box(note.left, note.bottom, note.right, note.top), 0.0, "paragraph") for note in notes]
+    words = " ".join(entry.text for entry in made) if notes else ""
+    made += [_noted(note) for note in notes if note.text not in words]  # a mark may repeat the words that it marks
     for entry in made:
         unknown += entry.text.count(UNKNOWN)
         entry.text = entry.text.replace(UNKNOWN, "")
     shown = [entry for entry in made if entry.text.strip()]
     return Page(number, shown, edge, letters, is_readable, unknown, _is_whole(page))
+
+
+def _noted(note: Run) -> Entry:
+    return Entry(note.text, Box(note.left, note.bottom, note.right, note.top), 0.0, "paragraph")
 
 
 def _length(runs: Sequence[Run]) -> int:

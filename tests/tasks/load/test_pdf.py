@@ -269,6 +269,8 @@ def test_a_note_is_in_the_text_and_a_link_or_a_hidden_one_is_not() -> None:
     parts = [f"<< /Type /Annot {kind} /Rect [9 9 99 29] /Contents (note {at}) >>" for at, kind in enumerate(kinds)]
     assert read(page, parts=parts).text == "A page.\n\nnote 0\n\nnote 4\n"
     assert read(DrawnPage(annotations=["10 0 R", "14 0 R"]), parts=parts).text == "note 0\n\nnote 4\n"
+    marked = DrawnPage(annotations=["10 0 R"]).draw(72, 700, "The note 0 is marked.")
+    assert read(marked, parts=parts).text == "The note 0 is marked.\n"
 
 
 def test_the_outline_gives_headings_where_they_stand() -> None:
