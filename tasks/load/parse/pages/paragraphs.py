@@ -15,7 +15,7 @@ Break = Literal["line", "paragraph", "column"]  # what comes before: a column ma
 _LOOSE = 1.25  # of the usual step from line to line: the next paragraph
 _ENOUGH, _SINGLE_SPACED = 4, 1.05
 _OTHER_SIZE = 0.12
-_ENDS = (".", "!", "?", ":", ";", "\u3002", "\u201d", '"', ")")
+_ENDS = (".", "!", "?", "\u3002", "\u201d", '"')
 
 
 @dataclass(slots=True)
