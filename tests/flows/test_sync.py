@@ -402,7 +402,7 @@ def test_what_a_terminal_would_obey_is_shown_instead(pipeline: Pipeline) -> None
     pipeline.write(name, "# Alpha\n\nA page \x1b]0;title\x07 of its own.\n")
     pipeline.write("bad\x1b[31m.md", "").write_bytes(b"\0\1\2")
     pipeline.run("sync", str(pipeline.config))
-    found = pipeline.run("search", str(pipeline.config), "page of its own", "--limit", "1")
+    found = pipeline.run("search", str(pipeline.config), "page of its own", "--limit", "1", "--mode", "dense")
     assert r"a\x1b[2Jb\x9b\u202ec.md" in found.out
     assert r"page \x1b]0;title\x07 of" in found.out
     status = pipeline.run("status", str(pipeline.config))
@@ -410,7 +410,9 @@ def test_what_a_terminal_would_obey_is_shown_instead(pipeline: Pipeline) -> None
     failed = pipeline.run("plan", "no\x1b[31m.yaml")
     assert r"no\x1b[31m.yaml" in failed.err
     assert "\x1b" not in found.out + status.out + failed.err
-    hit = pipeline.run("search", str(pipeline.config), "page of its own", "--limit", "1", "--json").json["hits"][0]
+    hit = pipeline.run(
+        "search", str(pipeline.config), "page of its own", "--limit", "1", "--mode", "dense", "--json"
+    ).json["hits"][0]
     assert hit["document"] == f"docs:{name}"
 
 
