@@ -1,14 +1,29 @@
 """HTML to Markdown, so that headings, lists, tables and code keep their structure."""
 
-import re
+from collections import Counter
 
-from bs4 import BeautifulSoup, Comment
-from markdownify import ATX, MarkdownConverter
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from tasks.load.parse.page.elements import BEGINS
+from tasks.load.parse.page.flow import Block, joined
+from tasks.load.parse.page.inline import one_line
+from tasks.load.parse.page.nesting import flattened
+from tasks.load.parse.page.reader import Reader
+from tasks.load.parse.page.style import Sheet
 from tasks.load.parse.text import Parsed
 
-_INVISIBLE = ("script", "style", "noscript", "template", "svg", "head", "iframe", "object")
-_BLANK_LINES = re.compile(r"\n{3,}")
+FEW_WORDS = 10
+_UNREAD = {
+    "iframe": "frame",
+    "frame": "frame",
+    "object": "object",
+    "embed": "object",
+    "applet": "object",
+    "audio": "recording",
+    "video": "video",
+    "canvas": "drawing",
+}
+_APPS = '[id="root"], [id="app"], [id="__next"], [id="__nuxt"], app-root'
 
 
 def parse_html(_name: str, content: bytes) -> Parsed:
@@ -18,21 +33,76 @@ def parse_html(_name: str, content: bytes) -> Parsed:
 
 def html_to_markdown(text: str) -> Parsed:
     """What a reader would see; nothing is run, fetched or expanded."""
-    page = BeautifulSoup(text, "html.parser")
-    title = " ".join(page.title.get_text().split()) if page.title else ""
-    for element in page.find_all(_INVISIBLE):
-        element.decompose()
-    for element in page.select("[hidden], [aria-hidden=true], [style*='display:none'], [style*='display: none']"):
-        element.decompose()
-    for comment in page.find_all(string=lambda node: isinstance(node, Comment)):
-        comment.extract()
-    body = page.select_one("main") or page.body or page
-    converter = MarkdownConverter(
-        heading_style=ATX, escape_asterisks=False, escape_underscores=False, strip=["img", "a"]
-    )
-    markdown: str = converter.convert_soup(body)
-    heading = page.find("h1")
-    return Parsed(
-        _BLANK_LINES.sub("\n\n", markdown).strip() + "\n",
-        title or (heading.get_text(" ", strip=True) if heading else ""),
-    )
+    text, remarks = flattened(text)
+    page = LexborHTMLParser(text)
+    root = page.root
+    if root is None:
+        return Parsed("", remarks=remarks)
+    sheet = Sheet([style.text() for style in page.css("style")])
+    reader = Reader(BEGINS, sheet)
+    blocks = reader.read(root)
+    if reader.navigation_words and not any(block.kind != "heading" and not block.is_aside for block in blocks):
+        reader = Reader(BEGINS, sheet, is_whole=True)
+        blocks = reader.read(root)
+    if page.css_first("frameset") is not None:
+        blocks += [Block(html_to_markdown(inner.text()).text.strip()) for inner in page.css("noframes")]
+    while blocks and blocks[-1].kind == "rule":
+        blocks.pop()
+    markdown = joined(blocks)
+    poverty = _poverty(page, len(markdown.split()), reader.unread["img"])
+    return Parsed(markdown, _title(page), remarks=(*remarks, *_remarks(reader), *poverty))
+
+
+def _title(page: LexborHTMLParser) -> str:
+    """What the window is called, or the first heading, or what the page is called where it is shared."""
+    for node in page.css("title"):
+        if not _is_drawn(node) and (title := one_line(node.text())):
+            return title
+    for node in page.css("h1"):
+        if title := _heading(node):
+            return title
+    shared = page.css_first('meta[property="og:title"]')
+    return one_line((shared.attributes.get("content") or "") if shared is not None else "")
+
+
+def _heading(node: LexborNode) -> str:
+    blocks = Reader(BEGINS, Sheet(())).read(node)
+    return next((block.flat for block in blocks if block.kind == "heading"), "")
+
+
+def _is_drawn(node: LexborNode) -> bool:
+    """Whether it names a part of a drawing."""
+    parent = node.parent
+    while parent is not None and parent.tag not in ("svg", "head", "body", "html"):
+        parent = parent.parent
+    return parent is not None and parent.tag == "svg"
+
+
+def _remarks(reader: Reader) -> list[str]:
+    remarks = list(reader.remarks)
+    if reader.navigation_words:
+        remarks.append(f"left out: navigation, {_counted(reader.navigation_words, 'word')}")
+    if reader.sheet_words:
+        remarks.append(f"left out: {_counted(reader.sheet_words, 'word')} that the page's own style hides")
+    shown: Counter[str] = Counter()
+    for tag, count in reader.unread.items():
+        shown[_UNREAD.get(tag, "")] += count
+    if unread := [_counted(count, noun) for noun, count in shown.items() if noun]:
+        remarks.append(f"not read: {', '.join(unread)}")
+    return remarks
+
+
+def _poverty(page: LexborHTMLParser, words: int, pictures: int) -> list[str]:
+    """Why the page has hardly any text."""
+    if words >= FEW_WORDS:
+        return []
+    forward = page.css_first('meta[http-equiv="refresh" i]')
+    if forward is not None and "url" in (forward.attributes.get("content") or "").lower():
+        return ["the page only forwards to another"]
+    if page.css_first("script") is not None and (not words or page.css_first(_APPS) is not None):
+        return ["the page is made by JavaScript, which is not run"]
+    return [f"{_counted(pictures, 'picture')} and no text"] if pictures and not words else []
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

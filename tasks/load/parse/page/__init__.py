@@ -1,0 +1,1 @@
+"""HTML pages as a reader sees them, in Markdown."""

@@ -1,0 +1,73 @@
+"""MathML in one line: (a+b)/2, x^2, √(y)."""
+
+from collections.abc import Callable, Sequence
+
+from selectolax.lexbor import LexborNode
+
+_SILENT = ("annotation", "annotation-xml", "mphantom", "none", "mprescripts")
+MOST_NODES = 10_000
+
+
+def formula(node: LexborNode) -> str:
+    """TeX where the page has it, or what the presentation shows, written in a line."""
+    alternative = node.attributes.get("alttext")
+    if alternative:
+        return without_style(alternative)
+    source = node.css_first('annotation[encoding="application/x-tex"], annotation[encoding="TeX"]')
+    if source is not None and (text := source.text()).strip():
+        return without_style(text)
+    return _linear(node)
+
+
+def without_style(tex: str) -> str:
+    """The source of a formula without what encyclopedias put round it."""
+    text = " ".join(tex.split())
+    prefix = "{\\displaystyle "
+    return text[len(prefix) : -1].strip() if text.startswith(prefix) and text.endswith("}") else text
+
+
+def _linear(root: LexborNode) -> str:
+    path: list[tuple[LexborNode, list[str]]] = [(root, [])]
+    node = root.first_child
+    for _ in range(MOST_NODES):
+        if node is not None:
+            tag = node.tag or ""
+            if tag == "-text":
+                path[-1][1].append(" ".join((node.text_content or "").split()))
+            elif node.is_element_node and tag not in _SILENT:
+                path.append((node, []))
+                node = node.first_child
+                continue
+            node = node.next
+            continue
+        element, parts = path.pop()
+        if not path:
+            return "".join(parts)
+        path[-1][1].append(_combined(element.tag or "", [part for part in parts if part]))
+        node = element.next
+    return " ".join(root.text(separator=" ").split())
+
+
+def _combined(tag: str, parts: list[str]) -> str:
+    count, form = _FORMS.get(tag, (0, "".join))
+    if count in (len(parts), -1):
+        return form([_grouped(part) for part in parts] if count > 0 else parts)
+    text = "".join(parts)
+    return f" {text} " if tag in ("mtext", "mo") and len(text) > 1 and text.isalpha() else text
+
+
+def _grouped(part: str) -> str:
+    return part if len(part) == 1 or part.replace(".", "").isalnum() or part.startswith("√(") else f"({part})"
+
+
+_FORMS: dict[str, tuple[int, Callable[[Sequence[str]], str]]] = {  # of so many parts, or of any number
+    "mfrac": (2, "/".join),
+    **dict.fromkeys(("msup", "mover"), (2, "^".join)),
+    **dict.fromkeys(("msub", "munder"), (2, "_".join)),
+    **dict.fromkeys(("msubsup", "munderover"), (3, lambda parts: f"{parts[0]}_{parts[1]}^{parts[2]}")),
+    "mroot": (2, lambda parts: f"{parts[0]}^(1/{parts[1]})"),
+    "msqrt": (-1, lambda parts: f"√({''.join(parts)})"),
+    "mtable": (-1, lambda parts: f"[{'; '.join(parts)}]"),
+    "mtr": (-1, ", ".join),
+    "mfenced": (-1, lambda parts: f"({', '.join(parts)})"),
+}

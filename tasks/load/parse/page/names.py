@@ -1,0 +1,6 @@
+"""Sets of names, written as they are read."""
+
+
+def names(text: str) -> frozenset[str]:
+    """The words of the text."""
+    return frozenset(text.split())

@@ -1,0 +1,115 @@
+"""What the elements within a line do to the text, by name."""
+
+from selectolax.lexbor import LexborNode
+
+from tasks.load.parse.page.inline import LINK, code, lowered, one_line, raised
+from tasks.load.parse.page.maths import formula
+from tasks.load.parse.page.reader import Attributes, Begin, End, Reader, is_permalink, nothing, wrapped
+
+
+def _level(reader: Reader, node: LexborNode, attributes: Attributes) -> End:
+    flow, mark = reader.flow, reader.flow.mark()
+    before = flow.last()
+    link = node.parent if node.parent is not None and node.parent.tag == "a" else node.css_first("a")
+    is_note = link is not None and "#" in (link.attributes.get("href") or "")
+    is_raised = node.tag == "sup" or "super" in (attributes.get("style") or "")
+
+    def end() -> None:
+        if text := flow.take(mark):
+            flow.words.append(raised(text, before, is_note) if is_raised else lowered(text, before))
+
+    return end
+
+
+def _code(reader: Reader, _node: LexborNode, _attributes: Attributes) -> End:
+    flow, mark = reader.flow, reader.flow.mark()
+
+    def end() -> None:
+        if text := flow.take(mark):
+            flow.words.append(code(text))
+
+    return end
+
+
+def _cited(reader: Reader, _node: LexborNode, _attributes: Attributes) -> End:
+    flow, mark = reader.flow, reader.flow.mark()
+
+    def end() -> None:
+        if text := flow.take(mark):
+            flow.words.append(wrapped(text, "“", "”"))
+
+    return end
+
+
+def _struck(reader: Reader, _node: LexborNode, _attributes: Attributes) -> End:
+    return reader.strike(nothing)
+
+
+def _abbreviation(reader: Reader, _node: LexborNode, attributes: Attributes) -> End:
+    meaning = " ".join((attributes.get("title") or "").split())
+    flow, mark = reader.flow, reader.flow.mark()
+    if not meaning or meaning in reader.explained:
+        return nothing
+    reader.explained.add(meaning)
+
+    def end() -> None:
+        if text := flow.take(mark):
+            flow.words.append(text if text.strip() == meaning else wrapped(text, "", f" ({meaning})"))
+
+    return end
+
+
+def _link(reader: Reader, node: LexborNode, attributes: Attributes) -> End:
+    flow = reader.flow
+    before = node.prev
+    if before is not None and before.tag == "a":
+        flow.words.append(LINK)
+    if not (attributes.get("href") or "").startswith("#") and "class" not in attributes:
+        return nothing
+    mark = flow.mark()
+    is_place = "#" in (attributes.get("href") or "")
+
+    def end() -> None:
+        if (text := flow.take(mark)) and not (is_place and is_permalink(one_line(text))):
+            flow.words.append(text)
+
+    return end
+
+
+def _ruby(reader: Reader, _node: LexborNode, _attributes: Attributes) -> End:
+    flow = reader.flow
+    reader.readings.append([])
+
+    def end() -> None:
+        readings = reader.readings.pop()
+        if readings:
+            flow.words.append(f"({''.join(readings)})")
+
+    return end
+
+
+def _reading(reader: Reader, _node: LexborNode, _attributes: Attributes) -> End:
+    flow, mark = reader.flow, reader.flow.mark()
+
+    def end() -> None:
+        if reader.readings and (text := flow.take(mark)):
+            reader.readings[-1].append(" ".join(text.split()))
+
+    return end
+
+
+def _formula(reader: Reader, node: LexborNode, _attributes: Attributes) -> None:
+    reader.write(formula(node))
+
+
+PHRASES: dict[str, Begin] = {
+    **dict.fromkeys(("sup", "sub"), _level),
+    **dict.fromkeys(("code", "tt", "samp"), _code),
+    **dict.fromkeys(("del", "s", "strike"), _struck),
+    **dict.fromkeys(("abbr", "acronym"), _abbreviation),
+    "q": _cited,
+    "a": _link,
+    "ruby": _ruby,
+    "rt": _reading,
+    "math": _formula,
+}

@@ -1,0 +1,234 @@
+"""A walk over a page's tree that writes down what is seen; without recursion, for pages nest without end."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from selectolax.lexbor import LexborNode
+
+from tasks.load.parse.page.flow import Block, Flow, struck
+from tasks.load.parse.page.inline import APART
+from tasks.load.parse.page.listing import fenced, language_of, listing
+from tasks.load.parse.page.names import names
+from tasks.load.parse.page.style import NONE, UNSEEN_CLASSES, Effect, Sheet, effect_of, is_hidden_by
+from tasks.load.parse.page.table import Table
+
+End = Callable[[], None]
+Attributes = Mapping[str, str | None]
+Begin = Callable[["Reader", LexborNode, Attributes], End | None]
+BLOCKS = names(
+    "address article body center details dialog dir div dl fieldset figcaption figure form frameset "
+    "header hgroup html legend listing main menu multicol optgroup p plaintext search section summary "
+    "textarea marquee footer aside layer tbody tfoot colgroup xmp"
+)
+SKIPPED = names(
+    "script style noscript template head title meta link base param source track area datalist noembed "
+    "noframes rp colgroup col desc defs symbol metadata clippath clipPath mask pattern marker"
+)
+_COUNTED = names("iframe frame object embed applet audio video canvas")
+_IN_HEADING = names("div header center hgroup section article")  # do not end one
+_SENTENCES = names("p span a b em strong i h1 h2 h3 h4 h5 h6")
+_PERMALINKS = names("¶ # § 🔗 ⚓ ⚓︎ ↑ ↩ ↩︎ ↵ ⤴ ∞ permalink link")
+MOST_NAVIGATIONS = 3  # within each other
+
+
+def nothing() -> None:
+    """End an element that leaves no trace."""
+
+
+class Reader:
+    """`navigations` counts the words left out, `unread` what is shown and is no text, `is_whole` keeps navigation."""
+
+    def __init__(self, begins: Mapping[str, Begin], sheet: Sheet, is_whole: bool = False) -> None:
+        self.flow = Flow()
+        self.tables: list[Table] = []
+        self.lists: list[tuple[str, int]] = []
+        self.navigation_words = 0
+        self.sheet_words = 0
+        self.unread: Counter[str] = Counter()
+        self.remarks: list[str] = []
+        self.explained: set[str] = set()
+        self.readings: list[list[str]] = []
+        self._begins = begins
+        self._sheet = sheet
+        self._is_whole = is_whole
+        self._muted = 0
+        self._navigations = 0
+
+    def read(self, root: LexborNode) -> list[Block]:
+        """The blocks of everything below."""
+        path: list[tuple[LexborNode, End]] = []
+        node: LexborNode | None = root
+        while node is not None:
+            end = self._begin(node)
+            if end is not None:
+                child = node.first_child
+                if child is not None:
+                    path.append((node, end))
+                    node = child
+                    continue
+                end()
+            while path:
+                after = node.next
+                if after is not None:
+                    node = after
+                    break
+                node, end = path.pop()
+                end()
+            else:
+                break
+        self.flow.flush()
+        return self.flow.blocks
+
+    def say(self, text: str) -> None:
+        """Write text apart from its neighbours."""
+        if not self._muted and text:
+            self.flow.words += (" ", text, " ")
+
+    def write(self, text: str) -> None:
+        """Write text that is no part of the words beside it."""
+        if not self._muted and text:
+            self.flow.words += (" " if self.flow.last().isalnum() else "", text, APART)
+
+    def block(self) -> End:
+        """Begin a block that only ends lines."""
+        self.flow.flush()
+        return self._flush
+
+    def spaced(self) -> End:
+        """Begin what stands in the line, but apart."""
+        self.flow.words.append(" ")
+        return self._space
+
+    def pre(self, node: LexborNode) -> None:
+        """Write a listing."""
+        if not self._muted and (block := fenced(listing(node, self.hides), language_of(node))):
+            self.flow.add(block)
+
+    def hides(self, node: LexborNode, tag: str) -> bool:
+        """Whether nobody sees the element."""
+        attributes = node.attributes
+        return bool(attributes) and self._effect(node, tag, attributes).is_hidden
+
+    def _begin(self, node: LexborNode) -> End | None:
+        """None where nothing below is to be read."""
+        tag = node.tag or "-"
+        if tag == "-text":
+            if not self._muted:
+                self.flow.words.append(node.text_content or "")
+            return None
+        if tag[0] in "-!" or tag in SKIPPED:
+            return None
+        attributes = node.attributes
+        effect = self._effect(node, tag, attributes) if attributes else NONE
+        if not effect.is_hidden and tag in _COUNTED:
+            self.unread[tag] += 1
+        if effect.is_hidden or tag in _COUNTED:
+            return None
+        if effect is NONE:
+            return self._element(node, tag, attributes)
+        return self._affected(node, tag, attributes, effect)
+
+    def _element(self, node: LexborNode, tag: str, attributes: Attributes) -> End | None:
+        if attributes.get("role") in ("navigation", "heading"):
+            tag = "nav" if attributes["role"] == "navigation" else "h1"
+        begin = self._begins.get(tag)
+        if begin is not None:
+            return begin(self, node, attributes)
+        if tag in BLOCKS:
+            return self.spaced() if self.flow.level and tag in _IN_HEADING else self.block()
+        return self._custom(node) if "-" in tag else nothing
+
+    def _affected(self, node: LexborNode, tag: str, attributes: Attributes, effect: Effect) -> End | None:
+        """The element with what its style says of it."""
+        muted, flow = self._muted, self.flow
+        self._muted = muted & ~effect.unmute | effect.mute
+        if effect.level:
+            tag = effect.level
+        end = self._element(node, tag, attributes)
+        if end is None:
+            self._muted = muted
+            return None
+        if effect.is_struck and flow.struck is None:
+            end = self.strike(end)
+        if effect.display and tag not in BLOCKS and not flow.level:
+            (flow.flush if effect.display == "block" else self._space)()
+        whole = end
+
+        def restore() -> None:
+            whole()
+            if effect.display and tag not in BLOCKS:
+                (self.flow.flush if effect.display == "block" and not self.flow.level else self._space)()
+            self._muted = muted
+
+        return restore
+
+    def strike(self, end: End) -> End:
+        """Mark what follows as deleted, up to the end."""
+        flow = self.flow
+        if flow.struck is not None:
+            return end
+        flow.struck = flow.mark()
+
+        def finish() -> None:
+            if flow.struck and (text := flow.take(flow.struck)):
+                flow.words.append(struck(text))
+            flow.struck = None
+            end()
+
+        return finish
+
+    def navigation(self, node: LexborNode) -> End | None:
+        """Leave out a list of links to other places; what has more text than links is no such list."""
+        if self._is_whole or self._navigations >= MOST_NAVIGATIONS:
+            return self.block()
+        words = len(node.text(separator=" ").split())
+        linked = sum(len(link.text(separator=" ").split()) for link in node.css("a, button, summary, label, select"))
+        if 2 * linked >= words:
+            self.navigation_words += words
+            self.flow.flush()
+            return None
+        self._navigations += 1
+        self.flow.flush()
+
+        def end() -> None:
+            self._navigations -= 1
+            self.flow.flush()
+
+        return end
+
+    def _effect(self, node: LexborNode, tag: str, attributes: Attributes) -> Effect:
+        style = attributes.get("style")
+        effect = effect_of(style) if style else NONE
+        classes = attributes.get("class")
+        if is_hidden_by(tag, attributes) or (classes and not UNSEEN_CLASSES.isdisjoint(classes.split())):
+            return Effect(is_hidden=True)
+        if self._sheet and not effect.display and self._sheet.hides(tag, attributes):
+            self.sheet_words += len(node.text(separator=" ").split())
+            return Effect(is_hidden=True)
+        return effect
+
+    def _custom(self, node: LexborNode) -> End:
+        """Components are told apart where only tags stand between them, and from text where it is no sentence's."""
+        in_line = node.parent is not None and node.parent.tag in _SENTENCES
+        before, after = node.prev, node.next
+        if before is not None and not (in_line and before.tag == "-text"):
+            self.flow.words.append(" ")
+        is_apart = after is None or not (in_line and after.tag == "-text")
+        return self._space if is_apart and (after is not None or not in_line) else nothing
+
+    def _flush(self) -> None:
+        self.flow.flush()
+
+    def _space(self) -> None:
+        self.flow.words.append(" ")
+
+
+def is_permalink(text: str) -> bool:
+    """Whether the text of a link is only the mark of the place it stands at."""
+    return not text or text.lower() in _PERMALINKS
+
+
+def wrapped(text: str, before: str, after: str) -> str:
+    """The words between marks, white space outside."""
+    words = text.strip()
+    return text.replace(words, f"{before}{words}{after}", 1) if words else text

@@ -1,0 +1,220 @@
+"""What inline styles, attributes and a page's own rules do to its text: hide it, set it apart, raise it, strike it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+UNSEEN_CLASSES = frozenset(
+    (
+        *(
+            "sr-only",
+            "visually-hidden",
+            "visuallyhidden",
+            "screen-reader-text",
+            "screen-reader-only",
+            "u-visually-hidden",
+        ),
+        *("MJX_Assistive_MathML", "material-icons", "material-icons-outlined", "material-symbols-outlined"),
+    )
+)
+_TINY = 1.0  # pixels
+_FAR = -999.0  # pixels: where nobody scrolls
+_PIXELS = {"em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0, "vw": 10.0, "vh": 10.0, "pt": 1.33, "cm": 38.0, "in": 96.0}
+_LENGTH = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))([a-z%]*)")
+_ESCAPE = re.compile(r"\\([0-9a-f]{1,6})\s?|\\(.)", re.DOTALL)
+_BLOCKS = ("block", "flex", "grid", "list-item", "table", "flow-root", "table-row", "table-cell", "table-caption")
+_COMPOUND = re.compile(r"([a-z][a-z0-9]*)?((?:[.#][\w-]+)*)", re.IGNORECASE)
+_KEYS = re.compile(r"[.#][\w-]+")
+_SEEN_MEDIA = ("@media screen", "@media all", "@media only screen", "@supports", "@layer")
+VISIBILITY, SIZE, COLOUR = 1, 2, 4  # ways to be unseen that a part may undo
+
+
+class Effect(NamedTuple):
+    """`mute` are ways in which text is unseen from here on, `unmute` those that end here."""
+
+    is_hidden: bool = False
+    mute: int = 0
+    unmute: int = 0
+    display: str = ""  # "block", "inline-block" or as the element is
+    level: str = ""  # "sup" or "sub"
+    is_struck: bool = False
+
+
+NONE = Effect()
+
+
+@lru_cache(maxsize=2048)
+def effect_of(style: str) -> Effect:
+    """The effect of the declarations in a `style` attribute."""
+    values = _declarations(style)
+    display = values.get("display", "")
+    mute, unmute = _muting(values)
+    return Effect(
+        _is_hidden(values),
+        mute,
+        unmute,
+        "block" if display in _BLOCKS else "inline-block" if display.startswith("inline-") else "",
+        {"super": "sup", "sub": "sub"}.get(values.get("vertical-align", ""), ""),
+        "line-through" in values.get("text-decoration", "") + values.get("text-decoration-line", ""),
+    )
+
+
+def is_hidden_by(tag: str, attributes: Mapping[str, str | None]) -> bool:
+    """Whether the attributes themselves hide the element; what a reader can open, such as a tab, is not hidden."""
+    hidden = attributes.get("hidden", "until-found") or ""
+    if hidden.strip().lower() != "until-found" and attributes.get("role") != "tabpanel":
+        return True
+    if (attributes.get("aria-hidden") or "").strip().lower() == "true" and tag not in ("img", "math"):
+        return True
+    return "popover" in attributes or (tag == "dialog" and "open" not in attributes)
+
+
+class Sheet:
+    """The rules of a page's style elements that hide by one class, one id or one name, and are nowhere taken back."""
+
+    def __init__(self, sources: Iterable[str]) -> None:
+        hiding: dict[str, list[tuple[str, frozenset[str]]]] = {}
+        shown: set[str] = set()
+        for selectors, declarations in _rules(sources):
+            values = _declarations(declarations)
+            if not values.keys() & {"display", "visibility"}:
+                continue
+            hides = values.get("display") == "none" or values.get("visibility") in ("hidden", "collapse")
+            for selector in selectors.split(","):
+                compound = _COMPOUND.fullmatch(selector.strip())
+                keys = _KEYS.findall(selector)
+                if not hides:
+                    shown.update(keys)
+                elif compound and (keys or compound[1]):
+                    tag = (compound[1] or "").lower()
+                    hiding.setdefault(keys[0] if keys else tag, []).append((tag, frozenset(keys)))
+        self._hiding = {key: rules for key, rules in hiding.items() if key not in shown}
+
+    def __bool__(self) -> bool:
+        return bool(self._hiding)
+
+    def hides(self, tag: str, attributes: Mapping[str, str | None]) -> bool:
+        """Whether a rule hides the element."""
+        keys = {f".{name}" for name in (attributes.get("class") or "").split()}
+        keys.add(f"#{attributes.get('id')}")
+        return any(
+            (not wanted or wanted == tag) and needed <= keys
+            for key in (*keys, tag)
+            for wanted, needed in self._hiding.get(key, ())
+        )
+
+
+def _declarations(style: str) -> dict[str, str]:
+    """Values by property, in lower case; the last one counts, but for an important one."""
+    text = _without_comments(style).lower()
+    if "\\" in text:
+        text = _ESCAPE.sub(lambda match: chr(min(int(match[1], 16), 0xFFFF)) if match[1] else match[2], text).lower()
+    values: dict[str, str] = {}
+    important: set[str] = set()
+    for declaration in text.split(";"):
+        name, _, value = declaration.partition(":")
+        name, value = name.strip(), value.strip()
+        plain, mark, word = value.rpartition("!")
+        if mark and word.strip() == "important":
+            values[name] = plain.strip()
+            important.add(name)
+        elif value and name not in important:
+            values[name] = value
+    return values
+
+
+def _is_hidden(values: Mapping[str, str]) -> bool:
+    if values.get("display") == "none" or values.get("content-visibility") == "hidden":
+        return True
+    if "opacity" in values and _pixels(values["opacity"]) == 0:
+        return True
+    return _is_clipped(values) or _is_far(values)
+
+
+def _is_clipped(values: Mapping[str, str]) -> bool:
+    clip, path = values.get("clip", ""), values.get("clip-path", "")
+    if clip.startswith("rect") and all(abs(_pixels(side)) <= _TINY for side in re.split(r"[\s,]+", clip[5:-1].strip())):
+        return True
+    if path.startswith(
+        ("inset(50%", "inset(100%", "circle(0", "ellipse(0", "polygon(0 0, 0 0", "polygon(0px 0px, 0px 0px")
+    ):
+        return True
+    sides = ("width", "height", "max-width", "max-height", "line-height")
+    is_tiny = any(abs(_pixels(values[side])) <= _TINY for side in sides if side in values and side != "line-height")
+    is_tiny = is_tiny or ("line-height" in values and _pixels(values["line-height"]) == 0)
+    overflow = " ".join(values.get(name, "") for name in ("overflow", "overflow-x", "overflow-y"))
+    return is_tiny and any(word in overflow for word in ("hidden", "clip"))
+
+
+def _is_far(values: Mapping[str, str]) -> bool:
+    names = ["text-indent", "margin-left", "margin-top"]
+    if values.get("position") in ("absolute", "fixed"):
+        names += ["left", "top", "right", "bottom"]
+    if any(_pixels(values[name]) <= _FAR for name in names if name in values):
+        return True
+    function, _, arguments = values.get("transform", "").partition("(")
+    lengths = [_pixels(part) for part in re.split(r"[\s,]+", arguments.rstrip(") "))] if arguments else []
+    if function.startswith("translate"):
+        return any(length <= _FAR for length in lengths)
+    return function.startswith("scale") and 0 in lengths
+
+
+def _muting(values: Mapping[str, str]) -> tuple[int, int]:
+    mute = unmute = 0
+    visibility = values.get("visibility", "")
+    if visibility in ("hidden", "collapse"):
+        mute |= VISIBILITY
+    elif visibility == "visible":
+        unmute |= VISIBILITY
+    size = values.get("font-size") or next(filter(_LENGTH.match, values.get("font", "").split()), "")
+    length = _LENGTH.match(size)
+    if length and abs(_pixels(size)) <= _TINY:
+        mute |= SIZE
+    elif size and not (length and length[2] in ("em", "%")) and size not in ("inherit", "larger", "smaller"):
+        unmute |= SIZE
+    colour = values.get("color", "")
+    if _is_clear(colour) and "text" not in values.get("background-clip", "") + values.get(
+        "-webkit-background-clip", ""
+    ):
+        mute |= COLOUR
+    elif colour and colour not in ("inherit", "currentcolor"):
+        unmute |= COLOUR
+    return mute, unmute & ~mute
+
+
+def _is_clear(colour: str) -> bool:
+    if colour.startswith("#"):
+        return (len(colour) == 9 and colour.endswith("00")) or (len(colour) == 5 and colour.endswith("0"))
+    parts = re.split(r"[\s,/]+", colour.partition("(")[2].rstrip(") "))
+    return colour == "transparent" or (len(parts) == 4 and _pixels(parts[3]) == 0)
+
+
+def _pixels(value: str) -> float:
+    """About how many; 100 for what is no length."""
+    match = _LENGTH.match(value.strip())
+    return float(match[1]) * _PIXELS.get(match[2], 1.0) if match else 100.0
+
+
+def _without_comments(text: str) -> str:
+    first, *parts = text.split("/*")
+    return first + "".join(part.partition("*/")[2] for part in parts)
+
+
+def _rules(sources: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """Selectors and declarations that count on a screen of any size."""
+    for source in sources:
+        preludes: list[str] = []
+        text = ""
+        for piece in re.split(r"([{}])", _without_comments(source)):
+            if piece == "{":
+                preludes.append(text.rpartition(";")[2].strip())
+            elif piece == "}" and preludes:
+                selectors = preludes.pop()
+                if not selectors.startswith("@") and all(_is_on(media) for media in preludes):
+                    yield selectors, text
+            text = piece
+
+
+def _is_on(media: str) -> bool:
+    return media.lower().startswith(_SEEN_MEDIA) and "(" not in media.replace("@supports", "").partition("@media")[2]
