@@ -22,6 +22,11 @@ class Chunking(Section):
     overlap_tokens: int = Field(
         default=0, ge=0, description="Tokens repeated from the chunk before, inside one section."
     )
+    context: Literal["auto", "none"] = Field(
+        default="auto",
+        description="`auto` embeds a chunk below what it needs to be understood: the document's title where the text"
+        " does not begin with it, the class around a method, a table's header, the sentence above a list.",
+    )
     late: bool = Field(
         default=False,
         description="Embed chunks inside their whole document (late chunking); a changed document is embedded anew.",

@@ -4,17 +4,18 @@ Atoms partition the text: each takes its trailing white space along, so nothing 
 """
 
 import re
-import unicodedata
-from bisect import bisect_left
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 
-from tasks.markdown import begins_with_fence, find_fences
-from tasks.records import Format
+import regex
+
+from tasks.chunk.layout import Layout
 
 # How good it is to cut before an atom.
 DEFINITION, INNER_DEFINITION, PARAGRAPH, LINE, WORD, PIECE = 6, 5, 4, 3, 2, 1
 PIECE_CHARACTERS = 64
+STRETCH = 256
 
 # Written so that none looks at a stretch of white space more than twice: somebody's file has a megabyte of it.
 _PARAGRAPH = re.compile(r"(?<!\n)\n[ \t]*+\n++(?=[^\n])")
@@ -26,13 +27,10 @@ _SENTENCE = re.compile(
 )
 _LINE = re.compile(r"\n(?=[^\n])")
 _WORD = re.compile(r"\S+")
-_DEFINITION = re.compile(
-    r"[ \t]*(?:@\w|(?:(?:export|default|public|private|protected|internal|static|abstract|final|async|pub(?:\(\w+\))?"
-    r"|inline|virtual|override|open|sealed|data|unsafe|extern)[ \t]+)*(?:def|class|func|function|fn|interface|struct"
-    r"|enum|impl|trait|module|namespace|object|protocol|extension|type|sub|proc|package|macro_rules!"
-    r"|create[ \t]+\w+)\b)",
-    re.IGNORECASE,
-)
+_LETTER = re.compile(r"\w")
+_GRAPHEME = regex.compile(r"\X")
+_JOINER = regex.compile(r"\p{GCB=Extend}|\p{GCB=ZWJ}|\p{GCB=Prepend}")
+_FIRST_MARK = "\u0300"  # before it every character stands alone, but for a line's two ends, which are one here
 
 
 # First character, the one after the last, how good a cut before it would be, what kind of piece it is. There are ten
@@ -40,57 +38,108 @@ _DEFINITION = re.compile(
 Atom = tuple[int, int, int, int]
 
 
-def paragraphs(text: str, start: int, end: int, form: Format) -> list[Atom]:
-    """Atoms between blank lines; a fenced block is one, however many blank lines it has."""
+def paragraphs(text: str, start: int, end: int, layout: Layout, rank: int = PARAGRAPH) -> list[Atom]:
+    """Atoms between blank lines; a fenced block and a definition are one, however many blank lines they have."""
+    if layout.form == "code":
+        return list(_definitions(text, start, end, layout, rank))
     cuts = [match.end() for match in _PARAGRAPH.finditer(text, start, end)]
-    fences = list(find_fences(text, start, end)) if form == "markdown" else []
-    if fences:
-        lows = [low for low, _ in fences]
-        outside = [cut for cut in cuts if not (at := bisect_left(lows, cut)) or cut >= fences[at - 1][1]]
+    if layout.form == "markdown" and layout.listings:
+        lows = [block.start for block in layout.listings]
+        outside = [cut for cut in cuts if not (at := bisect_left(lows, cut)) or cut >= layout.listings[at - 1].end]
         cuts = sorted({*outside, *lows} - {start})
-    ranks = [_definition_rank(text, cut) for cut in cuts] if form == "code" else repeat(PARAGRAPH)
-    return _atoms(start, end, cuts, chain((PARAGRAPH,), ranks), PARAGRAPH)
+    return _atoms(start, end, cuts, chain((rank,), repeat(PARAGRAPH)), PARAGRAPH)
 
 
-def finer(text: str, atom: Atom, form: Format) -> list[Atom]:
+def finer(text: str, atom: Atom, layout: Layout) -> list[Atom]:
     """The atom in pieces of the next grain; one piece where it has no such place to cut."""
     start, end, rank, coarse = atom
+    if coarse >= INNER_DEFINITION:
+        return paragraphs(text, start, end, layout, rank)
     grain = {PARAGRAPH: LINE, LINE: WORD}.get(coarse, PIECE)
     if grain == PIECE:
         cuts = _pieces(text, start, end)
     elif grain == WORD:
         cuts = [cut for word in _WORD.finditer(text, start, end) if start < (cut := word.start())]
+        cuts = [cut for cut in cuts if text[cut] < _FIRST_MARK or not _splits_grapheme(text, cut)]
+    elif layout.is_listing(start):
+        cuts = [cut for place in _LINE.finditer(text, start, end) if start < (cut := place.end()) < end]
     else:
-        is_code = form == "code" or begins_with_fence(text, start, end)
-        places = (_LINE if is_code else _SENTENCE).finditer(text, start, end)
-        cuts = [cut for place in places if start < (cut := place.end()) < end]
+        cuts = _sentences(text, start, end, layout)
     return _atoms(start, end, cuts, chain((rank,), repeat(grain)), grain)
 
 
+def _definitions(text: str, start: int, end: int, layout: Layout, first: int) -> Iterator[Atom]:
+    """Definitions whole, and what stands between them in paragraphs; what closes one is no paragraph."""
+    for one in layout.definitions.within(start, end):
+        if start < one.start:
+            yield from _between(text, start, one.start, first)
+            first = 0
+        rank = DEFINITION if one.parent < 0 else INNER_DEFINITION
+        yield one.start, one.end, first or rank, rank
+        start, first = one.end, 0
+    if start < end:
+        yield from _between(text, start, end, first)
+
+
+def _between(text: str, start: int, end: int, first: int) -> list[Atom]:
+    cuts = [match.end() for match in _PARAGRAPH.finditer(text, start, end)]
+    rank = first or (PARAGRAPH if _LETTER.search(text, start, end) else PIECE)
+    return _atoms(start, end, cuts, chain((rank,), repeat(PARAGRAPH)), PARAGRAPH)
+
+
+def _sentences(text: str, start: int, end: int, layout: Layout) -> list[int]:
+    """Between sentences and items; tables, before rows."""
+    places = _SENTENCE.finditer(text, start, end)
+    cuts = [cut for place in places if start < (cut := place.end()) < end]
+    if not text.isascii():
+        cuts = [cut for cut in cuts if text[cut] < _FIRST_MARK or not _splits_grapheme(text, cut)]
+    if tables := layout.tables(start, end):
+        starts = [table.start for table in tables]
+        kept = [cut for cut in cuts if not (at := bisect_right(starts, cut)) or cut > tables[at - 1].end]
+        rows = (row for table in tables for row in (table.start, *table.rows, table.end) if start < row < end)
+        cuts = sorted({*kept, *rows})
+    return cuts
+
+
 def _pieces(text: str, start: int, end: int) -> list[int]:
-    """A word without end: slices of 64 characters, then halves, inside a grapheme only where it is nothing else."""
+    """A word without end: slices of 64 characters, or halves, inside a grapheme only where it is nothing else."""
     length = end - start
     step = PIECE_CHARACTERS if length > PIECE_CHARACTERS else length // 2
-    while step:
-        cuts = [cut for cut in range(start + step, end, step) if not _splits_grapheme(text, cut)]
-        if cuts:
-            return cuts
-        step //= 2
-    return [start + length // 2] if length > 1 else []
+    slices = list(range(start + step, end, step)) if step else []
+    if text[start:end].isascii():
+        return slices
+    cuts = [start]
+    for low, high in _graphemes(text, start, end):
+        if high - cuts[-1] > step and low > cuts[-1]:
+            cuts.append(low)
+    return cuts[1:] or slices
+
+
+def _graphemes(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """What a reader takes for one character; a stretch at a time, for the library looks back to the first of all flags.
+
+    What is longer than a stretch is several.
+    """
+    while start < end:
+        stop = min(start + STRETCH, end)
+        spans = [grapheme.span() for grapheme in _GRAPHEME.finditer(text[start:stop])]
+        if len(spans) > 1 and stop < end:
+            spans.pop()  # it may go on
+        yield from ((start + low, start + high) for low, high in spans)
+        start += spans[-1][1]
+
+
+def _splits_grapheme(text: str, cut: int) -> bool:
+    """Most pairs of characters are enough to tell; flags, joined emoji and Indic syllables want what is before them."""
+    first = _GRAPHEME.match(text, cut - 1)
+    if first and first.end() == cut and not _JOINER.match(text, cut - 1):
+        return False
+    low = cut - 1
+    while low > max(0, cut - PIECE_CHARACTERS) and text[low] >= _FIRST_MARK:
+        low -= 1
+    return all(start != cut for start, _ in _graphemes(text, low, min(len(text), cut + 1)))
 
 
 def _atoms(start: int, end: int, cuts: list[int], ranks: Iterable[int], grain: int) -> list[Atom]:
     """`ranks` has one more than there are cuts: the first atom keeps the rank of what it was cut from."""
     return list(zip([start, *cuts], [*cuts, end], ranks, repeat(grain), strict=False))
-
-
-def _definition_rank(text: str, cut: int) -> int:
-    if not _DEFINITION.match(text, cut):
-        return PARAGRAPH
-    return INNER_DEFINITION if text[cut].isspace() else DEFINITION
-
-
-def _splits_grapheme(text: str, cut: int) -> bool:
-    """Combining marks, joiners and variation selectors stay with what they follow."""
-    after, before = text[cut], text[cut - 1]
-    return bool(unicodedata.combining(after)) or after in "\u200d\ufe0e\ufe0f" or before == "\u200d"

@@ -19,7 +19,10 @@ class Chunker(Protocol):
         ...
 
     def split(self, documents: Sequence[Document], /) -> list[list[Chunk]]:
-        """One list per document, in order; no chunk is longer than the limit in tokens, no text is lost."""
+        """One list per document, in order; no chunk is longer than the limit in tokens, no text is lost.
+
+        DocumentError where one of them takes more work than any text should.
+        """
         ...
 
     def close(self) -> None:

@@ -1,56 +1,22 @@
 """Long sections to parts that fit."""
 
-import math
-import zlib
-from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate, islice
+from itertools import chain, islice
 
-from tasks.chunk.atoms import PARAGRAPH, PIECE, Atom, finer, paragraphs
+from tasks.chunk.atoms import INNER_DEFINITION, PARAGRAPH, PIECE, Atom, finer, paragraphs
+from tasks.chunk.layout import SHARE, Layout, Lead
 from tasks.chunk.outline import Section
-from tasks.errors import ConfigError
+from tasks.chunk.ranges import cut_run
+from tasks.chunk.runs import Part, Run, Sized
+from tasks.errors import ConfigError, DocumentError
 from tasks.records import Document, Tokenizer
 
 FINE = 3  # a section that must be cut is made of atoms of at most a third of the limit, where it has such places
+MOST_TIMES = 64  # that each character is counted, on average; the worst texts that are known take 10
 MOST_CHARACTERS = 64  # per token; ordinary text has 3 to 6
+VAST_CHARACTERS = 8  # per token of the limit: more than a definition that fits has
 USUAL_CHARACTERS = 3  # per token: a paragraph with more is counted in finer atoms at once
-CONTEXT_CHARACTERS = 32  # of the text round a cut, which decide between equals
-MARGIN = 0.4  # of the limit: cuts that would leave less than this at an end come second
-
-Sized = tuple[list[Atom], list[int]]
-
-
-@dataclass(slots=True)
-class Run:
-    """A stretch of one section: `sizes[i]` are the tokens of `atoms[i]`, without what is added to each text sent.
-
-    `finer` are the pieces of some atoms, by position. Sizes are `exact` if those of neighbours add up to what the model
-    reads of them together.
-    """
-
-    document: Document
-    number: int
-    section: Section
-    atoms: list[Atom]
-    sizes: list[int] = field(default_factory=list[int])
-    exact: bool = True
-    finer: dict[int, Sized] = field(default_factory=dict[int, Sized])
-
-
-@dataclass(slots=True)
-class Part:
-    """Atoms `first` to `last` of a run, one chunk if they fit; characters `start` to `end`, white space trimmed.
-
-    `tokens` are what the model reads, or 0 where that must be counted.
-    """
-
-    run: Run
-    first: int
-    last: int
-    start: int
-    end: int
-    tokens: int
 
 
 class Cutting:
@@ -63,30 +29,26 @@ class Cutting:
         self._added = added
         self._room = room
         self._fine = max(1, room // FINE)
+        self._counted: Counter[int] = Counter()
 
-    def open(self, document: Document, number: int, section: Section) -> Run:
-        """A whole section, in paragraphs that are not counted yet."""
-        return Run(document, number, section, paragraphs(document.text, section.start, section.end, document.format))
+    def open(self, document: Document, number: int, section: Section, layout: Layout) -> Run:
+        """A whole section, in paragraphs that are not counted yet; what is surely too large is broken up."""
+        atoms = paragraphs(document.text, section.start, section.end, layout)
+        while layout.form == "code" and any(_is_vast(atom, self._room) for atom in atoms):
+            pieces = (finer(document.text, atom, layout) if _is_vast(atom, self._room) else [atom] for atom in atoms)
+            atoms = list(chain.from_iterable(pieces))
+        return Run(document, number, section, layout, atoms)
 
     def cut(self, runs: Sequence[Run]) -> list[Part]:
         """Parts in order, each of at most `room` tokens as far as the sizes of the atoms tell."""
+        self._weigh([lead for run in runs for lead in run.layout.leads.all])
         self._measure(runs)
-        self._refine([run for run in runs if sum(run.sizes) > self._room])
+        self._refine([run for run in runs if sum(run.sizes) + run.told(run.atoms[0]) > self._room])
         return [part for run in runs for part in self._parts(run, self._room)]
 
     def smaller(self, over: Sequence[tuple[Part, int]]) -> list[Part]:
         """Parts that are over the limit after all, with their tokens, in parts that should fit now."""
-        runs: list[Run] = []
-        for part, _ in over:
-            run = part.run
-            atoms = run.atoms[part.first : part.last]
-            while len(atoms) == 1:
-                atoms = finer(run.document.text, atoms[0], run.document.format)
-                start, end, _, _ = atoms[0]
-                if end - start == 1 and len(atoms) == 1:
-                    name = run.document.ref.id
-                    raise ConfigError(f"{name}: one character takes more tokens than chunking.max_tokens")
-            runs.append(Run(run.document, run.number, run.section, atoms))
+        runs = [self._broken_up(part) for part, _ in over]
         self._measure(runs)
         parts: list[Part] = []
         for run, (_, count) in zip(runs, over, strict=True):
@@ -96,18 +58,44 @@ class Cutting:
             parts += self._parts(run, max(1, min(size - 1, self._room * size // count)))
         return parts
 
+    def _broken_up(self, part: Part) -> Run:
+        """Its atoms, or finer ones; where nothing can be cut, it is told nothing."""
+        run = part.run
+        atoms, layout = run.atoms[part.first : part.last], run.layout
+        while len(atoms) == 1:
+            atoms = finer(run.document.text, atoms[0], layout)
+            start, end, _, _ = atoms[0]
+            if end - start == 1 and len(atoms) == 1:
+                if not part.lead:
+                    name = run.document.ref.id
+                    raise ConfigError(f"{name}: one character takes more tokens than chunking.max_tokens")
+                layout = layout.without_leads()
+                break
+        return Run(run.document, run.number, run.section, layout, atoms)
+
     def _parts(self, run: Run, limit: int) -> Iterator[Part]:
         """The parts of a run that is cut at the limit, without blank ones."""
-        text, atoms, sizes = run.document.text, run.atoms, run.sizes
+        text, atoms, sizes, leads = run.document.text, run.atoms, run.sizes, run.layout.leads
         is_exact = run.exact and self._add_up(text, atoms)
-        for first, last in cut_run(text, atoms, sizes, limit):
+        told = leads.tokens([atom[0] for atom in atoms]) if leads else None
+        for first, last in cut_run(text, atoms, sizes, limit, told):
             start, end = atoms[first][0], atoms[last - 1][1]
-            body = text[start:end]
-            stripped = body.lstrip()
-            start += len(body) - len(stripped)
-            if stripped:
-                tokens = sum(sizes[first:last]) + self._added if is_exact else 0
-                yield Part(run, first, last, start, start + len(stripped.rstrip()), tokens)
+            body = text[start:end].rstrip()
+            words = body.lstrip()
+            if words:
+                end = start + len(body)
+                start = run.layout.begin(text, start, end - len(words))
+                lead = run.lead(start, end) if told else None
+                tokens = 0
+                if is_exact and (lead is None or lead.text[-1] in self._separators):
+                    tokens = sum(sizes[first:last]) + self._added + (lead.tokens if lead else 0)
+                yield Part(run, first, last, start, end, tokens, lead)
+
+    def _weigh(self, leads: Sequence[Lead]) -> None:
+        """What would take more than its share is left out."""
+        counts = self._tokenizer.count([lead.text for lead in leads]) if leads else []
+        for lead, count in zip(leads, counts, strict=True):
+            lead.tokens = count - self._added if count - self._added <= self._room // SHARE else 0
 
     def _add_up(self, text: str, atoms: Sequence[Atom]) -> bool:
         """Whether the tokenizer promises that the tokens of these atoms are those of their text."""
@@ -130,7 +118,7 @@ class Cutting:
         if self._separators:
             for position, (start, end, _, grain) in enumerate(run.atoms):
                 if end - start > most and grain == PARAGRAPH:
-                    pieces = finer(text, run.atoms[position], run.document.format)
+                    pieces = finer(text, run.atoms[position], run.layout)
                     if self._add_up(text, pieces):
                         run.finer[position] = pieces, []
 
@@ -157,9 +145,9 @@ class Cutting:
                 continue
             start, end, _, grain = atom = run.atoms[position]
             is_smallest = grain == PIECE and end - start == 1
-            if not is_smallest and (size > self._room or grain == PARAGRAPH):
+            if not is_smallest and (size + run.told(atom) > self._room or grain == PARAGRAPH):
                 known = run.finer.get(position)
-                parts[position] = known or (finer(run.document.text, atom, run.document.format), [])
+                parts[position] = known or (finer(run.document.text, atom, run.layout), [])
         return parts
 
     def _count(self, runs: Sequence[tuple[Run, Sequence[Atom]]]) -> Iterator[int]:
@@ -167,7 +155,20 @@ class Cutting:
         for run, atoms in runs:
             text = run.document.text
             texts += [text[start:end] for start, end, _, _ in atoms]
+            self._counted[run.number] += atoms[-1][1] - atoms[0][0]
+            if self._counted[run.number] > MOST_TIMES * (len(text) + self._room):
+                raise DocumentError(
+                    "too-intricate",
+                    f"{run.document.ref.id} takes too much work to be cut into chunks of {self._room} tokens;"
+                    " split it, raise chunking.max_tokens, or exclude it",
+                )
         return iter([count - self._added for count in self._tokenizer.count(texts)] if texts else [])
+
+
+def _is_vast(atom: Atom, room: int) -> bool:
+    """A definition that cannot fit: to count it whole would be in vain."""
+    start, end, _, grain = atom
+    return grain >= INNER_DEFINITION and end - start > VAST_CHARACTERS * room
 
 
 def _fill(run: Run, counts: Iterator[int]) -> None:
@@ -212,47 +213,3 @@ def _replace(run: Run, parts: dict[int, Sized], counts: Iterator[int]) -> None:
             atoms.append(atom)
             sizes.append(size)
     run.atoms, run.sizes, run.finer = atoms, sizes, {}
-
-
-def cut_run(text: str, atoms: Sequence[Atom], sizes: Sequence[int], limit: int) -> list[tuple[int, int]]:
-    """Ranges [first, last) of atoms, in order, whose sizes sum to at most `limit`; a larger atom stands alone.
-
-    Content decides where it is cut, not the distance from the start. A run that is too large is cut before the atom
-    with the best rank, among equals the one with the highest hash of the text round the cut, and so on in both
-    parts until all fit. Text inserted or removed elsewhere neither changes a hash here nor moves a cut, so an edit
-    changes the chunks around it and no others.
-
-    In text that repeats itself many have the same hash: then the middle one, for each cut looks at all that is left,
-    and halves are soon small.
-    """
-    sums = list(accumulate(sizes, initial=0))
-    if sums[-1] <= limit:
-        return [(0, len(atoms))]
-    ranks = [rank for _, _, rank, _ in atoms]
-    hashes: dict[int, int] = {}
-    margin = math.ceil(MARGIN * limit)
-    ranges: list[tuple[int, int]] = []
-    waiting = [(0, len(atoms))]
-    while waiting:
-        first, last = waiting.pop()
-        if last - first < 2 or sums[last] - sums[first] <= limit:
-            ranges.append((first, last))
-        else:
-            lowest = bisect_left(sums, sums[first] + margin, first + 1, last)
-            highest = bisect_right(sums, sums[last] - margin, first + 1, last)
-            cuts = range(lowest, highest) or range(first + 1, last)
-            best = max(ranks[cuts.start : cuts.stop])
-            equals = [cut for cut in cuts if ranks[cut] == best]
-            if len(equals) > 1:
-                hashes.update((cut, _hash(text, atoms[cut][0])) for cut in equals if cut not in hashes)
-                highest_hash = max(map(hashes.__getitem__, equals))
-                equals = [cut for cut in equals if hashes[cut] == highest_hash]
-            cut = equals[len(equals) // 2]
-            waiting += [(cut, last), (first, cut)]
-    return ranges
-
-
-def _hash(text: str, cut: int) -> int:
-    """A hash of the text on both sides, so that a line that stands many times does not tie."""
-    near = text[max(0, cut - CONTEXT_CHARACTERS) : cut + CONTEXT_CHARACTERS]
-    return zlib.crc32(near.encode() if near.isascii() else near.encode("utf-8", "surrogatepass"))

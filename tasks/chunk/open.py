@@ -20,6 +20,8 @@ def open_chunker(
     `late` counts what the model reads of whole documents, where chunks are embedded inside them; None where it reads
     their chunks.
     """
+    if config.late:  # the model reads the document itself
+        config = config.model_copy(update={"context": "none"})
     chunker = ChunkerProcesses(config, tokenizer)
     if not config.late:
         return chunker

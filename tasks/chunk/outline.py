@@ -23,7 +23,10 @@ class Section(NamedTuple):
 def find_sections(document: Document) -> list[Section]:
     """They cover the whole text, in order; a text without headings is one section."""
     text = document.text
+    headings: Iterator[Heading] = iter(())
     match document.format:
+        case "code":  # its classes are no hard boundaries
+            pass
         case _ if document.headings is not None:
             headings = iter(document.headings)
         case "markdown":
@@ -31,7 +34,7 @@ def find_sections(document: Document) -> list[Section]:
         case "rst":
             headings = _restructured(text)
         case _:
-            headings = iter(())
+            pass
     return _between(text, headings)
 
 

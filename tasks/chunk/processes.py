@@ -27,7 +27,7 @@ class ChunkerProcesses:
     ) -> None:
         """`tokenizer` must be picklable; so many characters are worth processes, which `start` starts."""
         self._start = start
-        self._made_of = (config.max_tokens, config.overlap_tokens, tokenizer)
+        self._made_of = (config.max_tokens, config.overlap_tokens, tokenizer, config.context)
         self._own = AutoChunker(*self._made_of)
         self._left = worth_characters
         self._workers: list[Worker] = []

@@ -92,7 +92,7 @@ def processor_seconds(call: Callable[[], object]) -> float:
 def miscounted(model: LocalModel, chunks: Sequence[Sequence[Chunk]]) -> tuple[int, int]:
     """Chunks that the model cannot read whole, and chunks whose tokens are not those that `tokenizers` finds."""
     all_of_them = [chunk for found in chunks for chunk in found]
-    counts = [len(one) for one in model.tokenizer.loaded.encode_batch_fast([chunk.text for chunk in all_of_them])]
+    counts = [len(one) for one in model.tokenizer.loaded.encode_batch_fast([chunk.embedded for chunk in all_of_them])]
     over = sum(count > model.space.max_tokens for count in counts)
     return over, sum(chunk.tokens != count for chunk, count in zip(all_of_them, counts, strict=True))
 

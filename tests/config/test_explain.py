@@ -53,8 +53,8 @@ def test_all_mistakes_are_listed_in_the_order_of_the_file(tmp_path: Path) -> Non
         "exclude, private_network; did you mean canary?",
         'p.yaml:6: sources[0].include: "**/*.md"; expected a list',
         "p.yaml:8: chunking.max_tokens: 8; expected at least 16",
-        "p.yaml:9: chunking.overlap_token: unknown setting; expected one of kind, max_tokens, overlap_tokens, late; "
-        "did you mean overlap_tokens?",
+        "p.yaml:9: chunking.overlap_token: unknown setting; expected one of kind, max_tokens, overlap_tokens, context, "
+        "late; did you mean overlap_tokens?",
         f'p.yaml:11: embedder.kind: "opnai"; expected one of {kinds(embedders.Embedder)}; did you mean openai?',
         f"p.yaml:13: store.kind: missing; expected one of {kinds(stores.Store)}",
         'p.yaml:16: deletions.max_count: "lots"; expected a whole number',

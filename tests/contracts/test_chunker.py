@@ -25,12 +25,13 @@ FORMATS: tuple[Format, ...] = ("markdown", "text", "rst", "code")
 ROOT = Path(__file__).parents[2]
 
 
-def document(text: str, form: Format = "text") -> Document:
-    return Document(DocumentRef(DocumentId("s:d"), "s", "d"), text, form)
+def document(text: str, form: Format = "text", title: str = "") -> Document:
+    metadata = {"title": title} if title else {}
+    return Document(DocumentRef(DocumentId("s:d"), "s", "d"), text, form, metadata=metadata)
 
 
-def chunks(chunker: Chunker, text: str, form: Format = "text") -> list[Chunk]:
-    return chunker.split([document(text, form)])[0]
+def chunks(chunker: Chunker, text: str, form: Format = "text", title: str = "") -> list[Chunk]:
+    return chunker.split([document(text, form, title)])[0]
 
 
 @pytest.fixture(params=list(TOKENIZERS))
@@ -52,6 +53,8 @@ PIECES = st.sampled_from(
     [
         "word ", "Sentence one. ", "Zwei Wörter; ", "\n", "\n\n", "# Title\n", "## Sub\n", "Title\n=====\n", "```\n",
         "- item\n", "    code()\n", "def f(x):\n    return x\n\n", "class A:\n", "| a | b |\n", "日本語の文章。",
+        "| a | b |\n|---|---|\n| 1 | 2 |\n", "Do this:\n- one\n- two\n", "== ==\na  b\n",
+        ".. code-block:: py\n\n    x\n",
         "שלום עולם ", "👩‍👩‍👧‍👦", "é", "\t",
         "x" * 300, "a-b_c/d ", "!!! ", "1.2.3 ", "\u00a0", "https://example.org/a?b=c ", "ﬁ ", "ß", "\u200d", "...\n",
     ]
@@ -62,11 +65,17 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=120).map("".join), st.sampled_from(FORMATS), st.sampled_from(sorted(TOKENIZERS)))
 def test_any_text_is_cut_exactly_and_whole(text: str, form: Format, kind: str) -> None:
     tokenizer = TOKENIZERS[kind]
-    found = chunks(open_chunker(Chunking(max_tokens=32), tokenizer), text, form)
-    assert_whole(text, found)
-    assert [chunk.tokens for chunk in found] == tokenizer.count([chunk.text for chunk in found])
+    found = chunks(open_chunker(Chunking(max_tokens=32), tokenizer), text, form, "The title")
+    if text.strip():
+        assert_whole(text, found)
+    else:
+        assert [chunk.stored for chunk in found] == ["The title"]
+        return
+    assert [chunk.tokens for chunk in found] == tokenizer.count([chunk.embedded for chunk in found])
     assert all(0 < chunk.tokens <= 32 for chunk in found)
-    assert all(chunk.text == chunk.text.strip() != "" for chunk in found)
+    assert all(chunk.text == chunk.text.rstrip() != "" and chunk.text[0] != "\n" for chunk in found)
+    lines = [chunk for chunk in found if chunk.text[0].isspace()]
+    assert all(chunk.start == 0 or text[chunk.start - 1] == "\n" for chunk in lines), "no indentation is cut in parts"
 
 
 def test_real_documents_are_cut_exactly_and_whole(tokenizer: Tokenizer) -> None:
