@@ -5,10 +5,12 @@ from pathlib import PurePosixPath
 from tasks.errors import DocumentError
 from tasks.image import Image
 from tasks.load.decode import decode, normalised, require_readable
+from tasks.load.parse.code import CODE_PARSER, MOST_BYTES, grammar
 from tasks.load.parse.formats import IMAGE, FileFormat, format_of
 from tasks.load.parse.isolated import child
 from tasks.load.parse.signature import check_signature
 from tasks.load.parse.text import Parsed
+from tasks.places import Heading
 from tasks.records import Document, DocumentRef
 
 
@@ -48,7 +50,22 @@ def _parsed(name: str, content: bytes, file_format: FileFormat) -> Parsed:
     check_signature(name, content, file_format.signature)
     text = decode(name, content) if file_format.signature is None else None
     if not isinstance(file_format.parser, str):
-        return file_format.parser(text or "")
+        parsed = file_format.parser(text or "")
+        return parsed._replace(headings=_definitions(name, parsed.text)) if file_format.form == "code" else parsed
     parsed = child.SHARED.parse(file_format.parser, name, content if text is None else text.encode())
     # What a library made of a file may hold anything.
     return parsed._replace(text=require_readable(name, parsed.text), title=normalised(parsed.title))
+
+
+def _definitions(name: str, text: str) -> tuple[Heading, ...] | None:
+    """Where a file of code defines what; None where no grammar can tell, for then its lines do, roughly."""
+    content = text.encode()
+    if not grammar(name) or len(content) > MOST_BYTES:
+        return None
+    try:
+        headings = child.SHARED.parse(CODE_PARSER, name, content).headings or ()
+    except DocumentError:
+        return None
+    starts = [0, *(heading.start for heading in headings)]
+    is_sound = starts == sorted(starts) and all(one.start <= one.end <= len(text) for one in headings)
+    return headings if is_sound else None  # a process that reads hostile files may answer anything
