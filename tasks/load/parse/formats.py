@@ -44,11 +44,18 @@ IMAGE = FileFormat(
     # Which of them it is, its content says: many a PNG is named .jpg.
     Signature("a picture", (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"II*\0", b"MM\0*"), 4),
 )
+MESSAGE = Signature(
+    "a message",
+    tuple(f"{name}:".encode() for name in ("From", "FROM", "from", "Subject", "MIME-Version", "Received")),
+    65_536,
+)
 FORMATS = (
     FileFormat((".md", ".markdown"), "markdown", parse_markdown),
     FileFormat((".txt", ".text", ""), "text", parse_text),
     FileFormat((".rst",), "rst", parse_rst),
-    FileFormat((".html", ".htm"), "markdown", "tasks.load.parse.html:parse_html"),
+    FileFormat((".html", ".htm", ".xhtml"), "markdown", "tasks.load.parse.html:parse_html"),
+    FileFormat((".epub",), "markdown", "tasks.load.parse.epub:parse_epub", Signature("an EPUB book", (ARCHIVE,), 2)),
+    FileFormat((".eml", ".mht", ".mhtml"), "markdown", "tasks.load.parse.eml:parse_eml", MESSAGE),
     # Some writers put things before the mark, and readers allow it.
     FileFormat((".pdf",), "text", "tasks.load.parse.pdf:parse_pdf", Signature("a PDF", (b"%PDF-",), 1024)),
     FileFormat(

@@ -10,6 +10,7 @@ from tasks.load.parse.page.inline import one_line
 from tasks.load.parse.page.nesting import flattened
 from tasks.load.parse.page.reader import Reader
 from tasks.load.parse.page.style import Sheet
+from tasks.load.parse.page.xhtml import with_end_tags
 from tasks.load.parse.text import Parsed
 
 FEW_WORDS = 10
@@ -33,7 +34,7 @@ def parse_html(_name: str, content: bytes) -> Parsed:
 
 def html_to_markdown(text: str) -> Parsed:
     """What a reader would see; nothing is run, fetched or expanded."""
-    text, remarks = flattened(text)
+    text, remarks = flattened(with_end_tags(text) if text[:200].lstrip().startswith("<?xml") else text)
     page = LexborHTMLParser(text)
     root = page.root
     if root is None:

@@ -1,0 +1,121 @@
+"""Messages (EML) and pages saved as one (MHT): what a reader of mail sees, without what is attached."""
+
+import email
+from email.errors import MessageError
+from email.message import Message
+from email.policy import default
+
+from tasks.errors import DocumentError
+from tasks.load.decode import decode
+from tasks.load.parse.html import html_to_markdown
+from tasks.load.parse.page.inline import guarded
+from tasks.load.parse.text import Parsed
+
+_SHOWN = ("From", "To", "Cc", "Date")
+_SEALED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
+MOST_PARTS = 1000
+
+
+def parse_eml(name: str, content: bytes) -> Parsed:
+    """Subject, sender, receivers, date and text; of two forms of one text the richer one."""
+    try:
+        message = email.message_from_bytes(content, policy=default)
+        parts = _parts(message)
+    except (MessageError, RecursionError, ValueError, LookupError, AttributeError, TypeError) as error:
+        cause = f"{type(error).__name__}: {error}"[:200]
+        reason = f"{name} is a damaged message ({cause}); save it again, or exclude it"
+        raise DocumentError("corrupt", reason) from error
+    if any(part.get_content_type() in _SEALED for part in parts):
+        raise DocumentError("encrypted", f"{name} is an encrypted message; save it decrypted, or exclude it")
+    subject = _header(message, "Subject")
+    is_page = "Snapshot-Content-Location" in message or name.lower().endswith((".mht", ".mhtml"))
+    shown = [] if is_page else [f"{header}: {text}" for header in _SHOWN if (text := _header(message, header))]
+    texts = [f"# {subject}"] if subject and not is_page else []
+    texts += ["\n".join(shown)] if shown else []
+    remarks: list[str] = []
+    titles = [] if is_page else [subject]
+    for part in filter(_is_body, parts):
+        body = _body(name, part)
+        texts.append(body.text.strip())
+        titles.append(body.title)
+        remarks += body.remarks
+    attached = [_filename(part) for part in parts if _is_attached(part)]
+    if attached and not is_page:
+        remarks.append(f"not read: {len(attached):,} attached ({', '.join(attached[:10])})")
+    text = "\n\n".join(filter(None, texts))
+    return Parsed(f"{text}\n" if text else "", next(filter(None, [*titles, subject]), ""), remarks=tuple(remarks))
+
+
+def _parts(message: Message) -> list[Message]:
+    """All that is no container, without recursion; a message within the message is one part."""
+    parts: list[Message] = []
+    waiting: list[Message] = [message]
+    while waiting:
+        part = waiting.pop()
+        inner = part.get_payload() if part.is_multipart() and part.get_content_maintype() == "multipart" else None
+        if isinstance(inner, list) and part.get_content_type() not in _SEALED:
+            if part.get_content_type() == "multipart/alternative":
+                waiting += sorted((one for one in inner if isinstance(one, Message)), key=_richness)[-1:]
+            else:
+                waiting += [one for one in reversed(inner) if isinstance(one, Message)]
+        else:
+            parts.append(part)
+        if len(parts) + len(waiting) > MOST_PARTS:
+            raise ValueError(f"more than {MOST_PARTS:,} parts")
+    return parts
+
+
+def _richness(part: Message) -> int:
+    """HTML, alone or with its pictures, before plain text, before what no reader of mail shows as text."""
+    kind = part.get_content_type()
+    if kind == "text/html":
+        return 3 if str(part.get_payload()).strip() else 0
+    return 2 if kind.startswith("multipart/") else int(kind == "text/plain")
+
+
+def _is_body(part: Message) -> bool:
+    return part.get_content_type() in ("text/plain", "text/html") and part.get_content_disposition() != "attachment"
+
+
+def _is_attached(part: Message) -> bool:
+    is_picture_of_text = part.get_content_maintype() == "image" and "Content-ID" in part
+    return not _is_body(part) and not is_picture_of_text
+
+
+def _filename(part: Message) -> str:
+    inner = part.get_payload()
+    if part.get_content_type() == "message/rfc822" and isinstance(inner, list) and isinstance(inner[0], Message):
+        return f"the message {_header(inner[0], 'Subject')!r}"
+    try:
+        return " ".join((part.get_filename() or "").split()) or part.get_content_type()
+    except (MessageError, ValueError, LookupError, AttributeError, TypeError):
+        return part.get_content_type()
+
+
+def _body(name: str, part: Message) -> Parsed:
+    payload = part.get_payload(decode=True)
+    content = payload if isinstance(payload, bytes) else b""
+    charset = part.get_content_charset("")
+    remarks: tuple[str, ...] = ()
+    try:
+        text = content.decode(charset or "utf-8")
+    except (LookupError, ValueError):
+        text = decode(name, content)
+        if charset:
+            remarks = (f"its text is not in {charset[:40]}, as it says: the charset was guessed",)
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    if part.get_content_type() == "text/html":
+        page = html_to_markdown(text)
+        return page._replace(remarks=(*remarks, *page.remarks))
+    if part.get_param("format") == "flowed":
+        text = text.replace("\n-- \n", "\n--\n").replace(" \n", " ")
+    return Parsed(guarded(text), remarks=remarks)
+
+
+def _header(message: Message, name: str) -> str:
+    """In one line; as it stands where it cannot be decoded."""
+    try:
+        return " ".join(str(message.get(name, "")).split())
+    except (MessageError, ValueError, LookupError, AttributeError, TypeError):
+        raw = next((text for header, text in message.raw_items() if header.lower() == name.lower()), "")
+        return " ".join(str(raw).split())
