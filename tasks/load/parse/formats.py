@@ -44,11 +44,7 @@ IMAGE = FileFormat(
     # Which of them it is, its content says: many a PNG is named .jpg.
     Signature("a picture", (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"II*\0", b"MM\0*"), 4),
 )
-MESSAGE = Signature(
-    "a message",
-    tuple(f"{name}:".encode() for name in ("From", "FROM", "from", "Subject", "MIME-Version", "Received")),
-    65_536,
-)
+MESSAGE = Signature("a message", (b"From:", b"FROM:", b"from:", b"Subject:", b"MIME-Version:", b"Received:"), 65_536)
 FORMATS = (
     FileFormat((".md", ".markdown"), "markdown", parse_markdown),
     FileFormat((".txt", ".text", ""), "text", parse_text),

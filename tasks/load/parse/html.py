@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
 from tasks.load.parse.page.elements import BEGINS
 from tasks.load.parse.page.flow import Block, joined
@@ -35,7 +35,7 @@ def parse_html(_name: str, content: bytes) -> Parsed:
 def html_to_markdown(text: str) -> Parsed:
     """What a reader would see; nothing is run, fetched or expanded."""
     text, remarks = flattened(with_end_tags(text) if text[:200].lstrip().startswith("<?xml") else text)
-    page = LexborHTMLParser(text)
+    page = LexborHTMLParser(text, options=LexborDocumentOptions.WO_EVENTS)  # what they are for takes the square
     root = page.root
     if root is None:
         return Parsed("", remarks=remarks)

@@ -9,7 +9,7 @@ import re
 from tasks.load.parse.page.names import names
 
 BREAK, CODE, APART, DIGIT_APART, LINK = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3", "\ufdd4"
-_INVISIBLE = {0xAD: None, 0xFEFF: None, 0x2060: None, 0x85: " "}
+_INVISIBLE = re.compile("[\xad\ufeff\u2060]")
 _NO_BREAK = re.compile("(?<=[!-\u024f])\u200b+(?=[!-\u024f])")
 _CODE = re.compile(f"(?<!\\w){CODE}([^{CODE}]*){CODE}(?!\\w)")
 _PARAGRAPHS = re.compile(f"(?: ?{BREAK}){{2,}} ?")
@@ -35,13 +35,10 @@ def paragraphs(raw: str) -> list[str]:
     text = " ".join(raw.split())
     if text.isascii():
         return [guarded(text)] if text else []
-    text = text.translate(_INVISIBLE)
-    if "\u200b" in text:
-        text = _NO_BREAK.sub("", text)
     text = _CODE.sub(_ticked, text) if CODE in text else text
-    text = _FIGURE_APART.sub(" ", _LETTER_APART.sub(" ", _LINKS_APART.sub(" ", text)))
+    text = _plain(text)
     parts = [_LINES.sub("\n", part).strip() for part in _PARAGRAPHS.split(text)] if BREAK in text else [text.strip()]
-    return [guarded(part) for part in (" ".join(_LEFT_OVER.sub("", part).split(" ")) for part in parts) if part]
+    return [guarded(whole) for part in parts if (whole := _LEFT_OVER.sub("", part))]
 
 
 def one_line(raw: str) -> str:
@@ -49,9 +46,18 @@ def one_line(raw: str) -> str:
     text = " ".join(raw.replace(BREAK, " ").replace(CODE, "").split())
     if text.isascii():
         return text
-    text = _NO_BREAK.sub("", text.translate(_INVISIBLE))
-    text = _FIGURE_APART.sub(" ", _LETTER_APART.sub(" ", _LINKS_APART.sub(" ", text)))
-    return " ".join(_LEFT_OVER.sub("", text).split())
+    return " ".join(_LEFT_OVER.sub("", _plain(text)).split())
+
+
+def _plain(text: str) -> str:
+    """Without what nobody sees, and apart what is to stand apart."""
+    if _INVISIBLE.search(text):
+        text = _INVISIBLE.sub("", text)
+    if "\u200b" in text:
+        text = _NO_BREAK.sub("", text)
+    if _LEFT_OVER.search(text):
+        text = _FIGURE_APART.sub(" ", _LETTER_APART.sub(" ", _LINKS_APART.sub(" ", text)))
+    return text
 
 
 def guarded(text: str) -> str:

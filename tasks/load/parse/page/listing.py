@@ -37,7 +37,7 @@ def listing(node: LexborNode, is_hidden: Hidden) -> str:
             parts.append("\n")
         elif tag == "img" and not is_end:
             parts.append(child.attributes.get("alt") or "")
-        elif tag in _LINES and child != node:
+        elif tag in _LINES:
             line()
     return "".join(parts)
 
@@ -54,7 +54,7 @@ def fenced(text: str, language: str) -> Block | None:
 def language_of(node: LexborNode) -> str:
     """The language that the element, its code or what is around it names."""
     around: list[LexborNode | None] = [node, node.first_child, node.parent, node.parent and node.parent.parent]
-    for element in around:
+    for distance, element in enumerate(around):
         if element is None or not element.is_element_node:
             continue
         attributes = element.attributes
@@ -62,7 +62,7 @@ def language_of(node: LexborNode) -> str:
         for name in (attributes.get("data-lang"), attributes.get("data-language"), attributes.get("lang-name")):
             if name and re.fullmatch(r"[\w+#.-]{1,20}", name):
                 return name.lower()
-        match = _LANGUAGE.search(classes) or (_BESIDE.search(classes) if element in around[:2] else None)
+        match = _LANGUAGE.search(classes) or (_BESIDE.search(classes) if distance < 2 else None)
         name = next((group for group in match.groups() if group), "") if match else ""
         if name and name.lower() not in _NO_LANGUAGE:
             return name.lower()

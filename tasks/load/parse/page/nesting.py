@@ -9,7 +9,7 @@ from tasks.load.parse.page.names import names
 DEEPEST = 400  # browsers draw the line at about 500
 KEPT = 200
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*")
-_WHOLE_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)[^>]*>")
+_WHOLE_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/<>]*)[^<>]*>")
 # Elements without an end, and those whose end may be left out: they do not stand in each other by themselves.
 _FLAT = names(
     "area base br col embed hr img input link meta param source track wbr p li dt dd tr td th option "
@@ -22,7 +22,7 @@ def flattened(text: str) -> tuple[str, tuple[str, ...]]:
     """The page without the tags that are nested too deep, and a remark if there are any."""
     if text.count("<") <= DEEPEST:
         return text, ()
-    depths = list(accumulate(map(_step, _TAG.findall(text))))
+    depths = list(accumulate(map(_Steps().__getitem__, _TAG.findall(text))))
     if max(map(sub, depths, accumulate(depths, min)), default=0) <= DEEPEST:
         return text, ()
     depth = 0
@@ -41,7 +41,10 @@ def flattened(text: str) -> tuple[str, tuple[str, ...]]:
     return _WHOLE_TAG.sub(shallow, text), (f"elements that are nested more than {KEPT} deep are read as plain text",)
 
 
-def _step(tag: str) -> int:
-    if tag[1] == "/":
-        return 0 if tag[2:].lower() in _FLAT else -1
-    return 0 if tag[1:].lower() in _FLAT else 1
+class _Steps(dict[str, int]):
+    """How deep each tag leads: one down, one up, or neither."""
+
+    def __missing__(self, tag: str) -> int:
+        name = tag[1:].lstrip("/").lower()
+        step = self[tag] = 0 if name in _FLAT else -1 if tag[1] == "/" else 1
+        return step

@@ -62,12 +62,19 @@ def effect_of(style: str) -> Effect:
 
 def is_hidden_by(tag: str, attributes: Mapping[str, str | None]) -> bool:
     """Whether the attributes themselves hide the element; what a reader can open, such as a tab, is not hidden."""
-    hidden = attributes.get("hidden", "until-found") or ""
-    if hidden.strip().lower() != "until-found" and attributes.get("role") != "tabpanel":
+    if (
+        "hidden" in attributes
+        and attributes.get("role") != "tabpanel"
+        and _value(attributes, "hidden") != "until-found"
+    ):
         return True
-    if (attributes.get("aria-hidden") or "").strip().lower() == "true" and tag not in ("img", "math"):
+    if "aria-hidden" in attributes and tag not in ("img", "math") and _value(attributes, "aria-hidden") == "true":
         return True
     return "popover" in attributes or (tag == "dialog" and "open" not in attributes)
+
+
+def _value(attributes: Mapping[str, str | None], name: str) -> str:
+    return (attributes[name] or "").strip().lower()
 
 
 class Sheet:

@@ -1,5 +1,6 @@
 """Tables: a grid with spans resolved, as Markdown, or text where a table only lays the page out."""
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -45,9 +46,9 @@ class Table:
         columns = sorted({column for row in grid for column in row})
         if not any(text for row in grid for text in row.values()):
             return self.caption, remark
-        shown = [_line([row.get(column, "") for column in columns]) for row in _merged(grid, heads, columns)]
+        shown = [_line(row, columns) for row in _merged(grid, heads, columns)]
         if not heads:
-            shown.insert(0, _line([""] * len(columns), is_whole=True))
+            shown.insert(0, "| " + " | " * (len(columns) - 1) + " |")
         shown.insert(1, "|" + "---|" * len(columns))
         flat = " / ".join(", ".join(text for _, text in sorted(row.items()) if text) for row in grid)
         return [*self.caption, Block("\n".join(shown), "table", flat)], remark
@@ -144,10 +145,10 @@ def _flat(cell: Cell) -> str:
     return text.replace("|", "\\|")
 
 
-def _line(texts: list[str], is_whole: bool = False) -> str:
-    while not is_whole and len(texts) > 1 and not texts[-1]:
-        texts.pop()
-    return "| " + " | ".join(texts) + " |"
+def _line(row: dict[int, str], columns: list[int]) -> str:
+    """The row up to its last text."""
+    last = max((column for column, text in row.items() if text), default=columns[0])
+    return "| " + " | ".join(row.get(column, "") for column in columns[: bisect_right(columns, last)]) + " |"
 
 
 def plain(blocks: list[Block]) -> str:

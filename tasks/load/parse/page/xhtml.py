@@ -2,9 +2,9 @@
 
 import re
 
-_VOID = frozenset(
-    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "wbr")
-)
+from tasks.load.parse.page.names import names
+
+_VOID = names("area base br col embed hr img input link meta param source track wbr")
 _CLOSED = re.compile(r"<([A-Za-z][\w:.-]*+)((?:\s++[^\s=<>/\"']++(?:\s*=\s*(?:\"[^\"]*+\"|'[^']*+'))?)*+)\s*+/>")
 
 
