@@ -8,8 +8,10 @@ from email.policy import default
 from tasks.errors import DocumentError
 from tasks.load.decode import decode
 from tasks.load.parse.html import html_to_markdown
+from tasks.load.parse.page.flow import in_order
 from tasks.load.parse.page.inline import guarded
 from tasks.load.parse.text import Parsed
+from tasks.places import Heading
 
 _SHOWN = ("From", "To", "Cc", "Date")
 _SEALED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
@@ -29,21 +31,21 @@ def parse_eml(name: str, content: bytes) -> Parsed:
         raise DocumentError("encrypted", f"{name} is an encrypted message; save it decrypted, or exclude it")
     subject = _header(message, "Subject")
     is_page = "Snapshot-Content-Location" in message or name.lower().endswith((".mht", ".mhtml"))
-    shown = [] if is_page else [f"{header}: {text}" for header in _SHOWN if (text := _header(message, header))]
-    texts = [f"# {subject}"] if subject and not is_page else []
-    texts += ["\n".join(shown)] if shown else []
-    remarks: list[str] = []
-    titles = [] if is_page else [subject]
-    for part in filter(_is_body, parts):
-        body = _body(name, part)
-        texts.append(body.text.strip())
-        titles.append(body.title)
-        remarks += body.remarks
+    texts = [] if is_page else [_head(message, subject)]
+    texts += (_body(name, part) for part in filter(_is_body, parts))
     attached = [_filename(part) for part in parts if _is_attached(part)]
-    if attached and not is_page:
-        remarks.append(f"not read: {len(attached):,} attached ({', '.join(attached[:10])})")
-    text = "\n\n".join(filter(None, texts))
-    return Parsed(f"{text}\n" if text else "", next(filter(None, [*titles, subject]), ""), remarks=tuple(remarks))
+    unread = f"not read: {len(attached):,} attached ({', '.join(attached[:10])})"
+    remarks = () if is_page or not attached else (unread,)
+    return in_order([*texts, Parsed("", subject, remarks=remarks)])
+
+
+def _head(message: Message, subject: str) -> Parsed:
+    """What stands above a message."""
+    shown = "\n".join(f"{header}: {text}" for header in _SHOWN if (text := _header(message, header)))
+    title = f"# {subject}"
+    headings = (Heading(0, len(title), 1, subject),) if subject else ()
+    text = "\n\n".join(filter(None, (title if subject else "", shown)))
+    return Parsed(f"{text}\n" if text else "", subject, headings=headings)
 
 
 def _parts(message: Message) -> list[Message]:
@@ -109,7 +111,8 @@ def _body(name: str, part: Message) -> Parsed:
         return page._replace(remarks=(*remarks, *page.remarks))
     if part.get_param("format") == "flowed":
         text = text.replace("\n-- \n", "\n--\n").replace(" \n", " ")
-    return Parsed(guarded(text), remarks=remarks)
+    text = text.strip()
+    return Parsed(f"{guarded(text)}\n" if text else "", remarks=remarks)
 
 
 def _header(message: Message, name: str) -> str:

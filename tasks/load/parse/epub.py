@@ -13,6 +13,7 @@ from tasks.errors import DocumentError
 from tasks.load.decode import decode
 from tasks.load.parse.archive import open_archive
 from tasks.load.parse.html import html_to_markdown
+from tasks.load.parse.page.flow import in_order
 from tasks.load.parse.page.xhtml import with_end_tags
 from tasks.load.parse.text import Parsed
 
@@ -42,25 +43,21 @@ def _book(name: str, book: ZipFile) -> Parsed:
     root = _first(_xml(book, _CONTAINER), "rootfile").get("full-path", "")
     package = _xml(book, root)
     items = {item.get("id"): item for item in _all(package, "item")}
-    texts: list[str] = []
-    titles: list[str] = []
-    remarks: list[str] = []
+    titles = [title for element in _all(package, "title") if (title := _words(element))]
+    authors = ", ".join(_words(author) for author in _all(package, "creator"))
+    parts = [Parsed(f"{authors}\n" if authors else "", titles[0] if titles else "")]
+    names = set(book.namelist())
     for number, reference in enumerate(_all(package, "itemref"), 1):
         item = items.get(reference.get("idref"))
         path = "" if item is None else _path(root, item.get("href", ""))
-        if item is None or path not in book.namelist():
-            remarks.append(f"chapter {number} is missing")
+        if item is None or path not in names:
+            parts.append(Parsed("", remarks=(f"chapter {number} is missing",)))
         elif item.get("media-type") in _PAGES and "nav" not in (item.get("properties") or "").split():
-            chapter = html_to_markdown(with_end_tags(decode(f"{name}: {path}", book.read(path))))
-            texts.append(chapter.text)
-            titles.append(chapter.title)
-            remarks += (f"chapter {number}: {remark}" for remark in chapter.remarks)
-    authors = ", ".join(_words(author) for author in _all(package, "creator"))
-    text = "\n".join(filter(None, texts))
-    if authors and text and authors not in text[:2000]:
-        text = f"{authors}\n\n{text}"
-    named = (_words(title) for title in _all(package, "title"))
-    return Parsed(text, next(filter(None, (*named, *titles)), ""), remarks=tuple(remarks))
+            page = html_to_markdown(with_end_tags(decode(f"{name}: {path}", book.read(path))))
+            remarks = tuple(f"chapter {number}: {remark}" for remark in page.remarks)
+            parts.append(page._replace(remarks=remarks))
+    has_text = any(part.text for part in parts[1:])
+    return in_order(parts if has_text else [parts[0]._replace(text=""), *parts[1:]])
 
 
 def _refuse_locked(name: str, book: ZipFile) -> None:

@@ -49,9 +49,9 @@ def html_to_markdown(text: str) -> Parsed:
         blocks += [Block(html_to_markdown(inner.text()).text.strip()) for inner in page.css("noframes")]
     while blocks and blocks[-1].kind == "rule":
         blocks.pop()
-    markdown = joined(blocks)
+    markdown, headings = joined(blocks)
     poverty = _poverty(page, len(markdown.split()), reader.unread["img"])
-    return Parsed(markdown, _title(page), remarks=(*remarks, *_remarks(reader), *poverty))
+    return Parsed(markdown, _title(page), headings=headings, remarks=(*remarks, *_remarks(reader), *poverty))
 
 
 def _title(page: LexborHTMLParser) -> str:

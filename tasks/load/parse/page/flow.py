@@ -1,8 +1,11 @@
 """The text of a page as it comes: blocks in lists and quotes, and the line that is being written."""
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tasks.load.parse.page.inline import one_line, paragraphs
+from tasks.load.parse.text import Parsed
+from tasks.places import Heading
 
 MOST_NESTED = 12  # lists and quotes; what is deeper is not moved in any further
 
@@ -124,13 +127,34 @@ def struck(text: str) -> str:
     return f"{text[:start]}~~{words}~~{text[start + len(words) :]}"
 
 
-def joined(blocks: list[Block]) -> str:
-    """The blocks as one text; the items of a list stand close together."""
+def joined(blocks: Iterable[Block]) -> tuple[str, tuple[Heading, ...]]:
+    """The blocks as one text, and where its titles stand; the items of a list are close together."""
     parts: list[str] = []
+    headings: list[Heading] = []
+    at = 0
     before: Block | None = None
     for block in blocks:
-        if before:
-            parts.append("\n" if block.is_item and before.in_list else "\n\n")
-        parts.append(block.text)
+        between = "" if before is None else "\n" if block.is_item and before.in_list else "\n\n"
+        at += len(between)
+        parts += (between, block.text)
+        if block.kind == "heading":
+            level = len(block.text) - len(block.text.lstrip("#"))
+            headings.append(Heading(at, at + len(block.text), level, block.flat))
+        at += len(block.text)
         before = block
-    return "".join([*parts, "\n"]) if parts else ""
+    return "".join([*parts, "\n"]) if parts else "", tuple(headings)
+
+
+def in_order(parts: Sequence[Parsed]) -> Parsed:
+    """One text of all, with what is known of each; the title is the first one."""
+    texts: list[str] = []
+    headings: list[Heading] = []
+    at = 0
+    for part in parts:
+        if part.text:
+            headings += (one._replace(start=one.start + at, end=one.end + at) for one in part.headings or ())
+            texts.append(part.text)
+            at += len(part.text) + 1
+    title = next((part.title for part in parts if part.title), "")
+    remarks = tuple(remark for part in parts for remark in part.remarks)
+    return Parsed("\n".join(texts), title, headings=tuple(headings), remarks=remarks)

@@ -62,11 +62,8 @@ def effect_of(style: str) -> Effect:
 
 def is_hidden_by(tag: str, attributes: Mapping[str, str | None]) -> bool:
     """Whether the attributes themselves hide the element; what a reader can open, such as a tab, is not hidden."""
-    if (
-        "hidden" in attributes
-        and attributes.get("role") != "tabpanel"
-        and _value(attributes, "hidden") != "until-found"
-    ):
+    can_open = attributes.get("role") == "tabpanel"
+    if "hidden" in attributes and not can_open and _value(attributes, "hidden") != "until-found":
         return True
     if "aria-hidden" in attributes and tag not in ("img", "math") and _value(attributes, "aria-hidden") == "true":
         return True

@@ -153,4 +153,4 @@ def _line(row: dict[int, str], columns: list[int]) -> str:
 
 def plain(blocks: list[Block]) -> str:
     """The blocks without marks, for a caption."""
-    return joined(blocks).strip()
+    return joined(blocks)[0].strip()
