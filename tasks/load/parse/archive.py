@@ -31,7 +31,10 @@ def open_archive(name: str, content: bytes, kind: str, part: str) -> ZipFile:
     if any(member.flag_bits & 1 for member in members):
         raise DocumentError("encrypted", f"{name} is an encrypted archive; save it without its password, or exclude it")
     if not any(member.filename.startswith(part) for member in members):
-        raise DocumentError("wrong-type", f"{name} is a ZIP archive, but no {kind}; rename or exclude it")
+        raise DocumentError(
+            "wrong-type",
+            f"{name} is another kind of archive, not of the kind {kind}, as its name says; rename or exclude it",
+        )
     return archive
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pypdf import PdfWriter
 
+from tests.tasks.load.books import eml, epub, mixed, sealed
 from tests.tasks.load.pdfs import DrawnPage, pdf_of
 
 MAX_BYTES = 2_000_000
@@ -102,6 +103,17 @@ def docx(text: str = "A page of text.", doctype: str = "", **members: bytes) -> 
     return packed.getvalue()
 
 
+_CIPHER = "http://www.w3.org/2001/04/xmlenc#aes128-cbc"
+_FONT = "http://www.idpf.org/2008/embedding"
+_OUTSIDE = '<!DOCTYPE package [<!ENTITY f SYSTEM "file:///etc/passwd">]>'
+
+
+def _deep_message() -> bytes:
+    """Parts in parts without end."""
+    borders = range(3_000)
+    return b"".join(b"From: a@b\nContent-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in borders)
+
+
 INPUTS = (
     BadInput(1, "nothing.md", lambda: b"", is_empty=True),
     BadInput(1, "nothing.pdf", lambda: b"", is_empty=True),
@@ -150,6 +162,31 @@ INPUTS = (
     BadInput(34, "page.html", lambda: b"<body><p>Shown<script>hidden()</script><p hidden>unseen</p>", text="Shown"),
     BadInput(36, "entities.docx", lambda: docx("&i;", doctype=f"{_BOMB}]>"), "unsafe-xml"),
     BadInput(36, "entities.html", lambda: f"{_BOMB}]><p>calm &b;</p>".encode(), text="calm"),
+    BadInput(1, "nothing.epub", lambda: b"", is_empty=True),
+    BadInput(1, "nothing.eml", lambda: b"", is_empty=True),
+    BadInput(3, "unknown.eml", lambda: eml("caf\xe9".encode(), "text/plain; charset=x-none"), text="caf\xe9"),
+    BadInput(7, "bomb.epub", lambda: epub("<p>x</p>", book__more=b"\0" * 210_000_000), "too-large"),
+    BadInput(8, "climber.epub", lambda: epub("<p>climbs</p>", **{"..__..__out.txt": b"outside"}), text="climbs"),
+    BadInput(8, "word.epub", lambda: docx(), "wrong-type"),
+    BadInput(9, "locked.epub", lambda: epub("<p>x</p>", **{"META-INF__encryption.xml": sealed(_CIPHER)}), "encrypted"),
+    BadInput(9, "font.epub", lambda: epub("<p>calm</p>", **{"META-INF__encryption.xml": sealed(_FONT)}), text="calm"),
+    BadInput(9, "locked.eml", lambda: eml(b"x", "application/pkcs7-mime"), "encrypted"),
+    BadInput(10, "cut.epub", lambda: epub("<p>x</p>")[:-200], "corrupt"),
+    BadInput(10, "empty-package.epub", lambda: epub("<p>x</p>", title="<"), "corrupt"),
+    BadInput(10, "page.eml", lambda: b"<!DOCTYPE html><p>Not found</p>", "wrong-type"),
+    BadInput(10, "cut.eml", lambda: mixed(("Content-Type: text/plain", b"cut off"))[:-9], text="cut off"),
+    BadInput(11, "deep.html", lambda: b"<div>" * 100_000 + b"ground", text="ground"),
+    BadInput(11, "deep-table.html", lambda: b"<table><tr><td>" * 20_000 + b"ground", text="ground"),
+    BadInput(
+        11, "spans.html", lambda: b"<table><tr><td rowspan=65534 colspan=1000>x" * 9_000 + b"ground", text="ground"
+    ),
+    BadInput(11, "deep.eml", lambda: _deep_message(), text="a@b"),
+    BadInput(12, "pictures.html", lambda: b"<img src=a.png><img src=b.png>", is_empty=True),
+    BadInput(36, "entities.epub", lambda: epub("<p>x</p>", doctype=f"{_BOMB}]>"), "unsafe-xml"),
+    BadInput(36, "outside.epub", lambda: epub("<p>x</p>", doctype=_OUTSIDE, title="&f;"), "unsafe-xml"),
+    BadInput(36, "page.epub", lambda: epub("<p>calm &lol; &b;</p>"), text="calm"),
+    BadInput(0, "good.epub", lambda: epub("<p>A page of text.</p>"), text="A page of text."),
+    BadInput(0, "good.eml", lambda: eml(b"A page of text."), text="A page of text."),
     BadInput(0, "good.pdf", pdf, text="A page of text."),
     BadInput(0, "good.docx", docx, text="A page of text."),
 )

@@ -37,7 +37,8 @@ def sealed(method: str) -> bytes:
     """What a book says of its encryption."""
     return (
         '<encryption xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><EncryptedData'
-        f' xmlns="http://www.w3.org/2001/04/xmlenc#"><EncryptionMethod Algorithm="{method}"/></EncryptedData></encryption>'
+        f' xmlns="http://www.w3.org/2001/04/xmlenc#"><EncryptionMethod Algorithm="{method}"/></EncryptedData>'
+        "</encryption>"
     ).encode()
 
 

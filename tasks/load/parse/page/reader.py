@@ -119,7 +119,7 @@ class Reader:
         if tag[0] in "-!" or tag in SKIPPED:
             return None
         attributes = node.attributes
-        effect = self._effect(node, tag, attributes) if attributes else NONE
+        effect = self._effect(node, tag, attributes) if attributes or tag == "dialog" else NONE
         if not effect.is_hidden and tag in _COUNTED:
             self.unread[tag] += 1
         if effect.is_hidden or tag in _COUNTED:

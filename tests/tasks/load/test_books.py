@@ -1,0 +1,77 @@
+"""Books and messages: chapters and parts in their order, and a word for what is not read."""
+
+import pytest
+
+from tasks.load.parse.eml import parse_eml
+from tasks.load.parse.epub import parse_epub
+from tests.tasks.load.books import eml, epub, mixed
+
+
+def test_a_book_is_its_chapters_in_reading_order() -> None:
+    parsed = parse_epub("a.epub", epub("<h1>One</h1><p>First<a id='x'/> words.</p>", "<h1>Two</h1><p>Last.</p>"))
+    assert parsed.text == "Ada L.\n\n# One\n\nFirst words.\n\n# Two\n\nLast.\n"
+    assert parsed.title == "Alpha"
+    assert [(parsed.text[one.start : one.end], one.title) for one in parsed.headings or ()] == [
+        ("# One", "One"),
+        ("# Two", "Two"),
+    ]
+
+
+def test_a_chapter_that_is_missing_or_shows_more_is_named() -> None:
+    parsed = parse_epub("a.epub", epub("<p>Words.</p><iframe></iframe>", missing=1))
+    assert parsed.remarks == ("chapter 1: not read: 1 frame", "chapter 2 is missing")
+
+
+def test_a_book_without_a_title_has_that_of_its_first_chapter() -> None:
+    assert parse_epub("a.epub", epub("<p>x</p>", "<h1>One</h1>", title="")).title == "One"
+
+
+def test_a_book_of_pictures_has_no_text() -> None:
+    parsed = parse_epub("a.epub", epub("<img/>"))
+    assert (parsed.text, parsed.remarks) == ("", ("chapter 1: 1 picture and no text",))
+
+
+def test_a_message_begins_with_what_its_readers_see() -> None:
+    parsed = parse_eml("a.eml", eml("Grüße\n> quoted\n# no title\n".encode(), subject="=?utf-8?q?Pl=C3=A4ne?="))
+    head = "# Pläne\n\nFrom: Ada <ada@example.org>\nTo: bo@example.org\n"
+    assert parsed.text == f"{head}\nGrüße\n> quoted\n\\# no title\n"
+    assert [(one.level, one.title) for one in parsed.headings or ()] == [(1, "Pläne")]
+    assert parsed.title == "Pläne"
+
+
+PLAIN = ("Content-Type: text/plain", b"plain form")
+RICH = ("Content-Type: text/html; charset=iso-8859-1", "<p>rich <b>f\xf6rm</b>".encode("latin-1"))
+
+
+@pytest.mark.parametrize("parts", [(PLAIN, RICH), (RICH, PLAIN)])
+def test_of_two_forms_of_one_text_the_richer_one_is_read(parts: tuple[tuple[str, bytes], ...]) -> None:
+    assert parse_eml("a.eml", mixed(*parts, kind="alternative")).text.endswith("\n\nrich förm\n")
+
+
+def test_an_empty_rich_form_gives_way_to_the_plain_one() -> None:
+    message = mixed(PLAIN, ("Content-Type: text/html", b""), kind="alternative")
+    assert parse_eml("a.eml", message).text.endswith("\n\nplain form\n")
+
+
+def test_what_is_attached_is_named_and_not_read() -> None:
+    file = ('Content-Type: application/pdf\r\nContent-Disposition: attachment; filename="plan.pdf"', b"secret")
+    note = ('Content-Type: text/plain\r\nContent-Disposition: attachment; filename="note.txt"', b"secret")
+    message = ("Content-Type: message/rfc822", b"Subject: Older\r\n\r\nsecret")
+    parsed = parse_eml("a.eml", mixed(PLAIN, file, note, message))
+    assert parsed.text.endswith("plain form\n")
+    assert "secret" not in parsed.text
+    assert parsed.remarks == ("not read: 3 attached (plan.pdf, note.txt, the message 'Older')",)
+
+
+def test_flowed_lines_are_joined_and_an_unknown_charset_is_told() -> None:
+    flowed = "text/plain; charset=x-none; format=flowed"
+    parsed = parse_eml("a.eml", eml("one caf\xe9 \r\nline\r\ntwo".encode(), flowed))
+    assert parsed.text.endswith("\n\none café line\ntwo\n")
+    assert parsed.remarks == ("its text is not in x-none, as it says: the charset was guessed",)
+
+
+def test_a_saved_page_is_the_page() -> None:
+    page = ("Content-Type: text/html\r\nContent-Location: http://a/b", b"<title>Saved</title><h1>Page</h1><p>words")
+    picture = ("Content-Type: image/png", b"x")
+    parsed = parse_eml("a.mhtml", mixed(page, picture, kind="related"))
+    assert (parsed.text, parsed.title, parsed.remarks) == ("# Page\n\nwords\n", "Saved", ())
