@@ -41,6 +41,8 @@ HIDDEN = (
     "<p style='width: 1px; height: 1px; overflow: clip'>{}</p>",
     "<p class='a sr-only'>{}</p>",
     "<p class=unseen>{}</p>",
+    "<p class='aside now'>{}</p>",
+    "<p id=no>{}</p>",
     "<template>{}</template>",
     "<script>{}</script>",
     "<style>{}</style>",
@@ -99,7 +101,7 @@ AROUND = (
     "<table><tr><th>{}<td rowspan=3 colspan=2><tr><td></table>",
     "<section><x-box>{}</x-box></section>",
 )
-SHEET = "<style>/* a */ .unseen, #no {display:none} .opened{display:none} .opened.now{display:block}</style>"
+SHEET = "<style>/* a */ .unseen, #no {display:none} .aside{position:absolute;left:-9999px} @media print{p{display:none}} .opened{display:none} .opened.now{display:block}</style>"
 
 
 def words(text: str) -> list[str]:
@@ -162,6 +164,10 @@ def test_what_is_shown_is_in_and_nothing_is_glued(shape: str) -> None:
         ),
         ("10<sup>6</sup> 5 m<sup>2</sup>K x<sup>n+1</sup> 10<sup>-3</sup>", "10^6 5 m^2 K x^(n+1) 10^-3"),
         ("10<span style='vertical-align: super'>6</span>", "10^6"),
+        ("<style>.c5{vertical-align:super}</style>10<span class=c5>6</span>", "10^6"),
+        ("<svg><text>10<tspan baseline-shift=super>6</tspan></text></svg>", "10^6"),
+        ("a <script type='math/tex'>x^2</script>, b", "a x^2, b"),
+        ("<style>.c6{text-decoration: line-through}</style><span class=c6>old</span>", "~~old~~"),
         ("1<sup>st</sup> 2<sup>e</sup> Prefect<sup>TM</sup>", "1st 2e Prefect™"),
         ("H<sub>2</sub>SO<sub>4</sub> 101<sub>2</sub> x<sub>i</sub>", "H2SO4 101_2 x_i"),
         ("note<sup><a href='#n'>3</a></sup>", "note[3]"),
@@ -199,6 +205,8 @@ def test_a_line_says_what_a_reader_reads(page: str, text: str) -> None:
         ("<pre><code class='language-py'>  a\n\n# b\n</code></pre>", "```py\n  a\n\n# b\n```"),
         ("<pre class='highlight-source-js'>```\n</pre>", "````js\n```\n````"),
         ("<pre>a<br>b<button>Copy</button></pre>", "```\na\nb\n```"),
+        ("<pre>10<sup>6</sup> of 1<sub>2</sub></pre>", "```\n10^6 of 1_2\n```"),
+        ("<body style='display:none'><textarea>a\n# b</textarea>", "a\n\\# b"),
         ("<div data-lang=go><pre>x</pre></div>", "```go\nx\n```"),
         (
             "<table><tr><th>A|B<th>C<tr><td rowspan=2>x<td>1<tr><td>2</table>",

@@ -139,6 +139,12 @@ def _input(reader: Reader, _node: LexborNode, attributes: Attributes) -> None:
         reader.say(attributes.get("value") or "")
 
 
+def _typed(reader: Reader, node: LexborNode, _attributes: Attributes) -> None:
+    reader.flow.flush()
+    reader.say(node.text().replace("\n", BREAK))
+    reader.flow.flush()
+
+
 def _spaced(reader: Reader, _node: LexborNode, _attributes: Attributes) -> End:
     return reader.spaced()
 
@@ -259,6 +265,7 @@ BEGINS: dict[str, Begin] = {
     "br": _break,
     "nav": _nav,
     "input": _input,
+    "textarea": _typed,
     "optgroup": _group,
     "option": _option,
     "table": _table,

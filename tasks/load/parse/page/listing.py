@@ -15,7 +15,7 @@ NUMBERS = names(
 _LINES = names("div p li tr h1 h2 h3 h4 h5 h6 dt dd table ul ol pre blockquote section")
 _DROPPED = names("script style template button noscript iframe svg")
 _LANGUAGE = re.compile(r"(?:language|lang|highlight-source|highlight|sourceCode|brush)[-:]\s*([\w+#.]{1,20})")
-_BESIDE = re.compile(r"(?:^|\s)(?:sourceCode|hljs|highlight|prettyprint)\s+([\w+#]{1,20})|^(rust)\b")
+_BESIDE = re.compile(r"(?:^|\s)(?:sourceCode|hljs|highlight|prettyprint)\s+([\w+#]{1,20})(?=\s|$)|^(rust)\b")
 _NO_LANGUAGE = names("none text txt plain plaintext default nohighlight notranslate language highlight hljs")
 _TICKS = re.compile("`{3,}")
 Hidden = Callable[[LexborNode, str], bool]
@@ -23,23 +23,31 @@ Hidden = Callable[[LexborNode, str], bool]
 
 def listing(node: LexborNode, is_hidden: Hidden) -> str:
     """All that the element shows, to the byte; line numbers and buttons are no part of it."""
-    parts: list[str] = []
-
-    def line() -> None:
-        if parts and not parts[-1].endswith("\n"):
-            parts.append("\n")
-
+    parts: list[str] = [""]
     for child, is_end in _walk(node, is_hidden):
-        tag = child.tag
-        if tag == "-text":
-            parts.append(child.text_content or "")
-        elif tag == "br" and not is_end:
-            parts.append("\n")
-        elif tag == "img" and not is_end:
-            parts.append(child.attributes.get("alt") or "")
-        elif tag in _LINES:
-            line()
+        last = parts[-1][-1:]
+        if child.tag in _LINES:
+            parts += ["\n"] if last not in ("", "\n") else []
+        elif not is_end and (text := _shown(child, last)):
+            parts.append(text)
     return "".join(parts)
+
+
+def _shown(node: LexborNode, before: str) -> str:
+    """What a node itself puts behind the character `before`."""
+    match node.tag:
+        case "-text":
+            return node.text_content or ""
+        case "br":
+            return "\n"
+        case "sup":
+            return "^"
+        case "sub":
+            return "_" if before.isdigit() else ""
+        case "img":
+            return node.attributes.get("alt") or ""
+        case _:
+            return ""
 
 
 def fenced(text: str, language: str) -> Block | None:

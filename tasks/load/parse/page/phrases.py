@@ -7,16 +7,26 @@ from tasks.load.parse.page.maths import formula
 from tasks.load.parse.page.reader import Attributes, Begin, End, Reader, is_permalink, nothing, wrapped
 
 
-def _level(reader: Reader, node: LexborNode, attributes: Attributes) -> End:
+def _raised(reader: Reader, node: LexborNode, _attributes: Attributes) -> End:
     flow, mark = reader.flow, reader.flow.mark()
     before = flow.last()
     link = node.parent if node.parent is not None and node.parent.tag == "a" else node.css_first("a")
     is_note = link is not None and "#" in (link.attributes.get("href") or "")
-    is_raised = node.tag == "sup" or "super" in (attributes.get("style") or "")
 
     def end() -> None:
         if text := flow.take(mark):
-            flow.words.append(raised(text, before, is_note) if is_raised else lowered(text, before))
+            flow.words.append(raised(text, before, is_note))
+
+    return end
+
+
+def _lowered(reader: Reader, _node: LexborNode, _attributes: Attributes) -> End:
+    flow, mark = reader.flow, reader.flow.mark()
+    before = flow.last()
+
+    def end() -> None:
+        if text := flow.take(mark):
+            flow.words.append(lowered(text, before))
 
     return end
 
@@ -102,8 +112,21 @@ def _formula(reader: Reader, node: LexborNode, _attributes: Attributes) -> None:
     reader.write(formula(node))
 
 
+def _script(reader: Reader, node: LexborNode, attributes: Attributes) -> None:
+    if (attributes.get("type") or "").startswith("math/tex"):
+        reader.write(" ".join(node.text().split()))
+
+
+def _span_of_drawing(reader: Reader, node: LexborNode, attributes: Attributes) -> End:
+    shift = attributes.get("baseline-shift")
+    if shift in ("super", "sub"):
+        return (_raised if shift == "super" else _lowered)(reader, node, attributes)
+    return reader.spaced() if attributes.keys() & {"x", "y", "dy"} else nothing
+
+
 PHRASES: dict[str, Begin] = {
-    **dict.fromkeys(("sup", "sub"), _level),
+    "sup": _raised,
+    "sub": _lowered,
     **dict.fromkeys(("code", "tt", "samp"), _code),
     **dict.fromkeys(("del", "s", "strike"), _struck),
     **dict.fromkeys(("abbr", "acronym"), _abbreviation),
@@ -112,4 +135,6 @@ PHRASES: dict[str, Begin] = {
     "ruby": _ruby,
     "rt": _reading,
     "math": _formula,
+    "script": _script,
+    "tspan": _span_of_drawing,
 }

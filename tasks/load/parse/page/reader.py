@@ -21,11 +21,12 @@ BLOCKS = names(
     "textarea marquee footer aside layer tbody tfoot colgroup xmp"
 )
 SKIPPED = names(
-    "script style noscript template head title meta link base param source track area datalist noembed "
+    "style noscript template head title meta link base param source track area datalist noembed "
     "noframes rp colgroup col desc defs symbol metadata clippath clipPath mask pattern marker"
 )
 _COUNTED = names("iframe frame object embed applet audio video canvas")
 _IN_HEADING = names("div header center hgroup section article")  # do not end one
+_WHOLE = ("html", "body")  # hidden only until a script shows the page
 _SENTENCES = names("p span a b em strong i h1 h2 h3 h4 h5 h6")
 _PERMALINKS = names("¶ # § 🔗 ⚓ ⚓︎ ↑ ↩ ↩︎ ↵ ⤴ ∞ permalink link")
 MOST_NAVIGATIONS = 3  # within each other
@@ -118,7 +119,7 @@ class Reader:
             return None
         if tag[0] in "-!" or tag in SKIPPED:
             return None
-        attributes = node.attributes
+        attributes = node.attributes if tag not in _WHOLE else {}
         effect = self._effect(node, tag, attributes) if attributes or tag == "dialog" else NONE
         if not effect.is_hidden and tag in _COUNTED:
             self.unread[tag] += 1
@@ -202,9 +203,9 @@ class Reader:
         classes = attributes.get("class")
         if is_hidden_by(tag, attributes) or (classes and not UNSEEN_CLASSES.isdisjoint(classes.split())):
             return Effect(is_hidden=True)
-        if self._sheet and not effect.display and self._sheet.hides(tag, attributes):
-            self.sheet_words += len(node.text(separator=" ").split())
-            return Effect(is_hidden=True)
+        if self._sheet and effect is NONE:
+            effect = self._sheet.effect(tag, attributes)
+            self.sheet_words += len(node.text(separator=" ").split()) if effect.is_hidden else 0
         return effect
 
     def _custom(self, node: LexborNode) -> End:

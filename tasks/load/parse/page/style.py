@@ -42,6 +42,7 @@ class Effect(NamedTuple):
 
 
 NONE = Effect()
+_SHOWN = Effect(display="inline")
 
 
 @lru_cache(maxsize=2048)
@@ -75,38 +76,51 @@ def _value(attributes: Mapping[str, str | None], name: str) -> str:
 
 
 class Sheet:
-    """The rules of a page's style elements that hide by one class, one id or one name, and are nowhere taken back."""
+    """The rules of a page's style elements for one class, one id or one name.
+
+    Those that hide count where no other rule shows the same class again: what a reader can open is not hidden.
+    """
 
     def __init__(self, sources: Iterable[str]) -> None:
-        hiding: dict[str, list[tuple[str, frozenset[str]]]] = {}
+        rules: dict[str, list[tuple[str, frozenset[str], Effect]]] = {}
         shown: set[str] = set()
         for selectors, declarations in _rules(sources):
-            values = _declarations(declarations)
-            if not values.keys() & {"display", "visibility"}:
-                continue
-            hides = values.get("display") == "none" or values.get("visibility") in ("hidden", "collapse")
-            for selector in selectors.split(","):
+            effect = _rule_effect(declarations)
+            for selector in selectors.split(",") if effect else ():
                 compound = _COMPOUND.fullmatch(selector.strip())
                 keys = _KEYS.findall(selector)
-                if not hides:
+                if effect == _SHOWN:
                     shown.update(keys)
-                elif compound and (keys or compound[1]):
+                elif effect and compound and (keys or compound[1]):
                     tag = (compound[1] or "").lower()
-                    hiding.setdefault(keys[0] if keys else tag, []).append((tag, frozenset(keys)))
-        self._hiding = {key: rules for key, rules in hiding.items() if key not in shown}
+                    rules.setdefault(keys[0] if keys else tag, []).append((tag, frozenset(keys), effect))
+        self._rules = {key: found for key, found in rules.items() if key not in shown}
 
     def __bool__(self) -> bool:
-        return bool(self._hiding)
+        return bool(self._rules)
 
-    def hides(self, tag: str, attributes: Mapping[str, str | None]) -> bool:
-        """Whether a rule hides the element."""
+    def effect(self, tag: str, attributes: Mapping[str, str | None]) -> Effect:
+        """What the rules do to the element."""
         keys = {f".{name}" for name in (attributes.get("class") or "").split()}
         keys.add(f"#{attributes.get('id')}")
-        return any(
-            (not wanted or wanted == tag) and needed <= keys
-            for key in (*keys, tag)
-            for wanted, needed in self._hiding.get(key, ())
-        )
+        for key in (*keys, tag):
+            for wanted, needed, effect in self._rules.get(key, ()):
+                if (not wanted or wanted == tag) and needed <= keys:
+                    return effect
+        return NONE
+
+
+def _rule_effect(declarations: str) -> Effect | None:
+    """None for a rule that neither hides nor shows nor changes the meaning of text."""
+    values = _declarations(declarations)
+    is_moving = values.keys() & {"max-height", "transition", "animation"}
+    is_aside = not is_moving and (_is_clipped(values) or _is_far(values))
+    if is_aside or values.get("display") == "none" or values.get("visibility") in ("hidden", "collapse"):
+        return Effect(is_hidden=True)
+    effect = effect_of(declarations[:1000])
+    if effect.level or effect.is_struck:
+        return Effect(level=effect.level, is_struck=effect.is_struck)
+    return _SHOWN if values.keys() & {"display", "visibility"} else None
 
 
 def _declarations(style: str) -> dict[str, str]:
