@@ -101,7 +101,10 @@ AROUND = (
     "<table><tr><th>{}<td rowspan=3 colspan=2><tr><td></table>",
     "<section><x-box>{}</x-box></section>",
 )
-SHEET = "<style>/* a */ .unseen, #no {display:none} .aside{position:absolute;left:-9999px} @media print{p{display:none}} .opened{display:none} .opened.now{display:block}</style>"
+SHEET = (
+    "<style>/* a */ .unseen, #no {display:none} .aside{position:absolute;left:-9999px} @media print{p{display:none}}"
+    ".opened{display:none} .opened.now{display:block}</style>"
+)
 
 
 def words(text: str) -> list[str]:
