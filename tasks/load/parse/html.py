@@ -43,12 +43,12 @@ def html_to_markdown(text: str) -> Parsed:
     sheet = Sheet([style.text() for style in page.css("style")])
     reader = Reader(BEGINS, sheet)
     blocks = reader.read(root)
-    if reader.navigation_words and not any(block.kind != "heading" and not block.is_aside for block in blocks):
+    if reader.navigation_words and not any(block.form != "heading" and not block.is_aside for block in blocks):
         reader = Reader(BEGINS, sheet, is_whole=True)
         blocks = reader.read(root)
     if page.css_first("frameset") is not None:
         blocks += [Block(html_to_markdown(inner.text()).text.strip()) for inner in page.css("noframes")]
-    while blocks and blocks[-1].kind == "rule":
+    while blocks and blocks[-1].form == "rule":
         blocks.pop()
     markdown, headings = joined(blocks)
     poverty = _poverty(page, len(markdown.split()), reader.unread["img"])
@@ -69,7 +69,7 @@ def _title(page: LexborHTMLParser) -> str:
 
 def _heading(node: LexborNode) -> str:
     blocks = Reader(BEGINS, Sheet(())).read(node)
-    return next((block.flat for block in blocks if block.kind == "heading"), "")
+    return next((block.flat for block in blocks if block.form == "heading"), "")
 
 
 def _is_drawn(node: LexborNode) -> bool:

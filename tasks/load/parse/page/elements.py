@@ -91,7 +91,7 @@ def _quote(reader: Reader, _node: LexborNode, _attributes: Attributes) -> End:
 def _rule(reader: Reader, _node: LexborNode, _attributes: Attributes) -> None:
     reader.flow.flush()
     blocks = reader.flow.blocks
-    if blocks and blocks[-1].kind != "rule":
+    if blocks and blocks[-1].form != "rule":
         reader.flow.add(Block("---", "rule"))
 
 

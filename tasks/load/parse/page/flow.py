@@ -14,7 +14,7 @@ class Block(NamedTuple):
     """`text` is Markdown; `flat` is what of it stands in a cell of a table, where that is something else."""
 
     text: str
-    kind: str = "text"  # or heading, code, table, rule
+    form: str = "text"  # or heading, code, table, rule
     flat: str = ""
     is_item: bool = False
     in_list: bool = False
@@ -137,7 +137,7 @@ def joined(blocks: Iterable[Block]) -> tuple[str, tuple[Heading, ...]]:
         between = "" if before is None else "\n" if block.is_item and before.in_list else "\n\n"
         at += len(between)
         parts += (between, block.text)
-        if block.kind == "heading":
+        if block.form == "heading":
             level = len(block.text) - len(block.text.lstrip("#"))
             headings.append(Heading(at, at + len(block.text), level, block.flat))
         at += len(block.text)

@@ -31,7 +31,7 @@ _SHORT = re.compile(r"[-+\u2212\u2013±]?[\w∞°\u2032*†‡]+(?:[.,]\w+)*[-+\
 
 
 def paragraphs(raw: str) -> list[str]:
-    """Without the white space that a browser does not show; lines end where the page breaks them."""
+    """The text of a line, in parts, as a browser shows it: white space folded, and broken where the page breaks it."""
     text = " ".join(raw.split())
     if text.isascii():
         return [guarded(text)] if text else []

@@ -69,8 +69,8 @@ class Table:
             return True
         blocks = [block for cell in cells for block in cell.blocks]
         return any(
-            block.kind in ("heading", "rule")
-            or (block.kind == "code" and "\n" in block.flat)
+            block.form in ("heading", "rule")
+            or (block.form == "code" and "\n" in block.flat)
             or len(block.text) > LONG_CELL
             for block in blocks
         )
@@ -82,7 +82,7 @@ def _is_listing(row: list[Cell]) -> bool:
 
 def _code_only(row: list[Cell]) -> list[Cell]:
     """Without line numbers, where the row has a listing beside them."""
-    if not any(block.kind == "code" for cell in row for block in cell.blocks):
+    if not any(block.form == "code" for cell in row for block in cell.blocks):
         return row
     return [cell for cell in row if not _are_numbers(cell)] or row
 
