@@ -287,6 +287,13 @@ def test_titles_stand_where_they_are_said_to_and_are_those_of_the_text() -> None
     assert [heading.start for heading in find_headings(parsed.text)] == [heading.start for heading in headings]
 
 
+def test_a_drawing_of_many_shapes_and_tags_without_end_cost_no_text() -> None:
+    shapes = "<svg>" + "<path d='M0 0'/><g><use/></g>" * 1_000 + "<text>label</text></svg>"
+    parsed = html_to_markdown(f"<p>before{shapes}<ul>{'<li>item' * 900}</ul><p>after</p>")
+    assert words(parsed.text) == ["before", "label", *["item"] * 900, "after"]
+    assert parsed.remarks == ()
+
+
 @pytest.mark.parametrize(
     "part",
     [

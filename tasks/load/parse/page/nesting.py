@@ -10,12 +10,13 @@ DEEPEST = 400  # browsers draw the line at about 500
 KEPT = 200
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*")
 _WHOLE_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/<>]*)[^<>]*>")
-# Elements without an end, and those whose end may be left out: they do not stand in each other by themselves.
-_FLAT = names(
-    "area base br col embed hr img input link meta param source track wbr p li dt dd tr td th option "
-    "optgroup thead tbody tfoot colgroup rt rp html head body"
+# A builder of trees looks through all open elements for each of these; shapes in drawings are none of them.
+_BLOCKS = names(
+    "address article aside blockquote button center details dialog dir div dl fieldset figcaption figure footer form"
+    " header hgroup h1 h2 h3 h4 h5 h6 listing main marquee menu nav object ol pre ruby search section summary sup sub"
+    " table ul"
 )
-_FORMATTING = names("a b big em font i nobr s small strike strong tt u span")
+_FORMATTING = names("a b big code em font i nobr s small strike strong tt u")
 
 
 def flattened(text: str) -> tuple[str, tuple[str, ...]]:
@@ -30,10 +31,8 @@ def flattened(text: str) -> tuple[str, tuple[str, ...]]:
     def shallow(match: re.Match[str]) -> str:
         nonlocal depth
         name = match[2].lower()
-        if name in _FLAT:
-            return match[0]
-        if name in _FORMATTING:
-            return ""
+        if name not in _BLOCKS:
+            return "" if name in _FORMATTING else match[0]
         was_deep = depth > KEPT
         depth = max(0, depth - 1) if match[1] else depth + 1
         return " " if (was_deep if match[1] else depth > KEPT) else match[0]
@@ -46,5 +45,6 @@ class _Steps(dict[str, int]):
 
     def __missing__(self, tag: str) -> int:
         name = tag[1:].lstrip("/").lower()
-        step = self[tag] = 0 if name in _FLAT else -1 if tag[1] == "/" else 1
+        is_steep = name in _BLOCKS or name in _FORMATTING
+        step = self[tag] = 0 if not is_steep else -1 if tag[1] == "/" else 1
         return step
