@@ -69,8 +69,12 @@ def guarded(text: str) -> str:
 
 def code(text: str) -> str:
     """Marked as code; its ticks are left out where they would split a word or open a fence."""
-    words = " ".join(text.split())
-    return text if not words or "``" in words else f"{CODE}{text.strip()}{CODE}"
+    text = text.replace(CODE, "")
+    words = text.strip()
+    if not words or "``" in words:
+        return text
+    start = text.index(words)
+    return f"{text[:start]}{CODE}{words}{CODE}{text[start + len(words) :]}"
 
 
 def raised(text: str, before: str, is_note: bool) -> str:
