@@ -184,6 +184,7 @@ def test_what_is_shown_is_in_and_nothing_is_glued(shape: str) -> None:
         ("He said <q>stop</q>", "He said “stop”"),
         ("<a href=a>Home</a><a href=b>About</a>", "Home About"),
         ("<code>a`b</code> <code>c</code>", "`` a`b `` `c`"),
+        ("<code>\\u</code><em><code>wxyz</code></em>", "`\\uwxyz`"),
         ("see<code> .html </code>then <code>\\u<em><code>wxyz</code></em></code>", "see `.html` then `\\uwxyz`"),
         ("<input type=checkbox checked> done", "[x] done"),
         ("# no title", "\\# no title"),

@@ -35,7 +35,7 @@ def paragraphs(raw: str) -> list[str]:
     text = " ".join(raw.split())
     if text.isascii():
         return [guarded(text)] if text else []
-    text = _CODE.sub(_ticked, text) if CODE in text else text
+    text = _CODE.sub(_ticked, text.replace(CODE + CODE, "")) if CODE in text else text
     text = _plain(text)
     parts = [_LINES.sub("\n", part).strip() for part in _PARAGRAPHS.split(text)] if BREAK in text else [text.strip()]
     return [guarded(whole) for part in parts if (whole := _LEFT_OVER.sub("", part))]
