@@ -58,8 +58,8 @@ class Reader:
     def read(self, root: LexborNode) -> list[Block]:
         """The blocks of everything below."""
         path: list[tuple[LexborNode, End]] = []
-        node: LexborNode | None = root
-        while node is not None:
+        node = root
+        while True:
             end = self._begin(node)
             if end is not None:
                 child = node.first_child
