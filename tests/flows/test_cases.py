@@ -14,8 +14,6 @@ FILES = CASES / "files"
 WANTED: dict[str, dict[str, Any]] = json.loads((CASES / "expected.json").read_text())
 USUAL_TOKENS = 256
 PENDING = {
-    "docx-equation.docx",
-    "docx-styles.docx",
     "html-charset-cp1251.html",
     "html-charset-gbk.html",
     "html-charset-sjis.html",

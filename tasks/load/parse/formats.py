@@ -55,7 +55,10 @@ FORMATS = (
     # Some writers put things before the mark, and readers allow it.
     FileFormat((".pdf",), "text", "tasks.load.parse.pdf:parse_pdf", Signature("a PDF", (b"%PDF-",), 1024)),
     FileFormat(
-        (".docx",), "markdown", "tasks.load.parse.docx:parse_docx", Signature("a Word document (DOCX)", (ARCHIVE,), 2)
+        (".docx",),
+        "markdown",
+        "tasks.load.parse.office.docx:parse_docx",
+        Signature("a Word document (DOCX)", (ARCHIVE,), 2),
     ),
     IMAGE,
     CODE,

@@ -315,7 +315,7 @@ def test_a_parser_that_dies_costs_one_document(process: child.ParserProcess, bad
     with pytest.raises(DocumentError) as caught:
         process.parse(f"{__name__}:{bad}", "bad.docx", b"x")
     assert caught.value.reason in ("parser-failed", "parser-timeout")
-    assert "A page" in process.parse("tasks.load.parse.docx:parse_docx", "a.docx", docx()).text
+    assert "A page" in process.parse("tasks.load.parse.office.docx:parse_docx", "a.docx", docx()).text
 
 
 def test_a_parser_sees_no_secret(process: child.ParserProcess, monkeypatch: pytest.MonkeyPatch) -> None:

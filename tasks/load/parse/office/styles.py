@@ -1,0 +1,152 @@
+"""What the styles of a Word document make of its paragraphs and runs."""
+
+import re
+from functools import cache
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+from tasks.load.parse.office.package import W
+
+BODY_LEVEL = 9  # a paragraph at this outline level is no heading
+_VAL = f"{W}val"
+_OFF = ("0", "false", "off", "none")
+_HEADING = re.compile(
+    "(?:heading|head|überschrift|titre|título|titulo|titolo|kop|rubrik|overskrift|otsikko|nagłówek|nadpis|ba\u015fl\u0131k"
+    r"|címsor|titlu|заголовок|επικεφαλίδα|标题|標題|見出し|제목|כותרת|عنوان) ?([1-9])",
+)
+_TITLES = {"title", "titel", "titre", "título", "titulo", "titolo", "tytuł", "название", "标题", "標題", "表題"}
+_SUBTITLES = {"subtitle", "untertitel", "sous-titre", "subtítulo", "sottotitolo"}
+_CODE = re.compile(
+    r"(?:html preformatted|preformatted text|macro text|plain text|source(?: |_)?code|code(?: ?block| ?listing| text)?"
+    r"|listing|verbatim|vorformatierter text|quelltext)(?: char)?"
+)
+_MONO = re.compile(
+    r"courier|consol|menlo|monaco|mono\b|monospace|typewriter|lucida (?:console|sans typewriter)|\bcode\b"
+)
+
+
+class Look(NamedTuple):
+    """How a run looks; None where it looks as what is around it does."""
+
+    is_hidden: bool | None = None
+    script: str | None = None
+    is_struck: bool | None = None
+    font: str | None = None
+
+    def over(self, below: "Look") -> "Look":
+        """The look of what has this one on a ground that has the other."""
+        return Look(
+            below.is_hidden if self.is_hidden is None else self.is_hidden,
+            below.script if self.script is None else self.script,
+            below.is_struck if self.is_struck is None else self.is_struck,
+            below.font if self.font is None else self.font,
+        )
+
+    @property
+    def is_mono(self) -> bool:
+        """Whether all its letters are as wide as each other, as those of code are."""
+        return _is_mono(self.font or "")
+
+
+class Style(NamedTuple):
+    """`level` is an outline level from 0, `numbering` the ids of its list and of the level in it."""
+
+    name: str = ""
+    level: int = BODY_LEVEL
+    is_title: bool = False
+    is_code: bool = False
+    numbering: tuple[str | None, str | None] = (None, None)
+    look: Look = Look()
+
+
+class Styles:
+    """Those of one document, resolved when they are asked for."""
+
+    def __init__(self, tree: Element) -> None:
+        self._elements = {style.get(f"{W}styleId", ""): style for style in tree.iter(f"{W}style")}
+        self._default = next(
+            (
+                style_id
+                for style_id, style in self._elements.items()
+                if style.get(f"{W}default") in ("1", "true") and style.get(f"{W}type") == "paragraph"
+            ),
+            "",
+        )
+        self._base = look_of(tree.find(f"{W}docDefaults/{W}rPrDefault/{W}rPr"))
+        self._known: dict[str, Style] = {}
+        # Where all is set in a typewriter's letters they do not say that something is code.
+        self.has_plain_mono = self.style("").look.is_mono
+
+    def style(self, style_id: str) -> Style:
+        """The default paragraph style for "" and for an style_id that no style has."""
+        style_id = style_id if style_id in self._elements else self._default
+        if style_id not in self._known:
+            self._known[style_id] = self._resolved(style_id)
+        return self._known[style_id]
+
+    def look(self, style_id: str) -> Look:
+        """What a character style, or one of tables, says itself."""
+        look = Look()
+        for element in self._chain(style_id):
+            look = look.over(look_of(element.find(f"{W}rPr")))
+        return look
+
+    def _chain(self, style_id: str) -> list[Element]:
+        """The style and those that it is based on."""
+        chain: dict[str, Element] = {}
+        while style_id in self._elements and style_id not in chain:
+            chain[style_id] = self._elements[style_id]
+            style_id = _val(chain[style_id].find(f"{W}basedOn")) or ""
+        return list(chain.values())
+
+    def _resolved(self, style_id: str) -> Style:
+        chain = self._chain(style_id)
+        names = [(_val(element.find(f"{W}name")) or "").lower() for element in chain]
+        levels = (_val(element.find(f"{W}pPr/{W}outlineLvl")) for element in chain)
+        level = next((int(level) for level in levels if level is not None), None)
+        if level is None:
+            numbers = (match[1] for name in names if (match := _HEADING.fullmatch(name)))
+            level = next((int(number) - 1 for number in numbers), BODY_LEVEL)
+        kind = next((name for name in names if name in _TITLES or name in _SUBTITLES), "")
+        look = self.look(style_id).over(self._base)
+        numbering = [element.find(f"{W}pPr/{W}numPr") for element in chain]
+        return Style(
+            names[0] if names else "",
+            level,
+            kind in _TITLES,
+            any(_CODE.fullmatch(name) for name in names),
+            (
+                next((_val(one.find(f"{W}numId")) for one in numbering if one is not None), None),
+                next((_val(one.find(f"{W}ilvl")) for one in numbering if one is not None), None),
+            ),
+            look,
+        )
+
+
+def look_of(properties: Element | None) -> Look:
+    """What the properties of a run say."""
+    if properties is None or not len(properties):
+        return Look()
+    script = properties.find(f"{W}vertAlign")
+    fonts = properties.find(f"{W}rFonts")
+    struck = [is_on(properties.find(f"{W}{name}")) for name in ("strike", "dstrike")]
+    return Look(
+        is_on(properties.find(f"{W}vanish")),
+        None if script is None else script.get(_VAL, ""),
+        next((one for one in struck if one is not None), None),
+        None if fonts is None else fonts.get(f"{W}ascii", fonts.get(f"{W}hAnsi")),
+    )
+
+
+def is_on(element: Element | None) -> bool | None:
+    """A switch, which is on where it is there and does not say otherwise; None where it is not there."""
+    return None if element is None else element.get(_VAL, "1") not in _OFF
+
+
+@cache
+def _is_mono(font: str) -> bool:
+    return _MONO.search(font.lower()) is not None
+
+
+def _val(element: Element | None) -> str | None:
+    return None if element is None else element.get(_VAL)
