@@ -15,6 +15,7 @@ from tasks.load.paths import PathFilter
 from tasks.records import Document, DocumentId, DocumentRef
 from tests.tasks.load.bad_inputs import docx, pdf
 from tests.tasks.load.books import eml, epub
+from tests.tasks.load.office_files import cell, odf, pptx, shape, xls, xlsx
 from tests.tasks.load.pictures import picture
 
 
@@ -37,6 +38,13 @@ SAMPLES = (
     Sample(".eml", eml(b"A page of text."), "A page of text.", title="Alpha"),
     Sample(".pdf", pdf(), "A page of text."),
     Sample(".docx", docx(), "A page of text."),
+    Sample(".pptx", pptx(shape("Alpha", "title") + shape("A page of text.")), "A page of text.", title="Alpha"),
+    Sample(
+        ".xlsx", xlsx(f'<sheetData><row r="1">{cell("A1", "A page of text.")}</row></sheetData>'), "A page of text."
+    ),
+    Sample(".odt", odf("text", "<text:p>A page of text.</text:p>", title="Alpha"), "A page of text.", title="Alpha"),
+    Sample(".rtf", rb"{\rtf1{\info{\title Alpha}}A page of text.\par}", "A page of text.", title="Alpha"),
+    Sample(".xls", xls(("A page of text.",)), "A page of text."),
     Sample(".png", picture(caption="A page of text."), "A page of text."),
     Sample(".py", b"def main():\n    pass\n", "def main():"),
 )

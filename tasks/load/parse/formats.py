@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tasks.load.parse.markdown import parse_markdown
 from tasks.load.parse.rst import parse_rst
-from tasks.load.parse.signature import ARCHIVE, Signature
+from tasks.load.parse.signature import ARCHIVE, OFFICE, Signature
 from tasks.load.parse.text import Parsed, parse_text
 from tasks.records import Format
 
@@ -55,10 +55,40 @@ FORMATS = (
     # Some writers put things before the mark, and readers allow it.
     FileFormat((".pdf",), "text", "tasks.load.parse.pdf:parse_pdf", Signature("a PDF", (b"%PDF-",), 1024)),
     FileFormat(
-        (".docx",),
+        (".docx", ".docm", ".dotx", ".dotm"),
         "markdown",
         "tasks.load.parse.office.docx:parse_docx",
         Signature("a Word document (DOCX)", (ARCHIVE,), 2),
+    ),
+    FileFormat(
+        (".pptx", ".pptm", ".ppsx", ".ppsm", ".potx"),
+        "markdown",
+        "tasks.load.parse.office.pptx:parse_pptx",
+        Signature("a PowerPoint presentation (PPTX)", (ARCHIVE,), 2),
+    ),
+    FileFormat(
+        (".xlsx", ".xlsm", ".xltx", ".xltm"),
+        "markdown",
+        "tasks.load.parse.office.xlsx:parse_xlsx",
+        Signature("an Excel workbook (XLSX)", (ARCHIVE,), 2),
+    ),
+    FileFormat(
+        (".odt", ".odp", ".ods", ".ott"),
+        "markdown",
+        "tasks.load.parse.office.odf:parse_odf",
+        Signature("an OpenDocument file", (ARCHIVE,), 2),
+    ),
+    FileFormat(
+        (".rtf",),
+        "markdown",
+        "tasks.load.parse.office.rtf:parse_rtf",
+        Signature("an RTF document", (b"{\\rtf", b"{\\urtf"), 16),
+    ),
+    FileFormat(
+        (".xls", ".xlt", ".xlsb"),
+        "markdown",
+        "tasks.load.parse.office.xls:parse_xls",
+        Signature("a binary Excel workbook (XLS, XLSB)", (OFFICE, ARCHIVE), 8),
     ),
     IMAGE,
     CODE,

@@ -5,19 +5,20 @@ from typing import NamedTuple
 from tasks.errors import DocumentError
 
 ARCHIVE = b"PK"
-_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SEALED = "EncryptedPackage".encode("utf-16-le")
+_OLD = "an old Office document"
 _KINDS = (
     (b"%PDF-", "a PDF"),
     (b"PK\x03\x04", "a ZIP archive (or a document in one, such as DOCX)"),
-    (_OFFICE, "an old Office document"),
+    (OFFICE, _OLD),
     (b"\x1f\x8b", "a gzip archive"),
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
     (b"{\\rtf", "an RTF document"),
 )
-_NEVER_TEXT = {kind for mark, kind in _KINDS if not mark.startswith(b"{")}
+_NEVER_TEXT = {kind for _, kind in _KINDS}
 _PAGES = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 
 
@@ -39,7 +40,7 @@ def check_signature(name: str, content: bytes, expected: Signature | None) -> No
         if kind in _NEVER_TEXT:
             raise _wrong(name, kind, "text")
     elif not any(mark in content[: expected.head_bytes] for mark in expected.marks):
-        if ARCHIVE in expected.marks and content.startswith(_OFFICE) and _SEALED in content:
+        if ARCHIVE in expected.marks and content.startswith(OFFICE) and _SEALED in content:
             raise DocumentError(
                 "encrypted", f"{name} is an encrypted Office document; save it without its password, or exclude it"
             )
@@ -55,4 +56,5 @@ def _kind(content: bytes) -> str:
 
 
 def _wrong(name: str, kind: str, expected: str) -> DocumentError:
-    return DocumentError("wrong-type", f"{name} is {kind}, not {expected}, as its name says; rename or exclude it")
+    remedy = "save it as .docx or .pptx, or exclude it" if kind == _OLD else "rename or exclude it"
+    return DocumentError("wrong-type", f"{name} is {kind}, not {expected}, as its name says; {remedy}")

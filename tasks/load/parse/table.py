@@ -1,8 +1,11 @@
 """Tables in Markdown."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 LINE_BREAK = "<br>"
+MOST_COLUMNS = 16
+MOST_ROW_CHARACTERS = 600
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -10,6 +13,26 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     width = max(map(len, rows), default=0)
     lines = ["| " + " | ".join([*map(_cell, row), *[""] * (width - len(row))]) + " |" for row in rows]
     return [*lines[:1], "|" + " --- |" * width, *lines[1:]] if width else []
+
+
+def row_texts(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A text for each row, one below the other a table; `column: value` lines where that would be too wide to read.
+
+    Then the head, which is the first row, has no text of its own.
+    """
+    head, *others = rows
+    if not others:
+        return [(": " if len(head) == 2 else "; ").join(filter(None, map(str.strip, head)))]
+    if len(head) <= MOST_COLUMNS and sum(map(len, chain(*others))) <= MOST_ROW_CHARACTERS * len(others):
+        first, line, *lines = table(rows)
+        return [f"{first}\n{line}", *lines]
+    return ["", *(_record(head, row) for row in others)]
+
+
+def _record(head: Sequence[str], row: Sequence[str]) -> str:
+    named = ((name.strip(), value.strip()) for name, value in zip(head, row, strict=False))
+    lines = (f"{' '.join(name.split())}: {value}" if name else value for name, value in named if value)
+    return "\n".join(lines) + "\n"
 
 
 def _cell(text: str) -> str:

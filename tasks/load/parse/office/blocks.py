@@ -44,9 +44,8 @@ class Remarks(Counter[str]):
 
     def clauses(self) -> tuple[str, ...]:
         """Clauses such as "3 pictures have no description", in the order in which they were first seen."""
-        return tuple(
-            f"1 {clause}" if number == 1 else f"{number:,} {_plural(clause)}" for clause, number in self.items()
-        )
+        shown = [(clause, number) for clause, number in self.items() if number]
+        return tuple(f"1 {clause}" if number == 1 else f"{number:,} {_plural(clause)}" for clause, number in shown)
 
 
 def written(blocks: Iterable[Block], title: str, remarks: Remarks) -> Parsed:

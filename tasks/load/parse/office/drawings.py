@@ -8,7 +8,7 @@ from tasks.load.parse.office.blocks import Block
 from tasks.load.parse.office.package import DGM, A, C, Package, R
 
 MOST_CHART_ROWS = 1_000
-_FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|bmp|tiff?|wmf|emf|svg)", re.IGNORECASE)
+_FILE_NAME = re.compile(r"\S*_\S*|\S+\.(?:png|jpe?g|gif|bmp|tiff?|wmf|emf|svg)", re.IGNORECASE)
 _ADDED = re.compile(
     r"\s*(?:description )?(?:automatically generated|automatisch generiert).*", re.IGNORECASE | re.DOTALL
 )
@@ -52,7 +52,12 @@ def readable(font: str, text: str) -> str:
 def description(element: Element) -> str:
     """What somebody wrote about a picture or shape; "" where a program put the file's name there."""
     text = _ADDED.sub("", (element.get("descr") or element.get("alt") or "").strip())
-    return "" if _FILE_NAME.fullmatch(text) else text
+    return "" if is_file_name(text) else text
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a description is only the name of the picture's file."""
+    return _FILE_NAME.fullmatch(text) is not None
 
 
 def drawn(package: Package, element: Element, target: Callable[[str | None], str]) -> list[Block] | None:

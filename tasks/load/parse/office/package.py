@@ -63,8 +63,9 @@ class Package:
 
     def tree(self, path: str) -> Element:
         """An element without children for a part that is not there; DocumentError for one with a document type."""
-        content = self.content(path)
-        return read_xml(self.name, content, self.kind) if content else Element("none")
+        if path.lower() not in self._members:
+            return Element("none")
+        return ElementTree.fromstring(checked(self, path))  # noqa: S314 - expat opens nothing without a document type
 
     def relations(self, path: str) -> dict[str, Relation]:
         """Those of a part by id; those of the package itself for ""."""
@@ -89,13 +90,32 @@ class Package:
         path = self.related("", "officeDocument") or usual
         tree = self.tree(path)
         if tree.tag != root:
-            raise DocumentError("wrong-type", f"{self.name} is a ZIP archive, but no {self.kind}; rename or exclude it")
+            raise other_kind(self.name, self.kind)
         return path, tree
 
     @property
     def title(self) -> str:
         """What the document's properties say, where it is more than what a program puts there by itself."""
         return believable(self.tree(self.related("", "core-properties") or "docProps/core.xml").findtext(_TITLE) or "")
+
+
+def other_kind(name: str, kind: str) -> DocumentError:
+    """The error for an archive of another kind than its name says."""
+    return DocumentError(
+        "wrong-type",
+        f"{name} is another kind of archive, not of the kind {kind}, as its name says; rename or exclude it",
+    )
+
+
+def corrupt(name: str, kind: str, error: Exception) -> DocumentError:
+    """The error for what a reader of this kind of document stumbles over."""
+    cause = f"{type(error).__name__}: {error}"[:200]
+    return DocumentError("corrupt", f"{name} is a damaged {kind} ({cause}); save it again, or exclude it")
+
+
+def encrypted(name: str) -> DocumentError:
+    """The error for a document that nobody can read without its password."""
+    return DocumentError("encrypted", f"{name} is encrypted; save it without its password, or exclude it")
 
 
 def believable(title: str) -> str:
@@ -111,28 +131,32 @@ def opened(name: str, content: bytes, kind: str) -> Iterator[Package]:
         with open_archive(name, content, kind, "") as archive:
             yield Package(name, archive, kind)
     except (BadZipFile, zlib.error, EOFError, NotImplementedError, ElementTree.ParseError, expat.ExpatError) as error:
-        raise _corrupt(name, kind, error) from error
+        raise corrupt(name, kind, error) from error
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise _corrupt(name, kind, error) from error  # a number that is none, and its like
+        raise corrupt(name, kind, error) from error  # a number that is none, and its like
 
 
-def read_xml(name: str, content: bytes, kind: str) -> Element:
-    """The root; DocumentError for a document type, which can only stand before it and is the door to entity bombs."""
+def checked(package: Package, path: str) -> bytes:
+    """The XML of a part under the names of the usual form of the standard.
+
+    DocumentError for a document type, which can only stand before the root and is the door to entity bombs.
+    """
 
     def refuse(*_declaration: object) -> None:
-        raise DocumentError("unsafe-xml", f"{name} declares a DOCTYPE in its XML, which no {kind} needs; exclude it")
+        raise DocumentError(
+            "unsafe-xml", f"{package.name} declares a DOCTYPE in its XML, which no {package.kind} needs; exclude it"
+        )
 
     def stop(*_root: object) -> None:
         raise _ProloguePassedError
 
+    content = package.content(path)
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = refuse
     parser.StartElementHandler = stop
     with suppress(_ProloguePassedError):
         parser.Parse(content, True)
-    if b"purl.oclc.org/ooxml" in content:
-        content = _STRICT.sub(_TRANSITIONAL, content)
-    return ElementTree.fromstring(content)  # noqa: S314 - it has no document type, and expat opens nothing by itself
+    return _STRICT.sub(_TRANSITIONAL, content) if b"purl.oclc.org/ooxml" in content else content
 
 
 class _ProloguePassedError(Exception):
@@ -142,8 +166,3 @@ class _ProloguePassedError(Exception):
 def _resolved(folder: str, target: str) -> str:
     """A target begins at the folder of its part, or with a slash at the package."""
     return posixpath.normpath(posixpath.join("/", folder, target.replace("\\", "/"))).lstrip("/")
-
-
-def _corrupt(name: str, kind: str, error: Exception) -> DocumentError:
-    cause = f"{type(error).__name__}: {error}"[:200]
-    return DocumentError("corrupt", f"{name} is a damaged {kind} ({cause}); save it again, or exclude it")

@@ -13,7 +13,7 @@ from tasks.load.parse.office.package import MC, WP, M, O, Package, Relation, V, 
 from tasks.load.parse.office.styles import Look, Styles, is_on, look_of
 
 Line = list[tuple[Look, str]]
-_PAGE_FIELDS = {"PAGE", "NUMPAGES", "SECTIONPAGES"}
+PAGE_FIELDS = {"PAGE", "NUMPAGES", "SECTIONPAGES"}
 _UNSEEN = {
     *(f"{W}{name}" for name in ("del", "moveFrom", "pPr", "rPr", "tblPr", "tblGrid", "trPr", "tcPr", "sdtPr")),
     *(f"{W}{name}" for name in ("delText", "delInstrText", "sectPr")),
@@ -142,7 +142,7 @@ class Runs:
 
     def _is_page_field(self, instruction: str) -> bool:
         """Whether a field only counts pages, which a text has none of."""
-        is_one = (instruction.split() or [""])[0].upper() in _PAGE_FIELDS
+        is_one = (instruction.split() or [""])[0].upper() in PAGE_FIELDS
         self.has_page_field |= is_one
         return is_one
 
@@ -209,7 +209,8 @@ def assembled(line: Line) -> str:
         piece = "".join(part for _, part in pieces)
         inner = piece.strip()
         shown = inner
-        if inner and script in ("superscript", "subscript") and text.strip():
+        has_base = bool(text[-1:].strip()) and piece.startswith(inner[:1])
+        if inner and script in ("superscript", "subscript") and has_base:
             shown = raised(text, inner) if script == "superscript" else lowered(inner)
         if inner and is_struck:
             shown = f"~~{shown}~~"

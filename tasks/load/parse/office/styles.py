@@ -105,8 +105,7 @@ class Styles:
         levels = (_val(element.find(f"{W}pPr/{W}outlineLvl")) for element in chain)
         level = next((int(level) for level in levels if level is not None), None)
         if level is None:
-            numbers = (match[1] for name in names if (match := _HEADING.fullmatch(name)))
-            level = next((int(number) - 1 for number in numbers), BODY_LEVEL)
+            level = next((level for name in names if (level := heading_level(name)) < BODY_LEVEL), BODY_LEVEL)
         kind = next((name for name in names if name in _TITLES or name in _SUBTITLES), "")
         look = self.look(style_id).over(self._base)
         numbering = [element.find(f"{W}pPr/{W}numPr") for element in chain]
@@ -114,13 +113,29 @@ class Styles:
             names[0] if names else "",
             level,
             kind in _TITLES,
-            any(_CODE.fullmatch(name) for name in names),
+            any(map(is_code_style, names)),
             (
                 next((_val(one.find(f"{W}numId")) for one in numbering if one is not None), None),
                 next((_val(one.find(f"{W}ilvl")) for one in numbering if one is not None), None),
             ),
             look,
         )
+
+
+def heading_level(name: str) -> int:
+    """The outline level of a style of this name; that of the body where it is for none. The name in small letters."""
+    match = _HEADING.fullmatch(name)
+    return int(match[1]) - 1 if match else BODY_LEVEL
+
+
+def is_title_style(name: str) -> bool:
+    """Whether a style of this name is for the title of a document; the name in small letters."""
+    return name in _TITLES
+
+
+def is_code_style(name: str) -> bool:
+    """Whether a style of this name is for code; the name in small letters."""
+    return _CODE.fullmatch(name) is not None
 
 
 def look_of(properties: Element | None) -> Look:

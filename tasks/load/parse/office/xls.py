@@ -1,0 +1,69 @@
+"""Workbooks in the binary forms of Excel, by a library."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time, timedelta
+from io import BytesIO
+from zipfile import BadZipFile
+
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
+
+from tasks.load.parse.archive import open_archive
+from tasks.load.parse.office.blocks import Remarks
+from tasks.load.parse.office.numbers import general
+from tasks.load.parse.office.package import corrupt, encrypted, other_kind
+from tasks.load.parse.office.sheets import Sheet, written
+from tasks.load.parse.signature import ARCHIVE
+from tasks.load.parse.text import Parsed
+
+_KIND = "binary Excel workbook"
+_MAIN = "xl/workbook.bin"
+_SEALED = "EncryptedPackage".encode("utf-16-le")
+
+
+def parse_xls(name: str, content: bytes) -> Parsed:
+    """The sheets that are shown; a number as it is kept, for the library does not say how it is shown."""
+    remarks = Remarks()
+    try:
+        if content.startswith(ARCHIVE):
+            with open_archive(name, content, _KIND, "") as archive:
+                if _MAIN not in archive.namelist():
+                    raise other_kind(name, _KIND)
+        workbook = CalamineWorkbook.from_filelike(BytesIO(content))
+        return written([*_sheets(workbook, remarks)], "", remarks)
+    except PasswordError as error:
+        raise encrypted(name) from error
+    except (CalamineError, BadZipFile) as error:
+        raise encrypted(name) if _SEALED in content else corrupt(name, _KIND, error) from error
+
+
+def _sheets(workbook: CalamineWorkbook, remarks: Remarks) -> Iterator[Sheet]:
+    for one in workbook.sheets_metadata:
+        if one.visible != SheetVisibleEnum.Visible:
+            remarks["hidden sheet is left out"] += 1
+        elif one.typ == SheetTypeEnum.WorkSheet:
+            yield Sheet(one.name, [*_rows(workbook.get_sheet_by_name(one.name))])
+
+
+def _rows(sheet: CalamineSheet) -> Iterator[tuple[int, Mapping[int, str]]]:
+    first_row, first_column = sheet.start or (0, 0)
+    for number, row in enumerate(sheet.to_python(skip_empty_area=True), first_row + 1):
+        cells = {column: text for column, value in enumerate(row, first_column) if (text := _shown(value))}
+        if cells:
+            yield number, cells
+
+
+def _shown(value: int | float | str | bool | time | date | datetime | timedelta) -> str:
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float):
+        return general(value)
+    if isinstance(value, datetime):
+        return value.isoformat(" ").removesuffix(" 00:00:00")
+    return str(value).strip()
