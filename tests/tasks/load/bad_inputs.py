@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pypdf import PdfWriter
 
+from tests.tasks.load import office_files
 from tests.tasks.load.books import eml, epub, mixed, sealed
 from tests.tasks.load.pdfs import DrawnPage, pdf_of
 
@@ -114,6 +115,33 @@ def _deep_message() -> bytes:
     return b"".join(b"From: a@b\nContent-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in borders)
 
 
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+SEALED = OLE + "EncryptedPackage".encode("utf-16-le")
+_FOREIGN = '<!DOCTYPE x [<!ENTITY i SYSTEM "file:///etc/passwd">]>'
+_ROW = f"<sheetData><row>{office_files.cell('A1', 'A page')}</row></sheetData>"
+# Suffix, a file that begins its XML with some words, and its main part.
+OFFICE: tuple[tuple[str, Callable[[str], bytes], str], ...] = (
+    (".pptx", lambda begin: office_files.pptx(office_files.shape("A page"), doctype=begin), "ppt/presentation.xml"),
+    (".xlsx", lambda begin: office_files.xlsx(_ROW, doctype=begin), "xl/workbook.xml"),
+    (".odt", lambda begin: office_files.odf("text", "<text:p>A page</text:p>", doctype=begin), "content.xml"),
+)
+
+
+def added(made: Callable[[str], bytes], name: str, content: bytes) -> Callable[[], bytes]:
+    """The file with another member, in the place of one of the same name."""
+
+    def make() -> bytes:
+        with zipfile.ZipFile(io.BytesIO(made(""))) as archive:
+            parts: dict[str, str | bytes] = {member: archive.read(member) for member in archive.namelist()}
+        return office_files.archive({**parts, name: content})
+
+    return make
+
+
+def bombed(made: Callable[[str], bytes]) -> Callable[[], bytes]:
+    return lambda: added(made, "more", bytes(210_000_000))()
+
+
 INPUTS = (
     BadInput(1, "nothing.md", lambda: b"", is_empty=True),
     BadInput(1, "nothing.pdf", lambda: b"", is_empty=True),
@@ -160,6 +188,28 @@ INPUTS = (
     BadInput(27, "twins.md", lambda: b"# Same\n\nSame words.\n\n" * 50, text="Same words."),
     BadInput(28, "scripts.md", lambda: "# שלום 日本語 👩‍👩‍👧 café".encode(), text="👩‍👩‍👧"),
     BadInput(34, "page.html", lambda: b"<body><p>Shown<script>hidden()</script><p hidden>unseen</p>", text="Shown"),
+    *(
+        bad
+        for suffix, made, kind in OFFICE
+        for bad in (
+            BadInput(7, f"bomb{suffix}", bombed(made), "too-large"),
+            BadInput(8, f"climber{suffix}", added(made, "../../escaped.txt", b"outside"), text="A page"),
+            BadInput(9, f"locked{suffix}", lambda: SEALED, "encrypted"),
+            BadInput(10, f"cut{suffix}", lambda made=made: made("")[:-200], "corrupt"),
+            BadInput(10, f"page{suffix}", lambda: b"<!DOCTYPE html><p>Not found</p>", "wrong-type"),
+            BadInput(10, f"torn{suffix}", added(made, kind, b"<not <xml"), "corrupt"),
+            BadInput(10, f"other{suffix}", added(made, kind, b"<x/>"), "wrong-type"),
+            BadInput(36, f"entities{suffix}", lambda made=made: made(f"{_BOMB}]>"), "unsafe-xml"),
+            BadInput(36, f"files{suffix}", lambda made=made: made(_FOREIGN), "unsafe-xml"),
+        )
+    ),
+    BadInput(7, "bomb.xlsb", bombed(OFFICE[0][1]), "too-large"),
+    BadInput(9, "locked.xls", lambda: SEALED, "encrypted"),
+    BadInput(10, "cut.xls", lambda: office_files.xls(("A page",))[:700], "corrupt"),
+    BadInput(10, "empty.xls", lambda: OLE + bytes(600), "corrupt"),
+    BadInput(11, "deep.rtf", lambda: b"{\\rtf1 " + b"{" * 1_000_000, "too-deep"),
+    BadInput(10, "cut.rtf", lambda: b"{\\rtf1 A page {\\b of", text="A page of"),
+    BadInput(11, "deep.docx", lambda: office_files.docx("<w:ins>" * 20_000 + "</w:ins>" * 20_000), "too-deep"),
     BadInput(36, "entities.docx", lambda: docx("&i;", doctype=f"{_BOMB}]>"), "unsafe-xml"),
     BadInput(36, "entities.html", lambda: f"{_BOMB}]><p>calm &b;</p>".encode(), text="calm"),
     BadInput(1, "nothing.epub", lambda: b"", is_empty=True),

@@ -162,6 +162,7 @@ class _Reader:
             number = int(item.get(f"{TEXT}start-value", number))
             label = f"{numeral(number, _FORMS[form])}{suffix}" if form in _FORMS else form
             label = "" if item.tag == f"{TEXT}list-header" else label
+            is_first = True
             for part in item:
                 if part.tag == f"{TEXT}list":
                     yield from self._list(part, depth + 1, style)
@@ -169,9 +170,11 @@ class _Reader:
                 root = Element("root")
                 root.append(part)
                 for block in self.blocks(root):
-                    is_first = bool(label) and block.form == "paragraph"
-                    yield Block("item", f"{label} {block.text.strip()}", depth) if is_first else block
-                    label = "" if is_first else label
+                    if is_first and block.form == "paragraph":
+                        yield Block("item", f"{label} {block.text}".strip(), depth)
+                        is_first = False
+                    else:
+                        yield block
             number += item.tag == f"{TEXT}list-item"
 
     def _table(self, table: Element) -> list[Block]:

@@ -79,9 +79,8 @@ class _Reader:
             yield from self._once(self._fixed(layout))
         if "notesSlide" in parts:
             notes = self._shapes(self._package.tree(parts["notesSlide"]).find(f"{P}cSld/{P}spTree"), {})
-            yield from (
-                block._replace(form="paragraph") for shape in notes if shape.holder == "body" for block in shape.blocks
-            )
+            texts = (block.text for shape in notes if shape.holder == "body" for block in shape.blocks)
+            yield from (Block("paragraph", text.removeprefix(f"{BULLET} ")) for text in texts)
         if "comments" in parts and (comments := len(self._package.tree(parts["comments"]))):
             self.remarks["comment is left out"] += comments
 

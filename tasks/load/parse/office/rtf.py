@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from tasks.errors import DocumentError
 from tasks.load.parse.office.blocks import MOST_HEADING_CHARACTERS, Block, Remarks, table_blocks, written
 from tasks.load.parse.office.package import believable
-from tasks.load.parse.office.rtf_words import MARGINS, SIGNS, TOKEN, UNSEEN, CodePages, whole
+from tasks.load.parse.office.rtf_words import LOOKS, MARGINS, SIGNS, TOKEN, UNSEEN, CodePages, whole
 from tasks.load.parse.office.runs import PAGE_FIELDS, Line, assembled
 from tasks.load.parse.office.styles import BODY_LEVEL, Look, heading_level, is_title_style
 from tasks.load.parse.text import Parsed
@@ -87,11 +87,7 @@ class _Reader:
         self._end_table()
         foot = [Block("end"), *self._foot] if self._foot else []
         title = believable(self._texts.get("title", ""))
-        shown = next((block.text for block in self._blocks if block.form == "heading" and block.level == 0), "")
-        blocks = [
-            block._replace(level=1) if block.form == "heading" and not block.level else block for block in self._blocks
-        ]
-        return written([*self._head, *blocks, *self._below, *foot], " ".join(shown.split()) or title, self._remarks)
+        return written([*self._head, *self._blocks, *self._below, *foot], self._title or title, self._remarks)
 
     def _open(self) -> None:
         if len(self._stack) > DEEPEST:
@@ -101,9 +97,10 @@ class _Reader:
 
     def _close(self) -> None:
         if self._stack:
-            self._state, ended = self._stack.pop()
+            state, ended = self._stack.pop()
             if ended:
                 ended()
+            self._state = state
 
     def _byte(self, value: int) -> None:
         if self._skip:
@@ -128,9 +125,7 @@ class _Reader:
         if not destination:
             if not self._state.look.is_hidden:
                 self._line.append((self._state.look, text))
-        elif destination == "fonttbl":
-            return
-        else:
+        elif destination != "fonttbl":
             self._texts[destination] = self._texts.get(destination, "") + text
             if destination == "stylesheet" and ";" in text:
                 self._styles[self._style] = self._texts.pop(destination).strip("; \t").lower()
@@ -151,9 +146,9 @@ class _Reader:
         elif (act := _ACTS.get(word)) is not None:
             act(self, value)
             self._is_star = False
-        elif word in UNSEEN or word in MARGINS or self._is_star or word in ("title", "upr"):
+        elif word in UNSEEN or word in MARGINS or self._is_star or word == "upr":
             self._begin(word)
-        elif (look := _LOOKS.get(word)) is not None:
+        elif (look := LOOKS.get(word)) is not None:
             self._state = replace(self._state, look=look(self._state.look, value != 0))
 
     def _begin(self, word: str) -> None:
@@ -172,6 +167,7 @@ class _Reader:
     def _elsewhere(self, target: list[Block], mark: str = "") -> None:
         """Write the rest of this group to the target, and then go on where we were."""
         outer = self._line, self._blocks, self._rows, self._cells, self._in_table
+        style = self._style, self._level
         self._line, self._blocks, self._rows, self._cells, self._in_table = [], [], [], [], False
 
         def end() -> None:
@@ -179,6 +175,7 @@ class _Reader:
             self._end_table()
             blocks = [block for block in self._blocks if block.form != "blank"]
             self._line, self._blocks, self._rows, self._cells, self._in_table = outer
+            self._style, self._level = style
             if mark and blocks:
                 blocks[0] = blocks[0]._replace(text=f"{mark}: {blocks[0].text.strip()}")
             target.extend(block for block in blocks if mark or block not in target)
@@ -300,12 +297,4 @@ _ACTS: dict[str, Callable[[_Reader, int | None], None]] = {
     "shptxt": _Reader._box,
     "uc": lambda reader, value: setattr(reader, "_state", replace(reader._state, unicode_bytes=value or 0)),
     "plain": lambda reader, _value: setattr(reader, "_state", replace(reader._state, look=_PLAIN)),
-}
-_LOOKS: dict[str, Callable[[Look, bool], Look]] = {
-    "v": lambda look, is_on: look._replace(is_hidden=is_on),
-    "deleted": lambda look, is_on: look._replace(is_hidden=is_on),
-    "super": lambda look, is_on: look._replace(script="superscript" if is_on else None),
-    "sub": lambda look, is_on: look._replace(script="subscript" if is_on else None),
-    "nosupersub": lambda look, _is_on: look._replace(script=None),
-    "strike": lambda look, is_on: look._replace(is_struck=is_on or None),
 }

@@ -2,7 +2,10 @@
 
 import codecs
 import re
+from collections.abc import Callable
 from contextlib import suppress
+
+from tasks.load.parse.office.styles import Look
 
 # A control word with its number, a byte, a control sign, a brace, the end of a line, and what is none of these.
 TOKEN = re.compile(
@@ -21,7 +24,7 @@ UNSEEN = {
     "fonttbl", "colortbl", "stylesheet", "info", "pict", "objdata", "nonshppict", "fldinst", "datafield", "xe", "tc",
     "rxe", "txe", "themedata", "colorschememapping", "sn",
     "sv", "atnid", "atnauthor", "annotation", "bkmkstart", "bkmkend",
-    "formfield", "filetbl", "revtbl", "rsidtbl", "latentstyles", "listtable", "listoverridetable", "pnseclvl",
+    "formfield", "filetbl", "revtbl", "rsidtbl", "latentstyles", "listtable", "listoverridetable", "pnseclvl", "title",
 }  # fmt: skip
 MARGINS = {"header", "headerf", "headerl", "headerr", "footer", "footerf", "footerl", "footerr"}
 
@@ -53,3 +56,13 @@ class CodePages:
 def whole(text: str) -> str:
     """The text with two halves of a character put together; one alone is none."""
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+LOOKS: dict[str, Callable[[Look, bool], Look]] = {
+    "v": lambda look, is_on: look._replace(is_hidden=is_on),
+    "deleted": lambda look, is_on: look._replace(is_hidden=is_on),
+    "super": lambda look, is_on: look._replace(script="superscript" if is_on else None),
+    "sub": lambda look, is_on: look._replace(script="subscript" if is_on else None),
+    "nosupersub": lambda look, _is_on: look._replace(script=None),
+    "strike": lambda look, is_on: look._replace(is_struck=is_on or None),
+}
