@@ -128,8 +128,9 @@ class _Page:
                 self._put(indent + text.replace("\n", f"\n{indent}  "), is_item=True)
             case "table":
                 self._put("\n".join(table(block.rows)))
-            case _ if text:
-                self._put(text)
+            case _:
+                if text:
+                    self._put(text)
 
     def code(self, lines: Sequence[str]) -> None:
         text = "\n".join(lines).strip("\n")

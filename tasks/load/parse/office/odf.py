@@ -54,6 +54,7 @@ class _Reader:
         self.remarks = Remarks()
         self._package = package
         self._styles = styles
+        self._readers, self._inline = self._block_readers(), self._line_readers()
         self._line: Line = []
         self._after: list[Block] = []
         self._below: list[Block] = []
@@ -62,8 +63,8 @@ class _Reader:
     def blocks(self, parent: Element) -> Iterator[Block]:
         """What stands in the element, one below the other."""
         for element in parent:
-            if (read := _BLOCKS.get(element.tag)) is not None:
-                yield from read(self, element)
+            if (read := self._readers.get(element.tag)) is not None:
+                yield from read(element)
             elif element.tag not in _UNSEEN:
                 yield from self.blocks(element)
             if self._below:
@@ -210,8 +211,8 @@ class _Reader:
         """The text of the element and of what is in it, up to its end."""
         self._put(parent.text, look)
         for element in parent:
-            if (read := _INLINE.get(element.tag)) is not None:
-                read(self, element, look)
+            if (read := self._inline.get(element.tag)) is not None:
+                read(element, look)
             elif element.tag.startswith(DRAW):
                 self._after += self.blocks(element)
             elif element.tag not in _UNSEEN:
@@ -248,6 +249,28 @@ class _Reader:
         if blocks:
             self._below += [blocks[0]._replace(text=f"[^{mark}]: {blocks[0].text.strip()}"), *blocks[1:]]
 
+    def _block_readers(self) -> dict[str, Callable[[Element], Iterable[Block]]]:
+        return {
+            f"{TEXT}p": self._paragraph,
+            f"{TEXT}h": self._paragraph,
+            f"{TEXT}list": self._list,
+            f"{TEXT}section": self._section,
+            f"{TABLE}table": self._table,
+            f"{DRAW}page": self._page,
+            f"{DRAW}frame": self._frame,
+        }
+
+    def _line_readers(self) -> dict[str, Callable[[Element, Look], None]]:
+        return {
+            f"{TEXT}s": self._spaces,
+            f"{TEXT}tab": lambda _element, look: self._write("\t", look),
+            f"{TEXT}line-break": lambda _element, look: self._write("\n", look),
+            f"{TEXT}note": self._note,
+            f"{TEXT}ruby": self._ruby,
+            f"{OFFICE}annotation": self._comment,
+            f"{DRAW}frame": self._hang,
+        }
+
 
 def _within(table: Element, tag: str) -> Iterator[Element]:
     """Rows, also those in groups and heads."""
@@ -256,23 +279,3 @@ def _within(table: Element, tag: str) -> Iterator[Element]:
             yield element
         elif element.tag.startswith(TABLE) and element.tag != f"{TABLE}table":
             yield from _within(element, tag)
-
-
-_BLOCKS: dict[str, Callable[[_Reader, Element], Iterable[Block]]] = {
-    f"{TEXT}p": _Reader._paragraph,
-    f"{TEXT}h": _Reader._paragraph,
-    f"{TEXT}list": _Reader._list,
-    f"{TEXT}section": _Reader._section,
-    f"{TABLE}table": _Reader._table,
-    f"{DRAW}page": _Reader._page,
-    f"{DRAW}frame": _Reader._frame,
-}
-_INLINE: dict[str, Callable[[_Reader, Element, Look], None]] = {
-    f"{TEXT}s": _Reader._spaces,
-    f"{TEXT}tab": lambda reader, _element, look: reader._write("\t", look),
-    f"{TEXT}line-break": lambda reader, _element, look: reader._write("\n", look),
-    f"{TEXT}note": _Reader._note,
-    f"{TEXT}ruby": _Reader._ruby,
-    f"{OFFICE}annotation": _Reader._comment,
-    f"{DRAW}frame": _Reader._hang,
-}

@@ -3,7 +3,7 @@
 import posixpath
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -125,7 +125,7 @@ def believable(title: str) -> str:
 
 
 @contextmanager
-def opened(name: str, content: bytes, kind: str) -> Iterator[Package]:
+def opened(name: str, content: bytes, kind: str) -> Generator[Package]:
     """The package; DocumentError for a bomb, an encrypted or a damaged one, whenever it shows while it is read."""
     try:
         with open_archive(name, content, kind, "") as archive:

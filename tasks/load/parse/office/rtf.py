@@ -1,29 +1,18 @@
 """Rich Text Format: one stream of words, groups and bytes in many code pages."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tasks.errors import DocumentError
 from tasks.load.parse.office.blocks import MOST_HEADING_CHARACTERS, Block, Remarks, table_blocks, written
 from tasks.load.parse.office.package import believable
-from tasks.load.parse.office.rtf_words import LOOKS, MARGINS, SIGNS, TOKEN, UNSEEN, CodePages, whole
+from tasks.load.parse.office.rtf_words import LOOKS, MARGINS, PLAIN, SIGNS, TOKEN, UNSEEN, CodePages, State, whole
 from tasks.load.parse.office.runs import PAGE_FIELDS, Line, assembled
-from tasks.load.parse.office.styles import BODY_LEVEL, Look, heading_level, is_title_style
+from tasks.load.parse.office.styles import BODY_LEVEL, heading_level, is_title_style
 from tasks.load.parse.text import Parsed
 
 DEEPEST = 1_000  # groups in groups
 _LINE_ENDS = ("\n", "\r")
-_PLAIN = Look()
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What a group inherits from the one around it."""
-
-    destination: str = ""  # "" is text that is shown; any other name is where it goes
-    look: Look = _PLAIN
-    encoding: str = ""
-    unicode_bytes: int = 1  # how many that follow a Unicode character stand in for it
 
 
 def parse_rtf(name: str, content: bytes) -> Parsed:
@@ -39,9 +28,10 @@ class _Reader:
     def __init__(self, name: str) -> None:
         self._name = name
         self._remarks = Remarks()
-        self._stack: list[tuple[_State, Callable[[], None] | None]] = []
-        self._state = _State()
+        self._stack: list[tuple[State, Callable[[], None] | None]] = []
+        self._state = State()
         self._pages = CodePages()
+        self._words = self._acts()
         self._style = 0
         self._styles: dict[int, str] = {}
         self._level = BODY_LEVEL
@@ -143,8 +133,8 @@ class _Reader:
         elif word == "u" and value is not None:
             self._put(chr(value % 65536))
             self._skip = self._state.unicode_bytes
-        elif (act := _ACTS.get(word)) is not None:
-            act(self, value)
+        elif (act := self._words.get(word)) is not None:
+            act(value)
             self._is_star = False
         elif word in UNSEEN or word in MARGINS or self._is_star or word == "upr":
             self._begin(word)
@@ -255,7 +245,7 @@ class _Reader:
         if not self._state.destination:
             self._notes += 1
             mark = f"[^{self._notes}]"
-            self._line.append((_PLAIN, mark))
+            self._line.append((PLAIN, mark))
             self._elsewhere(self._below, mark)
 
     def _number(self, _value: int | None) -> None:
@@ -279,22 +269,28 @@ class _Reader:
         self._state = replace(self._state, destination="")
         self._elsewhere(self._blocks)
 
+    def _set_unicode_bytes(self, value: int | None) -> None:
+        self._state = replace(self._state, unicode_bytes=value or 0)
 
-_ACTS: dict[str, Callable[[_Reader, int | None], None]] = {
-    **dict.fromkeys(("par", "sect", "page"), _Reader._paragraph),
-    **dict.fromkeys(("cell", "nestcell"), _Reader._end_cell),
-    "row": _Reader._end_row,
-    "intbl": _Reader._in_cell,
-    "pard": _Reader._plain_paragraph,
-    "s": _Reader._set_style,
-    "outlinelevel": _Reader._set_level,
-    "f": _Reader._set_font,
-    "fcharset": lambda reader, value: reader._pages.set_charset(value),
-    "ansicpg": lambda reader, value: reader._pages.set_usual(value),
-    "footnote": _Reader._footnote,
-    **dict.fromkeys(("listtext", "pntext"), _Reader._number),
-    "fldrslt": _Reader._result,
-    "shptxt": _Reader._box,
-    "uc": lambda reader, value: setattr(reader, "_state", replace(reader._state, unicode_bytes=value or 0)),
-    "plain": lambda reader, _value: setattr(reader, "_state", replace(reader._state, look=_PLAIN)),
-}
+    def _set_plain(self, _value: int | None) -> None:
+        self._state = replace(self._state, look=PLAIN)
+
+    def _acts(self) -> dict[str, Callable[[int | None], None]]:
+        return {
+            **dict.fromkeys(("par", "sect", "page"), self._paragraph),
+            **dict.fromkeys(("cell", "nestcell"), self._end_cell),
+            "row": self._end_row,
+            "intbl": self._in_cell,
+            "pard": self._plain_paragraph,
+            "s": self._set_style,
+            "outlinelevel": self._set_level,
+            "f": self._set_font,
+            "fcharset": self._pages.set_charset,
+            "ansicpg": self._pages.set_usual,
+            "footnote": self._footnote,
+            **dict.fromkeys(("listtext", "pntext"), self._number),
+            "fldrslt": self._result,
+            "shptxt": self._box,
+            "uc": self._set_unicode_bytes,
+            "plain": self._set_plain,
+        }

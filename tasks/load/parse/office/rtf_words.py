@@ -4,6 +4,7 @@ import codecs
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from tasks.load.parse.office.styles import Look
 
@@ -27,6 +28,17 @@ UNSEEN = {
     "formfield", "filetbl", "revtbl", "rsidtbl", "latentstyles", "listtable", "listoverridetable", "pnseclvl", "title",
 }  # fmt: skip
 MARGINS = {"header", "headerf", "headerl", "headerr", "footer", "footerf", "footerl", "footerr"}
+PLAIN = Look()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a group inherits from the one around it."""
+
+    destination: str = ""  # "" is text that is shown; any other name is where it goes
+    look: Look = PLAIN
+    encoding: str = ""
+    unicode_bytes: int = 1  # how many that follow a Unicode character stand in for it
 
 
 class CodePages:

@@ -1,6 +1,6 @@
 """What stands in one line of a Word document: runs, fields, notes, and drawings that hang on it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
 from xml.etree.ElementTree import Element
@@ -60,6 +60,7 @@ class Runs:
             for kind in ("footnote", "endnote")
         }
         self._note_counts = dict.fromkeys(self._notes, 0)
+        self._inline = self._readers()
         self._line: Line = []
         self._after: list[Block] = []
         self._fields: list[_Field] = []
@@ -72,7 +73,7 @@ class Runs:
         return self._after
 
     @contextmanager
-    def apart(self) -> Iterator[None]:
+    def apart(self) -> Generator[None]:
         """What is read within is no part of what is being read."""
         outer = self._line, self._after, self._fields, self._is_muted
         self._fields, self._is_muted = [], False
@@ -87,8 +88,8 @@ class Runs:
     def _inside(self, parent: Element, look: Look) -> None:
         """Whatever nobody knows here may hold text, so it is looked into."""
         for element in parent:
-            if (read := _INLINE.get(element.tag)) is not None:
-                read(self, element, look)
+            if (read := self._inline.get(element.tag)) is not None:
+                read(element, look)
             elif (drawn := drawings.drawn(self._package, element, self.target)) is not None:
                 self._after += drawn
             elif not is_unseen(element):
@@ -201,6 +202,35 @@ class Runs:
     def _equation(self, element: Element, look: Look) -> None:
         self._put(linear(element), look)
 
+    def _fixed(self, text: str) -> Callable[[Element, Look], None]:
+        return lambda _element, look: self._put(text, look)
+
+    def _readers(self) -> dict[str, Callable[[Element, Look], None]]:
+        return {
+            f"{W}r": self._run,
+            f"{W}t": self._text,
+            f"{W}tab": self._fixed("\t"),
+            f"{W}ptab": self._fixed("\t"),
+            f"{W}br": self._fixed("\n"),
+            f"{W}cr": self._fixed("\n"),
+            f"{W}noBreakHyphen": self._fixed("-"),
+            f"{W}sym": self._symbol,
+            f"{W}fldChar": self._field,
+            f"{W}instrText": self._instruction,
+            f"{W}fldSimple": self._simple_field,
+            f"{W}ruby": self._ruby,
+            f"{W}footnoteReference": self._note,
+            f"{W}endnoteReference": self._note,
+            f"{W}commentReference": self._comment,
+            f"{W}txbxContent": self._box,
+            f"{W}object": self._old_picture,
+            f"{W}pict": self._old_picture,
+            f"{WP}inline": self._picture,
+            f"{WP}anchor": self._picture,
+            f"{M}oMath": self._equation,
+            f"{M}oMathPara": self._equation,
+        }
+
 
 def assembled(line: Line) -> str:
     """The text of a paragraph; runs that look the same are one, for Word cuts them anywhere."""
@@ -231,33 +261,3 @@ def is_unseen(element: Element) -> bool:
     if element.tag == f"{W}sdt":
         return bool(is_on(element.find(f"{W}sdtPr/{W}showingPlcHdr")))
     return element.tag in _UNSEEN
-
-
-def _fixed(text: str) -> Callable[[Runs, Element, Look], None]:
-    return lambda runs, _element, look: runs._put(text, look)
-
-
-_INLINE: dict[str, Callable[[Runs, Element, Look], None]] = {
-    f"{W}r": Runs._run,
-    f"{W}t": Runs._text,
-    f"{W}tab": _fixed("\t"),
-    f"{W}ptab": _fixed("\t"),
-    f"{W}br": _fixed("\n"),
-    f"{W}cr": _fixed("\n"),
-    f"{W}noBreakHyphen": _fixed("-"),
-    f"{W}sym": Runs._symbol,
-    f"{W}fldChar": Runs._field,
-    f"{W}instrText": Runs._instruction,
-    f"{W}fldSimple": Runs._simple_field,
-    f"{W}ruby": Runs._ruby,
-    f"{W}footnoteReference": Runs._note,
-    f"{W}endnoteReference": Runs._note,
-    f"{W}commentReference": Runs._comment,
-    f"{W}txbxContent": Runs._box,
-    f"{W}object": Runs._old_picture,
-    f"{W}pict": Runs._old_picture,
-    f"{WP}inline": Runs._picture,
-    f"{WP}anchor": Runs._picture,
-    f"{M}oMath": Runs._equation,
-    f"{M}oMathPara": Runs._equation,
-}

@@ -111,7 +111,7 @@ class Styles:
         numbering = [element.find(f"{W}pPr/{W}numPr") for element in chain]
         return Style(
             names[0] if names else "",
-            level,
+            BODY_LEVEL if level is None else level,
             kind in _TITLES,
             any(map(is_code_style, names)),
             (
