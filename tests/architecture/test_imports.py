@@ -12,7 +12,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ("config", "tasks", "flows")
 HEAVY = {
-    "PIL", "bs4", "fsspec", "mammoth", "markdownify", "openai", "pandas", "prefect", "pypdfium2", "qdrant_edge",
+    "PIL", "bs4", "fsspec", "markdownify", "openai", "pandas", "prefect", "pypdfium2", "python_calamine", "qdrant_edge",
     "sentence_transformers", "sqlalchemy", "tiktoken", "tokenizers", "tokie", "torch", "transformers",
 }  # fmt: skip
 

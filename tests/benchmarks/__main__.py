@@ -12,7 +12,10 @@ import sys
 from tasks.system.garbage import look_rarely
 from tests.benchmarks.harness import HEADER, machine, say
 
-PARTS = ("chunking", "html", "pdf", "embedding", "api", "answering", "syncing", "overhead", "state", "whole", "tracked")
+PARTS = (
+    *("chunking", "html", "pdf", "office", "embedding", "api", "answering", "syncing", "overhead", "state", "whole"),
+    "tracked",
+)
 LONG_PARTS = ("memory", "int8")
 
 

@@ -1,6 +1,7 @@
 """Presentations, spreadsheets, OpenDocument and RTF: what a reader sees, in order, at its place."""
 
 import io
+import random
 import re
 import zipfile
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tasks.errors import DocumentError
+from tasks.load.parse.office.docx import parse_docx
 from tasks.load.parse.office.odf import parse_odf
 from tasks.load.parse.office.pptx import parse_pptx
 from tasks.load.parse.office.rtf import parse_rtf
@@ -17,7 +19,7 @@ from tasks.load.parse.signature import check_signature
 from tasks.load.parse.text import Parsed
 from tasks.places import places_between
 from tests.tasks.load.bad_inputs import OLE
-from tests.tasks.load.office_files import SHEET, cell, odf, pptx, relations, shape, xls, xlsx, xml
+from tests.tasks.load.office_files import SHEET, cell, docx, odf, paragraph, pptx, relations, shape, xls, xlsx, xml
 
 
 def place(document: Parsed, text: str) -> dict[str, object]:
@@ -145,6 +147,12 @@ def test_sheets_keep_their_rows_and_each_row_its_cells() -> None:
     )
 
 
+def test_a_formula_that_was_never_computed_is_named() -> None:
+    document = parse_xlsx("a.xlsx", xlsx("<sheetData><row><c><f>1+1</f></c><c><f>2</f><v>2</v></c></row></sheetData>"))
+    assert document.text.endswith("\n\n2\n")
+    assert document.remarks == ("1 formula has no stored value",)
+
+
 def test_a_wide_table_is_written_as_names_and_values() -> None:
     names, values = (tuple(f"{kind}{number}" for number in range(20)) for kind in ("name", "value"))
     document = parse_xlsx("a.xlsx", xlsx(f"<sheetData>{rows(names, values)}</sheetData>"))
@@ -187,6 +195,16 @@ def test_an_old_workbook_is_read_with_its_cells() -> None:
     document = parse_xls("a.xls", xls(("Pump", "Bar"), ("P1", "10")))
     assert document.text == "# Sheet 1\n\n| Pump | Bar |\n| --- | --- |\n| P1 | 10 |\n"
     assert place(document, "P1") == {"sheet": ["Sheet 1"], "cells": "A2:B2"}
+
+
+def test_an_old_workbook_with_a_password_says_so() -> None:
+    begin = bytes.fromhex("0908100000060500") + bytes(12)
+    content = xls(("Pump",))
+    assert begin[:4] in content
+    locked = content.replace(bytes.fromhex("85000f00"), bytes.fromhex("2f000f00"), 1)
+    assert locked != content
+    with pytest.raises(DocumentError, match="is encrypted"):
+        parse_xls("a.xls", locked)
 
 
 ODF_STYLES = (
@@ -308,6 +326,24 @@ def test_every_word_is_in_its_order(kind: str) -> None:
 def test_an_old_document_is_refused_with_what_to_do(name: str) -> None:
     with pytest.raises(DocumentError, match=r"is an old Office document.* save it as \.docx or \.pptx"):
         check_signature(name, OLE + bytes(600), None)
+
+
+LONG = 300_000  # a pattern that tries such a stretch in parts takes minutes
+
+
+def test_a_stretch_of_one_character_is_passed_over_at_once() -> None:
+    styles = xml("w:styles", '<w:style w:type="paragraph" w:styleId="T"><w:name w:val="toc 1"/></w:style>')
+    noise = random.Random(1).randbytes(LONG // 2).hex()  # or the file would be taken for a bomb
+    texts = (" " * LONG + "x", "." * LONG + "x", "[" * LONG, "```" * LONG, "a/" * LONG)
+    body = "".join(paragraph(text, "T") + paragraph(text) for text in texts)
+    picture = f'<w:r><w:drawing><wp:inline><wp:docPr descr="{" " * LONG}x"/></wp:inline></w:drawing></w:r>'
+    assert parse_docx("a.docx", docx(f"{body}<w:p>{picture}</w:p>", title="a/" * LONG, styles=styles, noise=noise)).text
+    code = (
+        f'<numFmts><numFmt numFmtId="164" formatCode="{"[" * LONG}"/></numFmts><cellXfs><xf numFmtId="164"/></cellXfs>'
+    )
+    sheet = '<sheetData><row><c s="0"><v>1</v></c></row></sheetData>'
+    assert parse_xlsx("a.xlsx", xlsx(sheet, styles=code)).text == "# Sheet 1\n\n1\n"
+    assert parse_rtf("a.rtf", b"{\\rtf1 {\\pict " + b"0\n" * LONG + b"}" + b"\\" * LONG + b"x}").text
 
 
 def test_groups_without_end_are_refused() -> None:

@@ -34,6 +34,11 @@ SEEN = {
         '<w:r><w:instrText>FORMCHECKBOX</w:instrText></w:r><w:r><w:fldChar w:fldCharType="end"/></w:r>',
         "\u2612",
     ),
+    "a list to choose from": (
+        '<w:r><w:fldChar w:fldCharType="begin"><w:ffData><w:ddList><w:result w:val="1"/><w:listEntry w:val="no"/>'
+        '<w:listEntry w:val="yes"/></w:ddList></w:ffData></w:fldChar></w:r><w:r><w:fldChar w:fldCharType="end"/></w:r>',
+        "yes",
+    ),
     "right to left": (f'<w:dir w:val="rtl">{run("שלום")}</w:dir><w:bdo w:val="rtl">{run("עולם")}</w:bdo>', "שלוםעולם"),
     "a link": (f'<w:hyperlink r:id="r9">{run("the site")}</w:hyperlink>', "the site"),
     "a tag": (f"<w:smartTag>{run('Rome')}</w:smartTag><w:customXml>{run('!')}</w:customXml>", "Rome!"),
@@ -51,6 +56,7 @@ SEEN = {
     "a power": (run("10") + run("-", SUPER) + run("3", SUPER), "10^-3"),
     "an area": (run("5 m") + run("2", SUPER) + run(" wide"), "5 m^2 wide"),
     "an ordinal": (run("the 1") + run("st", SUPER) + run(" day"), "the 1st day"),
+    "a power by hand": (run("10") + run("6", '<w:position w:val="8"/>'), "10^6"),
     "an acid": (run("H") + run("2", SUB) + run("SO"), "H2SO"),
     "an index": (run("x") + run("n+1", SUB), "x_(n+1)"),
     "crossed out": (run("Price ") + run("90", "<w:strike/>") + run(" 70"), "Price ~~90~~ 70"),
@@ -211,6 +217,12 @@ def test_code_keeps_its_indentation_and_its_blank_lines() -> None:
     assert document.text == "Like this:\n\n````\ndef f(x):\n    return x\n\n```\n  if y:\n````\n\n\\```\n"
 
 
+def test_code_that_is_indented_by_the_paragraph_keeps_its_steps() -> None:
+    lines = ((240, "def f():"), (720, "return 1"), (240, "f()"))
+    body = "".join(paragraph(text, "Code", f'<w:ind w:left="{twips}"/>') for twips, text in lines)
+    assert read(body, styles=STYLES).text == "```\ndef f():\n    return 1\nf()\n```\n"
+
+
 def test_a_document_in_a_typewriters_letters_is_no_code() -> None:
     mono = '<w:rPr><w:rFonts w:ascii="Courier"/></w:rPr>'
     styles = xml("w:styles", f"<w:docDefaults><w:rPrDefault>{mono}</w:rPrDefault></w:docDefaults>")
@@ -233,9 +245,11 @@ def test_tables_keep_rows_columns_and_what_is_in_cells() -> None:
         cell(paragraph("P1"), properties=down) + cell(item("Open A", 2), item("Open B", 2)) + cell(paragraph("a | b")),
         cell(paragraph(""), properties=below) + cell(paragraph("both"), properties='<w:gridSpan w:val="2"/>'),
         f"<w:trPr><w:del/></w:trPr>{cell(paragraph('gone'))}",
+        f'<w:trPr><w:gridBefore w:val="2"/></w:trPr>{cell(paragraph("right"))}',
     )  # fmt: skip
     assert read(body, numbering=NUMBERING).text == (
         "| Pump | Steps | Limit |\n| --- | --- | --- |\n| P1 | - Open A<br>- Open B | a \\| b |\n|  | both |  |\n"
+        "|  |  | right |\n"
     )
 
 

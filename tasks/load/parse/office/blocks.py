@@ -13,9 +13,9 @@ from tasks.places import Heading, Place, PlaceKind
 MOST_HEADING_CHARACTERS = 250  # a longer one is a paragraph that somebody made big
 MOST_CELL_BLOCKS = 12
 MOST_DEPTH = 8
+MOST_INDENT = 40
 _FENCE = re.compile(r"^( {0,3})(?=```|~~~)", re.MULTILINE)
 _TICKS = re.compile(r"`{3,}")
-_PAGE = re.compile(r"[\s.]*\d+\s*$")
 _ONE = re.compile(r"[-+\u2212]?\d+(?:[.,]\d+)?|\S|\([^()]*\)")
 _ORDINAL = re.compile(r"(?:st|nd|rd|th|e|er|re|o|a|TM|SM|\u2122|\u00ae|[\u00aa\u00ba])", re.IGNORECASE)
 _DIGIT_BEFORE = re.compile(r"\d$")
@@ -28,7 +28,7 @@ class Block(NamedTuple):
     """One thing below the other.
 
     The `level` of a heading is 1 above all others, that of an item its depth from 0 (its mark is in its text), that of
-    a slide the number of the slide that begins here.
+    code how many letters it is indented, that of a slide the number of the slide that begins here.
     A line of contents counts only where no heading says the same; an end ends the sections above it; a blank is an
     empty paragraph, which only code needs.
     """
@@ -52,11 +52,11 @@ def written(blocks: Iterable[Block], title: str, remarks: Remarks) -> Parsed:
     """The document in Markdown; its first heading is its title where it has no other."""
     blocks = list(blocks)
     known = {_flat(block.text) for block in blocks if block.form == "heading"}
-    shown = (block for block in blocks if block.form != "contents" or _flat(_PAGE.sub("", block.text)) not in known)
+    shown = (block for block in blocks if block.form != "contents" or _entry(block.text) not in known)
     page = _Page()
     for is_code, group in groupby(_joined_code(shown), lambda block: block.form == "code"):
         if is_code:
-            page.code([block.text for block in group])
+            page.code([*group])
         else:
             for block in group:
                 page.add(block)
@@ -132,8 +132,11 @@ class _Page:
                 if text:
                     self._put(text)
 
-    def code(self, lines: Sequence[str]) -> None:
-        text = "\n".join(lines).strip("\n")
+    def code(self, lines: Sequence[Block]) -> None:
+        """Lines that are indented less than all others stand at the left; blank ones anywhere."""
+        least = min(line.level for line in lines if line.text)
+        indented = (" " * min(line.level - least, MOST_INDENT) + line.text if line.text else "" for line in lines)
+        text = "\n".join(indented).strip("\n")
         fence = "`" * max(3, 1 + max(map(len, _TICKS.findall(text)), default=0))
         self._put(f"{fence}\n{text}\n{fence}")
 
@@ -169,6 +172,11 @@ def _is_page(cell: Sequence[Block]) -> bool:
     """Whether a cell holds what no line of a table can."""
     kinds = [block.form for block in cell if block.form != "blank"]
     return "table" in kinds or ("heading" in kinds and len(kinds) > 1) or len(kinds) > MOST_CELL_BLOCKS
+
+
+def _entry(text: str) -> str:
+    """A line of contents without its page."""
+    return _flat(text).rstrip("0123456789").rstrip(" .")
 
 
 def _flat(text: str) -> str:

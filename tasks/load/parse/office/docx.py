@@ -10,6 +10,7 @@ from tasks.load.parse.office.runs import Line, Runs, assembled, chosen, is_unsee
 from tasks.load.parse.office.styles import BODY_LEVEL, Style, Styles, is_on
 from tasks.load.parse.text import Parsed
 
+TWIPS = 120  # the width of a letter in code of ten points
 MOST_COLUMNS = 63  # that a table of Word's may have
 _VAL = f"{W}val"
 _NONE = Element("none")
@@ -60,7 +61,7 @@ class _Reader:
                 yield from self._table(element)
             elif tag == f"{W}sectPr":
                 self._section(element)
-            elif tag == f"{W}altChunk":
+            elif tag in (f"{W}altChunk", f"{W}subDoc"):
                 self.remarks["imported part is not read"] += 1
             elif not is_unseen(element):
                 yield from self._blocks(chosen(element), is_inner=is_inner)
@@ -92,7 +93,9 @@ class _Reader:
         is_short = len(text) <= MOST_HEADING_CHARACTERS
         is_mono = all(look.is_mono for look, piece in line if piece.strip())
         if style.is_code or (is_mono and not self._styles.has_plain_mono):
-            return Block("code", "".join(piece for _, piece in line).rstrip())
+            indent = properties.find(f"{W}ind")
+            twips = 0 if indent is None else int(indent.get(f"{W}left") or indent.get(f"{W}start") or "0")
+            return Block("code", "".join(piece for _, piece in line).rstrip(), max(0, twips) // TWIPS)
         if style.name.startswith("toc ") and style.name[4:].isdigit():
             return Block("contents", text)
         if style.is_title and is_short:
@@ -129,7 +132,8 @@ class _Reader:
                 properties.find(f"{W}del") is not None or is_on(properties.find(f"{W}hidden"))
             ):
                 continue
-            cells: list[list[Block]] = []
+            before = "" if properties is None else _value(properties, "gridBefore")
+            cells: list[list[Block]] = [[]] * min(int(before or "0"), MOST_COLUMNS)
             for cell in _found(row, f"{W}tc"):
                 own = cell.find(f"{W}tcPr")
                 own = _NONE if own is None else own

@@ -5,13 +5,11 @@ from collections.abc import Callable, Iterator
 from xml.etree.ElementTree import Element
 
 from tasks.load.parse.office.blocks import Block
-from tasks.load.parse.office.package import DGM, A, C, Package, R
+from tasks.load.parse.office.package import DGM, MOST_FILE_NAME, A, C, Package, R
 
 MOST_CHART_ROWS = 1_000
 _FILE_NAME = re.compile(r"\S*_\S*|\S+\.(?:png|jpe?g|gif|bmp|tiff?|wmf|emf|svg)", re.IGNORECASE)
-_ADDED = re.compile(
-    r"\s*(?:description )?(?:automatically generated|automatisch generiert).*", re.IGNORECASE | re.DOTALL
-)
+_ADDED = re.compile(r"(?:description )?(?:automatically generated|automatisch generiert).*", re.IGNORECASE | re.DOTALL)
 # The fonts Symbol and Wingdings have their signs in the places of letters.
 _SYMBOL = dict(
     zip(
@@ -51,13 +49,13 @@ def readable(font: str, text: str) -> str:
 
 def description(element: Element) -> str:
     """What somebody wrote about a picture or shape; "" where a program put the file's name there."""
-    text = _ADDED.sub("", (element.get("descr") or element.get("alt") or "").strip())
+    text = _ADDED.sub("", element.get("descr") or element.get("alt") or "").strip()
     return "" if is_file_name(text) else text
 
 
 def is_file_name(text: str) -> bool:
     """Whether a description is only the name of the picture's file."""
-    return _FILE_NAME.fullmatch(text) is not None
+    return len(text) <= MOST_FILE_NAME and _FILE_NAME.fullmatch(text) is not None
 
 
 def drawn(package: Package, element: Element, target: Callable[[str | None], str]) -> list[Block] | None:

@@ -20,6 +20,7 @@ _CLOCK = ("h", "s")
 _LATEST = 2_958_466  # the day after 9999
 _DAY_SECONDS = 86_400
 _GENERAL = "General"
+MOST_CODE = 255  # characters that Excel takes
 
 
 class _Form(NamedTuple):
@@ -43,7 +44,7 @@ def general(value: float) -> str:
 
 def shown(value: float, code: str, epoch: datetime) -> str:
     """The number in a form such as `0.00%`; days are counted from the epoch."""
-    if code == _GENERAL:
+    if code == _GENERAL or len(code) > MOST_CODE:
         return general(value)
     forms = _forms(code)
     at = 1 if value < 0 and len(forms) > 1 else 2 if value == 0 and len(forms) > 2 else 0

@@ -198,8 +198,10 @@ class _Reader:
         inner = [*self.blocks(frame)]
         yield from inner
         for thing in frame.iter(f"{DRAW}object"):
-            folder = thing.get(f"{XLINK}href", "").removeprefix("./")
-            annotation = self._package.tree(f"{folder}/content.xml").find(f".//{_MATH}annotation")
+            part = thing.get(f"{XLINK}href", "").removeprefix("./") + "/content.xml"
+            # Old programs give equations a document type, and such a part is never read.
+            tree = _NONE if b"<!DOCTYPE" in self._package.content(part) else self._package.tree(part)
+            annotation = tree.find(f".//{_MATH}annotation")
             if annotation is not None and annotation.text:
                 yield Block("paragraph", annotation.text)
             elif annotation is None and frame.find(f"{TABLE}table") is None:

@@ -27,6 +27,7 @@ R = f"{{{_SCHEMAS}officeDocument/2006/relationships}}"
 MC = f"{{{_SCHEMAS}markup-compatibility/2006}}"
 V = "{urn:schemas-microsoft-com:vml}"
 O = "{urn:schemas-microsoft-com:office:office}"  # noqa: E741 - as everybody calls it
+MOST_FILE_NAME = 255
 _RELATION = f"{{{_SCHEMAS}package/2006/relationships}}Relationship"
 _TITLE = "{http://purl.org/dc/elements/1.1/}title"
 # The strict form of the standard has the same elements under other names.
@@ -121,7 +122,7 @@ def encrypted(name: str) -> DocumentError:
 def believable(title: str) -> str:
     """The title with single blanks; "" for one that stands in for a title, like "Document1" or a file's name."""
     title = " ".join(title.split())
-    return "" if _UNTITLED.fullmatch(title) else title
+    return "" if len(title) <= MOST_FILE_NAME and _UNTITLED.fullmatch(title) else title
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import replace
 from tasks.errors import DocumentError
 from tasks.load.parse.office.blocks import MOST_HEADING_CHARACTERS, Block, Remarks, table_blocks, written
 from tasks.load.parse.office.package import believable
-from tasks.load.parse.office.rtf_words import LOOKS, MARGINS, PLAIN, SIGNS, TOKEN, UNSEEN, CodePages, State, whole
+from tasks.load.parse.office.rtf_words import KEPT, LOOKS, MARGINS, PLAIN, SIGNS, TOKEN, UNSEEN, CodePages, State, whole
 from tasks.load.parse.office.runs import PAGE_FIELDS, Line, assembled
 from tasks.load.parse.office.styles import BODY_LEVEL, heading_level, is_title_style
 from tasks.load.parse.text import Parsed
@@ -115,7 +115,7 @@ class _Reader:
         if not destination:
             if not self._state.look.is_hidden:
                 self._line.append((self._state.look, text))
-        elif destination != "fonttbl":
+        elif destination in KEPT:
             self._texts[destination] = self._texts.get(destination, "") + text
             if destination == "stylesheet" and ";" in text:
                 self._styles[self._style] = self._texts.pop(destination).strip("; \t").lower()
@@ -168,7 +168,8 @@ class _Reader:
             self._style, self._level = style
             if mark and blocks:
                 blocks[0] = blocks[0]._replace(text=f"{mark}: {blocks[0].text.strip()}")
-            target.extend(block for block in blocks if mark or block not in target)
+            is_margin = target is self._head or target is self._foot
+            target.extend(block for block in blocks if not is_margin or block not in target)
 
         if self._stack:
             self._stack[-1] = (self._stack[-1][0], end)

@@ -27,6 +27,7 @@ UNSEEN = {
     "sv", "atnid", "atnauthor", "annotation", "bkmkstart", "bkmkend",
     "formfield", "filetbl", "revtbl", "rsidtbl", "latentstyles", "listtable", "listoverridetable", "pnseclvl", "title",
 }  # fmt: skip
+KEPT = {"title", "fldinst", "label", "stylesheet"}  # what is no text, but says something about it
 MARGINS = {"header", "headerf", "headerl", "headerr", "footer", "footerf", "footerl", "footerr"}
 PLAIN = Look()
 

@@ -126,6 +126,11 @@ class Runs:
                 checked = is_on(box.find(f"{W}checked"))
                 checked = is_on(box.find(f"{W}default")) if checked is None else checked
                 self._put("\u2612" if checked else "\u2610", look)
+            options = element.findall(f"{W}ffData/{W}ddList/{W}listEntry")
+            if options:
+                chosen_one = element.find(f"{W}ffData/{W}ddList/{W}result")
+                at = 0 if chosen_one is None else int(chosen_one.get(f"{W}val", "0"))
+                self._put(options[at].get(f"{W}val", ""), look)
             self._fields.append(_Field())
         elif kind == "separate" and self._fields:
             self._fields[-1].is_shown = not self._is_page_field(self._fields[-1].instruction)

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 from tasks.load.parse.office.package import W
 
 BODY_LEVEL = 9  # a paragraph at this outline level is no heading
+FEWEST_HALF_POINTS = 4  # less is a finer line, and no script
 _VAL = f"{W}val"
 _OFF = ("0", "false", "off", "none")
 _HEADING = re.compile(
@@ -143,11 +144,12 @@ def look_of(properties: Element | None) -> Look:
     if properties is None or not len(properties):
         return Look()
     script = properties.find(f"{W}vertAlign")
+    raise_by = properties.find(f"{W}position")
     fonts = properties.find(f"{W}rFonts")
     struck = [is_on(properties.find(f"{W}{name}")) for name in ("strike", "dstrike")]
     return Look(
         is_on(properties.find(f"{W}vanish")),
-        None if script is None else script.get(_VAL, ""),
+        _raised(raise_by) if script is None else script.get(_VAL, ""),
         next((one for one in struck if one is not None), None),
         None if fonts is None else fonts.get(f"{W}ascii", fonts.get(f"{W}hAnsi")),
     )
@@ -156,6 +158,14 @@ def look_of(properties: Element | None) -> Look:
 def is_on(element: Element | None) -> bool | None:
     """A switch, which is on where it is there and does not say otherwise; None where it is not there."""
     return None if element is None else element.get(_VAL, "1") not in _OFF
+
+
+def _raised(position: Element | None) -> str | None:
+    """A script by hand: letters so many half points above the line or below it."""
+    half_points = 0 if position is None else int(position.get(_VAL, "0"))
+    if abs(half_points) < FEWEST_HALF_POINTS:
+        return None
+    return "superscript" if half_points > 0 else "subscript"
 
 
 @cache

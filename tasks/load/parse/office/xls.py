@@ -1,5 +1,6 @@
 """Workbooks in the binary forms of Excel, by a library."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
@@ -14,6 +15,7 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
+from tasks.errors import DocumentError
 from tasks.load.parse.archive import open_archive
 from tasks.load.parse.office.blocks import Remarks
 from tasks.load.parse.office.numbers import general
@@ -24,6 +26,8 @@ from tasks.load.parse.text import Parsed
 
 _KIND = "binary Excel workbook"
 _MAIN = "xl/workbook.bin"
+_PANIC = "PanicException"  # what the library raises where it did not foresee something; no Exception by its class
+_LOCKED = re.compile(rb"\x09\x08\x10\x00.{16}\x2f\x00", re.DOTALL)  # the record of a password right at the begin
 _SEALED = "EncryptedPackage".encode("utf-16-le")
 
 
@@ -40,7 +44,14 @@ def parse_xls(name: str, content: bytes) -> Parsed:
     except PasswordError as error:
         raise encrypted(name) from error
     except (CalamineError, BadZipFile) as error:
-        raise encrypted(name) if _SEALED in content else corrupt(name, _KIND, error) from error
+        is_locked = _SEALED in content or _LOCKED.search(content)
+        raise encrypted(name) if is_locked else corrupt(name, _KIND, error) from error
+    except BaseException as error:
+        if type(error).__name__ != _PANIC:
+            raise
+        raise DocumentError(
+            "corrupt", f"{name} is a {_KIND} that its reader gives up on ({error}); save it as .xlsx, or exclude it"
+        ) from None
 
 
 def _sheets(workbook: CalamineWorkbook, remarks: Remarks) -> Iterator[Sheet]:

@@ -82,6 +82,8 @@ class _Reader:
         if form == "inlineStr":
             return "".join(_text(item) for item in cell.iterfind(f"{S}is"))
         value = cell.findtext(f"{S}v") or ""
+        if not value and cell.find(f"{S}f") is not None and form != "str":
+            self.remarks["formula has no stored value"] += 1
         match form:
             case "s":
                 return self._texts[int(value)] if value else ""
