@@ -328,7 +328,7 @@ def test_an_old_document_is_refused_with_what_to_do(name: str) -> None:
         check_signature(name, OLE + bytes(600), None)
 
 
-LONG = 300_000  # a pattern that tries such a stretch in parts takes minutes
+LONG = 100_000  # a pattern that tries such a stretch in parts takes minutes
 
 
 def test_a_stretch_of_one_character_is_passed_over_at_once() -> None:
