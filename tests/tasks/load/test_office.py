@@ -153,6 +153,11 @@ def test_a_formula_that_was_never_computed_is_named() -> None:
     assert document.remarks == ("1 formula has no stored value",)
 
 
+def test_characters_that_xml_does_not_take_are_read() -> None:
+    sheet = f"<sheetData>{rows(('up_x000D_&#10;down', '_x005F_x0041_'))}</sheetData>"
+    assert parse_xlsx("a.xlsx", xlsx(sheet)).text == "# Sheet 1\n\nup\ndown: _x0041_\n"
+
+
 def test_a_wide_table_is_written_as_names_and_values() -> None:
     names, values = (tuple(f"{kind}{number}" for number in range(20)) for kind in ("name", "value"))
     document = parse_xlsx("a.xlsx", xlsx(f"<sheetData>{rows(names, values)}</sheetData>"))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
 
+from tasks.load.decode import normalised
 from tasks.load.parse.table import table
 from tasks.load.parse.text import Parsed
 from tasks.places import Heading, Place, PlaceKind
@@ -113,7 +114,7 @@ class _Page:
         self._place: tuple[PlaceKind, int | str] | None = None
 
     def add(self, block: Block) -> None:
-        text = _FENCE.sub(r"\1\\", block.text.strip())
+        text = _FENCE.sub(r"\1\\", normalised(block.text).strip())  # now, for later places would move
         match block.form:
             case "slide":
                 self._place = ("slide", block.level)

@@ -131,7 +131,7 @@ class _Reader:
         elif word in SIGNS:
             self._put(SIGNS[word])
         elif word == "u" and value is not None:
-            self._put(chr(value % 65536))
+            self._put(chr(value % 65536).strip("\0"))
             self._skip = self._state.unicode_bytes
         elif (act := self._words.get(word)) is not None:
             act(value)

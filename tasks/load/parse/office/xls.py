@@ -16,6 +16,7 @@ from python_calamine import (
 )
 
 from tasks.errors import DocumentError
+from tasks.load.decode import normalised
 from tasks.load.parse.archive import open_archive
 from tasks.load.parse.office.blocks import Remarks
 from tasks.load.parse.office.numbers import general
@@ -77,4 +78,4 @@ def _shown(value: int | float | str | bool | time | date | datetime | timedelta)
         return general(value)
     if isinstance(value, datetime):
         return value.isoformat(" ").removesuffix(" 00:00:00")
-    return str(value).strip()
+    return normalised(str(value)).strip()

@@ -1,11 +1,13 @@
 """Excel workbooks, read cell by cell from their own XML: a sheet may be a million rows high and hold two words."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from io import BytesIO
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from tasks.load.decode import normalised
 from tasks.load.parse.office.blocks import Remarks
 from tasks.load.parse.office.numbers import code_of, shown
 from tasks.load.parse.office.package import A, C, Package, R, S, checked, opened
@@ -14,6 +16,7 @@ from tasks.load.parse.office.sheets import Sheet, column_number, written
 from tasks.load.parse.office.styles import Look
 from tasks.load.parse.text import Parsed
 
+_ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")  # a character that XML does not take
 _ON = ("1", "true", "on")
 _EPOCHS = {True: datetime(1904, 1, 1), False: datetime(1899, 12, 30)}
 
@@ -74,8 +77,10 @@ class _Reader:
             reference = cell.get("r")
             column = column_number(reference.rstrip("0123456789")) if reference else column + 1
             text = self._shown(cell)
-            if text.strip():
-                yield column, text.strip()
+            if "_x" in text:
+                text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+            if text := normalised(text).strip():
+                yield column, text
 
     def _shown(self, cell: Element) -> str:
         form = cell.get("t", "n")
