@@ -17,9 +17,6 @@ PENDING = {
     "code-class-of-methods.py",
     "docx-equation.docx",
     "docx-styles.docx",
-    "html-charset-cp1251.html",
-    "html-charset-gbk.html",
-    "html-charset-sjis.html",
     "md-fence-on-list-marker.md",
     "md-heading-attributes.md",
     "md-html-comment-and-pre.md",
@@ -29,8 +26,6 @@ PENDING = {
     "md-only-front-matter.md",
     "md-rule-first.md",
     "rst-simple-table-overline.rst",
-    "txt-cp1251.txt",
-    "txt-one-bad-byte.txt",
 }
 
 

@@ -4,6 +4,7 @@ from pathlib import PurePosixPath
 
 from tasks.errors import DocumentError
 from tasks.image import Image
+from tasks.load.declared import declared_encoding
 from tasks.load.decode import decode, normalised, require_readable
 from tasks.load.parse.formats import IMAGE, FileFormat, format_of
 from tasks.load.parse.isolated import child
@@ -46,9 +47,17 @@ def _metadata(parsed: Parsed) -> dict[str, str]:
 
 def _parsed(name: str, content: bytes, file_format: FileFormat) -> Parsed:
     check_signature(name, content, file_format.signature)
-    text = decode(name, content) if file_format.signature is None else None
-    if not isinstance(file_format.parser, str):
-        return file_format.parser(text or "")
-    parsed = child.SHARED.parse(file_format.parser, name, content if text is None else text.encode())
+    remarks: tuple[str, ...] = ()
+    if file_format.signature is None:
+        text, remarks = decode(name, content, declared_encoding(PurePosixPath(name).suffix.lower(), content))
+        content = text.encode()
+        if not isinstance(file_format.parser, str):
+            parsed = file_format.parser(text)
+            return parsed._replace(remarks=(*remarks, *parsed.remarks))
+    parsed = child.SHARED.parse(str(file_format.parser), name, content)
     # What a library made of a file may hold anything.
-    return parsed._replace(text=require_readable(name, parsed.text), title=normalised(parsed.title))
+    return parsed._replace(
+        text=require_readable(name, parsed.text),
+        title=normalised(parsed.title),
+        remarks=(*remarks, *map(normalised, parsed.remarks)),
+    )
