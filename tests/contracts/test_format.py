@@ -29,6 +29,7 @@ class Sample:
 
 SAMPLES = (
     Sample(".md", b"# Alpha\n\nA page of text.\n", "# Alpha", title="Alpha"),
+    Sample(".mdx", b'import X from "x"\n\n# Alpha\n\n<X>A page of text.</X>\n', "A page of text.", title="Alpha"),
     Sample(".txt", b"A page of text.\n", "A page of text."),
     Sample(".rst", b"Alpha\n=====\n\nA page of text.\n", "=====", title="Alpha"),
     Sample(".html", b"<title>Alpha</title><h1>One</h1><p>A page of text.", "# One", title="Alpha"),

@@ -17,14 +17,7 @@ PENDING = {
     "code-class-of-methods.py",
     "docx-equation.docx",
     "docx-styles.docx",
-    "md-fence-on-list-marker.md",
-    "md-heading-attributes.md",
-    "md-html-comment-and-pre.md",
-    "md-inline-code-three-ticks.md",
-    "md-lfs-pointer.md",
     "md-long-table.md",
-    "md-only-front-matter.md",
-    "md-rule-first.md",
     "rst-simple-table-overline.rst",
 }
 

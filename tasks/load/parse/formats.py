@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tasks.load.parse.markdown import parse_markdown
+from tasks.load.parse.mdx import parse_mdx
 from tasks.load.parse.rst import parse_rst
 from tasks.load.parse.signature import ARCHIVE, Signature
 from tasks.load.parse.text import Parsed, parse_text
@@ -45,7 +46,8 @@ IMAGE = FileFormat(
     Signature("a picture", (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"II*\0", b"MM\0*"), 4),
 )
 FORMATS = (
-    FileFormat((".md", ".markdown"), "markdown", parse_markdown),
+    FileFormat((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"), "markdown", parse_markdown),
+    FileFormat((".mdx",), "markdown", parse_mdx),
     FileFormat((".txt", ".text", ""), "text", parse_text),
     FileFormat((".rst",), "rst", parse_rst),
     FileFormat((".html", ".htm"), "markdown", "tasks.load.parse.html:parse_html"),

@@ -10,6 +10,7 @@ from tasks.load.parse.formats import IMAGE, FileFormat, format_of
 from tasks.load.parse.isolated import child
 from tasks.load.parse.signature import check_signature
 from tasks.load.parse.text import Parsed
+from tasks.load.parse.version_control import refuse_pointer, without_merge_marks
 from tasks.records import Document, DocumentRef
 
 
@@ -46,10 +47,13 @@ def _metadata(parsed: Parsed) -> dict[str, str]:
 
 
 def _parsed(name: str, content: bytes, file_format: FileFormat) -> Parsed:
+    refuse_pointer(name, content)
     check_signature(name, content, file_format.signature)
     remarks: tuple[str, ...] = ()
     if file_format.signature is None:
         text, remarks = decode(name, content, declared_encoding(PurePosixPath(name).suffix.lower(), content))
+        text, marks = without_merge_marks(text, is_markdown=file_format.form == "markdown")
+        remarks += marks
         content = text.encode()
         if not isinstance(file_format.parser, str):
             parsed = file_format.parser(text)
