@@ -52,7 +52,7 @@ class _Fence(NamedTuple):
 
 
 def find_blocks(text: str, start: int, end: int, *, only_code: bool = False) -> Iterator[Block]:
-    """In order. What is never closed goes on to the end, as in a browser."""
+    """The blocks in order; what is never closed goes on to the end, as in a browser."""
     while start < end and (candidate := _START.search(text, start, end)):
         line = max(start, text.rfind("\n", start, candidate.start()) + 1)
         if candidate[0] != "<":

@@ -27,7 +27,7 @@ _END = Block(sys.maxsize, sys.maxsize, "code")
 
 
 def find_headings(text: str) -> Iterator[Heading]:
-    """In order, with plain titles: marked by number signs, underlined, or of HTML. Code and comments have none."""
+    """Headings in order, with plain titles: number signs, underlined, or of HTML; code and comments have none."""
     padded, floor = "\n" + text, 0
     links: list[str] = []
     for block in (*find_blocks(text, 0, len(text)), _END):

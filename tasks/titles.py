@@ -37,19 +37,19 @@ def plain_title(text: str, links: Collection[str] = ()) -> str:
     Where only a picture stands, its description is the title.
     """
     if not _MARKED.search(text):
-        return _short(text)
+        return short_title(text)
     text = _without_attributes(_WIKI.sub(r"\1", _FOOTNOTE.sub("", _HIDDEN.sub("", text))))
     if len(text) > 2 * LONGEST:
-        return _short(text)  # no heading that anybody wrote
+        return short_title(text)  # no heading that anybody wrote
     tokens = _reader().parseInline(text, {"references": _References(links)})[0].children or []
-    title = _short("".join(_words(tokens)))
-    return title or _short(" ".join([token.content for token in tokens if token.type == "image"])) or _alt(text)
+    title = short_title("".join(_words(tokens)))
+    return title or short_title(" ".join([token.content for token in tokens if token.type == "image"])) or _alt(text)
 
 
 def plain_markup(text: str) -> str:
     """The words of a heading in HTML; where only a picture stands, its description."""
     text = _HIDDEN.sub("", text)
-    return _short(_EMOJI.sub("", html.unescape(_ELEMENT.sub(" " if "\n" in text else "", text)))) or _alt(text)
+    return short_title(_EMOJI.sub("", html.unescape(_ELEMENT.sub(" " if "\n" in text else "", text)))) or _alt(text)
 
 
 def _words(tokens: Sequence["Token"]) -> Iterator[str]:
@@ -79,10 +79,11 @@ def _without_attributes(text: str) -> str:
 
 
 def _alt(text: str) -> str:
-    return _short(" ".join([html.unescape(match[1] or match[2] or "") for match in _ALT.finditer(text)]))
+    return short_title(" ".join([html.unescape(match[1] or match[2] or "") for match in _ALT.finditer(text)]))
 
 
-def _short(text: str) -> str:
+def short_title(text: str) -> str:
+    """The words in one line, as far as a title goes."""
     title = " ".join(text.split())
     return title if len(title) <= LONGEST else title[:LONGEST].rpartition(" ")[0] + " …"
 

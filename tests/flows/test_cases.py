@@ -18,7 +18,6 @@ PENDING = {
     "docx-equation.docx",
     "docx-styles.docx",
     "md-long-table.md",
-    "rst-simple-table-overline.rst",
 }
 
 

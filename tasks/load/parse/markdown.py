@@ -2,16 +2,15 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from tasks.blocks import find_blocks
 from tasks.load.parse.front_matter import read_front_matter
+from tasks.load.parse.hidden import Span, blanked
 from tasks.load.parse.text import Parsed
 from tasks.markdown import find_headings
 from tasks.places import Extent
 from tasks.titles import plain_title
-
-Span = tuple[int, int]
 
 NEAR_LINES = 50  # above an indented comment, in which its list begins
 _TICKS = re.compile(r"(?<!`)`+")
@@ -20,7 +19,6 @@ _UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _NOTE = re.compile(r"^ {0,3}\[(?://|comment|_)[^\]\n]*\]:[^\n]*", re.MULTILINE | re.IGNORECASE)
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _ITEM = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)])[ \t]")
-_VISIBLE = re.compile(r"[^\n]+")
 
 
 def parse_markdown(text: str) -> Parsed:
@@ -39,17 +37,6 @@ def read_page(text: str, hidden: Callable[[str], list[Span]]) -> Parsed:
     body = blanked(body, hidden(body))
     title = named or next((heading.title for heading in find_headings(body) if heading.title), "")
     return Parsed(body, title, extent=Extent(front.end, 1 + text.count("\n", 0, front.end)))
-
-
-def blanked(text: str, spans: Iterable[Span]) -> str:
-    """The text with blanks in place of the spans: what is left stands where it stood, line and column."""
-    parts, end = list[str](), 0
-    for start, stop in sorted(spans):
-        if stop > end:
-            low = max(start, end)
-            parts += [text[end:low], _VISIBLE.sub(lambda line: " " * len(line[0]), text[low:stop])]
-            end = stop
-    return "".join([*parts, text[end:]]) if parts else text
 
 
 def unseen(text: str) -> list[Span]:

@@ -5,7 +5,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from tasks.blocks import find_blocks
-from tasks.load.parse.markdown import Span, code_spans, read_page, unseen
+from tasks.load.parse.hidden import Span
+from tasks.load.parse.markdown import code_spans, read_page, unseen
 from tasks.load.parse.text import Parsed
 
 LONGEST_ELEMENT = 5_000

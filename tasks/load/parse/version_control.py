@@ -4,7 +4,7 @@ import re
 
 from tasks.blocks import find_blocks
 from tasks.errors import DocumentError
-from tasks.load.parse.markdown import blanked
+from tasks.load.parse.hidden import blanked
 
 LONGEST_POINTER = 1_024
 _POINTERS = (

@@ -42,8 +42,8 @@ BLANKS = " " * 200_000  # a pattern that tries a stretch of them in parts takes 
         ("a.md", f"{BLANKS}x{BLANKS}\n===\n", ""),
         ("a.md", f"{BLANKS}x\n\n# a\n", "a"),
         ("a.md", f"---\ntitle: a{BLANKS}b\n---\n", "a b"),
-        ("a.rst", f"a{BLANKS}b{BLANKS}\n===\n", f"a{BLANKS}b"),
-        ("a.rst", f"a{BLANKS}b\n\nTitle\n===\n", "Title"),
+        ("a.rst", f"a{BLANKS}b{BLANKS}\n=====\n", "a b"),
+        ("a.rst", f"a{BLANKS}b\n\nTitle\n=====\n", "Title"),
     ],
     ids=range(7),
 )
