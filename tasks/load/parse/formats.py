@@ -12,6 +12,7 @@ from tasks.load.parse.markdown import parse_markdown
 from tasks.load.parse.mdx import parse_mdx
 from tasks.load.parse.rst import parse_rst
 from tasks.load.parse.signature import ARCHIVE, Signature
+from tasks.load.parse.subtitles import parse_subtitles
 from tasks.load.parse.text import Parsed, parse_text
 from tasks.records import Format
 
@@ -48,8 +49,15 @@ IMAGE = FileFormat(
 FORMATS = (
     FileFormat((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"), "markdown", parse_markdown),
     FileFormat((".mdx",), "markdown", parse_mdx),
-    FileFormat((".txt", ".text", ""), "text", parse_text),
-    FileFormat((".rst",), "rst", parse_rst),
+    FileFormat((".txt", ".text", ".log", ""), "text", parse_text),
+    FileFormat((".rst", ".rest"), "rst", parse_rst),
+    FileFormat((".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".properties"), "code", parse_text),
+    FileFormat((".ipynb",), "markdown", "tasks.load.parse.notebook:parse_notebook"),
+    FileFormat((".csv", ".tsv", ".tab"), "markdown", "tasks.load.parse.table:parse_table"),
+    FileFormat((".json", ".geojson"), "text", "tasks.load.parse.data:parse_json"),
+    FileFormat((".jsonl", ".ndjson"), "text", "tasks.load.parse.data:parse_json_lines"),
+    FileFormat((".xml",), "markdown", "tasks.load.parse.xml:parse_xml"),
+    FileFormat((".srt", ".vtt"), "text", parse_subtitles),
     FileFormat((".html", ".htm"), "markdown", "tasks.load.parse.html:parse_html"),
     # Some writers put things before the mark, and readers allow it.
     FileFormat((".pdf",), "text", "tasks.load.parse.pdf:parse_pdf", Signature("a PDF", (b"%PDF-",), 1024)),

@@ -8,7 +8,7 @@ from tasks.load.declared import declared_encoding
 from tasks.load.decode import decode, normalised, require_readable
 from tasks.load.parse.formats import IMAGE, FileFormat, format_of
 from tasks.load.parse.isolated import child
-from tasks.load.parse.signature import check_signature
+from tasks.load.parse.signature import check_signature, suffix_by_content
 from tasks.load.parse.text import Parsed
 from tasks.load.parse.version_control import refuse_pointer, without_merge_marks
 from tasks.records import Document, DocumentRef
@@ -16,9 +16,9 @@ from tasks.records import Document, DocumentRef
 
 def parse(ref: DocumentRef, content: bytes) -> Document:
     """The document that a file's suffix says it is. One without content is no error: it becomes an empty document."""
-    suffix = PurePosixPath(ref.path).suffix.lower()
+    suffix = PurePosixPath(ref.path).suffix.lower() or suffix_by_content(content)
     file_format = format_of(suffix)
-    parsed = _parsed(ref.path, content, file_format) if content else Parsed("")
+    parsed = _parsed(ref.path, content, file_format, suffix) if content else Parsed("")
     return Document(
         ref,
         parsed.text,
@@ -35,7 +35,7 @@ def parse(ref: DocumentRef, content: bytes) -> Document:
 
 def parse_image(name: str, content: bytes) -> Image:
     """The picture that a file is, whatever its name; DocumentError for one that is none."""
-    image = _parsed(name, content, IMAGE).image
+    image = _parsed(name, content, IMAGE, "").image
     if image is None:
         raise DocumentError("parser-failed", f"{name} makes its parser answer no picture; exclude it")
     return image
@@ -46,12 +46,12 @@ def _metadata(parsed: Parsed) -> dict[str, str]:
     return {name: text for name, text in named.items() if text}
 
 
-def _parsed(name: str, content: bytes, file_format: FileFormat) -> Parsed:
+def _parsed(name: str, content: bytes, file_format: FileFormat, suffix: str) -> Parsed:
     refuse_pointer(name, content)
     check_signature(name, content, file_format.signature)
     remarks: tuple[str, ...] = ()
     if file_format.signature is None:
-        text, remarks = decode(name, content, declared_encoding(PurePosixPath(name).suffix.lower(), content))
+        text, remarks = decode(name, content, declared_encoding(suffix, content))
         text, marks = without_merge_marks(text, is_markdown=file_format.form == "markdown")
         remarks += marks
         content = text.encode()
