@@ -39,11 +39,16 @@ def plain_title(text: str, links: Collection[str] = ()) -> str:
     if not _MARKED.search(text):
         return short_title(text)
     text = _without_attributes(_WIKI.sub(r"\1", _FOOTNOTE.sub("", _HIDDEN.sub("", text))))
-    if len(text) > 2 * LONGEST:
-        return short_title(text)  # no heading that anybody wrote
+    if is_endless(text):
+        return short_title(text)
     tokens = _reader().parseInline(text, {"references": _References(links)})[0].children or []
     title = short_title("".join(_words(tokens)))
     return title or short_title(" ".join([token.content for token in tokens if token.type == "image"])) or _alt(text)
+
+
+def is_endless(text: str) -> bool:
+    """No title that anybody wrote: its marks are not worth the time."""
+    return len(text) > 2 * LONGEST
 
 
 def plain_markup(text: str) -> str:

@@ -32,6 +32,9 @@ SAMPLES = (
     Sample(".mdx", b'import X from "x"\n\n# Alpha\n\n<X>A page of text.</X>\n', "A page of text.", title="Alpha"),
     Sample(".txt", b"A page of text.\n", "A page of text."),
     Sample(".rst", b"Alpha\n=====\n\nA page of text.\n", "=====", title="Alpha"),
+    Sample(".adoc", b"= Alpha\n\nA page of text.\n", "= Alpha", title="Alpha"),
+    Sample(".org", b"#+title: Alpha\n\n* One\nA page of text.\n", "* One", title="Alpha"),
+    Sample(".tex", b"\\title{Alpha}\n\\begin{document}\nA page of text.\n\\end{document}\n", "# Alpha", title="Alpha"),
     Sample(".yaml", b"about: A page of text.\n", "A page of text."),
     Sample(
         ".ipynb",

@@ -8,8 +8,10 @@ parsers run in a process of their own follow from the rows.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tasks.load.parse.asciidoc import parse_asciidoc
 from tasks.load.parse.markdown import parse_markdown
 from tasks.load.parse.mdx import parse_mdx
+from tasks.load.parse.org import parse_org
 from tasks.load.parse.rst import parse_rst
 from tasks.load.parse.signature import ARCHIVE, Signature
 from tasks.load.parse.subtitles import parse_subtitles
@@ -51,6 +53,9 @@ FORMATS = (
     FileFormat((".mdx",), "markdown", parse_mdx),
     FileFormat((".txt", ".text", ".log", ""), "text", parse_text),
     FileFormat((".rst", ".rest"), "rst", parse_rst),
+    FileFormat((".adoc", ".asciidoc", ".asc"), "text", parse_asciidoc),
+    FileFormat((".org",), "text", parse_org),
+    FileFormat((".tex", ".latex"), "markdown", "tasks.load.parse.latex:parse_latex"),
     FileFormat((".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".properties"), "code", parse_text),
     FileFormat((".ipynb",), "markdown", "tasks.load.parse.notebook:parse_notebook"),
     FileFormat((".csv", ".tsv", ".tab"), "markdown", "tasks.load.parse.table:parse_table"),

@@ -20,6 +20,9 @@ _AFTER_JSON = re.compile(r"[ \t]*(?:\n|\Z)")
 _LINES = re.compile(r"(?:(?:[A-Za-z_][\w.-]*+[ \t]*+:(?:[ \t][^\n]*+)?|[ \t]+[^\n]*+|- [^\n]*+|#[^\n]*+)?\n)*+")
 _TITLE = re.compile(r"^title[ \t]*+:([^\n]*+)", re.MULTILINE | re.IGNORECASE)
 _SENTENCE = re.compile(r"\S+(?:\s+\S+){3,}[.!?]$")
+DEEPEST = 50
+_BRACKETS = re.compile(r"[\[\]{}]")
+_MARKS = re.compile(rf"(?:[-?:][ \t]+){{{DEEPEST}}}")
 _STOP = re.compile(r"[.!?,]")
 _EMPTY = ("", "~", "null")
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every scalar as it is written: a title 1.10 is no number
@@ -57,7 +60,19 @@ def read_front_matter(text: str) -> FrontMatter:
     return FrontMatter(closed.end(), _texts(values))
 
 
+def _is_deep(inner: str) -> bool:
+    """Nested so deeply that the library, which is in C, would run out of its stack, and this process with it."""
+    depth = 0
+    for bracket in _BRACKETS.finditer(inner):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > DEEPEST:
+            return True
+    return bool(_MARKS.search(inner))
+
+
 def _yaml(inner: str) -> Mapping[Any, object] | None:
+    if _is_deep(inner):
+        return None
     try:
         values: object = yaml.load(inner, _LOADER)  # noqa: S506 - it makes nothing but strings, lists and mappings
     except (yaml.YAMLError, RecursionError, ValueError):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tasks.load.parse.hidden import Span, absent, blanked
 from tasks.load.parse.text import Parsed
 from tasks.places import Extent, Heading
-from tasks.titles import short_title
+from tasks.titles import is_endless, short_title
 
 LEAST = 4  # marks that underline a longer title too
 _ADORNED = re.compile(r"([!-/:-@\[-`{-~])\1*$")
@@ -216,6 +216,8 @@ def _width(text: str) -> int:
 
 def plain_rst(text: str) -> str:
     """The words of a title: of roles and links what they show, and no marks."""
+    if is_endless(text):
+        return short_title(text)
     text = _RAISED.sub(r"^\1", text)
     parts = text.split("``")
     for number in range(0, len(parts), 2):

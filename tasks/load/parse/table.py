@@ -41,7 +41,7 @@ def parse_table(name: str, content: bytes) -> Parsed:
     )
     builder = _Builder("".join(f"{line}\n" for line in preamble) + "\n" * bool(preamble))
     if is_short and width > 1:
-        builder.add(_line(head or names) + _line(["---"] * width), _cells(rows[0][0], width))
+        builder.add(_line(names) + _line(["---"] * width), _cells(rows[0][0], width))
     for number, row in body_rows:
         if is_short and width > 1:
             builder.add(_line([*row, *[""] * (width - len(row))]), _cells(number, width))
