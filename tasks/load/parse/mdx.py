@@ -2,14 +2,13 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tasks.blocks import find_blocks
 from tasks.load.parse.hidden import Span
 from tasks.load.parse.markdown import code_spans, read_page, unseen
 from tasks.load.parse.text import Parsed
 
-LONGEST_ELEMENT = 5_000
 MOST_PARTS = 20  # between blank lines, of one `export`
 _TOKEN = re.compile(
     r"^(?:import\s*(?:[\"']|[\w$*{][\w$*{},\s]*?\bfrom\s*[\"'])"
@@ -45,6 +44,7 @@ def _programs(text: str, start: int, end: int) -> Iterator[Span]:
     """In a part of the page without fenced code."""
     code = code_spans(text, start, end)
     starts = [low for low, _ in code]
+    closed = _closed_braces(text, start, end)
     floor = start
     for token in _TOKEN.finditer(text, start, end):
         at = token.start()
@@ -60,7 +60,7 @@ def _programs(text: str, start: int, end: int) -> Iterator[Span]:
             yield at, floor
         elif token[0][0] == "{":
             yield token.span()
-        elif not _HEADING.match(text, at) and (close := _element(text, at, min(end, at + LONGEST_ELEMENT))):
+        elif not _HEADING.match(text, at) and (close := _element(text, at, end, closed)):
             yield from _around(text, at, close)
             floor = close
 
@@ -77,21 +77,28 @@ def _statement(text: str, at: int, end: int) -> int:
     return min(stop, end)
 
 
-def _element(text: str, at: int, end: int) -> int:
+def _element(text: str, at: int, end: int, closed: Mapping[int, int]) -> int:
     """The character after the element's mark that begins at `at`; 0 where it is none."""
     at += 1
     while part := _ATTRIBUTE_PART.match(text, at, end):
         at = part.end()
         if part["end"]:
             return at
-        depth = 1 if part["brace"] else 0
-        while depth:
-            brace = _BRACES.search(text, at, end)
-            if not brace:
-                return 0
-            depth += 1 if brace[0] == "{" else -1
-            at = brace.end()
+        if part["brace"] and not (at := closed.get(at - 1, 0)):
+            return 0
     return 0
+
+
+def _closed_braces(text: str, start: int, end: int) -> dict[int, int]:
+    """For each brace that is opened and closed again, the character behind the one that closes it."""
+    closed: dict[int, int] = {}
+    opened: list[int] = []
+    for brace in _BRACES.finditer(text, start, end):
+        if brace[0] == "{":
+            opened.append(brace.start())
+        elif opened:
+            closed[opened.pop()] = brace.end()
+    return closed
 
 
 def _around(text: str, start: int, end: int) -> Iterator[Span]:

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,9 +15,12 @@ from hypothesis import strategies as st
 from tasks.load.parse.asciidoc import parse_asciidoc, plain_asciidoc
 from tasks.load.parse.data import parse_json, parse_json_lines
 from tasks.load.parse.latex import parse_latex
+from tasks.load.parse.markdown import parse_markdown
+from tasks.load.parse.mdx import parse_mdx
 from tasks.load.parse.notebook import parse_notebook
 from tasks.load.parse.open import parse
 from tasks.load.parse.org import parse_org, plain_org
+from tasks.load.parse.rst import parse_rst
 from tasks.load.parse.subtitles import parse_subtitles
 from tasks.load.parse.table import parse_table
 from tasks.load.parse.text import Parsed
@@ -346,3 +351,43 @@ def test_a_file_without_a_suffix_is_what_its_content_says(content: bytes, form: 
     document = parse(DocumentRef(DocumentId("s:d/README"), "s", "d/README"), content)
     assert document.format == form
     assert text in document.text
+
+
+SHAPES: dict[str, tuple[Callable[[str], Parsed], Callable[[int], str]]] = {
+    "colons": (parse_rst, lambda n: ":a" * (n // 2) + "\n====\n"),
+    "ticks": (parse_rst, lambda n: "`a" * (n // 2) + "\n====\n"),
+    "comments": (parse_rst, lambda n: ".. a\n\n" * (n // 6)),
+    "substitutions": (parse_rst, lambda n: ".. |a| replace:: b\n" + "|a" * (n // 2)),
+    "listings": (parse_rst, lambda n: "::\n\n a\n\n" * (n // 9)),
+    "blank lines": (parse_rst, lambda n: "a::\n" + "\n" * n),
+    "directives": (parse_rst, lambda n: ".. a::\n" * (n // 7)),
+    "names": (parse_asciidoc, lambda n: ":a: b\n" + "{a" * (n // 2)),
+    "marks": (parse_asciidoc, lambda n: "= " + "*a" * (n // 2)),
+    "comments of blocks": (parse_asciidoc, lambda n: "////\n" * (n // 5)),
+    "stars": (parse_org, lambda n: "* " * (n // 2)),
+    "drawers": (parse_org, lambda n: ":a:\n" * (n // 4)),
+    "links": (parse_org, lambda n: "* " + "[[" * (n // 2)),
+    "times": (parse_subtitles, lambda n: "0:00:01,0 --> 0:00:02,0\n" * (n // 24)),
+    "elements": (parse_subtitles, lambda n: "0:00:01,0 --> 0:00:02,0\n" + "<a" * (n // 2)),
+    "comments of Markdown": (parse_markdown, lambda n: "a <!-- `" * (n // 8)),
+    "rules": (parse_markdown, lambda n: "---\n" * (n // 4)),
+    "indented comments": (parse_markdown, lambda n: "    <!-- a -->\n" * (n // 15)),
+    "programs": (parse_mdx, lambda n: "export const a = {\n\n" * (n // 20)),
+    "open elements": (parse_mdx, lambda n: '<a b="' * (n // 6)),
+    "open braces": (parse_mdx, lambda n: "<a {" * (n // 4)),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_time_is_linear_in_the_length(shape: str) -> None:
+    parser, make = SHAPES[shape]
+
+    def seconds(text: str) -> float:
+        times: list[float] = []
+        for _ in range(3):
+            started = time.process_time()
+            parser(text)
+            times.append(time.process_time() - started)
+        return min(times)
+
+    assert seconds(make(64_000)) < 0.05 + 32 * seconds(make(8_000))  # 8 times the text; the square would be 64 times
