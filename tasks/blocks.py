@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-Kind = Literal["code", "comment", "verbatim", "html"]
+Form = Literal["code", "comment", "verbatim", "html"]
 
 NEAR = 2_000  # characters behind a list's item in which the end of its fence is looked for
 TAB = 4
@@ -38,7 +38,7 @@ class Block(NamedTuple):
 
     start: int
     end: int
-    kind: Kind
+    form: Form
 
 
 class _Fence(NamedTuple):
@@ -99,23 +99,30 @@ def _closed(text: str, fence: _Fence, after: int, end: int) -> int:
     A row that is indented by four or has words behind it closes no block. But where the block would then swallow the
     next one, or all the rest, it was meant to.
     """
-    hurried, nested = 0, 0
-    for row in _RUNS[fence.mark].finditer(text, after, end):
-        blanks, marks, ticks, rest = row.groups()
-        if len(ticks) < fence.length or ">" in blanks:
-            continue
+    hurried, nested, is_bare = 0, 0, False
+    for row in _rows(text, fence, after, end):
+        blanks, marks, _, rest = row.groups()
         is_indented = len(blanks.expandtabs(TAB)) >= TAB
         if marks or (rest.strip() and not _TRAILING.match(rest)):  # a block begins
             if hurried and not is_indented:
                 return hurried
             nested += not hurried and is_indented and not marks
         elif not rest.strip() and not is_indented:
-            return row.end()
+            return (is_bare and hurried) or row.end()
         elif nested:
             nested -= 1
-        else:
-            hurried = hurried or row.end()
+        elif hurried and is_bare:
+            hurried = 0  # two of them are a block that is shown
+        elif not hurried:
+            hurried, is_bare = row.end(), not rest.strip()
     return hurried or end
+
+
+def _rows(text: str, fence: _Fence, after: int, end: int) -> Iterator[re.Match[str]]:
+    """Rows of ticks that are long enough to close the block."""
+    for row in _RUNS[fence.mark].finditer(text, after, end):
+        if len(row[3]) >= fence.length and ">" not in row[1]:
+            yield row
 
 
 def _inside(text: str, fence: _Fence, after: int, end: int) -> int | None:
@@ -158,7 +165,7 @@ def _markup(text: str, line: int, at: int, end: int) -> Block | None:
     return Block(line, stop, "html")
 
 
-def _until(text: str, line: int, stop: re.Match[str] | None, end: int, kind: Kind) -> Block:
+def _until(text: str, line: int, stop: re.Match[str] | None, end: int, form: Form) -> Block:
     """A block of HTML takes all of the line that closes it."""
     after = text.find("\n", stop.end(), end) if stop else -1
-    return Block(line, end if after < 0 else after, kind)
+    return Block(line, end if after < 0 else after, form)

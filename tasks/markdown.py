@@ -32,7 +32,7 @@ def find_headings(text: str) -> Iterator[Heading]:
     links: list[str] = []
     for block in (*find_blocks(text, 0, len(text)), _END):
         yield from _between(padded, floor, min(block.start, len(text)), links)
-        if block.kind == "html":
+        if block.form == "html":
             yield from _elements(text, block)
         floor = block.end
 
@@ -42,7 +42,7 @@ def find_fences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     if text.find("```", start, end) < 0 and text.find("~~~", start, end) < 0:
         return  # most sections, and a search for fixed text is the quickest there is
     for block in find_blocks(text, start, end):
-        if block.kind == "code":
+        if block.form == "code":
             yield block.start, block.end
 
 

