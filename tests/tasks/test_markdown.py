@@ -145,7 +145,11 @@ def test_a_block_hides_its_own_headings_and_no_others(block: str) -> None:
     assert by_us(text) == [(1, "One"), (2, "Two"), (2, "Setext"), (3, "Three")]
 
 
-@given(st.lists(st.sampled_from(sorted(BLOCKS)), max_size=6))
+# What is closed in a hurry is guessed at by what follows: with every neighbour, nobody can.
+CLOSED = sorted(name for name in BLOCKS if " end" not in name and "margin" not in name)
+
+
+@given(st.lists(st.sampled_from(CLOSED), max_size=6))
 def test_blocks_in_any_order_hide_nothing(names: list[str]) -> None:
     text = "".join(f"## Title {number}\n\n{BLOCKS[name]}\n\n" for number, name in enumerate(names))
     assert by_us(text) == [(2, f"Title {number}") for number, _ in enumerate(names)]
