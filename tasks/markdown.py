@@ -1,9 +1,12 @@
 """Headings and fences of Markdown, for loading, which wants a title, and for chunking, which cuts there."""
 
 import re
+import sys
 from collections.abc import Iterator
 
+from tasks.blocks import TAB, Block, find_blocks
 from tasks.places import Heading
+from tasks.titles import LONGEST, plain_markup, plain_title
 
 # A line feed first: a pattern that begins with one fixed character is searched for at the speed of memory. Then a look
 # at what follows, which turns most lines away before a group is opened.
@@ -12,55 +15,94 @@ _MARK = re.compile(
     r"|(=+|-+)[ \t]*(?=\n|\Z))"  # a line under a title
 )
 _TITLE, _UNDER = 2, 3  # groups of it
-# A quote, a table, a heading, a list's item or a rule; a word in **bold** may begin a title.
-_NO_TITLE = re.compile(r"[>|]|(?:#{1,6}|[-*+]|\d{1,9}[.)])(?=[ \t]|$)|([-*_])(?:[ \t]*\1){2,}[ \t]*$")
-_TICKS = re.compile("```|~~~")
-_FENCE = re.compile(  # where a line begins; what closes it may be longer than what opens it
-    r" {0,3}(([`~])\2{2,})[^\n]*\n(?:[^\n]*\n)*?(?: {0,3}\1\2*[ \t]*$|[^\n]*\Z)", re.MULTILINE
-)
+# A quote, a table, a list's item; a word in **bold** may begin a title.
+_NO_TITLE = re.compile(r"[>|]|(?:[-*+]|\d{1,9}[.)])(?=[ \t]|$)")
+_ABOVE_TITLE = re.compile(r"#{1,6}(?=[ \t]|$)|([-*_=])(?:[ \t]*\1){2,}[ \t]*$")  # a heading, a rule
+_DEFINED = re.compile(r"\n {0,3}\[([^\[\]\n]{1,300})\]:")
+_ELEMENT = re.compile(r"<h([1-6])(?=[\s>])[^<>]*>", re.IGNORECASE)
+FAR = 3_000  # characters in which a heading of HTML ends
+_CLOSE = re.compile(r"</h([1-6])\s*>", re.IGNORECASE)
+_ELEMENTS = re.compile(r"<[^<>]*>")
+_END = Block(sys.maxsize, sys.maxsize, "code")
 
 
 def find_headings(text: str) -> Iterator[Heading]:
-    """Marked by number signs or underlined, in order; those in fenced blocks are none."""
-    fences = find_fences(text, 0, len(text))
-    fence = next(fences, None)
-    for match in _MARK.finditer("\n" + text):
-        start, end = match.span()
-        end -= 1  # in the text without the line feed put before it
-        while fence and fence[1] <= start:
-            fence = next(fences, None)
-        if fence and fence[0] <= start:
-            continue
-        if match.lastindex != _UNDER:
-            yield Heading(start, end, len(match[1]), _heading_text(match[_TITLE]))
-        elif start and _is_paragraph_line(above := line_before(text, start)):
-            level = 1 if match[_UNDER][0] == "=" else 2
-            yield Heading(start - 1 - len(above), end, level, above.strip())
+    """Headings in order, with plain titles: number signs, underlined, or of HTML; code and comments have none."""
+    padded, floor = "\n" + text, 0
+    links: list[str] = []
+    for block in (*find_blocks(text, 0, len(text)), _END):
+        yield from _between(padded, floor, min(block.start, len(text)), links)
+        if block.form == "html":
+            yield from _elements(text, block)
+        floor = block.end
 
 
 def find_fences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Where fenced blocks begin and end; one that is never closed goes on to the end."""
     if text.find("```", start, end) < 0 and text.find("~~~", start, end) < 0:
         return  # most sections, and a search for fixed text is the quickest there is
-    for ticks in _TICKS.finditer(text, start, end):
-        if ticks.start() < start:
-            continue  # inside the block before
-        line = text.rfind("\n", max(0, start - 1), ticks.start()) + 1
-        if line >= start and (fence := _FENCE.match(text, line, end)):
-            yield fence.span()
-            start = fence.end()
-        else:
-            start = ticks.end()
+    for block in find_blocks(text, start, end):
+        if block.form == "code":
+            yield block.start, block.end
 
 
 def begins_with_fence(text: str, start: int, end: int) -> bool:
     """Whether the part of the text is a fenced block, or begins with one."""
-    return _FENCE.match(text, start, end) is not None
+    return next(find_fences(text, start, end), (end, end))[0] == start
 
 
 def line_before(text: str, start: int) -> str:
     """The line above the one that begins at `start`, which is not the first."""
     return text[text.rfind("\n", 0, start - 1) + 1 : start - 1]
+
+
+def _between(padded: str, start: int, end: int, links: list[str]) -> Iterator[Heading]:
+    """The headings of a part of the text that no block is in; `padded` is the text behind a line feed."""
+    floor = start  # a title that is underlined begins behind it
+    for match in _MARK.finditer(padded, start, end):
+        low, high = match.start(), match.end() - 1
+        if match.lastindex != _UNDER:
+            title = _heading_text(match[_TITLE])
+            yield Heading(low, high, len(match[1]), _plain(padded, title, links))
+        elif (begin := _paragraph(padded, floor, low)) < low:
+            title = padded[begin + 1 : low + 1]
+            yield Heading(begin, high, 1 if match[_UNDER][0] == "=" else 2, _plain(padded, title, links))
+        floor = high
+
+
+def _plain(padded: str, title: str, links: list[str]) -> str:
+    """What the document defines is looked for once, by the first title that could be such a link."""
+    if "[" in title and not links:
+        links += ["", *(match[1] for match in _DEFINED.finditer(padded))]
+    return plain_title(title, links)
+
+
+def _paragraph(padded: str, floor: int, start: int) -> int:
+    """Where the paragraph begins whose last line ends before `start`; `start` itself where none does."""
+    begin, length = start, 0
+    while begin > floor and length <= LONGEST:
+        line = line_before(padded, begin + 1)
+        words = line.strip()
+        if not words or begin - 1 - len(line) < floor or _ABOVE_TITLE.match(words):
+            break
+        if _NO_TITLE.match(words):
+            return start
+        begin -= 1 + len(line)
+        length += len(words)
+    first = padded[begin + 1 : begin + 1 + TAB]
+    return start if length > LONGEST or "\t" in first or first == " " * TAB else begin
+
+
+def _elements(text: str, block: Block) -> Iterator[Heading]:
+    """The headings of HTML that begin in a block, from its first line on where only elements stand before the first."""
+    begin = block.start
+    for match in _ELEMENT.finditer(text, block.start, block.end):
+        close = _CLOSE.search(text, match.end(), match.end() + FAR)
+        if close and close[1] == match[1]:
+            is_first = not _ELEMENTS.sub("", text[begin : match.start()]).strip()
+            title = plain_markup(text[match.end() : close.start()])
+            yield Heading(begin if is_first else match.start(), close.end(), int(match[1]), title)
+            begin = close.end()
 
 
 def _heading_text(rest: str) -> str:
@@ -71,9 +113,3 @@ def _heading_text(rest: str) -> str:
         if open_text.endswith((" ", "\t")):
             text = open_text
     return text.strip()
-
-
-def _is_paragraph_line(line: str) -> bool:
-    """What may stand above a setext underline: not a list item, a quote, a table or another heading."""
-    stripped = line.strip()
-    return bool(stripped) and not _NO_TITLE.match(stripped) and not line.startswith("    ")

@@ -54,13 +54,15 @@ class FailedScope:
 class Listing:
     """What one source holds now. Deletion needs a complete listing: `failed` is empty.
 
-    `passed_over` counts, by suffix in lower case, what no setting names: neither `include` nor `exclude`.
+    `passed_over` counts, by suffix in lower case, what no setting names: neither `include` nor `exclude`. `notes` are
+    sentences on what else was not listed.
     """
 
     source: str
     refs: tuple[DocumentRef, ...]
     failed: tuple[FailedScope, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict[str, int])
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

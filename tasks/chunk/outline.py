@@ -1,15 +1,11 @@
 """A document's sections: a chunk never crosses the start of one."""
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tasks.markdown import find_headings, line_before
+from tasks.markdown import find_headings
 from tasks.places import Heading
 from tasks.records import Document
-
-_UNDERLINE = re.compile(r"\n(([!-/:-@\[-`{-~])\2{2,})[ \t]*(?=\n|\Z)")
-_ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
 
 
 class Section(NamedTuple):
@@ -31,8 +27,6 @@ def find_sections(document: Document) -> list[Section]:
             headings = iter(document.headings)
         case "markdown":
             headings = find_headings(text)
-        case "rst":
-            headings = _restructured(text)
         case _:
             pass
     return _between(text, headings)
@@ -57,28 +51,3 @@ def _between(text: str, headings: Iterator[Heading]) -> list[Section]:
         above = tuple(filter(None, titles))
     sections.append(Section(start, len(text), above))
     return sections
-
-
-def _restructured(text: str) -> Iterator[Heading]:
-    """Levels follow the order in which the styles of underlines appear."""
-    styles: list[str] = []
-    for match in _UNDERLINE.finditer(text):
-        start, underline = match.start() + 1, match[1]
-        title = line_before(text, start)
-        if not _is_title(title, underline):
-            continue
-        begin = start - 1 - len(title)
-        over = line_before(text, begin) if begin else ""
-        style = match[2]
-        if over.rstrip() == underline:
-            style += "="
-            begin -= 1 + len(over)
-        if style not in styles:
-            styles.append(style)
-        yield Heading(begin, match.end(), styles.index(style) + 1, title.strip())
-
-
-def _is_title(line: str, underline: str) -> bool:
-    """Text, no line of punctuation, and no longer than what underlines it."""
-    text = line.rstrip()
-    return bool(text) and len(text) <= len(underline) and not _ADORNMENT.match(text)

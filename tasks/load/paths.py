@@ -12,7 +12,13 @@ from tasks.system.file_system import escaped
 # Most patterns are like **/*.md, and every path of a source is held to them.
 _SUFFIX_ALONE = re.compile(r"\*\*/\*(\.[^*?/]+)")
 _SUFFIXES = re.compile(r"(?:.*/)?\.*+[^./]*(\.[^/]*)", re.DOTALL)  # `.tar.gz`; the first dot of `.env` begins no suffix
-SKIPPED_FOLDERS = {"node_modules", "__pycache__"}
+SKIPPED_FOLDERS = {"node_modules", "__pycache__", "__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir"}
+# What Office, LibreOffice, editors, macOS and Windows leave beside documents: locks, owners, copies, thumbnails.
+_LEFT_BESIDE = re.compile(
+    r"~\$.*|\._.*|\.~lock\..*#|~WR[LDA]\d+\.tmp|\.#.*|#.*#|.*\.sw[op]|\.ds_store|thumbs\.db(?:-journal)?|ehthumbs\.db"
+    r"|desktop\.ini|icon\r|\.apdisk|\.localized|\.directory",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class PathFilter:
@@ -20,7 +26,7 @@ class PathFilter:
 
     Suffixes are matched whatever their case, in both lists: old systems and scanners write `.PDF`. Names and folders
     are matched as they are written. Folders whose name begins with a dot, `node_modules` and `__pycache__` are passed
-    over, unless a pattern of `include` names them.
+    over, unless a pattern of `include` names them; so are those of trash cans and thumbnails.
     """
 
     def __init__(self, include: Sequence[str] | None, exclude: Sequence[str]) -> None:
@@ -34,8 +40,8 @@ class PathFilter:
         self._named = {part for pattern in include for part in pattern.split("/")[:-1]}
 
     def takes(self, path: str) -> bool:
-        """Whether the file at this path is a document."""
-        return self.includes(path) and not self.excludes(path)
+        """Whether the file at this path is a document; what programs leave beside documents never is."""
+        return self.includes(path) and not self.excludes(path) and not _is_left_beside(path)
 
     def enters(self, path: str) -> bool:
         """Whether anything below this folder can be a document."""
@@ -51,7 +57,12 @@ class PathFilter:
 
     def misses(self, path: str) -> bool:
         """Whether nobody decided about a file that is reached and not taken: not hidden, and named by no `exclude`."""
-        return not path.rpartition("/")[2].startswith(".") and not self._excludes_files(path)
+        name = path.rpartition("/")[2]
+        return not name.startswith(".") and not _is_left_beside(path) and not self._excludes_files(path)
+
+
+def _is_left_beside(path: str) -> bool:
+    return _LEFT_BESIDE.fullmatch(path, path.rfind("/") + 1) is not None
 
 
 def by_suffix(names: Iterable[str]) -> dict[str, int]:

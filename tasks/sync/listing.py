@@ -53,6 +53,7 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
     _count(session.ledger, report, known, changes)
     for listing in listings:
         report.passed_over.update(listing.passed_over)
+        report.notes += listing.notes
     for scope in failed:
         report.outcome = Outcome.PARTIAL
         report.unlisted += 1

@@ -13,21 +13,7 @@ CASES = Path(__file__).parents[1] / "data/cases"
 FILES = CASES / "files"
 WANTED: dict[str, dict[str, Any]] = json.loads((CASES / "expected.json").read_text())
 USUAL_TOKENS = 256
-PENDING = {
-    "html-charset-cp1251.html",
-    "html-charset-gbk.html",
-    "html-charset-sjis.html",
-    "md-fence-on-list-marker.md",
-    "md-heading-attributes.md",
-    "md-html-comment-and-pre.md",
-    "md-inline-code-three-ticks.md",
-    "md-lfs-pointer.md",
-    "md-only-front-matter.md",
-    "md-rule-first.md",
-    "rst-simple-table-overline.rst",
-    "txt-cp1251.txt",
-    "txt-one-bad-byte.txt",
-}
+PENDING: set[str] = set()
 
 
 class Index:

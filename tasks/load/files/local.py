@@ -4,10 +4,11 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Iterator, MutableSequence
+from collections.abc import Iterator, MutableSequence, Sequence
 from io import FileIO
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from config import sources
@@ -18,7 +19,15 @@ from tasks.load.paths import PathFilter, by_suffix, document_id, is_relative, wi
 from tasks.records import Document, DocumentRef, FailedScope, Listing
 from tasks.system.file_system import RACY_NANOSECONDS, escaped
 
+MOST_NAMED = 3
 EXHAUSTED = {errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # no document is to blame
+
+
+class _Missed(NamedTuple):
+    """Names of files that no setting names, and paths of links to folders outside of the root."""
+
+    names: list[str]
+    links: list[str]
 
 
 class Files:
@@ -47,7 +56,7 @@ class Files:
             self._device = self._root.stat().st_dev
         refs: list[DocumentRef] = []
         failed: list[FailedScope] = []
-        missed: list[str] = []
+        missed = _Missed([], [])
         now = time.time_ns()
         folders = [""]
         while folders:
@@ -58,7 +67,8 @@ class Files:
                 failed.append(self._failed(folder, error))
         refs, doubles = without_doubles(refs, self.name)
         failed += doubles
-        return Listing(self.name, tuple(sorted(refs, key=attrgetter("path"))), tuple(failed), by_suffix(missed))
+        refs.sort(key=attrgetter("path"))
+        return Listing(self.name, tuple(refs), tuple(failed), by_suffix(missed.names), self._notes(missed.links))
 
     def read(self, ref: DocumentRef, /) -> Document:
         """The bytes of one moment: a file that changes while it is read is read again, three times at most."""
@@ -89,7 +99,7 @@ class Files:
             return True
 
     def _in_folder(
-        self, folder: str, folders: MutableSequence[str], missed: MutableSequence[str], now: int
+        self, folder: str, folders: MutableSequence[str], missed: "_Missed", now: int
     ) -> Iterator[DocumentRef]:
         """Documents right in the folder; folders below it go on the list, and names that no setting knows."""
         takes, misses, above = self._filter.takes, self._filter.misses, f"{folder}/" if folder else ""
@@ -99,11 +109,27 @@ class Files:
                 if entry.is_dir(follow_symlinks=False):
                     if self._filter.enters(path):
                         folders.append(path)
-                elif takes(path):
-                    if self._is_inside(entry):
-                        yield self._ref(path, entry.stat(), now)
+                elif takes(path) and self._is_inside(entry):
+                    yield self._ref(path, entry.stat(), now)
+                elif entry.is_symlink():
+                    if self._filter.enters(path) and self._leads_out(entry):
+                        missed.links.append(path)
                 elif misses(path) and entry.is_file(follow_symlinks=False):
-                    missed.append(entry.name)
+                    missed.names.append(entry.name)
+
+    def _leads_out(self, entry: os.DirEntry[str]) -> bool:
+        """Whether a link leads to a folder that is not below the root: the documents there are not listed."""
+        target = Path(os.path.realpath(entry.path))
+        return target.is_dir() and not target.is_relative_to(self._root.resolve())
+
+    def _notes(self, links: Sequence[str]) -> tuple[str, ...]:
+        if not links:
+            return ()
+        names = ", ".join(map(escaped, sorted(links)[:MOST_NAMED]))
+        more = f" and {len(links) - MOST_NAMED:,} more" if len(links) > MOST_NAMED else ""
+        kind = "links to folders elsewhere are" if len(links) > 1 else "link to a folder elsewhere is"
+        remedy = "give such a folder a source of its own"
+        return (f"source {self.name!r}: {len(links):,} {kind} not followed: {names}{more}; {remedy}",)
 
     def _is_inside(self, entry: os.DirEntry[str]) -> bool:
         """A regular file; through a link only one below the root."""

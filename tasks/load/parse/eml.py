@@ -102,7 +102,7 @@ def _body(name: str, part: Message) -> Parsed:
     try:
         text = content.decode(charset or "utf-8")
     except (LookupError, ValueError):
-        text = decode(name, content)
+        text = decode(name, content).text
         if charset:
             remarks = (f"its text is not in {charset[:40]}, as it says: the charset was guessed",)
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")

@@ -53,7 +53,7 @@ def _book(name: str, book: ZipFile) -> Parsed:
         if item is None or path not in names:
             parts.append(Parsed("", remarks=(f"chapter {number} is missing",)))
         elif item.get("media-type") in _PAGES and "nav" not in (item.get("properties") or "").split():
-            page = html_to_markdown(with_end_tags(decode(f"{name}: {path}", book.read(path))))
+            page = html_to_markdown(with_end_tags(decode(f"{name}: {path}", book.read(path)).text))
             remarks = tuple(f"chapter {number}: {remark}" for remark in page.remarks)
             parts.append(page._replace(remarks=remarks))
     has_text = any(part.text for part in parts[1:])

@@ -8,9 +8,13 @@ parsers run in a process of their own follow from the rows.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tasks.load.parse.asciidoc import parse_asciidoc
 from tasks.load.parse.markdown import parse_markdown
+from tasks.load.parse.mdx import parse_mdx
+from tasks.load.parse.org import parse_org
 from tasks.load.parse.rst import parse_rst
 from tasks.load.parse.signature import ARCHIVE, OFFICE, Signature
+from tasks.load.parse.subtitles import parse_subtitles
 from tasks.load.parse.text import Parsed, parse_text
 from tasks.records import Format
 
@@ -46,9 +50,20 @@ IMAGE = FileFormat(
 )
 MESSAGE = Signature("a message", (b"From:", b"FROM:", b"from:", b"Subject:", b"MIME-Version:", b"Received:"), 65_536)
 FORMATS = (
-    FileFormat((".md", ".markdown"), "markdown", parse_markdown),
-    FileFormat((".txt", ".text", ""), "text", parse_text),
-    FileFormat((".rst",), "rst", parse_rst),
+    FileFormat((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"), "markdown", parse_markdown),
+    FileFormat((".mdx",), "markdown", parse_mdx),
+    FileFormat((".txt", ".text", ".log", ""), "text", parse_text),
+    FileFormat((".rst", ".rest"), "rst", parse_rst),
+    FileFormat((".adoc", ".asciidoc", ".asc"), "text", parse_asciidoc),
+    FileFormat((".org",), "text", parse_org),
+    FileFormat((".tex", ".latex"), "markdown", "tasks.load.parse.latex:parse_latex"),
+    FileFormat((".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".properties"), "code", parse_text),
+    FileFormat((".ipynb",), "markdown", "tasks.load.parse.notebook:parse_notebook"),
+    FileFormat((".csv", ".tsv", ".tab"), "markdown", "tasks.load.parse.delimited:parse_delimited"),
+    FileFormat((".json", ".geojson"), "text", "tasks.load.parse.data:parse_json"),
+    FileFormat((".jsonl", ".ndjson"), "text", "tasks.load.parse.data:parse_json_lines"),
+    FileFormat((".xml",), "markdown", "tasks.load.parse.xml:parse_xml"),
+    FileFormat((".srt", ".vtt"), "text", parse_subtitles),
     FileFormat((".html", ".htm", ".xhtml"), "markdown", "tasks.load.parse.html:parse_html"),
     FileFormat((".epub",), "markdown", "tasks.load.parse.epub:parse_epub", Signature("an EPUB book", (ARCHIVE,), 2)),
     FileFormat((".eml", ".mht", ".mhtml"), "markdown", "tasks.load.parse.eml:parse_eml", MESSAGE),

@@ -4,21 +4,23 @@ from pathlib import PurePosixPath
 
 from tasks.errors import DocumentError
 from tasks.image import Image
+from tasks.load.declared import declared_encoding
 from tasks.load.decode import decode, normalised, require_readable
 from tasks.load.parse.code import CODE_PARSER, MOST_BYTES, grammar
 from tasks.load.parse.formats import IMAGE, FileFormat, format_of
 from tasks.load.parse.isolated import child
-from tasks.load.parse.signature import check_signature
+from tasks.load.parse.signature import check_signature, suffix_by_content
 from tasks.load.parse.text import Parsed
+from tasks.load.parse.version_control import refuse_pointer, without_merge_marks
 from tasks.places import Heading
 from tasks.records import Document, DocumentRef
 
 
 def parse(ref: DocumentRef, content: bytes) -> Document:
     """The document that a file's suffix says it is. One without content is no error: it becomes an empty document."""
-    suffix = PurePosixPath(ref.path).suffix.lower()
+    suffix = PurePosixPath(ref.path).suffix.lower() or suffix_by_content(content)
     file_format = format_of(suffix)
-    parsed = _parsed(ref.path, content, file_format) if content else Parsed("")
+    parsed = _parsed(ref.path, content, file_format, suffix) if content else Parsed("")
     return Document(
         ref,
         parsed.text,
@@ -35,7 +37,7 @@ def parse(ref: DocumentRef, content: bytes) -> Document:
 
 def parse_image(name: str, content: bytes) -> Image:
     """The picture that a file is, whatever its name; DocumentError for one that is none."""
-    image = _parsed(name, content, IMAGE).image
+    image = _parsed(name, content, IMAGE, "").image
     if image is None:
         raise DocumentError("parser-failed", f"{name} makes its parser answer no picture; exclude it")
     return image
@@ -46,15 +48,27 @@ def _metadata(parsed: Parsed) -> dict[str, str]:
     return {name: text for name, text in named.items() if text}
 
 
-def _parsed(name: str, content: bytes, file_format: FileFormat) -> Parsed:
+def _parsed(name: str, content: bytes, file_format: FileFormat, suffix: str) -> Parsed:
+    refuse_pointer(name, content)
     check_signature(name, content, file_format.signature)
-    text = decode(name, content) if file_format.signature is None else None
-    if not isinstance(file_format.parser, str):
-        parsed = file_format.parser(text or "")
-        return parsed._replace(headings=_definitions(name, parsed.text)) if file_format.form == "code" else parsed
-    parsed = child.SHARED.parse(file_format.parser, name, content if text is None else text.encode())
+    remarks: tuple[str, ...] = ()
+    if file_format.signature is None:
+        text, remarks = decode(name, content, declared_encoding(suffix, content))
+        text, marks = without_merge_marks(text, is_markdown=file_format.form == "markdown")
+        remarks += marks
+        content = text.encode()
+        if not isinstance(file_format.parser, str):
+            parsed = file_format.parser(text)
+            if file_format.form == "code":
+                parsed = parsed._replace(headings=_definitions(name, parsed.text))
+            return parsed._replace(remarks=(*remarks, *parsed.remarks))
+    parsed = child.SHARED.parse(str(file_format.parser), name, content)
     # What a library made of a file may hold anything.
-    return parsed._replace(text=require_readable(name, parsed.text), title=normalised(parsed.title))
+    return parsed._replace(
+        text=require_readable(name, parsed.text),
+        title=normalised(parsed.title),
+        remarks=(*remarks, *map(normalised, parsed.remarks)),
+    )
 
 
 def _definitions(name: str, text: str) -> tuple[Heading, ...] | None:

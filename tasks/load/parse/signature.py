@@ -1,5 +1,6 @@
 """What a file is by its first bytes, whatever its name says."""
 
+import re
 from typing import NamedTuple
 
 from tasks.errors import DocumentError
@@ -22,12 +23,48 @@ _NEVER_TEXT = {kind for _, kind in _KINDS}
 _PAGES = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 
 
+# What a file without a suffix is, by the first of these that it holds in its first bytes.
+_NAMED = (
+    (b"%PDF-", ".pdf"),
+    (b"{\\rtf", ".rtf"),
+    (b"\x89PNG", ".png"),
+    (b"\xff\xd8\xff", ".jpg"),
+    (b"GIF8", ".gif"),
+    (b"mimetypeapplication/epub+zip", ".epub"),
+    (b"mimetypeapplication/vnd.oasis.opendocument.text", ".odt"),
+    (b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet", ".ods"),
+    (b"mimetypeapplication/vnd.oasis.opendocument.presentation", ".odp"),
+    (b"word/document.xml", ".docx"),
+    (b"ppt/presentation.xml", ".pptx"),
+    (b"xl/workbook.xml", ".xlsx"),
+)
+_NOTEBOOK = re.compile(rb'\s*\{\s*"(?:cells|metadata|nbformat)"\s*:')
+_PAGE = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_MARKED_BYTES = 1_024
+
+
 class Signature(NamedTuple):
     """A format that is no text: its name in messages, its marks, and in how many first bytes one is looked for."""
 
     noun: str
     marks: tuple[bytes, ...]
     head_bytes: int
+
+
+def suffix_by_content(content: bytes) -> str:
+    """The suffix that a file without one would have; "" for plain text, and for what nobody knows."""
+    head = content[:_MARKED_BYTES].removeprefix(b"\xef\xbb\xbf")
+    if _PAGE.match(head):
+        return ".html"
+    if head.lstrip().startswith(b"<?xml"):
+        return ".xml"
+    if _NOTEBOOK.match(head) and b'"nbformat"' in content:
+        return ".ipynb"
+    for mark, suffix in _NAMED:
+        is_inside = content.startswith(ARCHIVE) and mark in content
+        if head.startswith(mark) or is_inside:
+            return suffix
+    return ""
 
 
 def check_signature(name: str, content: bytes, expected: Signature | None) -> None:

@@ -6,6 +6,7 @@ from config.embedders import HashingEmbedder
 from config.pipeline import Chunking
 from tasks.chunk.open import open_chunker
 from tasks.embed.open import open_embedder
+from tasks.load.parse.open import parse
 from tasks.records import Chunk, Document, DocumentId, DocumentRef, Format
 
 TOKENIZER = open_embedder(HashingEmbedder(kind="hashing")).tokenizer
@@ -58,7 +59,9 @@ def test_a_fence_stays_whole_where_it_fits() -> None:
 
 def test_restructured_titles_nest_by_their_style() -> None:
     text = "=====\nGuide\n=====\n\nHello.\n\nInstall\n=======\n\nRun.\n\nLinux\n-----\n\nApt.\n\nUse\n===\n\nGo.\n"
-    assert [chunk.headings for chunk in cut(text, "rst")] == [
+    document = parse(DocumentRef(DocumentId("s:d"), "s", "d.rst"), text.encode())
+    chunker = open_chunker(Chunking(max_tokens=40), TOKENIZER)
+    assert [chunk.headings for chunk in chunker.split([document])[0]] == [
         ("Guide",),
         ("Guide", "Install"),
         ("Guide", "Install", "Linux"),

@@ -76,11 +76,11 @@ def test_exclude_wins_and_hidden_folders_are_passed_over(tmp_path: Path) -> None
 
 
 def test_what_exclude_names_is_not_passed_over(tmp_path: Path) -> None:
-    write(tmp_path, "a.md", "b.zip", "c.log", "drafts/d.zip", "x/e.tmp")
+    write(tmp_path, "a.md", "b.zip", "c.bak", "drafts/d.zip", "x/e.tmp")
     (tmp_path / "link.zip").symlink_to(tmp_path / "b.zip")
-    excluding = files(tmp_path, exclude=["drafts/**", "**/*.log", "x/*"])
+    excluding = files(tmp_path, exclude=["drafts/**", "**/*.bak", "x/*"])
     assert dict(excluding.list().passed_over) == {".zip": 1}
-    assert dict(files(tmp_path).list().passed_over) == {".zip": 2, ".log": 1, ".tmp": 1}
+    assert dict(files(tmp_path).list().passed_over) == {".zip": 2, ".bak": 1, ".tmp": 1}
     assert dict(files(tmp_path, include=["**"]).list().passed_over) == {}
 
 
@@ -182,3 +182,37 @@ def test_a_file_that_vanished_after_the_listing_is_a_document_error(tmp_path: Pa
     with pytest.raises(DocumentError) as caught:
         source.read(ref)
     assert caught.value.reason == "missing"
+
+
+LEFT_BESIDE = (
+    *("~$report.docx", "~$x.PPTX", "._notes.md", ".DS_Store", "Thumbs.db", "thumbs.DB", "ehthumbs.db", "desktop.ini"),
+    *("Desktop.ini", ".~lock.report.odt#", "~WRL0001.tmp", ".#notes.md", "#notes.md#", ".notes.md.swp", "Icon\r"),
+)
+
+
+@pytest.mark.parametrize("include", [None, ["**/*"], ["**"], ["*.md", "*.docx", "**/desktop.ini"]])
+def test_what_programs_leave_beside_documents_is_passed_over(tmp_path: Path, include: list[str] | None) -> None:
+    for folder in ("", "deep/"):
+        write(tmp_path, *(f"{folder}{name}" for name in LEFT_BESIDE))
+    write(tmp_path, "report.docx", "notes.md", "__MACOSX/a.md", "$RECYCLE.BIN/b.md")
+    listing = files(tmp_path, **({"include": include} if include else {})).list()
+    assert [ref.path for ref in listing.refs] == ["notes.md", "report.docx"]
+    assert dict(listing.passed_over) == {}, "nobody misses them"
+
+
+@pytest.mark.parametrize("include", [None, ["**/*"]])
+def test_links_to_folders_elsewhere_are_told(tmp_path: Path, include: list[str] | None) -> None:
+    root = tmp_path / "root"
+    write(tmp_path, "root/a.md", "root/sub/b.md", "elsewhere/c.md")
+    for number in range(5):
+        (root / f"link{number}").symlink_to(tmp_path / "elsewhere")
+    (root / "sub/inner").symlink_to(root / "sub")
+    (root / ".hidden").symlink_to(tmp_path / "elsewhere")
+    (root / "loop").symlink_to(root / "loop")
+    listing = files(root, **({"include": include} if include else {})).list()
+    assert [ref.path for ref in listing.refs] == ["a.md", "sub/b.md"]
+    assert listing.notes == (
+        "source 's': 5 links to folders elsewhere are not followed: link0, link1, link2 and 2 more;"
+        " give such a folder a source of its own",
+    )
+    assert listing.failed == ()

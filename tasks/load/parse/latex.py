@@ -1,0 +1,175 @@
+"""LaTeX as Markdown: sections, words without commands, formulas and listings as they are written."""
+
+import re
+import unicodedata
+
+from tasks.load.parse.hidden import absent
+from tasks.load.parse.latex_commands import (
+    ACCENTS,
+    DEFINING,
+    FILES,
+    LEADING,
+    LEVELS,
+    MARKS,
+    PLAIN,
+    SETTINGS,
+    SILENT,
+    SYMBOLS,
+)
+from tasks.load.parse.text import Parsed
+
+LONGEST_ARGUMENT = 5_000
+DEEPEST = 12
+_BEGIN = re.compile(r"^[^%\n]*\\begin\{document\}", re.MULTILINE)
+_TITLE = re.compile(r"^[^%\n]*\\title[ \t]*(?:\[[^\[\]]*\])?[ \t]*(?=\{)", re.MULTILINE)
+_AUTHOR = re.compile(r"^[^%\n]*\\author[ \t]*(?:\[[^\[\]]*\])?[ \t]*(?=\{)", re.MULTILINE)
+_TOKEN = re.compile(
+    r"\\begin\{(?P<listing>verbatim\*?|Verbatim|lstlisting|minted|alltt|comment)\}"
+    r"|\\begin\{(?P<math>(?:equation|align|gather|multline|eqnarray|displaymath|math|flalign|alignat)\*?)\}"
+    r"|\\(?:begin|end)\{(?P<environment>[^{}\n]*)\}"
+    r"|(?P<formula>\$\$?|\\\(|\\\[)|\\verb\*?(?P<verb>[^\sA-Za-z*])|\\(?P<name>[A-Za-z@]+)\*?[ \t]*|\\(?P<mark>[\s\S])"
+    r"|(?P<remark>%[^\n]*(?:\n[ \t]*)?)|(?P<plain>---?|``|''|[~&{}])"
+)
+_ARGUMENT = re.compile(r"[ \t]*\n?[ \t]*(?:\[[^\[\]]{0,2000}\][ \t]*)*\{")
+_OPTION = re.compile(r"[ \t]*\[[^\[\]]{0,2000}\]")
+_BRACES = re.compile(r"\\.|[{}]|%[^\n]*", re.DOTALL)
+_BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
+_LETTER = re.compile(r"\{?\\?([A-Za-z])\}?")
+_SETTINGS = re.compile(r"(?:\[[^\[\]]*\])?(?:\{([^{}]*)\})?")
+_UNSEEN = re.compile(r"(?<!\\)%[^\n]*|\\label\{[^{}]*\}")
+_CLOSED = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
+
+
+def parse_latex(_name: str, content: bytes) -> Parsed:
+    """The document without its preamble, comments and settings; included files and pictures are told."""
+    text = content.decode()
+    begin = _BEGIN.search(text)
+    start = begin.end() if begin else 0
+    end = text.rfind(r"\end{document}")
+    named = _TITLE.search(text)
+    reader = _Reader()
+    title = " ".join(reader.words(_argument(text, named.end())[0]).split()) if named else ""
+    author = _AUTHOR.search(text)
+    authors = " ".join(reader.words(_argument(text, author.end())[0]).split()) if author else ""
+    words = _BLANK_LINES.sub("\n\n", reader.words(text[start : end if end > start else len(text)])).strip()
+    if title:
+        words = "\n\n".join(filter(None, (f"# {title}", authors, words)))
+    title = title or next((line.lstrip("# ") for line in words.split("\n") if line.startswith("#")), "")
+    return Parsed(words + "\n" * bool(words), title, remarks=(*absent(reader.files), *reader.pictures()))
+
+
+def _argument(text: str, at: int) -> tuple[str, int]:
+    """What stands in braces behind `at`, and the character after it; options before it are passed over."""
+    opened = _ARGUMENT.match(text, at)
+    if not opened:
+        return "", at
+    depth = 1
+    for brace in _BRACES.finditer(text, opened.end(), opened.end() + LONGEST_ARGUMENT):
+        depth += {"{": 1, "}": -1}.get(brace[0], 0)
+        if not depth:
+            return text[opened.end() : brace.start()], brace.end()
+    return "", opened.end()
+
+
+class _Reader:
+    """Turns commands into words, and remembers what these only name."""
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+        self._pictures = 0
+        self._depth = 0
+
+    def pictures(self) -> tuple[str, ...]:
+        """A remark on what is only seen."""
+        shown = "picture in it is" if self._pictures == 1 else "pictures in it are"
+        return (f"{self._pictures} {shown} not read",) if self._pictures else ()
+
+    def words(self, text: str) -> str:
+        """The text of a part."""
+        if self._depth >= DEEPEST:
+            return text
+        self._depth += 1
+        parts: list[str] = []
+        at = 0
+        while token := _TOKEN.search(text, at):
+            parts.append(text[at : token.start()])
+            part, at = self._token(text, token)
+            parts.append(part)
+        self._depth -= 1
+        return "".join([*parts, text[at:]])
+
+    def _token(self, text: str, token: re.Match[str]) -> tuple[str, int]:
+        """What the token stands for, and the character after all that belongs to it."""
+        kind, end = token.lastgroup or "", token.end()
+        value = token[kind]
+        match kind:
+            case "name":
+                return self._command(text, value, end)
+            case "listing" | "math":
+                return _environment(text, value, end, is_math=kind == "math")
+            case "formula":
+                stop = text.find(_CLOSED[value], end) + len(_CLOSED[value])
+                return (text[token.start() : stop], stop) if stop > end else (value, end)
+            case "verb":
+                stop = text.find(value, end, end + LONGEST_ARGUMENT)
+                return (f"`{text[end:stop]}`", stop + 1) if stop >= 0 else ("", end)
+            case "mark" if value in ACCENTS:
+                return _accented(text, value, end)
+            case "environment":
+                for _ in range(SETTINGS.get(value, 0) if text.startswith("\\begin", token.start()) else 0):
+                    end = _argument(text, end)[1]
+                options = _OPTION.match(text, end)
+                end = options.end() if options else end
+            case _:
+                pass
+        return {"environment": "\n", "mark": MARKS.get(value, "")}.get(kind, PLAIN.get(value, "")), end
+
+    def _command(self, text: str, name: str, end: int) -> tuple[str, int]:
+        if name in SYMBOLS:
+            return SYMBOLS[name], end + 2 * text.startswith("{}", end)
+        if name in LEVELS or name in ("caption", "footnote"):
+            argument, end = _argument(text, end)
+            words = " ".join(self.words(argument).split())
+            forms = {"caption": f"\n{words}\n", "footnote": f" ({words})"}
+            return forms.get(name) or f"\n\n{'#' * LEVELS[name]} {words}\n\n", end
+        if name in ACCENTS and text[end : end + 1] == "{":
+            return _accented(text, name, end)
+        if SILENT.fullmatch(name):
+            return "", self._silent(text, name, end)
+        for _ in range(LEADING.get(name, 0)):
+            end = _argument(text, end)[1]
+        options = _OPTION.match(text, end)
+        end = options.end() if options else end
+        return "" if text[end : end + 1] == "{" else " ", end
+
+    def _silent(self, text: str, name: str, end: int) -> int:
+        """The character after all that the command is given."""
+        target, end = _argument(text, end)
+        self._pictures += name == "includegraphics"
+        if FILES.fullmatch(name) and target:
+            self.files.append(target)
+        while DEFINING.fullmatch(name) and text[end : end + 1] in ("{", "["):
+            after = _argument(text, end)[1]
+            end = after if after > end else end + 1
+        return end
+
+
+def _environment(text: str, name: str, at: int, *, is_math: bool) -> tuple[str, int]:
+    """A listing, a formula or a comment, up to its own end."""
+    close = f"\\end{{{name}}}"
+    stop = text.find(close, at)
+    inner, end = (text[at:], len(text)) if stop < 0 else (text[at:stop], stop + len(close))
+    if name == "comment":
+        return "", end
+    if is_math:
+        return f"\n$${_UNSEEN.sub('', inner)}$$\n", end
+    settings = _SETTINGS.match(inner) if name in ("lstlisting", "minted", "Verbatim") else None
+    language = (settings[1] or "") if settings and name == "minted" else ""
+    listing = inner[settings.end() if settings else 0 :].strip("\n")
+    return f"\n\n```{language}\n{listing}\n```\n\n", end
+
+
+def _accented(text: str, accent: str, end: int) -> tuple[str, int]:
+    """The letter with its accent, in one character where there is one."""
+    letter = _LETTER.match(text, end)
+    return (unicodedata.normalize("NFC", letter[1] + ACCENTS[accent]), letter.end()) if letter else ("", end)

@@ -1,0 +1,52 @@
+"""What commands of LaTeX stand for."""
+
+import re
+
+LEVELS = {
+    "part": 1,
+    "chapter": 1,
+    "section": 2,
+    "subsection": 3,
+    "subsubsection": 4,
+    "paragraph": 5,
+    "subparagraph": 6,
+}
+ACCENTS = {"`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", '"': "\u0308", "=": "\u0304", ".": "\u0307",
+           "u": "\u0306", "v": "\u030c", "H": "\u030b", "c": "\u0327", "k": "\u0328", "r": "\u030a",
+           "d": "\u0323"}  # fmt: skip
+SYMBOLS = {"ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø", "aa": "å", "AA": "Å",
+           "l": "ł", "L": "Ł", "i": "i", "j": "j", "dots": "…", "ldots": "…", "textbackslash": "\\", "LaTeX": "LaTeX",
+           "TeX": "TeX", "copyright": "©", "textregistered": "®", "texttrademark": "™", "textdegree": "°", "euro": "€",
+           "texteuro": "€", "pounds": "£", "S": "§", "P": "¶", "textasciitilde": "~", "textasciicircum": "^",
+           "textbar": "|", "textless": "<", "textgreater": ">", "quad": " ", "qquad": " ", "newline": "\n",
+           "par": "\n\n", "linebreak": "\n", "item": "\n- ", "textendash": "\u2013", "textemdash": "—"}  # fmt: skip
+PLAIN = {"---": "—", "--": "\u2013", "``": '"', "''": '"', "~": " ", "&": " | ", "{": "", "}": ""}
+# What these are given is no text: names of files, keys, lengths, settings.
+SILENT = re.compile(
+    r"label|usepackage|documentclass|bibliographystyle|pagestyle|thispagestyle|[vh]space|setlength|addtolength"
+    r"|setcounter|addtocounter|pagenumbering|(?:re)?newcommand|providecommand|index|definecolor|hypersetup|graphicspath"
+    r"|bibliography|addbibresource|[vh]?phantom|newtheorem|theoremstyle|cline|cmidrule|fontsize|selectlanguage|nocite"
+    r"|captionsetup|input|include|includegraphics|subfile|lstinputlisting|verbatiminput|markboth|title|author|date"
+)
+# So many of their arguments, and the last one is.
+LEADING = {
+    "href": 1,
+    "textcolor": 1,
+    "colorbox": 1,
+    "multicolumn": 2,
+    "multirow": 2,
+    "parbox": 1,
+    "raisebox": 1,
+    "fcolorbox": 2,
+    "resizebox": 2,
+    "scalebox": 1,
+    "rotatebox": 1,
+}
+DEFINING = re.compile(
+    r"(?:re)?newcommand|providecommand|(?:set|addto)(?:length|counter)|definecolor|newtheorem|markboth"
+)
+# So many arguments of an environment are no text.
+SETTINGS = {"tabular": 1, "tabular*": 2, "tabularx": 2, "array": 1, "longtable": 1, "minipage": 1, "multicols": 1,
+            "thebibliography": 1, "wrapfigure": 2, "adjustbox": 1}  # fmt: skip
+MARKS = {"\\": "\n", **{mark: mark for mark in "%$&#_{} \n"}}
+FILES = re.compile(r"input|include|subfile|lstinputlisting|verbatiminput")
