@@ -34,6 +34,7 @@ def add_arguments(parser: ArgumentParser, /) -> None:
     parser.add_argument("--offset", type=count, default=0, metavar="N", help="leave out the first N results")
     parser.add_argument("--min-score", type=similarity, metavar="X", help="only results of this score or a better one")
     parser.add_argument("--per-document", type=positive, metavar="N", help="at most N results of one document")
+    parser.add_argument("--context", type=count, default=0, metavar="N", help="also the N chunks before and after each")
     parser.add_argument("--mode", choices=("hybrid", "dense", "text"), help="by vectors and words, or by one of them")
     parser.add_argument("--filter", action="append", default=[], metavar="KEY=VALUE", help=FILTER)
 
@@ -52,7 +53,15 @@ def run(options: Namespace, /) -> Answer:
         raise ConfigError(f"search looks for {options.query!r} or for --image {options.image}: leave out one of them")
     query, pipeline = escaped(options.query), read_pipeline(Path(options.config))
     conditions = read_filters(options.filter, [source.name for source in pipeline.sources])
-    wanted = Wanted(options.limit, options.offset, conditions, options.min_score, options.per_document, options.mode)
+    wanted = Wanted(
+        options.limit,
+        options.offset,
+        conditions,
+        options.min_score,
+        options.per_document,
+        options.context,
+        options.mode,
+    )
     with open_session(pipeline, read_only=True) as session:
         found = search_collection(session, read_image(Path(options.image)) if options.image else query, wanted)
     asked = {name: getattr(options, name) for name in ("limit", "offset", "min_score", "per_document")}

@@ -32,20 +32,35 @@ def hits_text(hits: Sequence[Found], query: str, width: int, first: int = 1) -> 
         return "nothing found: the collection is empty, or --filter, --min-score and --offset leave nothing of it"
     words = telling_words(query)
     digits = len(str(first + len(hits) - 1))
+    copies: dict[str, list[Found]] = {}
+    for hit in hits:
+        copies.setdefault(hit.text or hit.document, []).append(hit)  # pictures have no text
+    shown = [(rank, hit) for rank, hit in enumerate(hits, start=first) if copies[hit.text or hit.document][0] is hit]
     return "\n\n".join(
-        f"{rank:>{digits}}  {_place(hit)}\n{_passage(hit, words, max(width - INDENT, 20))}".rstrip("\n")
-        for rank, hit in enumerate(hits, start=first)
+        "\n".join(
+            [
+                f"{rank:>{digits}}  {_place(hit)}",
+                *filter(None, [_passage(hit, words, max(width - INDENT, 20))]),
+                *(f"{' ' * INDENT}the same: {_where(other)}" for other in copies[hit.text or hit.document][1:]),
+            ]
+        )
+        for rank, hit in shown
     )
 
 
 def _place(hit: Found) -> str:
-    """Score, and then document, place in it, headings above the chunk, and which chunk of the document it is."""
+    """Score, and then where it stands; the link, where it is one of the web."""
+    link = hit.link if hit.link.startswith("http") else ""
+    return "  ".join(filter(None, [f"{hit.score:.3f}", _where(hit), line_of(link)]))
+
+
+def _where(hit: Found) -> str:
+    """Document, place in it, or else which chunk of the document it is, and headings above."""
     heading = hit.metadata.get("heading") or hit.metadata.get("title") or ""
     position = hit.metadata.get("position")
     chunk = f"chunk {position + 1}" if isinstance(position, int) else ""
     places = [hit.document, _in_file(hit.metadata) or chunk, str(heading)]
-    link = hit.link if hit.link.startswith("http") else ""
-    return "  ".join(filter(None, [f"{hit.score:.3f}", ", ".join(map(line_of, filter(None, places))), line_of(link)]))
+    return ", ".join(map(line_of, filter(None, places)))
 
 
 def _in_file(metadata: Mapping[str, object]) -> str:
@@ -87,7 +102,7 @@ def _lines(hit: Found, width: int) -> list[str]:
     from rich.console import Console
     from rich.text import Text
 
-    text = printable(hit.text)
+    text = printable("\n".join([*hit.before, hit.text, *hit.after]))
     if format_of(PurePosixPath(hit.document).suffix.lower()) is not CODE:
         parts = text.splitlines() if "```" in text else _BLOCK.split(text)
         blocks = [Text(line_of(part)) for part in parts if part.strip()]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from tasks.embed.base import Embedder, ImageEmbedder
 from tasks.errors import ConfigError, DocumentError, NoTextIndexError
 from tasks.image import Image
 from tasks.load.parse.open import parse_image
-from tasks.records import Condition, Hit, Query, Vector
+from tasks.records import Condition, Filter, Hit, Query, Vector
 from tasks.search.fusion import DEPTH, fused, spread, weight_by_kind
 from tasks.search.links import link_of
 from tasks.session import Session, check_space
@@ -36,18 +36,24 @@ class Wanted:
     conditions: Sequence[Condition] = ()
     min_score: float | None = None
     per_document: int | None = None
+    neighbours: int = 0
     mode: SearchMode | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A chunk near the query; `document` is its id, `score` the cosine similarity, `link` opens it where one can."""
+    """A chunk near the query; `document` is its id, `score` the cosine similarity, `link` opens it where one can.
+
+    `before` and `after` are the texts of its neighbours in the document, as far as these were asked for.
+    """
 
     score: float
     document: str
     text: str
     metadata: Mapping[str, Any]
     link: str = ""
+    before: Sequence[str] = ()
+    after: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
         """One of `hits` in `search --json`."""
@@ -57,6 +63,7 @@ class Found:
             "text": self.text,
             "metadata": self.metadata,
             "link": self.link or None,
+            **({"before": [*self.before], "after": [*self.after]} if self.before or self.after else {}),
         }
 
 
@@ -99,6 +106,8 @@ def answered(asking: "Asking", wanted: Wanted) -> Results:
         for hit in hits
         for metadata in [hit.payload["metadata"]]
     ]
+    if wanted.neighbours:
+        found = [asking.with_neighbours(hit, wanted.neighbours) for hit in found]
     return Results(found, mode, note)
 
 
@@ -148,6 +157,20 @@ class Asking:
             return near, len(near) < depth
         share = weight_by_kind if weight is None else lambda _: weight
         return fused(near, worded, share), len(near) < depth and len(worded) < depth
+
+    def with_neighbours(self, hit: Found, number: int) -> Found:
+        """The hit with the texts of so many chunks before and after it."""
+        place = hit.metadata.get("position")
+        if not isinstance(place, int):
+            return hit
+        places = [at for at in range(place - number, place + number + 1) if at != place]
+        same = [Filter(name, "in", (hit.metadata[name],)) for name in ("source", "document")]
+        asked = Query(self._vector, 2 * number, [*same, Filter("position", "in", tuple(places))])
+        texts = {one.payload["metadata"]["position"]: one.payload["text"] for one in self.session.store.search(asked)}
+        before, after = (
+            [texts[at] for at in sorted(texts) if (at < place) is is_before] for is_before in (True, False)
+        )
+        return replace(hit, before=before, after=after)
 
 
 def _shown(asking: Asking, mode: SearchMode, wanted: Wanted) -> list[Hit]:

@@ -102,3 +102,16 @@ def test_a_person_sees_ranks_that_go_on_and_hears_why_nothing_is_left(pages: Pip
     none = pages.run("search", str(pages.config), "page", "--offset", "999999", "--min-score", "1")
     assert (none.code, none.out.startswith("nothing found: ")) == (0, True)
     assert "--min-score" in none.out
+
+
+def test_neighbours_come_along_where_they_are_asked_for(pages: Pipeline) -> None:
+    hits = search(pages, "--filter", "document=long.md", "--per-document", "99", "--limit", "99", "--context", "1")[
+        "hits"
+    ]
+    texts = {hit["metadata"]["position"]: hit["text"] for hit in hits}
+    assert len(texts) > 10
+    for hit in hits:
+        place = hit["metadata"]["position"]
+        assert hit["before"] == [texts.get(place - 1, "")][: int(place > 0)]
+        assert hit["after"] == [texts.get(place + 1, "")][: int(place + 1 in texts)]
+    assert "before" not in search(pages)["hits"][0]

@@ -18,7 +18,7 @@ def found(text: str, document: str = "docs:guide.md", **metadata: object) -> Fou
 
 
 def test_a_hit_says_in_one_line_where_it_stands() -> None:
-    text = hits_text([found("Rotate it.", number=1) for _ in range(10)], "key", 80)
+    text = hits_text([found(f"Rotate it.{' ' * number}") for number in range(10)], "key", 80)
     first, passage = text.splitlines()[:2]
     assert first == " 1  0.735  docs:guide.md, chunk 3, Guide > Keys"
     assert passage == "    Rotate it."
@@ -101,3 +101,10 @@ def test_only_a_terminal_that_wants_it_gets_colour(monkeypatch: pytest.MonkeyPat
     os.close(master)
     assert not is_styled(StringIO())
     assert not is_styled(None)
+
+
+def test_the_same_text_is_shown_once_with_all_its_places() -> None:
+    hits = [found("Rotate it.", "docs:a.md"), found("Other.", "docs:b.md"), found("Rotate it.", "docs:c.md", page=[3])]
+    shown = hits_text(hits, "key", 80)
+    assert shown.count("Rotate it.") == 1
+    assert "    Rotate it.\n    the same: docs:c.md, p. 3, Guide > Keys\n\n2  " in shown
