@@ -22,6 +22,9 @@ class SyncOptions(Section):
     take_over: bool = Field(
         default=False, description="Make collection and ledger this pipeline's own where they are another's."
     )
+    force: bool = Field(
+        default=False, description="Switch to a new generation also where it answers worse than the live one."
+    )
     rebuild: bool = Field(
         default=False, description="Build a new generation beside the live one, and switch to it when it is whole."
     )

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from config.embedders import Embedder, PaidEmbedder
-from config.fields import DatabaseUrl, Language, Name, Section
+from config.fields import DatabaseUrl, Language, Location, Name, Section
 from config.sources import Source
 from config.stores import Store
 
@@ -59,6 +59,17 @@ class Search(Section):
     )
 
 
+class Quality(Section):
+    """Queries with known answers: a new generation that answers them worse is not switched to."""
+
+    queries: Location = Field(description='JSONL with "_id" and "text", or lines of id and text.')
+    qrels: Location = Field(description="Query, document and grade, as BEIR or TREC have it.")
+    spans: Location | None = Field(default=None, description="Query, document, start and end of each answer.")
+    max_drop: float = Field(
+        default=0.0, ge=0, le=1, description="So much less is accepted, of answer@1000 with spans, else of nDCG@10."
+    )
+
+
 class Deletions(Section):
     """The guard: deletions above the limits are withheld until they are confirmed."""
 
@@ -84,6 +95,7 @@ class Pipeline(Section):
         description="URL of the embedding cache, shared by all pipelines that name it.",
     )
     search: Search = Field(default_factory=lambda: Search.model_validate({}), description="Search settings.")
+    quality: Quality | None = Field(default=None, description="The gate before a new generation goes live.")
     deletions: Deletions = Field(default_factory=lambda: Deletions.model_validate({}), description="The guard.")
     _generation: int = PrivateAttr(default=1)
     _first: "Pipeline | None" = PrivateAttr(default=None)  # where this is a later generation

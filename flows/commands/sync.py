@@ -36,6 +36,9 @@ def add_arguments(parser: ArgumentParser, /) -> None:
     parser.add_argument(
         "--rebuild", action="store_true", help="build a new generation beside the live one, as `headrace rebuild` does"
     )
+    parser.add_argument(
+        "--force", action="store_true", help="with --rebuild: switch also to a generation that answers worse"
+    )
     way = parser.add_mutually_exclusive_group()
     way.add_argument(
         "--track", action="store_true", help="run as a Prefect flow, with a temporary server if none is set"
@@ -58,6 +61,7 @@ def run(options: Namespace, /) -> Answer:
         retry_quarantined=options.retry_quarantined,
         take_over=options.take_over,
         rebuild=options.rebuild,
+        force=options.force,
     )
     api = None if options.direct else configured_api()
     if options.track or api:

@@ -20,7 +20,7 @@ SUFFIXES_SHOWN = 5
 _LABEL = 13
 _MEANINGS = {
     Outcome.PARTIAL: "not every document could be listed or read",
-    Outcome.WITHHELD: "deletions wait for your word",
+    Outcome.WITHHELD: "something waits for your word",
     Outcome.BUDGET: "the money limit was reached",
     Outcome.LOCKED: "another run took over",
     Outcome.FAILED: "it stopped before its end",
@@ -146,7 +146,8 @@ def generations_text(pipeline: str, rows: Sequence[GenerationStatus]) -> str:
 def _generation_text(one: GenerationStatus) -> str:
     built = time.strftime(", built %Y-%m-%d %H:%M", time.localtime(one.built_at)) if one.built_at else ""
     size = f", {one.bytes / 1e6:,.1f} MB" if one.bytes is not None else ""
-    return f"{line_of(one.model)}; {one.documents:,} documents, {one.chunks:,} chunks{size}{built}"
+    quality = f"; {line_of(one.quality)}" if one.quality else ""
+    return f"{line_of(one.model)}; {one.documents:,} documents, {one.chunks:,} chunks{size}{built}{quality}"
 
 
 def where_text(pipeline: str, shape: Mapping[str, object]) -> str:

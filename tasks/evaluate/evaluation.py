@@ -78,11 +78,18 @@ class Comparison:
         other = self.other.values
         return {name: difference(values, other[name]) for name, values in self.one.values.items() if values}
 
+    @property
+    def main(self) -> Interval:
+        """The difference by the measure that says most: what a language model gets, or the best documents."""
+        return self.differences[self._measure]
+
+    @property
+    def _measure(self) -> str:
+        return next(name for name in _MEANT if self.one.values.get(name))
+
     def sentence(self) -> str:
-        """The comparison in words, by the measure that says most."""
-        differences = self.differences
-        name = next(name for name in _MEANT if name in differences)
-        gain, low, high = differences[name]
+        """The main difference in words."""
+        name, (gain, low, high) = self._measure, self.main
         sure = f"between {low:+.3f} and {high:+.3f}"
         if low <= 0 <= high:
             return f"no difference that these {self.one.queries} queries prove: {name} {gain:+.3f}, {sure}"

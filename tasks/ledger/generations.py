@@ -31,6 +31,8 @@ class Generation:
     """`settings` are those that it was built with, None where nobody kept them.
 
     `overrules` is the shape of the settings that a person rolled back from: they are in the configuration on purpose.
+    `quality` says how it answered beside the one before it, where that was measured.
+
     `built_at` is when it first became live, `since` when it last did, was left, or was begun.
     """
 
@@ -42,6 +44,7 @@ class Generation:
     built_at: float | None
     since: float
     is_published: bool
+    quality: str | None = None
 
 
 class Registry:
@@ -55,7 +58,7 @@ class Registry:
         """Those that are there, by number."""
         with self._database.read() as transaction:
             rows = transaction.execute(
-                "SELECT number, state, settings, space, overrules, built_at, since, is_published"
+                "SELECT number, state, settings, space, overrules, built_at, since, is_published, quality"
                 " FROM generation WHERE state <> 'GONE' ORDER BY number"
             )
             return [_generation(row) for row in rows]
@@ -89,6 +92,11 @@ class Registry:
         now = self._database.now()
         with self._write("begin a generation") as transaction:
             transaction.execute(_PUT, (number, BUILDING, json.dumps(settings, sort_keys=True), space, None, now))
+
+    def judge(self, number: int, quality: str) -> None:
+        """How it answered beside the live one, in words."""
+        with self._write("judge a generation") as transaction:
+            transaction.execute("UPDATE generation SET quality = ? WHERE number = ?", (quality, number))
 
     def switch(self, number: int, expected: str, overrules: str = "") -> None:
         """Make it the live one; FencedError where it is not in the expected state: another process was quicker."""
@@ -150,9 +158,9 @@ def _kept(rows: Sequence[Generation]) -> list[Generation]:
 
 
 def _generation(row: Sequence[Any]) -> Generation:
-    number, state, settings, space, overrules, built_at, since, is_published = row
+    number, state, settings, space, overrules, built_at, since, is_published, quality = row
     kept = json.loads(settings or "null")
-    return Generation(number, state, kept, space, overrules, built_at, since, bool(is_published))
+    return Generation(number, state, kept, space, overrules, built_at, since, bool(is_published), quality)
 
 
 def erase(ledger: Ledger) -> None:

@@ -109,4 +109,9 @@ def m004_remarks(connection: Connection) -> None:
     connection.execute("ALTER TABLE document ADD COLUMN remark VARCHAR", ())
 
 
-LEDGER = Layout("ledger", (m001_tables, m002_progress, m003_generations, m004_remarks))
+def m005_quality(connection: Connection) -> None:
+    """A generation says how it answered beside the one before; NULL: that was not measured."""
+    connection.execute("ALTER TABLE generation ADD COLUMN quality VARCHAR", ())
+
+
+LEDGER = Layout("ledger", (m001_tables, m002_progress, m003_generations, m004_remarks, m005_quality))

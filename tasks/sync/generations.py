@@ -30,6 +30,7 @@ class GenerationStatus:
     chunks: int
     bytes: int | None
     built_at: float | None
+    quality: str | None = None
 
 
 def record(session: Session) -> None:
@@ -129,4 +130,5 @@ def _status(pipeline: Pipeline, one: Generation) -> GenerationStatus:
         chunks=counts.live,
         bytes=size,
         built_at=one.built_at,
+        quality=one.quality,
     )

@@ -20,6 +20,7 @@ from tasks.ledger.generations import BUILDING, KEPT, LEAVING, Generation, Regist
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.marks import epoch_marked
 from tasks.session import Session, open_ledger, open_session
+from tasks.sync.gate import weigh_quality
 from tasks.sync.generations import complete_switch
 from tasks.sync.guard import Circumstances, judge
 from tasks.sync.plan import eta_seconds, plan_sync
@@ -193,7 +194,8 @@ class _Rebuild:
             report.add(self._sync(session, self._options))
             if report.outcome in (Outcome.DONE, Outcome.PARTIAL) and not report.unlisted:
                 with closing(open_ledger(self._pipeline.as_generation(live.number))) as ledger:
-                    report.switched = self._may_switch(ledger, session.ledger, report)
+                    may_switch = self._may_switch(ledger, session.ledger, report)
+                report.switched = may_switch and self._answers_well(session, report)
         return report
 
     def _may_switch(self, live: Ledger, new: Ledger, report: Report) -> bool:
@@ -216,6 +218,20 @@ class _Rebuild:
             f" that is meant, run rebuild with --confirm-deletes {verdict.plan_hash}"
         )
         return False
+
+    def _answers_well(self, new: Session, report: Report) -> bool:
+        """Whether it may be read, by the queries of the configuration; one that is worse needs to be forced."""
+        verdict = weigh_quality(self._pipeline, new)
+        if verdict is None:
+            return True
+        forced = verdict.is_worse and self._options.force
+        report.quality = {**verdict.comparison, "forced": forced}
+        self._registry.judge(new.pipeline.generation, verdict.sentence + (", forced" if forced else ""))
+        self._notes.append(f"generation {new.pipeline.generation}: {verdict.sentence}")
+        if verdict.is_worse and not forced:
+            report.outcome = Outcome.WITHHELD
+            self._notes.append("not switched: it answers worse; if that is meant, run rebuild with --force")
+        return forced or not verdict.is_worse
 
 
 def _require_room(address: str, size_bytes: int) -> None:

@@ -103,6 +103,8 @@ class Seconds:
 class Report:
     """One run. `notes` are sentences for a person: what was withheld or could not be listed, and what to do.
 
+    `quality` compares the new generation with the live one, where queries are configured for that.
+
     `switched`: it has made its generation the live one. `unlisted` counts parts of sources that could not be listed.
     `model` is named as the configuration does; `runtime` is what a local one ran on, and in which precision; empty
     where no text was embedded here. `cost_usd` is what was booked for this run: for texts that were refused, sent
@@ -126,6 +128,7 @@ class Report:
     aside: Counter[str] = field(default_factory=Counter[str])
     names: Names = field(default_factory=Names)
     passed_over: Counter[str] = field(default_factory=Counter[str])
+    quality: dict[str, Any] | None = None
     unlisted: int = 0
 
     @property

@@ -162,7 +162,7 @@ class Site:
         patch.setattr(opening, "open_chunker", lambda *_: _Chunker())
         patch.setattr(opening, "_existing", lambda url: url)
 
-    def store(self, config: Any, pipeline: str) -> Any:
+    def store(self, config: Any, pipeline: str, _language: str = "english") -> Any:
         return _Store(self, config.collection or pipeline)
 
     def ledger(self, url: str, _pipeline: str, _generation: int, *, read_only: bool) -> Any:

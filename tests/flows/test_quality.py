@@ -1,0 +1,89 @@
+"""A new generation goes live only if it answers as well as the one before."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Pipeline
+
+PAGES = 40
+CONFIG = """\
+name: trial
+sources: [{kind: files, path: ./docs}]
+embedder: {kind: hashing, dimensions: 256}
+store: {kind: qdrant, path: ./db}
+search: {mode: dense}
+quality: {queries: ./queries.txt, qrels: ./qrels.txt}
+"""
+
+
+@pytest.fixture
+def judged(pipeline: Pipeline) -> Pipeline:
+    """Synced pages, and a question to each."""
+    for path in (pipeline.folder / "docs").rglob("*.*"):
+        path.unlink()
+    for page in range(PAGES):
+        pipeline.write(f"{page}.txt", f"page about topic{page} thing{page} matter{page} and nothing else")
+    (pipeline.folder / "queries.txt").write_text("".join(f"q{page} topic{page} thing{page}\n" for page in range(PAGES)))
+    (pipeline.folder / "qrels.txt").write_text("".join(f"q{page} 0 {page}.txt 1\n" for page in range(PAGES)))
+    pipeline.config.write_text(CONFIG)
+    assert pipeline.sync()["code"] == 0
+    return pipeline
+
+
+def rebuild(pipeline: Pipeline, dimensions: int, *options: str) -> Any:
+    pipeline.config.write_text(CONFIG.replace("256", str(dimensions)))
+    outcome = pipeline.run("rebuild", str(pipeline.config), "--json", *options)
+    return {**outcome.json, "code": outcome.code}
+
+
+def live(pipeline: Pipeline) -> list[int]:
+    generations = pipeline.run("generations", str(pipeline.config), "--json").json
+    return [one["generation"] for one in generations if one["live"]]
+
+
+def found(pipeline: Pipeline) -> list[str]:
+    hits = pipeline.run("search", str(pipeline.config), "topic7 thing7", "--limit", "1", "--json").json["hits"]
+    return [hit["document"] for hit in hits]
+
+
+def test_a_model_that_answers_worse_is_held_back_and_read_by_nobody(judged: Pipeline) -> None:
+    assert found(judged) == ["docs:7.txt"]
+    report = rebuild(judged, 8)
+    assert (report["code"], report["outcome"], report["switched"]) == (25, "withheld", False)
+    quality = report["quality"]
+    assert quality["difference"]["ndcg@10"][2] < 0
+    assert quality["sentence"].startswith("worse by ")
+    assert (quality["forced"], quality["against"]["generation"], quality["generation"]) == (False, 1, 2)
+    assert any("run rebuild with --force" in note for note in report["notes"])
+    assert live(judged) == [1]
+    assert found(judged) == ["docs:7.txt"]
+    assert "worse by " in judged.run("generations", str(judged.config)).out
+
+
+def test_a_model_that_answers_as_well_goes_live_and_says_so(judged: Pipeline) -> None:
+    report = rebuild(judged, 512)
+    assert (report["code"], report["switched"], live(judged)) == (0, True, [2])
+    assert report["quality"]["forced"] is False
+    assert "than the live generation 1" in judged.run("generations", str(judged.config)).out
+
+
+def test_a_worse_one_goes_live_where_that_is_meant_and_it_is_recorded(judged: Pipeline) -> None:
+    report = rebuild(judged, 8, "--force")
+    assert (report["code"], report["switched"], report["quality"]["forced"], live(judged)) == (0, True, True, [2])
+    assert ", forced" in judged.run("generations", str(judged.config)).out
+
+
+def test_so_much_less_is_accepted_as_the_settings_say(judged: Pipeline) -> None:
+    text = CONFIG.replace("qrels: ./qrels.txt", "qrels: ./qrels.txt, max_drop: 1.0").replace("256", "8")
+    judged.config.write_text(text)
+    outcome = judged.run("rebuild", str(judged.config), "--json")
+    assert (outcome.code, outcome.json["switched"]) == (0, True)
+
+
+def test_queries_that_cannot_be_read_stop_the_switch_and_nothing_else(judged: Pipeline) -> None:
+    (judged.folder / "queries.txt").unlink()
+    report = rebuild(judged, 512)
+    assert (report["code"], "queries.txt cannot be read" in report["error"]) == (2, True)
+    assert live(judged) == [1]
+    assert found(judged) == ["docs:7.txt"]
