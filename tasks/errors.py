@@ -8,6 +8,7 @@ HeadraceError
 │       └── FencedError   … and has overtaken this one
 ├── BudgetError           the money limit would be passed
 ├── CollectionError       the collection does not fit: other vector space, foreign lineage
+├── NoTextIndexError      the store cannot look for words; seen by a search, which then asks by vectors alone
 ├── TransientError        trying again may help: time-out, 429, 503, a locked file
 │   └── OutageError       a provider is not well, or cannot be reached
 ├── DocumentError         this document cannot be used: set it aside, go on with the others
