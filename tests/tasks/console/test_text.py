@@ -55,7 +55,7 @@ def test_a_stream_that_cannot_say_everything_gets_escapes() -> None:
 def test_what_has_moved_stays_where_deletions_are_withheld() -> None:
     assert "  documents    3 added, 12 withheld, 27 unchanged (30 listed)\n" in report_text(withheld())
     text = plan_text(PlanReport(withheld(), None))
-    assert text.startswith("trial: a sync would be withheld (exit code 25): deletions wait for your word\n")
+    assert text.startswith("trial: a sync would be withheld (exit code 25): something waits for your word\n")
     assert "  documents    would add 3 and withhold 12; 27 unchanged (30 listed)\n" in text
     assert "  plan hash    0123\n" in text
     assert "    docs:9.md\n    and 2 more" in text
