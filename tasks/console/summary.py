@@ -14,7 +14,7 @@ _SPECIAL = re.compile(r"[\\`*_\[\]<>|~#&]")
 _HEADLINES: Mapping[Outcome, str] = {
     Outcome.DONE: "Done: the collection is equal to its sources.",
     Outcome.PARTIAL: "Partly done: mend what is named below, then run again; all else is up to date.",
-    Outcome.WITHHELD: "Deletions are withheld: confirm them if they are meant, mend the source if they are not.",
+    Outcome.WITHHELD: "Withheld: confirm what is named below if it is meant, mend the source if it is not.",
     Outcome.BUDGET: "Stopped at the money limit: raise it, or run again later; what was paid for is kept.",
     Outcome.LOCKED: "Not begun: another run has the lease; run again when it has ended.",
     Outcome.FAILED: "Failed: mend what is named below, then run again; the next run goes on from here.",
@@ -39,6 +39,11 @@ def summary(report: Report, quarantine: Sequence[QuarantinedDocument] = ()) -> s
         lines += ["### Quarantined", _quarantine_table(quarantine)]
         if len(quarantine) > MOST_NAMED:
             lines.append(f"and {len(quarantine) - MOST_NAMED:,} more: `headrace status` names them all")
+    if partial := report.names.partial[:MOST_NAMED]:
+        rows_of = "\n".join(f"| {_plain(one.document)} | {_plain(one.text)} |" for one in partial)
+        lines += ["### Read in part", f"| document | what is not in it, or was guessed |\n|---|---|\n{rows_of}"]
+        if report.documents.partial > len(partial):
+            lines.append(f"and {report.documents.partial - len(partial):,} more: `headrace status` names them all")
     return "\n\n".join(lines) + "\n"
 
 

@@ -8,7 +8,9 @@ from markdown_it import MarkdownIt
 
 from tasks.console.summary import summary
 from tasks.ledger.quarantine import QuarantinedDocument
+from tasks.records import DocumentId
 from tasks.sync.report import Outcome, Report
+from tasks.windows import Remark
 
 
 def page(made: Report, quarantine: list[QuarantinedDocument]) -> str:
@@ -61,3 +63,13 @@ def test_a_name_is_shown_and_never_obeyed(name: str) -> None:
 
 def test_a_long_message_is_cut() -> None:
     assert len(summary(Report("trial"), [quarantined(1, message="x" * 100_000)])) < 2000
+
+
+def test_what_was_read_only_in_part_is_named_and_the_rest_is_counted() -> None:
+    made = Report("trial")
+    made.count_remarks([Remark(DocumentId(f"docs:{number}.pdf"), "9 of 10 pages <b>") for number in range(12)])
+    text = page(made, [])
+    assert text.count("9 of 10 pages &lt;b&gt;") == 10
+    assert "docs:9.pdf" in text
+    assert "and 2 more" in text
+    assert "Read in part" not in page(Report("trial"), [])
