@@ -22,6 +22,11 @@ def weight_by_kind(hit: Hit) -> float:
     return SOURCE_CODE if suffix and format_of(suffix) is CODE else PROSE
 
 
+def same_weight(weight: float, _hit: Hit) -> float:
+    """The weight that the settings give to vectors in every record."""
+    return weight
+
+
 def fused(near: Sequence[Hit], worded: Sequence[Hit], weight: Weight) -> list[Hit]:
     """All of both lists, best first: of the first DEPTH of each the best scores 1 and the last 0, as do all others.
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from tasks.errors import ConfigError, DocumentError, NoTextIndexError
 from tasks.image import Image
 from tasks.load.parse.open import parse_image
 from tasks.records import Condition, Filter, Hit, Query, Vector
-from tasks.search.fusion import DEPTH, fused, spread, weight_by_kind
+from tasks.search.fusion import DEPTH, fused, same_weight, spread, weight_by_kind
 from tasks.search.links import link_of
 from tasks.session import Session, check_space
 
@@ -155,8 +155,9 @@ class Asking:
         near = store.search(Query(self._vector, depth, conditions))
         if mode == "dense":
             return near, len(near) < depth
-        share = weight_by_kind if weight is None else lambda _: weight
-        return fused(near, worded, share), len(near) < depth and len(worded) < depth
+        return fused(near, worded, weight_by_kind if weight is None else partial(same_weight, weight)), len(
+            near
+        ) < depth and len(worded) < depth
 
     def with_neighbours(self, hit: Found, number: int) -> Found:
         """The hit with the texts of so many chunks before and after it."""
