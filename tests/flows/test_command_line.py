@@ -87,7 +87,7 @@ def test_headrace_alone_shows_help_and_has_done_nothing(helped: Helped) -> None:
         (["sync", "a.yaml", "--wiat"], "--wiat is no option of `headrace sync`; did you mean --wait?"),
         (["sync", "--wiat"], "did you mean --wait?"),
         (["sync", "a.yaml", "--max=3"], "did you mean --max-usd?"),
-        (["sync", "a.yaml", "--frob"], "expected one of --confirm-deletes, --max-usd, "),
+        (["sync", "a.yaml", "--quux"], "expected one of --confirm-deletes, --max-usd, "),
         (["plan", "a.yaml", "--limit", "3"], "--limit is no option of `headrace plan`, but of `headrace search`"),
         (["search", "a.yaml"], "QUERY is missing: what to look for"),
         (["search", "how do I"], "CONFIG is missing: the YAML file of a pipeline"),
