@@ -46,11 +46,6 @@ def find_fences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             yield block.start, block.end
 
 
-def begins_with_fence(text: str, start: int, end: int) -> bool:
-    """Whether the part of the text is a fenced block, or begins with one."""
-    return next(find_fences(text, start, end), (end, end))[0] == start
-
-
 def line_before(text: str, start: int) -> str:
     """The line above the one that begins at `start`, which is not the first."""
     return text[text.rfind("\n", 0, start - 1) + 1 : start - 1]

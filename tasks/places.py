@@ -64,11 +64,6 @@ class Places:
         return kinds
 
 
-def places_between(places: Sequence[Place], start: int, end: int) -> dict[str, list[int | str] | str]:
-    """The places of one part of a text."""
-    return Places(places).between(start, end)
-
-
 def _joined(kind: str, values: list[int | str]) -> list[int | str] | str:
     if kind == "cells":
         return _range(values, ":")

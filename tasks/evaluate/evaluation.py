@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from config.pipeline import SearchMode
 from tasks.errors import ConfigError
 from tasks.evaluate.judgments import Judgments, Span
 from tasks.evaluate.measures import (
-    ANSWER_TOKENS,
     MOST_DOCUMENTS,
     Interval,
     Passage,
@@ -27,7 +27,7 @@ _MEANT = ("answer@1000", "ndcg@10")  # the first of them that was measured says 
 Values = dict[str, dict[str, float]]  # by measure, by query
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evaluation:
     """What one way of asking achieves; `values` are by measure and query, `unknown` counts documents it lacks."""
 
@@ -44,7 +44,7 @@ class Evaluation:
         """How many were asked."""
         return len(self.values["ndcg@10"])
 
-    @property
+    @cached_property
     def metrics(self) -> dict[str, Interval]:
         """Mean and interval by measure."""
         return {name: mean(values) for name, values in self.values.items() if values}
@@ -65,14 +65,14 @@ class Evaluation:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison:
     """Two ways of asking, on the same queries."""
 
     one: Evaluation
     other: Evaluation
 
-    @property
+    @cached_property
     def differences(self) -> dict[str, Interval]:
         """The gain of `one`, by measure."""
         other = self.other.values
@@ -138,7 +138,7 @@ class Evaluator:
 
 def _passages(session: Session, chunks: Sequence[Found]) -> list[Passage]:
     """As many as can matter: the first hit may be anywhere, tokens are counted until there are too many."""
-    tokens = session.embedder.tokenizer.count([chunk.text for chunk in chunks[:ANSWER_TOKENS]])
+    tokens = session.embedder.tokenizer.count([chunk.text for chunk in chunks])
     return [
         Passage(Span(DocumentId(chunk.document), chunk.metadata["start"], chunk.metadata["end"]), count)
         for chunk, count in zip(chunks, tokens, strict=True)

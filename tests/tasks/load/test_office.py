@@ -17,14 +17,14 @@ from tasks.load.parse.office.xls import parse_xls
 from tasks.load.parse.office.xlsx import parse_xlsx
 from tasks.load.parse.signature import check_signature
 from tasks.load.parse.text import Parsed
-from tasks.places import places_between
+from tasks.places import Places
 from tests.tasks.load.bad_inputs import OLE
 from tests.tasks.load.office_files import SHEET, cell, docx, odf, paragraph, pptx, relations, shape, xls, xlsx, xml
 
 
 def place(document: Parsed, text: str) -> dict[str, object]:
     start = document.text.index(text)
-    return dict(places_between(document.places, start, start + len(text)))
+    return dict(Places(document.places).between(start, start + len(text)))
 
 
 def test_slides_are_read_in_order_with_titles_notes_and_tables() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tasks.errors import DocumentError
 from tasks.load.parse.pdf import parse_pdf
 from tasks.load.parse.text import Parsed
-from tasks.places import places_between
+from tasks.places import Places
 from tests.tasks.load.pdfs import HEIGHT, WIDTH, DrawnPage, pdf_of
 
 
@@ -123,7 +123,7 @@ def test_a_word_broken_over_a_page_is_whole_and_its_sentence_one_paragraph() -> 
     first = DrawnPage().lines(72, 700, "The valve is opened by the", "oper-")
     parsed = read(first, DrawnPage().lines(72, 700, "ator once a week, and", "closed again.", "", "Another one."))
     assert parsed.text == "The valve is opened by the\noperator\nonce a week, and\nclosed again.\n\nAnother one.\n"
-    assert places_between(parsed.places, parsed.text.index("opened"), parsed.text.index("week"))["page"] == [1, 2]
+    assert Places(parsed.places).between(parsed.text.index("opened"), parsed.text.index("week"))["page"] == [1, 2]
 
 
 ROWS = (("Pump", "Bar", "Litre"), ("P1", "10", "200"), ("P2", "12", ""), ("P3", "", "90"))
@@ -321,7 +321,7 @@ def test_pages_without_text_are_named_and_shift_no_number() -> None:
     pages[4].draw(72, 700, "Fifth.")
     parsed = read(*pages)
     assert parsed.remarks == ("7 of 9 pages have no text layer: pages 2-4, 6-9",)
-    assert places_between(parsed.places, parsed.text.index("Fifth"), len(parsed.text))["page"] == [5]
+    assert Places(parsed.places).between(parsed.text.index("Fifth"), len(parsed.text))["page"] == [5]
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ def test_a_letter_drawn_twice_for_bold_is_there_once() -> None:
 def test_a_rectangle_is_where_the_viewer_finds_the_line(turn: int) -> None:
     page = DrawnPage(f"/Rotate {90 * turn} /CropBox [10 10 600 780]").draw(100, 300, "Words on a line", turn=turn)
     parsed = read(page)
-    [rectangle] = places_between(parsed.places, 0, 5)["rectangle"]
+    [rectangle] = Places(parsed.places).between(0, 5)["rectangle"]
     number, left, bottom, right, top = map(float, str(rectangle).split())
     corners = ((100, 300), (WIDTH - 300, 100), (WIDTH - 100, HEIGHT - 300), (300, HEIGHT - 100))[turn]
     assert number == 1
@@ -421,7 +421,7 @@ def test_every_word_of_made_documents_is_there_in_order_and_on_its_page() -> Non
         parsed = read(*(page for page, _ in made))
         shown = [match for match in re.finditer(r"\w+", parsed.text) if match.group() not in ("is", "so")]
         assert [match.group() for match in shown] == [word for _, words in made for word in words]
-        places = [places_between(parsed.places, match.start(), match.end())["page"] for match in shown]
+        places = [Places(parsed.places).between(match.start(), match.end())["page"] for match in shown]
         right += sum(place == [int(match.group().split("x")[-2])] for place, match in zip(places, shown, strict=True))
         total += len(shown)
     assert total > 5000
