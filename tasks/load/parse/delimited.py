@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from tasks.load.parse.table import column_name
 from tasks.load.parse.text import Parsed
 from tasks.places import Place
 
@@ -34,7 +35,7 @@ def parse_delimited(name: str, content: bytes) -> Parsed:
     preamble, rows = _split(rows)
     width = max(len(row) for _, row in rows)
     head = rows[0][1] if _is_header(rows) else []
-    names = [cell.strip() or _letters(at) for at, cell in enumerate([*head, *[""] * (width - len(head))])]
+    names = [cell.strip() or column_name(at) for at, cell in enumerate([*head, *[""] * (width - len(head))])]
     body_rows = rows[1:] if head else rows
     is_short = width <= MOST_COLUMNS and all(
         len(cell) <= LONGEST_CELL and "\n" not in cell for _, row in rows for cell in row
@@ -117,14 +118,4 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _cells(row: int, width: int) -> str:
-    return f"A{row}:{_letters(width - 1)}{row}" if width > 1 else f"A{row}"
-
-
-def _letters(column: int) -> str:
-    """A, B, … Z, AA: the name of a column, from 0 on."""
-    name = ""
-    column += 1
-    while column:
-        column, rest = divmod(column - 1, 26)
-        name = chr(65 + rest) + name
-    return name
+    return f"A{row}:{column_name(width - 1)}{row}" if width > 1 else f"A{row}"

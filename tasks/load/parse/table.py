@@ -1,11 +1,13 @@
-"""Tables in Markdown."""
+"""Tables in Markdown, and the names of their columns."""
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import chain
 
 LINE_BREAK = "<br>"
 MOST_COLUMNS = 16
 MOST_ROW_CHARACTERS = 600
+_LETTERS = 26
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -27,6 +29,25 @@ def row_texts(rows: Sequence[Sequence[str]]) -> list[str]:
         first, line, *lines = table(rows)
         return [f"{first}\n{line}", *lines]
     return ["", *(_record(head, row) for row in others)]
+
+
+def column_name(column: int) -> str:
+    """The letters of a column counted from 0: A, Z, AA."""
+    name = ""
+    column += 1
+    while column:
+        column, letter = divmod(column - 1, _LETTERS)
+        name = chr(ord("A") + letter) + name
+    return name
+
+
+@cache
+def column_number(letters: str) -> int:
+    """The column with these letters, counted from 0."""
+    column = 0
+    for letter in letters:
+        column = column * _LETTERS + ord(letter.upper()) - ord("A") + 1
+    return column - 1
 
 
 def _record(head: Sequence[str], row: Sequence[str]) -> str:

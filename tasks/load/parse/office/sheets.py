@@ -1,16 +1,13 @@
 """The sheets of a spreadsheet, whatever file they come from, written down so that each row knows its cells."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from itertools import groupby
 from typing import NamedTuple
 
 from tasks.load.parse.office.blocks import Remarks
-from tasks.load.parse.table import row_texts
+from tasks.load.parse.table import column_name, row_texts
 from tasks.load.parse.text import Parsed
 from tasks.places import Heading, Place
-
-_LETTERS = 26
 
 
 class Sheet(NamedTuple):
@@ -80,22 +77,3 @@ def _texts(rows: list[_Row]) -> Iterator[tuple[_Row | None, str]]:
 def _cells(row: _Row) -> str:
     first, last = column_name(min(row.cells)), column_name(max(row.cells))
     return f"{first}{row.number}" if first == last else f"{first}{row.number}:{last}{row.number}"
-
-
-def column_name(column: int) -> str:
-    """The letters of a column counted from 0: A, Z, AA."""
-    name = ""
-    column += 1
-    while column:
-        column, letter = divmod(column - 1, _LETTERS)
-        name = chr(ord("A") + letter) + name
-    return name
-
-
-@cache
-def column_number(letters: str) -> int:
-    """The column with these letters, counted from 0."""
-    column = 0
-    for letter in letters:
-        column = column * _LETTERS + ord(letter.upper()) - ord("A") + 1
-    return column - 1

@@ -12,8 +12,9 @@ from tasks.load.parse.office.blocks import Remarks
 from tasks.load.parse.office.numbers import code_of, shown
 from tasks.load.parse.office.package import A, C, Package, R, S, checked, opened
 from tasks.load.parse.office.runs import Line, assembled
-from tasks.load.parse.office.sheets import Sheet, column_number, written
+from tasks.load.parse.office.sheets import Sheet, written
 from tasks.load.parse.office.styles import Look
+from tasks.load.parse.table import column_number
 from tasks.load.parse.text import Parsed
 
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")  # a character that XML does not take
