@@ -32,19 +32,18 @@ def hits_text(hits: Sequence[Found], query: str, width: int, first: int = 1) -> 
         return "nothing found: the collection is empty, or --filter, --min-score and --offset leave nothing of it"
     words = telling_words(query)
     digits = len(str(first + len(hits) - 1))
-    copies: dict[str, list[Found]] = {}
-    for hit in hits:
-        copies.setdefault(hit.text or hit.document, []).append(hit)  # pictures have no text
-    shown = [(rank, hit) for rank, hit in enumerate(hits, start=first) if copies[hit.text or hit.document][0] is hit]
+    copies: dict[str, list[tuple[int, Found]]] = {}
+    for rank, hit in enumerate(hits, start=first):
+        copies.setdefault(hit.text or hit.document, []).append((rank, hit))  # pictures have no text
     return "\n\n".join(
         "\n".join(
             [
                 f"{rank:>{digits}}  {_place(hit)}",
                 *filter(None, [_passage(hit, words, max(width - INDENT, 20))]),
-                *(f"{' ' * INDENT}the same: {_where(other)}" for other in copies[hit.text or hit.document][1:]),
+                *(f"{' ' * INDENT}the same: {_where(other)}" for _, other in others),
             ]
         )
-        for rank, hit in shown
+        for (rank, hit), *others in copies.values()
     )
 
 

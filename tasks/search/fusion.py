@@ -44,15 +44,15 @@ def fused(near: Sequence[Hit], worded: Sequence[Hit], weight: Weight) -> list[Hi
     return sorted(scored, key=lambda hit: -hit.score)
 
 
-def spread(hits: Sequence[Hit], per_document: int, document: Callable[[Hit], str]) -> list[Hit]:
-    """The same hits, but each document's after its first `per_document` behind those of all others."""
+def spread(hits: Sequence[Hit], per_document: int, document: Callable[[Hit], str]) -> tuple[list[Hit], list[Hit]]:
+    """The first `per_document` hits of each document, and the others; both in the order that they had."""
     seen: Counter[str] = Counter()
     first: list[Hit] = []
     rest: list[Hit] = []
     for hit in hits:
         seen[document(hit)] += 1
         (first if seen[document(hit)] <= per_document else rest).append(hit)
-    return first + rest
+    return first, rest
 
 
 def _scaled(hits: Sequence[Hit]) -> dict[PointId, float]:

@@ -1,6 +1,5 @@
 """Searches a collection as its pipeline would."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -181,10 +180,8 @@ def _shown(asking: Asking, mode: SearchMode, wanted: Wanted) -> list[Hit]:
     while True:
         hits, is_all = asking.best(mode, wanted.conditions, depth)
         near = [hit for hit in hits if _is_near(hit, wanted)]
-        ordered = spread(near, wanted.per_document or USUAL_PER_DOCUMENT, _document)
-        if wanted.per_document is not None:
-            seen = Counter(_document(hit) for hit in near)
-            ordered = ordered[: sum(min(number, wanted.per_document) for number in seen.values())]
+        first, rest = spread(near, wanted.per_document or USUAL_PER_DOCUMENT, _document)
+        ordered = first if wanted.per_document else first + rest
         if len(ordered) >= end or is_all or len(near) < len(hits):
             return ordered[wanted.offset : end]
         depth *= 4

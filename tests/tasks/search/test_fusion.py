@@ -46,5 +46,5 @@ def test_code_trusts_vectors_more(document: str, weight: float) -> None:
 
 def test_further_hits_of_a_document_come_after_those_of_others() -> None:
     hits = [hit(name, 0.0, name[0]) for name in ("a1", "a2", "a3", "b1", "a4", "c1")]
-    spreaded = spread(hits, 2, lambda one: str(one.payload["metadata"]["document"]))
-    assert [one.id for one in spreaded] == ["a1", "a2", "b1", "c1", "a3", "a4"]
+    first, rest = spread(hits, 2, lambda one: str(one.payload["metadata"]["document"]))
+    assert [one.id for one in first + rest] == ["a1", "a2", "b1", "c1", "a3", "a4"]
