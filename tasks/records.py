@@ -22,6 +22,8 @@ Vector = NDArray[np.float32]  # shape (dimension,), unit length
 Vectors = NDArray[np.float32]  # shape (n, dimension), rows of unit length
 Format = Literal["markdown", "text", "rst", "code"]
 Payload = dict[str, Any]
+Scalar = str | int | float | bool
+Metadata = Mapping[str, Scalar | Sequence[Scalar]]  # dates are texts as ISO 8601 has them
 
 
 class DocumentRef(NamedTuple):
@@ -79,7 +81,7 @@ class Document:
     text: str
     format: Format = "text"
     language: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    metadata: Metadata = field(default_factory=dict[str, Scalar | Sequence[Scalar]])
     image: Image | None = None  # then `text` is its caption
     places: tuple[Place, ...] = ()
     headings: tuple[Heading, ...] | None = None  # None: the format says where they are
@@ -220,7 +222,6 @@ class Sentinel:
     at: float = 0.0  # seconds since 1970
 
 
-Scalar = str | int | float | bool
 Operator = Literal["in", "not_in", ">=", ">", "<=", "<"]
 
 

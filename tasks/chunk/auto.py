@@ -170,5 +170,5 @@ def _words_before(text: str, lowest: int, start: int, tokens: int) -> list[tuple
 
 
 def _words_of(document: Document) -> str:
-    named = (" ".join(document.metadata.get(name, "").split()) for name in ("title", "description"))
+    named = (" ".join(str(document.metadata.get(name, "")).split()) for name in ("title", "description"))
     return "\n\n".join(filter(None, named))

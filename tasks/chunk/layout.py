@@ -122,7 +122,7 @@ def scope_leads(definitions: Definitions, room: int) -> Iterator[Lead]:
 
 def title_lead(document: Document, start: int, body: str, room: int) -> Lead | None:
     """The title as the first line of a text that does not begin with it, in words for its share of the room."""
-    title = " ".join(document.metadata.get("title", "").split())
+    title = " ".join(str(document.metadata.get("title", "")).split())
     if not title or stands_in(title, body[: room // 2]):
         return None
     line = title if len(title) <= room else title[: room + 1].rpartition(" ")[0]
