@@ -14,6 +14,7 @@ from typing import Any
 
 from flows.command_line import UsageError, parse
 from flows.commands.table import COMMANDS
+from flows.streams import keep_stderr_writable
 from flows.termination import TerminatedError, heed
 from tasks.console.terminal import shown
 from tasks.system.garbage import look_rarely
@@ -25,6 +26,7 @@ def run() -> int:
     It ends once all exit handlers have run: taking a loaded model apart, object by object, is a quarter of a second.
     """
     heed()
+    keep_stderr_writable()
     codes: list[int] = []
     atexit.register(_end, codes)  # the handlers of what is imported later run before it
     codes.append(main())
@@ -99,13 +101,17 @@ def _say(text: str, code: int) -> int:
 
 def _fail(options: Namespace, error: Exception) -> int:
     from tasks.errors import HeadraceError, LockedError
+    from tasks.system.scarcity import scarcity
 
     options.report = _report(error)
     speaker = f"headrace {options.command}: "
     if isinstance(error, HeadraceError):
         outcome = "locked" if isinstance(error, LockedError) else "failed"
         return _failed(options, outcome, error.exit_code, str(error), speaker)
-    code = _failed(options, "failed", 70, f"unforeseen {type(error).__name__}: {error}", speaker)
+    said = f"{type(error).__name__}: {error}".removesuffix(": ")
+    if remedy := scarcity(said):
+        return _failed(options, "failed", 70, f"{said}; {remedy}", speaker)
+    code = _failed(options, "failed", 70, f"unforeseen {said}", speaker)
     sys.stderr.write("run again with --debug to see where it happened\n")
     return code
 

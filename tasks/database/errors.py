@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from tasks.errors import ConfigError, HeadraceError, ServiceError, TransientError
+from tasks.system.scarcity import scarcity
 
 _TRANSIENT = (
     "locked",
@@ -49,4 +50,5 @@ def meaning(name: str, words: str, *, is_cut: bool = False) -> HeadraceError:
         return ServiceError(f"{name}: {text}; most likely the disk is full: free some space, or check its health")
     if "disk is full" in text or "No space left" in text:
         return ServiceError(f"{name}: {text}; free some space and run again: nothing that was committed is lost")
-    return ServiceError(f"{name}: {text}; check the address, disk space, permissions and the database's health")
+    remedy = scarcity(text) or "check the address, disk space, permissions and the database's health"
+    return ServiceError(f"{name}: {text}; {remedy}")

@@ -53,6 +53,20 @@ def test_an_answer_that_cannot_be_written_is_a_failure_in_one_line() -> None:
     assert done.stderr == "headrace: the answer cannot be written: No space left on device; run again\n"
 
 
+@pytest.mark.parametrize("way", ["2>&-", "2>/dev/full", "<&- 2>&-"])
+def test_a_stderr_that_takes_nothing_is_no_failure(pipeline: Pipeline, way: str) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        command = f'exec "$0" -m flows.cli "$@" {way}'
+        done = subprocess.run(
+            ["sh", "-c", command, sys.executable, *arguments], stdout=subprocess.PIPE, text=True, check=False
+        )
+        return done.returncode, done.stdout
+
+    code, said = run("sync", str(pipeline.config), "--direct")
+    assert (code, "4 embedded" in said) == (0, True)
+    assert run("status", str(pipeline.config), "--jsn") == (2, "")
+
+
 def test_an_answer_in_a_narrow_encoding_is_an_answer(pipeline: Pipeline) -> None:
     pipeline.write("größe.md", "# Größe\n")
     pipeline.sync()

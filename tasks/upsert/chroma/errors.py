@@ -3,6 +3,7 @@
 import json
 
 from tasks.errors import CollectionError, ConfigError, HeadraceError, NoCollectionError, ServiceError, TransientError
+from tasks.system.scarcity import scarcity
 
 _LONGEST = 300  # characters of a foreign text in a message
 
@@ -50,7 +51,9 @@ def refusal(server: str, status: int, text: str, retry_after_seconds: float | No
             return kind(f"{said}; {remedy}")
     if 300 <= status < 400:
         return ConfigError(f"{said}; set `url` under `store` to the address that this one leads to")
-    kind, remedy = _BY_STATUS.get(status, (ServiceError, _DAMAGED if status >= 500 else "is the server a newer one?"))
+    kind, remedy = _BY_STATUS.get(
+        status, (ServiceError, (scarcity(text) or _DAMAGED) if status >= 500 else "is the server a newer one?")
+    )
     if kind is TransientError:
         return TransientError(f"{said}; {remedy}", retry_after_seconds)
     return kind(f"{said}; {remedy}")

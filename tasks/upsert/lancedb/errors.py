@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from tasks.errors import ConfigError, HeadraceError, NoCollectionError, ServiceError, TransientError
+from tasks.system.scarcity import scarcity
 
 _PLACES = re.compile(r",? /\S+\.rs:\d+:\d+")  # in Lance's own code
 _LONGEST = 400  # characters of a foreign text in a message
@@ -47,7 +48,8 @@ def translate(error: BaseException, name: str) -> HeadraceError:
     whole = " ".join(_PLACES.sub("", str(error)).split()) or type(error).__name__
     said = re.search("<Message>(.*?)</Message>", whole)  # by a bucket, deep within Lance's own words
     kind, remedy = next(
-        ((kind, remedy) for words, kind, remedy in _BY_WORDS if re.search(words, whole)), (ServiceError, _DAMAGED)
+        ((kind, remedy) for words, kind, remedy in _BY_WORDS if re.search(words, whole)),
+        (ServiceError, scarcity(whole) or _DAMAGED),
     )
     text = said[1] if said else whole if len(whole) <= _LONGEST else f"{whole[:_LONGEST]}…"
     return kind(f"{name}: {text}; {remedy}")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.errors import CollectionError, ConfigError, HeadraceError, LockedError, ServiceError
+from tasks.system.scarcity import scarcity
 
 _REBUILD = "restore the folder from a backup, or move it away and run sync: it is written again from the cache"
 
@@ -56,5 +57,5 @@ def translate(error: BaseException, folder: Path) -> HeadraceError:
     for words, kind, remedy in _BY_WORDS:
         if words in text:
             return kind(f"the collection in {folder}: {text}; {remedy}")
-    remedy = next((remedy for kind, remedy in _BY_CLASS if isinstance(error, kind)), _REBUILD)
+    remedy = scarcity(text) or next((remedy for kind, remedy in _BY_CLASS if isinstance(error, kind)), _REBUILD)
     return ServiceError(f"the collection in {folder}: {text}; {remedy}")

@@ -214,6 +214,9 @@ def test_every_kind_of_error_that_the_engine_raises_is_translated(folder: Path) 
         (OSError(5, "Input/output error", "x"), "check the folder and the disk"),
         (RuntimeError("Already borrowed"), "run again"),
         (Exception(), "restore the folder"),
+        (Exception("load segment: Out of memory, free: 2, IO Error: Cannot allocate memory (os error 12)"), "is sound"),
+        (Exception("failed to build edge thread pool: Resource temporarily unavailable (os error 11)"), "is sound"),
+        (OSError(12, "Cannot allocate memory", "x"), "is sound"),
     ],
 )
 def test_what_the_system_says_gets_a_remedy(error: Exception, remedy: str) -> None:
