@@ -26,7 +26,8 @@ from tasks.load.open import open_source
 from tasks.records import Sentinel, VectorSpace
 from tasks.system.file_system import escaped
 from tasks.upsert.base import VectorStore
-from tasks.upsert.open import open_store
+from tasks.upsert.open import open_store, words_of
+from tasks.upsert.words.store import WordedStore
 
 GRACE_SECONDS = 900.0  # longer than any request of a dead process can still be on its way to the store
 
@@ -90,6 +91,9 @@ def open_session(
         cached = _existing(pipeline.cache) if read_only else pipeline.cache
         store = open_store(pipeline.store, pipeline.name, pipeline.search.language)
         stack.callback(store.close)
+        if words := words_of(pipeline, _existing if read_only else str, read_only=read_only):
+            store = WordedStore(store, words)
+            stack.callback(words.close)
         embedder = open_embedder(pipeline.embedder, pipeline.state)
         stack.callback(embedder.close)
         cache = EmbeddingCache(cached, embedder.space.dimension, read_only=read_only)

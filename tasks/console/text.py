@@ -98,6 +98,7 @@ def verification_text(done: Verification) -> str:
                 "wrong vector": _found(findings.wrong_vector, "not the vector that was paid for"),
                 "disputed": _found(findings.disputed, "not the vector in the cache, which has no check sum"),
                 "damaged": _found(findings.damaged_cache, "their vector in the cache is damaged"),
+                "no words": _found(findings.unworded, "not in the index of words as they are in the store"),
                 "foreign": _found(findings.foreign, "not written by this pipeline; never touched"),
                 "repaired": f"{done.repaired:,}" if done.repaired else "",
                 "embedded": f"{done.settled:,} texts again, to find out what is right" if done.settled else "",

@@ -16,13 +16,15 @@ from tasks.session import Session
 from tasks.slices import slices
 from tasks.upsert.base import VectorStore
 from tasks.upsert.vectors import cosine, has_direction
+from tasks.upsert.words.index import state
+from tasks.upsert.words.store import WordedStore
 
 POINTS_AT_A_TIME = 1000
 LEAST_COSINE = 0.999  # what quantisation and rounding in a store may cost
 
 _WRONG = (
     "missing", "unfinished", "orphaned", "stale", "duplicate", "wrong_space", "wrong_vector", "disputed",
-    "damaged_cache",
+    "damaged_cache", "unworded",
 )  # fmt: skip
 
 
@@ -38,6 +40,7 @@ class Findings:
     wrong_space: list[Owned] = field(default_factory=list[Owned])
     wrong_vector: list[Owned] = field(default_factory=list[Owned])
     disputed: list[Owned] = field(default_factory=list[Owned])
+    unworded: list[Owned] = field(default_factory=list[Owned])
     damaged_cache: list[Owned] = field(default_factory=list[Owned])
     foreign: list[PointId] = field(default_factory=list[PointId])
     owners: set[str] = field(default_factory=set[str])
@@ -69,9 +72,11 @@ def audit(session: Session, sample: int, *, anybodys: bool = False) -> Findings:
     wrong_vector   no vector, or another than the check sum of the cached one proves to be right
     disputed       another vector than the cached one, which has no check sum: either may be wrong
     damaged_cache  the cached vector is damaged, so nothing says what is right
+    unworded       the index of words beside the ledger lacks the record, or has another text
     """
     pipeline = None if anybodys else session.pipeline.name
-    one = Audit(session.ledger.rows(), pipeline, session.space.fingerprint)
+    words = session.store.states() if isinstance(session.store, WordedStore) else None
+    one = Audit(session.ledger.rows(), pipeline, session.space.fingerprint, words)
     one.read_records(session.store.scan())
     one.read_vectors(session.store, session.cache, sample)
     return one.findings
@@ -80,8 +85,18 @@ def audit(session: Session, sample: int, *, anybodys: bool = False) -> Findings:
 class Audit:
     """One reading of a collection against `rows`, the points that the ledger knows."""
 
-    def __init__(self, rows: Mapping[PointId, Row], pipeline: str | None, space: str) -> None:
-        """Records of another `pipeline` are foreign, where one is named; `space` is the fingerprint of ours."""
+    def __init__(
+        self,
+        rows: Mapping[PointId, Row],
+        pipeline: str | None,
+        space: str,
+        words: Mapping[PointId, bytes] | None = None,
+    ) -> None:
+        """Records of another `pipeline` are foreign, where one is named; `space` is the fingerprint of ours.
+
+        `words` are the states of records in an index of words, where there is one beside the store.
+        """
+        self._words = words
         self.findings = Findings()
         self._rows = rows
         self._pipeline = pipeline
@@ -112,6 +127,8 @@ class Audit:
             self.findings.wrong_space.append((row.document, point))
         elif not book.is_intact or book.key != row.key:
             self.findings.stale.append((row.document, point))
+        if row is not None and self._words is not None and self._words.get(point) != state(payload):
+            self.findings.unworded.append((row.document, point))
         place = (book.document, book.position)
         if row is not None and row.state == LIVE and self._places.setdefault(place, point) != point:
             self.findings.duplicate.append((row.document, point))
@@ -157,7 +174,9 @@ def repair(session: Session, findings: Findings, settled: Sequence[Owned] = ()) 
     for strays in slices(findings.orphaned, POINTS_AT_A_TIME):
         _keep_vectors(session.store, session.cache, [stray for stray in strays if stray.book.space == space])
         ledger.adopt(strays)
-    return len(points) + len(findings.orphaned)
+    if findings.unworded and isinstance(session.store, WordedStore):
+        session.store.restore()
+    return len(points) + len(findings.orphaned) + len(findings.unworded)
 
 
 def _keep_vectors(store: VectorStore, cache: EmbeddingCache, strays: Sequence[Stray]) -> None:

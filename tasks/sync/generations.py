@@ -14,7 +14,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.marks import epoch_marked, lineage
 from tasks.session import Session, open_ledger
 from tasks.upsert.base import VectorStore
-from tasks.upsert.open import open_store
+from tasks.upsert.open import open_store, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,8 @@ def _drop(pipeline: Pipeline, registry: Registry) -> None:
             with closing(open_store(pipeline.store, pipeline.name)) as store:
                 if _is_own(store, ledger):
                     store.drop()
+                    if words := words_of(pipeline):
+                        words.remove()
             if pipeline.generation == 1:
                 erase(ledger)
         if pipeline.generation > 1:

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from tasks.records import Filter, Query
+from tasks.records import Filter, Query, Sentinel
 from tasks.upsert.lancedb.store import LanceStore
+from tasks.upsert.words.index import WordIndex
+from tasks.upsert.words.store import WordedStore
 from tests.contracts.store.trial import ANYWHERE, point
 from tests.points import Point, columns
 
-KINDS = ("qdrant", "qdrant server", "pgvector", "lancedb")
+KINDS = ("qdrant", "qdrant server", "pgvector", "lancedb", "chroma", "pinecone")
+BESIDE = ("chroma", "pinecone")  # their words are in an index of ours
 TEXTS = {
     "pump": "The pump runs hot when the bearing is dry. Grease the bearing.",
     "bearing": "A bearing that is dry wears out; every bearing wants grease, a dry bearing most of all.",
@@ -52,8 +55,11 @@ def bm25(query: str, texts: dict[str, str]) -> dict[str, float]:
 @pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, trial_of: Callable[[str], Any]) -> Any:
     store = trial_of(request.param).open()
+    if request.param in BESIDE:
+        store = WordedStore(store, WordIndex("sqlite://", "english"))
     store.ensure(8)
     store.upsert(columns(*RECORDS.values()))
+    store.mark(Sentinel("lineage", 1, "space"))
     return store
 
 

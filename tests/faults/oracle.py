@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tasks.upsert.words.index import state
+from tasks.upsert.words.store import WordedStore
 from tests.faults.late_store import LateStore
 from tests.faults.world import Lines, Machine, vector_of
 
@@ -51,6 +53,10 @@ def divergence(machine: Machine, source: Lines) -> list[str]:
     for point, vector in machine.store.vectors(list(stored)).items():
         if not np.allclose(vector, vector_of(str(stored[point]["text"])), atol=1e-5):
             found.append(f"wrong vector: {point}")
+    if isinstance(machine.store, WordedStore) and machine.store.states() != {
+        point: state(payload) for point, payload in stored.items()
+    }:
+        found.append("the index of words is not what the store holds")
     return found
 
 

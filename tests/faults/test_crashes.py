@@ -17,6 +17,8 @@ from tasks.database.database import Database
 from tasks.ledger.tables import LEDGER, TABLES
 from tasks.upsert.base import VectorStore
 from tasks.upsert.memory import MemoryStore
+from tasks.upsert.words.index import WordIndex
+from tasks.upsert.words.store import WordedStore
 from tests.contracts.store.kinds import DURABLE
 from tests.contracts.store.mutants.disk import DeletesUnwritten
 from tests.contracts.store.trial import Kind, Trial
@@ -91,6 +93,14 @@ def test_a_fault_while_another_is_mended_is_healed(seed: int) -> None:
 @pytest.mark.parametrize("seed", LATE_SEEDS)
 def test_two_faults_over_a_store_whose_writes_land_late_are_healed(seed: int) -> None:
     check_for_a_while(random_faults(Stage(LateStore), LATE, seed))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_faults_over_a_store_with_an_index_of_words_beside_it_are_healed(seed: int) -> None:
+    def make() -> VectorStore:
+        return WordedStore(MemoryStore(), WordIndex("sqlite://", "english"))
+
+    check_for_a_while(random_faults(Stage(make), DOUBLE, seed, twice=False))
 
 
 def test_faults_over_a_ledger_on_postgresql_are_healed(postgres_url: str) -> None:

@@ -1,0 +1,1 @@
+"""An index of words of our own, for stores that have none."""

@@ -1,0 +1,40 @@
+"""What counts as a word: parts of identifiers, and pairs of characters where a script puts no spaces."""
+
+import unicodedata
+
+import regex
+
+_PARTS = regex.compile(r"(?<=[\p{Ll}\p{Nd}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})")  # of getUserName and HTTPServer
+_UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー]+")
+_WORDS = regex.compile(r"[\p{L}\p{N}\p{M}]+")
+# So frequent that they make a search slow and tell nothing; left out of queries alone.
+_FREQUENT = (
+    " a about an and are as at be been but by can could did do does for from had has have how i if in into is it its of"
+    " on or our should so than that the their then there these they this to was we were what when where which who why"
+    " will with would you your "
+)
+
+
+def spaced(text: str) -> str:
+    """The text with a space between any two words."""
+    parts: str = _PARTS.sub(" ", unicodedata.normalize("NFKC", text))
+    return str(_UNSPACED.sub(_pairs, parts))
+
+
+def expression(query: str, *, is_english: bool) -> str:
+    """What SQLite's index is asked for: any of the query's words. Empty where it has none."""
+    words = dict.fromkeys(_WORDS.findall(spaced(query)))
+    telling = [word for word in words if f" {word.lower()} " not in _FREQUENT] if is_english else []
+    return " OR ".join(_term(word) for word in telling or words)
+
+
+def _pairs(run: regex.Match[str]) -> str:
+    text = run[0]
+    pairs = [text[at : at + 2] for at in range(len(text) - 1)] or [text]
+    return f" {' '.join(pairs)} "
+
+
+def _term(word: str) -> str:
+    """A lone character of such a script is the beginning of a pair."""
+    is_lone = len(word) == 1 and _UNSPACED.fullmatch(word)
+    return f'"{word}"*' if is_lone else f'"{word}"'

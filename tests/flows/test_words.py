@@ -1,0 +1,131 @@
+"""The index of words beside a store that has none."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.errors import NoTextIndexError
+from tasks.records import Filter, Query, Sentinel
+from tasks.upsert.memory import MemoryStore
+from tasks.upsert.words.index import WordIndex
+from tasks.upsert.words.store import WordedStore
+from tests.chroma_server import shared_server
+from tests.conftest import Pipeline
+from tests.contracts.store.trial import ANYWHERE, point
+from tests.points import Point, columns
+
+
+@pytest.fixture
+def chroma(pipeline: Pipeline) -> Pipeline:
+    for path in (pipeline.folder / "docs").rglob("*.*"):
+        path.unlink()
+    pipeline.write("pump.md", "Grease the zerkbolt every 400 hours.")
+    pipeline.write("menu.md", "Soup, bread and a salad with walnuts.")
+    store = f"{{kind: chroma, url: {shared_server().url}, collection: 'words-{pipeline.folder.name}'}}"
+    pipeline.config.write_text(pipeline.config.read_text().replace("{kind: qdrant, path: ./db}", store))
+    assert pipeline.sync()["code"] == 0
+    return pipeline
+
+
+def words_file(pipeline: Pipeline) -> Path:
+    return pipeline.folder / "state" / "trial.db.words"
+
+
+def search(pipeline: Pipeline, query: str, *options: str) -> Any:
+    return pipeline.run("search", str(pipeline.config), query, "--mode", "text", "--json", *options).json
+
+
+def verify(pipeline: Pipeline, *options: str) -> Any:
+    return pipeline.run("verify", str(pipeline.config), "--json", *options).json
+
+
+def test_words_are_found_and_follow_the_documents(chroma: Pipeline) -> None:
+    assert [hit["document"] for hit in search(chroma, "zerkbolts")["hits"]] == ["docs:pump.md"]
+    assert search(chroma, "zerkbolt", "--filter", "document=menu.md")["hits"] == []
+    assert chroma.run("search", str(chroma.config), "zerkbolt", "--json").json["mode"] == "hybrid"
+    chroma.write("pump.md", "Grease the flange.")
+    chroma.sync()
+    assert search(chroma, "zerkbolt")["hits"] == []
+    assert len(search(chroma, "flange")["hits"]) == 1
+
+
+def test_a_lost_or_damaged_index_is_told_and_made_again_for_nothing(chroma: Pipeline) -> None:
+    words_file(chroma).unlink()
+    assert "the next sync makes it" in search(chroma, "zerkbolt")["error"]
+    assert verify(chroma)["unworded"] == 2
+    report = chroma.sync()
+    assert (report["chunks"]["embedded"], report["chunks"]["written"]) == (0, 0)
+    assert len(search(chroma, "zerkbolt")["hits"]) == 1
+    words_file(chroma).write_bytes(b"no database " * 1000)
+    assert search(chroma, "zerkbolt")["error"]
+    chroma.sync()
+    assert len(search(chroma, "zerkbolt")["hits"]) == 1
+
+
+def test_verify_finds_stale_words_and_mends_them(chroma: Pipeline) -> None:
+    assert verify(chroma)["unworded"] == 0
+    database = sqlite3.connect(words_file(chroma))
+    with database:
+        database.execute("UPDATE words SET text = 'something else'")
+    database.close()
+    assert (verify(chroma)["ok"], verify(chroma)["unworded"]) == (False, 2)
+    done = verify(chroma, "--repair")
+    assert (done["ok"], done["repaired"], done["left"]["unworded"]) == (True, 2, 0)
+    assert len(search(chroma, "zerkbolt")["hits"]) == 1
+
+
+def test_another_language_is_another_index_and_embeds_nothing(chroma: Pipeline) -> None:
+    chroma.config.write_text(chroma.config.read_text() + "search: {language: none}\n")
+    assert chroma.run("rebuild", str(chroma.config), "--json").json["chunks"]["embedded"] == 0
+    assert search(chroma, "zerkbolts")["hits"] == []
+    assert len(search(chroma, "zerkbolt")["hits"]) == 1
+
+
+@pytest.fixture
+def store() -> WordedStore:
+    made = WordedStore(MemoryStore(), WordIndex("sqlite://", "none"))
+    made.ensure(8)
+    made.mark(Sentinel("lineage", 1, "space"))
+    return made
+
+
+def record(text: str, **metadata: object) -> Point:
+    made = point("a", **metadata)
+    return made._replace(payload={**made.payload, "text": text})
+
+
+def found(store: WordedStore, words: str, *conditions: Filter, limit: int = 10) -> list[str]:
+    hits = store.search(Query(ANYWHERE, limit, conditions, words=words))
+    return [str(hit.payload["text"]) for hit in hits]
+
+
+def test_what_the_store_has_not_got_is_not_shown(store: WordedStore) -> None:
+    """As where a run dies between the two."""
+    store.upsert(columns(record("red apple"), ghost := record("green apple")))
+    store._store.delete([ghost.id])
+    assert found(store, "apple") == ["red apple"]
+    store.ensure(8)
+    assert len(store.states()) == 1
+
+
+def test_conditions_hold_before_the_limit(store: WordedStore) -> None:
+    others = [record("apple apple apple", year=2000) for _ in range(50)]
+    store.upsert(columns(*others, record("an apple among other things", year=2024)))
+    assert found(store, "apple", Filter("year", ">=", (2024,)), limit=1) == ["an apple among other things"]
+
+
+def test_scripts_without_spaces_are_searched_by_pairs_of_characters(store: WordedStore) -> None:
+    texts = ["轴承必须每四百小时润滑一次", "スープとパンとサラダ", "ปั๊มร้อนเมื่อแบริ่งแห้ง", "Soup"]
+    store.upsert(columns(*map(record, texts)))
+    for query, text in (("轴承", 0), ("润滑", 0), ("サラダ", 1), ("แบริ่ง", 2), ("轴", 0), ("soup", 3)):
+        assert found(store, query)[:1] == [texts[text]], query
+    assert found(store, "菜单") == []
+
+
+def test_a_collection_without_a_whole_index_has_none() -> None:
+    store = WordedStore(MemoryStore(), WordIndex("sqlite://", "english"))
+    store.ensure(8)
+    with pytest.raises(NoTextIndexError, match="the next sync makes it"):
+        found(store, "apple")
