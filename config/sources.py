@@ -7,6 +7,12 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from config.fields import Location, Section
 
+PrivateNetwork = bool | tuple[str, ...]
+PRIVATE_NETWORK = (
+    "true lets the configured host have an address that is not public, and another port; a list names what may be"
+    " reached beside the open internet: networks, addresses and hosts, such as 10.0.0.0/8 or wiki.internal:8080."
+)
+
 
 class SourceSection(Section):
     """What every source can be told, whatever its kind."""
@@ -39,9 +45,7 @@ class FilesSource(PathsSection):
         description="Folder, file or fsspec URL (s3://, gs://, az://, https://, memory://). Of a web server: the files"
         " to which a folder's page links, and those of the folders below it; links inside the files are not followed."
     )
-    private_network: bool = Field(
-        default=False, description="Allow http(s) addresses that are not public, and other ports."
-    )
+    private_network: PrivateNetwork = Field(default=False, description=PRIVATE_NETWORK)
 
     @model_validator(mode="before")
     @classmethod

@@ -9,7 +9,7 @@ from tasks.errors import DocumentError, MissingExtraError, TransientError
 from tasks.load.parse.open import parse
 from tasks.load.paths import PathFilter, by_suffix, document_id, without_doubles
 from tasks.load.web.address_guard import WEB, check_web_url, links_of, policy_for
-from tasks.load.web.listing import web_options
+from tasks.load.web.connections import web_options
 from tasks.records import Document, DocumentRef, FailedScope, Listing
 
 Entries = Mapping[str, Mapping[str, Any]]  # by full path, what fsspec knows of each
@@ -36,19 +36,21 @@ class UrlRoot:
         self.name = config.name
         self.max_bytes = config.max_bytes
         self._filter = PathFilter(config.include, config.exclude)
-        self._policy = policy_for(config.name, private_network=config.private_network)
-        for link in links_of(self.url):
+        links = links_of(self.url)
+        for link in links:
             check_web_url(link)
+        places = [link for link in links if link.split("://")[0] in WEB]
+        self.policy = policy_for(config.name, config.private_network, places)
 
     @property
     def files(self) -> Any:
         """The file system of fsspec."""
         return self._opened[0]
 
-    @property
+    @cached_property
     def path(self) -> str:
-        """The root's full path in `files`, without a slash at its end."""
-        return self._opened[1]
+        """The root's full path in `files`, or on the web, without a slash at its end."""
+        return self.url.rstrip("/") if self.url.startswith(("http://", "https://")) else self._opened[1]
 
     def listing(self, find: Callable[[], tuple[Entries, str]]) -> Listing:
         """The documents among the entries that `find` returns, with why these are not all ("" where they are).
@@ -56,7 +58,6 @@ class UrlRoot:
         An error in the middle makes the whole listing a failed scope: what it would have shown is unknown.
         """
         try:
-            self.files.invalidate_cache()
             entries, limit = find()
         except MissingExtraError:
             raise
@@ -64,6 +65,8 @@ class UrlRoot:
             return self._failed(f"{self.url} does not exist; check `path` of source {self.name!r}")
         except DocumentError as error:
             return self._failed(f"{self.url} cannot be listed: {error}")
+        except TransientError as error:
+            return self._failed(f"{self.url} cannot be listed: {error}", is_outage=True)
         except Exception as error:
             return self._failed(f"{self.url} cannot be listed: {type(error).__name__}: {error}", is_outage=True)
         refs = [self._ref(path, entry) for path, entry in sorted(entries.items())]
@@ -108,7 +111,7 @@ class UrlRoot:
 
         try:
             schemes = {link.split("://")[0] for link in links_of(self.url)}
-            options = {scheme: web_options(self._policy) for scheme in WEB if scheme in schemes}
+            options = {scheme: web_options(self.policy) for scheme in WEB if scheme in schemes}
             files, root = fsspec.core.url_to_fs(self.url, **options)
         except ImportError as error:
             scheme = self.url.split("://")[0]

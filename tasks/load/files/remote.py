@@ -23,6 +23,7 @@ class RemoteFiles:
 
     def _entries(self) -> tuple[Entries, str]:
         files, path = self._root.files, self._root.path
+        files.invalidate_cache()
         entries: Entries = files.find(path, detail=True)
         if not entries and not files.exists(path):
             raise FileNotFoundError(path)

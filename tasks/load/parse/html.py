@@ -14,7 +14,7 @@ from tasks.load.parse.page.xhtml import with_end_tags
 from tasks.load.parse.text import Parsed
 
 FEW_WORDS = 10
-_WITHOUT_EVENTS = LexborDocumentOptions.WO_EVENTS  # what listens to them takes the square of a list of options
+WITHOUT_EVENTS = LexborDocumentOptions.WO_EVENTS  # what listens to them takes the square of a list of options
 _UNREAD = {
     "iframe": "frame",
     "frame": "frame",
@@ -36,7 +36,7 @@ def parse_html(_name: str, content: bytes) -> Parsed:
 def html_to_markdown(text: str) -> Parsed:
     """What a reader would see; nothing is run, fetched or expanded."""
     text, remarks = flattened(with_end_tags(text) if text[:200].lstrip().startswith("<?xml") else text)
-    page = LexborHTMLParser(text, scripting=True, options=_WITHOUT_EVENTS)
+    page = LexborHTMLParser(text, scripting=True, options=WITHOUT_EVENTS)
     root = page.root
     if root is None:
         return Parsed("", remarks=remarks)
