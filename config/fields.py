@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 
-def _beside_file(location: str, info: ValidationInfo) -> str:
+def beside_file(location: str, info: ValidationInfo) -> str:
     """Make a local path absolute, relative to the configuration file's folder; leave URLs alone."""
     if "://" in location:
         return location
@@ -19,7 +19,7 @@ def _database_url(url: str, info: ValidationInfo) -> str:
     """Make the path of a SQLite URL absolute; `sqlite://` alone is a database in memory."""
     if not url.startswith("sqlite:///"):
         return url
-    return "sqlite:///" + _beside_file(url.removeprefix("sqlite:///"), info)
+    return "sqlite:///" + beside_file(url.removeprefix("sqlite:///"), info)
 
 
 def _web_address(url: str) -> str:
@@ -51,7 +51,7 @@ SECRET_PARAMETER = re.compile(
     r"(key|token|secret|password|passwd|pwd|signature|sig|credential|authorization)=",
     re.IGNORECASE,
 )
-Location = Annotated[str, AfterValidator(_beside_file)]
+Location = Annotated[str, AfterValidator(beside_file)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]

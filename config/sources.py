@@ -3,9 +3,9 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
-from config.fields import Location, Section
+from config.fields import Location, Section, beside_file, public_url
 
 PrivateNetwork = bool | tuple[str, ...]
 PRIVATE_NETWORK = (
@@ -50,10 +50,53 @@ class FilesSource(PathsSection):
     @model_validator(mode="before")
     @classmethod
     def _name_after_path(cls, given: Any) -> Any:
-        if isinstance(given, dict) and not given.get("name") and isinstance(given.get("path"), str):
-            written = re.sub(r"^(\./)+|/+$", "", given["path"])
-            return {**given, "name": re.sub(r"[^\w./-]+", "-", written).strip("-") or "files"}
+        return _named_after(given, "path", "files")
+
+
+def is_remote(repository: str) -> bool:
+    """Whether it is a URL, or what git takes for one: `git@host:path`."""
+    return re.match(r"\w+://|[\w.-]+@[\w.-]+:", repository) is not None
+
+
+def _repository(place: str, info: ValidationInfo) -> str:
+    if place.startswith("-") or "\n" in place or not re.match(r"(https?|ssh|git|file)://|(?!\w+::|\w+://)", place):
+        raise ValueError("this is no repository; expected a folder, or a URL with https, ssh or git, or git@host:path")
+    return place if is_remote(place) else beside_file(place, info)
+
+
+class GitSource(PathsSection):
+    """A branch of a git repository, read without a work tree."""
+
+    kind: Literal["git"] = Field(description="Documents are files of a git repository.")
+    repository: Annotated[str, AfterValidator(_repository)] = Field(
+        description="Folder of a repository, which is only read, or a URL, which is cloned beside `state` and fetched"
+        " by each run. A password comes from the environment: https://user:${TOKEN}@host/path; ssh has its own keys."
+    )
+    branch: str = Field(
+        default="",
+        pattern=r"^([^\s:^~*?\[\\+-][^\s:^~*?\[\\]*)?$",
+        description="Branch or tag. Default: what the repository itself names, its HEAD.",
+    )
+    history: bool = Field(
+        default=True,
+        description="Whether a document gets commit, author and date of its last change, for a walk of the log. Without"
+        " it a URL is cloned without history.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_after_repository(cls, given: Any) -> Any:
+        if isinstance(given, dict) and isinstance(place := given.get("repository"), str) and not given.get("name"):
+            return {"name": _named_after({"place": public_url(place)}, "place", "git")["name"], **given}
         return given
+
+
+def _named_after(given: Any, setting: str, otherwise: str) -> Any:
+    """The section with a name made of a setting as it is written, where it has none."""
+    if isinstance(given, dict) and not given.get("name") and isinstance(given.get(setting), str):
+        written = re.sub(r"^(\./)+|/+$", "", given[setting])
+        return {**given, "name": re.sub(r"[^\w./-]+", "-", written).strip("-") or otherwise}
+    return given
 
 
 def with_kind(source: Any) -> Any:
@@ -61,5 +104,8 @@ def with_kind(source: Any) -> Any:
     return {"kind": "files", **source} if isinstance(source, dict) else source
 
 
-# The next kind makes it Annotated[FilesSource | …, Field(discriminator="kind"), BeforeValidator(with_kind)].
-Source = Annotated[FilesSource, BeforeValidator(with_kind)]
+Source = Annotated[
+    FilesSource | GitSource,
+    Field(discriminator="kind"),
+    BeforeValidator(with_kind),
+]

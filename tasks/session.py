@@ -103,7 +103,7 @@ def open_session(
         sees = isinstance(embedder, ImageEmbedder)
         yield Session(
             pipeline=pipeline,
-            sources={source.name: open_source(source, images=sees) for source in pipeline.sources},
+            sources={one.name: open_source(one, images=sees, beside=first.database.path) for one in pipeline.sources},
             chunker=chunker,
             embedder=embedder,
             store=store,

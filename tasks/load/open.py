@@ -1,22 +1,29 @@
 """The one place that knows the kinds of sources."""
 
+from pathlib import Path
 from typing import assert_never
 
 from config import sources
 from tasks.load.base import Source
 from tasks.load.parse.formats import DEFAULT_PATTERNS, IMAGE_PATTERNS
+from tasks.system.file_system import user_cache
 
 
-def open_source(config: sources.Source, *, images: bool = False) -> Source:
+def open_source(config: sources.Source, *, images: bool = False, beside: Path | None = None) -> Source:
     """The source that a configuration names; nothing is touched or contacted before the first listing.
 
-    `images`: pictures are among what it includes by default.
+    `images`: pictures are among what it includes by default. What saves it time is kept
+    in the folder of the file `beside`, if there is one.
     """
-    if images and config.include is None:
+    if images and isinstance(config, sources.PathsSection) and config.include is None:
         config = config.model_copy(update={"include": (*DEFAULT_PATTERNS, *IMAGE_PATTERNS)})
     match config:
         case sources.FilesSource():
             return _open_files(config)
+        case sources.GitSource():
+            from tasks.load.git.source import GitFiles
+
+            return GitFiles(config, (beside.parent if beside else user_cache()) / "git")
         case _:
             assert_never(config)
 

@@ -4,9 +4,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 
+from tasks.errors import DocumentError
 from tasks.load.parse.formats import DEFAULT_PATTERNS
-from tasks.records import DocumentId, DocumentRef, FailedScope
+from tasks.records import DocumentId, DocumentRef, FailedScope, Listing
 from tasks.system.file_system import escaped
 
 # Most patterns are like **/*.md, and every path of a source is held to them.
@@ -93,6 +95,25 @@ def without_doubles(refs: list[DocumentRef], source: str) -> tuple[list[Document
     why = f"two names in source {source!r} differ in Unicode form only; rename one"
     failed = [FailedScope(ref.id, f"{escaped(ref.path)}: {why}") for ref in doubles.values()]
     return [ref for ref in refs if ref.id not in doubles], failed
+
+
+def chosen(source: str, refs: Sequence[DocumentRef], paths: PathFilter, failed: Iterable[FailedScope] = ()) -> Listing:
+    """The listing of those that the filter takes among all that there are, in order of their paths."""
+    reached = [ref for ref in sorted(refs, key=attrgetter("path")) if paths.reaches(ref.path)]
+    wanted = [ref for ref in reached if paths.takes(ref.path)]
+    taken, doubles = without_doubles(wanted, source)
+    rest = {ref.path for ref in reached} - {ref.path for ref in wanted}
+    missed = [path.rpartition("/")[2] for path in rest if paths.misses(path)]
+    return Listing(source, tuple(taken), (*doubles, *failed), by_suffix(missed))
+
+
+def check_size(ref: DocumentRef, most: int) -> None:
+    """Raise DocumentError for a document that is larger."""
+    if ref.size_bytes > most:
+        raise DocumentError(
+            "too-large",
+            f"{ref.id} has {ref.size_bytes:,} bytes, the limit is {most:,}; raise max_bytes or exclude it",
+        )
 
 
 def is_relative(path: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from config import sources
 from tasks.errors import DocumentError, MissingExtraError, TransientError
 from tasks.load.parse.open import parse
-from tasks.load.paths import PathFilter, by_suffix, document_id, without_doubles
+from tasks.load.paths import PathFilter, check_size, chosen, document_id
 from tasks.load.web.address_guard import WEB, check_web_url, links_of, policy_for
 from tasks.load.web.connections import web_options
 from tasks.records import Document, DocumentRef, FailedScope, Listing
@@ -69,25 +69,14 @@ class UrlRoot:
             return self._failed(f"{self.url} cannot be listed: {error}", is_outage=True)
         except Exception as error:
             return self._failed(f"{self.url} cannot be listed: {type(error).__name__}: {error}", is_outage=True)
-        refs = [self._ref(path, entry) for path, entry in sorted(entries.items())]
-        is_single = [*entries] == [self.path]
-        reached = [ref for ref in refs if is_single or self._filter.reaches(ref.path)]
-        wanted = [ref for ref in reached if is_single or self._filter.takes(ref.path)]
-        taken, failed = without_doubles(wanted, self.name)
-        if limit:
-            failed.append(self._unknown(f"{self.url} shows {limit}"))
-        rest = {ref.path for ref in reached} - {ref.path for ref in wanted}
-        missed = [path.rpartition("/")[2] for path in rest if self._filter.misses(path)]
-        return Listing(self.name, tuple(taken), tuple(failed), by_suffix(missed))
+        refs = [self._ref(path, entry) for path, entry in entries.items()]
+        if [*entries] == [self.path]:
+            return Listing(self.name, tuple(refs))
+        return chosen(self.name, refs, self._filter, [self._unknown(f"{self.url} shows {limit}")] if limit else ())
 
     def document(self, ref: DocumentRef, content: Callable[[DocumentRef], bytes]) -> Document:
         """The document made of its `content`; what goes wrong is its own fault, or may help to try again."""
-        if ref.size_bytes > self.max_bytes:
-            raise DocumentError(
-                "too-large",
-                f"{ref.id} has {ref.size_bytes:,} bytes, the limit is {self.max_bytes:,};"
-                " raise max_bytes or exclude it",
-            )
+        check_size(ref, self.max_bytes)
         try:
             read = content(ref)
         except (DocumentError, MissingExtraError, TransientError):

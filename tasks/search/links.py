@@ -8,13 +8,18 @@ from urllib.parse import quote
 from config import sources
 
 _WEB = ("http://", "https://")
+_VIEWERS = {"https://github.com/": "/blob", "https://gitlab.com/": "/-/blob", "https://codeberg.org/": "/src/branch"}
 
 
 def link_of(metadata: Mapping[str, Any], configured: Sequence[sources.Source]) -> str:
     """The link of the document that a record's metadata names; empty where no viewer would open it, as in a bucket."""
     source = next((source for source in configured if source.name == metadata.get("source")), None)
     document = str(metadata.get("document", ""))
-    if source is None or not document:
+    if isinstance(source, sources.GitSource):
+        folder = next((text for host, text in _VIEWERS.items() if source.repository.startswith(host)), "")
+        root = f"{source.repository.removesuffix('.git')}{folder}/{source.branch or 'HEAD'}"
+        return f"{root}/{quote(document)}" if folder else ""
+    if not isinstance(source, sources.FilesSource) or not document:
         return ""
     pages = metadata.get("page")
     page = f"#page={pages[0]}" if isinstance(pages, list) and pages else ""

@@ -147,12 +147,11 @@ SOURCE = Addition(
     {
         "config/sources.py": (
             (
-                "Source = Annotated[FilesSource, BeforeValidator(with_kind)]",
+                "Source = Annotated[\n    FilesSource |",
                 'class MirrorSource(PathsSection):\n    """A source for this test."""\n\n'
                 '    kind: Literal["mirror"] = Field(description="A folder.")\n'
                 '    path: Location = Field(description="A folder.")\n\n\n'
-                'Source = Annotated[FilesSource | MirrorSource, Field(discriminator="kind"), '
-                "BeforeValidator(with_kind)]",
+                "Source = Annotated[\n    MirrorSource | FilesSource |",
             ),
         ),
         "tasks/load/open.py": (
@@ -163,8 +162,8 @@ SOURCE = Addition(
             ),
         ),
         "tests/contracts/test_source.py": (
-            ("from config.sources import FilesSource\n", "from config.sources import FilesSource, MirrorSource\n"),
-            ('"remote", "web"])', '"remote", "web", "mirror"])'),
+            ("from config.sources import FilesSource", "from config.sources import MirrorSource, FilesSource"),
+            ('"remote", "web", ', '"remote", "web", "mirror", '),
             (
                 "        return open_source(FilesSource.model_validate(values))",
                 '        if "/mirror/" in self.path:\n'

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from config.sources import FilesSource
+from config.sources import FilesSource, GitSource
 from tasks.errors import DocumentError
 from tasks.load.base import Source
 from tasks.load.open import open_source
 from tasks.records import DocumentId, Listing
+from tests.git_server import Repository
 from tests.web_server import Site, links
 
 PAGES = {"a.md": "# Alpha\r\n\r\nText.\r\n", "sub/b.txt": "Beta\n", "sub/deep/c.md": "no title\n", "skip.bin": "x"}
@@ -29,9 +30,13 @@ class Place:
     path: str
     names: Sequence[str] = ("a.md", "sub/b.txt", "sub/deep/c.md")
     has_hints: bool = True
+    kind: str = "files"
 
     def open(self, **settings: object) -> Source:
         values = {"kind": "files", "path": self.path, "name": "s", "private_network": True, **settings}
+        if self.kind == "git":
+            del values["path"], values["private_network"]
+            return open_source(GitSource.model_validate({**values, "kind": "git", "repository": self.path}))
         return open_source(FilesSource.model_validate(values))
 
     @cached_property
@@ -39,13 +44,15 @@ class Place:
         return self.open()
 
 
-@pytest.fixture(params=["folder", "file", "url", "remote", "web"])
+@pytest.fixture(params=["folder", "file", "url", "remote", "web", "git"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     with ExitStack() as stack:
         if request.param == "remote":
             made = _remote(tmp_path.name)
         elif request.param == "web":
             made = _web(stack.enter_context(Site()))
+        elif request.param == "git":
+            made = _git(tmp_path / "docs")
         else:
             made = _local(request.param, tmp_path / "docs")
         for name, text in PAGES.items():
@@ -87,6 +94,16 @@ def _web(site: Site) -> Place:
     return Place(write, f"{site.url}/docs", has_hints=False)
 
 
+def _git(folder: Path) -> Place:
+    repository = Repository(folder)
+
+    def write(name: str, text: str) -> None:
+        repository.write(name, text)
+        repository.commit()
+
+    return Place(write, str(folder), kind="git")
+
+
 def hints(listing: Listing) -> dict[str, str]:
     return {ref.path: ref.hint for ref in listing.refs}
 
@@ -126,7 +143,7 @@ def test_a_document_is_read_as_normalised_text_with_its_title(place: Place) -> N
     ref = place.source.list().refs[0]
     document = place.source.read(ref)
     assert (document.ref, document.text, document.format) == (ref, "# Alpha\n\nText.\n", "markdown")
-    assert document.metadata == {"title": "Alpha"}
+    assert document.metadata["title"] == "Alpha"
 
 
 def test_a_document_that_is_gone_is_a_document_error(place: Place) -> None:

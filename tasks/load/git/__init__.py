@@ -1,0 +1,1 @@
+"""Documents from a git repository, read without a work tree."""
