@@ -6,6 +6,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from config.embedders import Embedder, PaidEmbedder
 from config.fields import DatabaseUrl, Language, Location, Name, Section
+from config.labels import READERS
 from config.sources import Source
 from config.stores import Store
 
@@ -118,6 +119,18 @@ class Pipeline(Section):
             return {**given, "state": f"sqlite:///.headrace/{given.get('name', '')}.db"}
         return given
 
+    @model_validator(mode="before")
+    @classmethod
+    def _readers_are_indexed(cls, given: Any) -> Any:
+        """Every search filters by them; a store without `filter_fields` needs no index."""
+        match given:
+            case {"sources": list(sources), "store": {"kind": "qdrant" | "pgvector", **rest} as store}:
+                if any(isinstance(source, dict) and source.get("acl") is not None for source in sources):
+                    fields = rest.get("filter_fields") or {}
+                    if isinstance(fields, dict):
+                        return {**given, "store": {**store, "filter_fields": {**fields, READERS: "keyword"}}}
+        return given
+
     @model_validator(mode="after")
     def _sources_differ(self) -> Self:
         names = [source.name for source in self.sources]
@@ -131,6 +144,11 @@ class Pipeline(Section):
         if self.store.shared and self.store.collection is None:
             raise ValueError("`shared` under `store` wants `collection` beside it: the name that all of them use")
         return self
+
+    @property
+    def has_readers(self) -> bool:
+        """Whether each document says who may read it."""
+        return any(source.acl is not None for source in self.sources)
 
     @property
     def generation(self) -> int:

@@ -3,9 +3,10 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from config.fields import Location, Section, beside_file, public_url
+from config.labels import Acl, Metadata
 
 PrivateNetwork = bool | tuple[str, ...]
 PRIVATE_NETWORK = (
@@ -24,6 +25,29 @@ class SourceSection(Section):
         default=None, description="Path of a document that is always there; without it the listing is not believed."
     )
     max_bytes: int = Field(default=50_000_000, gt=0, description="Larger documents are set aside, not read.")
+    metadata: Metadata
+    acl: Acl | None = Field(
+        default=None,
+        description="Who may read the documents. Once one source has it, a document without a rule is nobody's.",
+    )
+
+    @field_validator("acl", mode="before")
+    @classmethod
+    def _says_something(cls, given: Any) -> Any:
+        """An empty one must not open what it was to close."""
+        if given is None:
+            raise ValueError("it is empty; expected `readers`, `sidecar`, `field` or `owner` below it")
+        return given
+
+    @model_validator(mode="after")
+    def _has_files(self) -> "SourceSection":
+        """Rules that lie beside files, or belong to them."""
+        if self.acl and self.acl.sidecar and "include" not in type(self).model_fields:
+            raise ValueError("`sidecar` is for sources with paths; expected `column`, or `readers`")
+        path = getattr(self, "path", "://")
+        if self.acl and self.acl.owner and "://" in path and not path.startswith("file://"):
+            raise ValueError("`owner` is for files on this machine; expected `sidecar`, `column` or `readers`")
+        return self
 
 
 class PathsSection(SourceSection):

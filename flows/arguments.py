@@ -1,7 +1,12 @@
 """What several commands ask for, and what a value on the command line may be."""
 
+import csv
 import math
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.search.permission import Asker
 
 MOST = 1_000_000  # results, or vectors to compare
 
@@ -19,6 +24,32 @@ def add_wait(parser: ArgumentParser) -> None:
 def add_paranoid(parser: ArgumentParser) -> None:
     """Asks whether to believe the time stamps of documents."""
     parser.add_argument("--paranoid", action="store_true", help="read and hash every document")
+
+
+def add_asker(parser: ArgumentParser) -> None:
+    """Asks whose search it is."""
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument(
+        "--as", dest="user", metavar="USER", help="only what this user may read, by the `acl` of the sources"
+    )
+    who.add_argument("--as-admin", action="store_true", help="everything, whoever may read it")
+    parser.add_argument(
+        "--groups", metavar="A,B", help="the groups that USER is in; one with a comma in it in quotes: '\"A,B\",C'"
+    )
+
+
+def asker_of(options: Namespace) -> "Asker | None":
+    """Whose search it is, None where the command does not say; ConfigError for groups of nobody."""
+    from tasks.errors import ConfigError
+    from tasks.search.permission import ADMIN, read_asker
+    from tasks.system.file_system import escaped
+
+    if options.user is None:
+        if options.groups is not None:
+            raise ConfigError("--groups are those of a user; say --as USER beside it")
+        return ADMIN if options.as_admin else None
+    groups = next(csv.reader([escaped(options.groups or "")], skipinitialspace=True), [])
+    return read_asker(escaped(options.user), groups)
 
 
 def money(text: str) -> float:

@@ -22,6 +22,7 @@ from tasks.ledger.generations import Registry
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.marks import own_space, require_own
 from tasks.load.base import Source
+from tasks.load.labels import Labelled
 from tasks.load.open import open_source
 from tasks.records import Sentinel, VectorSpace
 from tasks.system.file_system import escaped
@@ -103,7 +104,12 @@ def open_session(
         sees = isinstance(embedder, ImageEmbedder)
         yield Session(
             pipeline=pipeline,
-            sources={one.name: open_source(one, images=sees, beside=first.database.path) for one in pipeline.sources},
+            sources={
+                one.name: Labelled(
+                    open_source(one, images=sees, beside=first.database.path), one, has_readers=pipeline.has_readers
+                )
+                for one in pipeline.sources
+            },
             chunker=chunker,
             embedder=embedder,
             store=store,

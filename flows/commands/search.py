@@ -4,7 +4,7 @@ from argparse import Action, ArgumentParser, Namespace
 from pathlib import Path
 from shutil import get_terminal_size
 
-from flows.arguments import add_config, count, positive, similarity
+from flows.arguments import add_asker, add_config, asker_of, count, positive, similarity
 from tasks.console.answer import Answer
 
 SUMMARY = "find the chunks nearest to a query"
@@ -36,6 +36,7 @@ def add_arguments(parser: ArgumentParser, /) -> None:
     parser.add_argument("--per-document", type=positive, metavar="N", help="at most N results of one document")
     parser.add_argument("--context", type=count, default=0, metavar="N", help="also the N chunks before and after each")
     parser.add_argument("--mode", choices=("hybrid", "dense", "text"), help="by vectors and words, or by one of them")
+    add_asker(parser)
     parser.add_argument("--filter", action="append", default=[], metavar="KEY=VALUE", help=FILTER)
 
 
@@ -61,6 +62,7 @@ def run(options: Namespace, /) -> Answer:
         options.per_document,
         options.context,
         options.mode,
+        asker_of(options),
     )
     with open_session(pipeline, read_only=True) as session:
         found = search_collection(session, read_image(Path(options.image)) if options.image else query, wanted)

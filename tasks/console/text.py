@@ -154,6 +154,9 @@ def _generation_text(one: GenerationStatus) -> str:
 def where_text(pipeline: str, shape: Mapping[str, object]) -> str:
     """What another reader has to be told, a row each."""
     rows = {name.replace("_", " "): line_of(str(value)) for name, value in shape.items() if value is not None}
+    match shape.get("readers"):
+        case {"field": field, "any_of": list(principals)}:
+            rows["readers"] = f"whoever searches must filter by {field}, for one of {', '.join(map(str, principals))}"
     return _page(f"{pipeline}: where other readers find it", rows, [], [])
 
 

@@ -18,6 +18,7 @@ from tasks.evaluate.measures import (
     passage_measures,
 )
 from tasks.records import DocumentId
+from tasks.search.permission import ADMIN
 from tasks.search.query import Asking, Found, Wanted, answered
 from tasks.session import Session, check_space
 
@@ -116,7 +117,7 @@ class Evaluator:
         check_space(session, sentinel)
         self._session = session
         self._judgments = judgments
-        self._asking = {query.id: Asking(session, query.text) for query in judgments.queries}
+        self._asking = {query.id: Asking(session, query.text, ADMIN) for query in judgments.queries}
 
     def measure(self, mode: SearchMode | None = None) -> Evaluation:
         """Documents are ranked by their best chunk; where places are judged, chunks are as they come."""

@@ -16,6 +16,7 @@ from tasks.load.parse.open import parse_image
 from tasks.records import Condition, Filter, Hit, Query, Vector
 from tasks.search.fusion import DEPTH, fused, same_weight, spread, weight_by_kind
 from tasks.search.links import link_of
+from tasks.search.permission import Asker, permitted
 from tasks.session import Session, check_space
 
 DIGITS = 4  # of a score, as it is shown and compared
@@ -28,6 +29,7 @@ class Wanted:
     """Which results are shown: `offset` counts those that are left by `per_document`.
 
     None shows at most USUAL_PER_DOCUMENT of a document as long as there are others. `mode` None is the configured one.
+    `asker` None is refused where documents have readers.
     """
 
     limit: int
@@ -37,6 +39,7 @@ class Wanted:
     per_document: int | None = None
     neighbours: int = 0
     mode: SearchMode | None = None
+    asker: Asker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def search_collection(session: Session, query: str | Image, wanted: Wanted) -> R
     if sentinel is None:
         raise ConfigError(f"{session.pipeline.name!r} has no collection yet; run `headrace sync` first")
     check_space(session, sentinel)
-    return answered(Asking(session, query), wanted)
+    return answered(Asking(session, query, wanted.asker), wanted)
 
 
 def answered(asking: "Asking", wanted: Wanted) -> Results:
@@ -135,10 +138,11 @@ def _embedded(embedder: Embedder, query: str | Image) -> Vector:
 class Asking:
     """One query, put to the store as often as it takes; its vector is made once."""
 
-    def __init__(self, session: Session, query: str | Image) -> None:
-        """Nothing is asked yet."""
+    def __init__(self, session: Session, query: str | Image, asker: Asker | None) -> None:
+        """Nothing is asked yet; ConfigError where nobody says whose search it is, and documents have readers."""
         self.session = session
         self.query = query
+        self._permitted = permitted(session.pipeline, asker)
 
     @cached_property
     def _vector(self) -> Vector:
@@ -147,6 +151,7 @@ class Asking:
     def best(self, mode: SearchMode, conditions: Sequence[Condition], depth: int) -> tuple[list[Hit], bool]:
         """Best first, out of `depth` of each list, and whether these were all there are."""
         store, weight = self.session.store, self.session.pipeline.search.dense_weight
+        conditions = [*self._permitted, *conditions]
         words = str(self.query) if mode != "dense" else ""
         worded = store.search(Query(_NO_VECTOR, depth, conditions, words=words)) if words else []
         if mode == "text":
@@ -165,7 +170,8 @@ class Asking:
             return hit
         places = [at for at in range(place - number, place + number + 1) if at != place]
         same = [Filter(name, "in", (hit.metadata[name],)) for name in ("source", "document")]
-        asked = Query(self._vector, 2 * number, [*same, Filter("position", "in", tuple(places))])
+        conditions = [*self._permitted, *same, Filter("position", "in", tuple(places))]
+        asked = Query(self._vector, 2 * number, conditions)
         texts = {one.payload["metadata"]["position"]: one.payload["text"] for one in self.session.store.search(asked)}
         before, after = (
             [texts[at] for at in sorted(texts) if (at < place) is is_before] for is_before in (True, False)

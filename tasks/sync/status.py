@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from config.labels import EVERYONE, GROUP, READERS
 from tasks.embed.models import retirement_note
 from tasks.ledger.generations import LIVE
 from tasks.ledger.lease import holder
@@ -16,6 +17,8 @@ from tasks.sync.report import Outcome, Report, report_from
 from tasks.windows import Remark
 
 RUNS_SHOWN = 5
+# What another reader has to ask for as well: one of these is in the field.
+_READERS = {"field": f"metadata.{READERS}", "any_of": [EVERYONE, "USER", f"{GROUP}NAME"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ def whereabouts(session: Session) -> dict[str, Any]:
         "query_prefix": session.embedder.query_prefix,
         "space": space.fingerprint,
         "score": "cosine",
+        **({"readers": _READERS} if pipeline.has_readers else {}),
     }
 
 

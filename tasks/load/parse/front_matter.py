@@ -3,10 +3,15 @@
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
+from datetime import date, time
 from typing import Any, NamedTuple
 
 import yaml
+
+from tasks.load.parse.text import NO_PROPERTIES
+from tasks.records import Metadata, Scalar
 
 MOST_CHARACTERS = 500_000
 LONGEST_NAME = 30  # with blanks in it
@@ -25,14 +30,46 @@ _BRACKETS = re.compile(r"[\[\]{}]")
 _MARKS = re.compile(rf"(?:[-?:][ \t]+){{{DEEPEST}}}")
 _STOP = re.compile(r"[.!?,]")
 _EMPTY = ("", "~", "null")
-_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every scalar as it is written: a title 1.10 is no number
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,17})?")
+_BOOLEANS = {"true": True, "false": False}
+_LINE = re.compile(r"^([A-Za-z_][\w.-]*+)[ \t]*+:([^\n]*+)", re.MULTILINE)
+LONGEST_VALUE = 1_000
+
+_ODD = re.compile(r"[^\w-]+")
+
+
+class Plain(str):
+    """A scalar without quotes, which may mean a number."""
+
+    __slots__ = ()
+
+
+class _Loader(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc]  # the C library may be missing
+    """Every scalar as it is written: a title 1.10 is no number."""
+
+    def construct_scalar(self, node: yaml.ScalarNode) -> str:
+        """Remembers whether it stood in quotes."""
+        value = str(super().construct_scalar(node))
+        return value if node.style else Plain(value)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, object]:
+        """Two values of one name are none, for either may be meant."""
+        values: dict[Any, object] = super().construct_mapping(node, deep=deep)
+        if len(values) < len(node.value):
+            names = Counter(str(key.value) for key, _ in node.value)
+            return {name: [] if names[name] > 1 else value for name, value in values.items()}
+        return values
 
 
 class FrontMatter(NamedTuple):
-    """`end` is the first character of the page itself; `texts` are the values that are no lists and no mappings."""
+    """`end` is the first character of the page itself; `texts` are the values that are no lists and no mappings.
+
+    `fields` are all of them with their types. What is no value that a record can hold is an empty list.
+    """
 
     end: int
     texts: Mapping[str, str]
+    fields: Metadata = NO_PROPERTIES
 
     def text(self, name: str) -> str:
         """The value of that name in any case, "" for none."""
@@ -57,7 +94,26 @@ def read_front_matter(text: str) -> FrontMatter:
     values = _toml(inner) if opened[1] == "+++" else _yaml(inner)
     if values is None or _is_prose(values):
         return NONE
-    return FrontMatter(closed.end(), _texts(values))
+    return FrontMatter(closed.end(), _texts(values), _fields(values))
+
+
+def read_yaml(text: str) -> object:
+    """What a small text in YAML says, all scalars as texts; None for none."""
+    if _is_deep(text):
+        return None
+    try:
+        return _loaded(text)
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return None
+
+
+def typed(value: str) -> str | int | float | bool:
+    """A number or a truth value where the text is how JSON writes one, and nothing of it would be lost."""
+    if value in _BOOLEANS:
+        return _BOOLEANS[value]
+    if not _NUMBER.fullmatch(value) or value == "-0":
+        return str(value)
+    return int(value) if "." not in value else (float(value) if repr(float(value)) == value else str(value))
 
 
 def _is_deep(inner: str) -> bool:
@@ -76,15 +132,19 @@ def _yaml(inner: str) -> Mapping[Any, object] | None:
     try:
         values = _loaded(inner)
     except (yaml.YAMLError, RecursionError, ValueError):
+        if not _LINES.fullmatch(inner):
+            return None
+        names = Counter(line[1] for line in _LINE.finditer(inner))
+        lines = {line[1]: Plain("" if names[line[1]] > 1 else line[2].strip()) for line in _LINE.finditer(inner)}
         title = _TITLE.search(inner)
-        return {"title": title[1].strip(" \t\"'")} if title and _LINES.fullmatch(inner) else None
+        return {**lines, **({"title": title[1].strip(" \t\"'")} if title else {})}
     if values is None and not inner.strip():
         return {}
     return values if isinstance(values, dict) else None
 
 
 def _loaded(inner: str) -> object:
-    loader = _LOADER(inner)
+    loader = _Loader(inner)
     try:
         values: object = loader.get_single_data()
     finally:
@@ -94,20 +154,20 @@ def _loaded(inner: str) -> object:
 
 def _toml(inner: str) -> Mapping[Any, object] | None:
     try:
-        return dict(tomllib.loads(inner, parse_float=str))
+        return dict(tomllib.loads(inner, parse_float=Plain))
     except (tomllib.TOMLDecodeError, RecursionError, ValueError):
         return None
 
 
 def _json(text: str) -> FrontMatter:
     """Hugo's: an object at the very beginning, and the page from the next line on."""
-    decoder = json.JSONDecoder(parse_float=str, parse_int=str, strict=False)
+    decoder = json.JSONDecoder(parse_float=Plain, parse_int=Plain, strict=False)
     try:
         values, end = decoder.raw_decode(text[:MOST_CHARACTERS])
     except (ValueError, RecursionError):
         return NONE
     after = _AFTER_JSON.match(text, end)
-    return FrontMatter(after.end(), _texts(values)) if after and values else NONE
+    return FrontMatter(after.end(), _texts(values), _fields(values)) if after and values else NONE
 
 
 def _is_prose(values: Mapping[Any, object]) -> bool:
@@ -121,3 +181,26 @@ def _is_prose(values: Mapping[Any, object]) -> bool:
 
 def _texts(values: Mapping[Any, object]) -> dict[str, str]:
     return {str(name): str(value) for name, value in values.items() if not isinstance(value, list | dict)}
+
+
+def _fields(values: Mapping[Any, object]) -> Metadata:
+    """The values but the title, by names that a filter can ask for."""
+    named = {_ODD.sub("_", str(name))[:100]: value for name, value in values.items() if str(name).lower() != "title"}
+    return {name: _field(value) for name, value in named.items() if name.strip("_")}
+
+
+def _field(value: object) -> Scalar | list[Scalar]:
+    """No value, and what no record can hold, is an empty list: a rule that nobody can read must not look like none."""
+    match value:
+        case list():
+            return [item for item in map(_field, value) if not isinstance(item, list)]
+        case Plain() if value.lower() not in _EMPTY and len(value) <= LONGEST_VALUE:
+            return typed(value)
+        case str() if isinstance(value, Plain) or len(value) > LONGEST_VALUE:
+            return []
+        case str() | bool():
+            return value
+        case int():
+            return value if abs(value) < 1 << 63 else str(value)
+        case _:
+            return value.isoformat() if isinstance(value, date | time) else []

@@ -33,10 +33,12 @@ def read_page(text: str, hidden: Callable[[str], list[Span]]) -> Parsed:
     body = text[front.end :]
     if not body.strip() and front.end:
         words = (named and f"# {named}", front.text("description") or front.text("summary"))
-        return Parsed("\n\n".join(filter(None, words)), named)  # a page all the same, that shows these
+        # A page all the same, that shows these.
+        return Parsed("\n\n".join(filter(None, words)), named, properties=front.fields)
     body = blanked(body, hidden(body))
     title = named or next((heading.title for heading in find_headings(body) if heading.title), "")
-    return Parsed(body, title, extent=Extent(front.end, 1 + text.count("\n", 0, front.end)))
+    extent = Extent(front.end, 1 + text.count("\n", 0, front.end))
+    return Parsed(body, title, extent=extent, properties=front.fields)
 
 
 def unseen(text: str) -> list[Span]:

@@ -13,7 +13,7 @@ from tasks.load.parse.signature import check_signature, suffix_by_content
 from tasks.load.parse.text import Parsed
 from tasks.load.parse.version_control import refuse_pointer, without_merge_marks
 from tasks.places import Heading
-from tasks.records import Document, DocumentRef
+from tasks.records import Document, DocumentRef, Metadata
 
 
 def parse(ref: DocumentRef, content: bytes) -> Document:
@@ -43,9 +43,9 @@ def parse_image(name: str, content: bytes) -> Image:
     return image
 
 
-def _metadata(parsed: Parsed) -> dict[str, str]:
+def _metadata(parsed: Parsed) -> Metadata:
     named = {"title": parsed.title, "caption": parsed.text if parsed.image else ""}
-    return {name: text for name, text in named.items() if text}
+    return {**parsed.properties, **{name: text for name, text in named.items() if text}}
 
 
 def _parsed(name: str, content: bytes, file_format: FileFormat, suffix: str) -> Parsed:

@@ -1,10 +1,14 @@
 """Plain text."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tasks.image import Image
 from tasks.places import Extent, Heading, Place
+from tasks.records import Metadata
+
+NO_PROPERTIES: Metadata = MappingProxyType({})
 
 
 class Parsed(NamedTuple):
@@ -13,7 +17,7 @@ class Parsed(NamedTuple):
     `places` are in order of their characters. `headings` are None where the form of the text says where its titles are.
     `remarks` say what a reader of the file sees and the text lacks, or what about it was guessed: each is a clause
     without the document's name, like "9 of 10 pages have no text layer". `extent` is told where the text is the file's
-    own.
+    own. `properties` are what the file says of itself beside its text.
     """
 
     text: str
@@ -23,6 +27,7 @@ class Parsed(NamedTuple):
     headings: tuple[Heading, ...] | None = None
     remarks: tuple[str, ...] = ()
     extent: Extent = Extent()
+    properties: Metadata = NO_PROPERTIES
 
 
 def parsed_from(shape: Mapping[str, Any]) -> Parsed:
@@ -35,7 +40,15 @@ def parsed_from(shape: Mapping[str, Any]) -> Parsed:
         headings=None if headings is None else tuple(Heading(*heading) for heading in headings),
         remarks=tuple(map(str, shape["remarks"])),
         extent=Extent(*shape["extent"]),
+        properties=_properties(shape["properties"]),
     )
+
+
+def _properties(shape: Mapping[str, Any]) -> Metadata:
+    for value in shape.values():
+        if not all(isinstance(item, str | int | float) for item in (value if isinstance(value, list) else [value])):
+            raise TypeError("a property that is no value")
+    return {str(name): value for name, value in shape.items()}
 
 
 def parse_text(text: str) -> Parsed:

@@ -58,7 +58,7 @@ def _answer(parser: str, name: str, content: bytes) -> dict[str, object]:
         cause = f"{type(error).__name__}: {error}"[:300]
         return {"reason": "parser-failed", "message": f"{name} makes its parser fail ({cause}); repair or exclude it"}
     image = parsed.image and {**asdict(parsed.image), "packed": b64encode(parsed.image.packed).decode()}
-    return {**parsed._asdict(), "image": image}
+    return {**parsed._asdict(), "image": image, "properties": dict(parsed.properties)}
 
 
 def _parser(path: str) -> Parser:
