@@ -1,11 +1,11 @@
 """Where documents come from."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-from config.fields import Location, Section, beside_file, public_url
+from config.fields import Location, Section, WebAddress, beside_file, public_url
 from config.labels import Acl, Metadata
 
 PrivateNetwork = bool | tuple[str, ...]
@@ -123,13 +123,71 @@ def _named_after(given: Any, setting: str, otherwise: str) -> Any:
     return given
 
 
+class WebSource(SourceSection):
+    """Pages of a web site: those of a sitemap, those that are named, or those to which its pages link."""
+
+    kind: Literal["web"] = Field(description="Documents are pages of a web site.")
+    sitemap: WebAddress | None = Field(
+        default=None, description="URL of a sitemap, or of an index of sitemaps: XML or a URL a line, plain or gzip."
+    )
+    pages: tuple[WebAddress, ...] = Field(default=(), description="URLs of single pages.")
+    start: WebAddress | None = Field(
+        default=None, description="URL of a page whose links are followed, and theirs, on its host alone."
+    )
+    include: tuple[str, ...] | None = Field(
+        default=None,
+        description="Glob patterns on the URL's path, with or without its query; ** crosses slashes. Default: all.",
+    )
+    exclude: tuple[str, ...] = Field(default=(), description="Glob patterns that win over include.")
+    max_pages: int = Field(
+        default=10_000, gt=0, description="A run asks for no more pages; with more, nothing is deleted."
+    )
+    delay_seconds: float = Field(
+        default=0.5,
+        ge=0,
+        le=60,
+        description="Pause between two requests to a host; robots.txt may ask for a longer one.",
+    )
+    user_agent: str = Field(
+        default="Headrace", pattern=r"^[ -~]+$", description="What servers, and the rules in robots.txt, see."
+    )
+    headers: dict[str, SecretStr] = Field(
+        default={},
+        description="Sent to the configured hosts alone: Authorization, Cookie. Keys come in as ${NAME}.",
+    )
+    private_network: PrivateNetwork = Field(default=False, description=PRIVATE_NETWORK)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_after_host(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not given.get("name"):
+            pages = given.get("pages")
+            first = (
+                given.get("sitemap") or given.get("start") or (pages[0] if isinstance(pages, list) and pages else "")
+            )
+            host = re.sub(r"[^\w.-]+", "-", str(first).partition("://")[2].partition("/")[0].rpartition("@")[2])
+            return {**given, "name": host.strip("-") or "web"}
+        return given
+
+    @model_validator(mode="after")
+    def _has_one_beginning(self) -> Self:
+        if bool(self.sitemap) + bool(self.pages) + bool(self.start) != 1:
+            raise ValueError("expected one of sitemap, pages and start, and no more than one")
+        return self
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """What is configured to begin with."""
+        return tuple(filter(None, (self.sitemap, self.start))) or self.pages
+
+
 def with_kind(source: Any) -> Any:
     """The source with `kind: files` where none is given: a union would refuse it, for it looks at the tag first."""
     return {"kind": "files", **source} if isinstance(source, dict) else source
 
 
 Source = Annotated[
-    FilesSource | GitSource,
+    FilesSource | GitSource | WebSource,
     Field(discriminator="kind"),
     BeforeValidator(with_kind),
 ]

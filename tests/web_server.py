@@ -9,12 +9,16 @@ Pages = dict[str, tuple[int, bytes, Mapping[str, str]]]
 
 
 class Site:
-    """Pages by path; `asked` are the paths that were requested. It serves while it is entered."""
+    """Pages by path; `asked` are the paths that were requested, `heads` the headers. It serves while it is entered.
+
+    A page whose ETag or Last-Modified the request names is answered with 304.
+    """
 
     def __init__(self) -> None:
         self.pages: Pages = {}
         self.make: Callable[[str], bytes | None] = lambda _path: None
         self.asked: list[str] = []
+        self.heads: list[Mapping[str, str]] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
         self.port = self.server.server_port
@@ -37,9 +41,13 @@ class Site:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 site.asked.append(self.path)
+                site.heads.append(dict(self.headers))
                 made = site.make(self.path)
                 missing = (404, b"none", {})
                 status, content, headers = (200, made, {}) if made else site.pages.get(self.path, missing)
+                named = {self.headers.get("If-None-Match"), self.headers.get("If-Modified-Since")} - {None}
+                if named & {headers.get("ETag"), headers.get("Last-Modified")}:
+                    status, content = 304, b""
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
                 for name, value in headers.items():

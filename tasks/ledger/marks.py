@@ -79,6 +79,21 @@ def remember_mark(ledger: Ledger, space: VectorSpace, mark: Sentinel) -> None:
         )
 
 
+def recollection(ledger: Ledger, source: str) -> str:
+    """What a source wished to remember of its last listing; "" before the first."""
+    with ledger.database.read() as transaction:
+        return _meta(transaction, f"listing/{source}") or ""
+
+
+def keep_recollection(ledger: Ledger, source: str, memory: str) -> None:
+    """Keep it for the next run."""
+    with ledger.fenced("listing") as transaction:
+        transaction.execute(
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (f"listing/{source}", memory),
+        )
+
+
 def _prefix_key(space: VectorSpace) -> str:
     return f"query_prefix/{replace(space, frozen_query_prefix='').fingerprint}"
 

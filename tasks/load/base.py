@@ -1,6 +1,6 @@
 """What the pipeline needs of a source."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tasks.records import Document, DocumentRef, Listing
 
@@ -19,6 +19,19 @@ class Source(Protocol):
 
     def read(self, ref: DocumentRef, /) -> Document:
         """Raise DocumentError for a bad document, TransientError where another try may help."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A source that is cheaper to list with what its last listing saw; whoever has one asks by isinstance."""
+
+    def recall(self, memory: str) -> None:
+        """Take what `memory` returned after an earlier listing, or "": then the next one asks for everything."""
+        ...
+
+    def memory(self) -> str:
+        """What the listing before saw, in a form of the source's own."""
         ...
 
 

@@ -24,6 +24,10 @@ def open_source(config: sources.Source, *, images: bool = False, beside: Path | 
             from tasks.load.git.source import GitFiles
 
             return GitFiles(config, (beside.parent if beside else user_cache()) / "git")
+        case sources.WebSource():
+            from tasks.load.web.pages import WebPages
+
+            return WebPages(config)
         case _:
             assert_never(config)
 

@@ -34,9 +34,9 @@ class PathFilter:
     def __init__(self, include: Sequence[str] | None, exclude: Sequence[str]) -> None:
         """`include` None takes every format that is read; a long list costs a path no more than a short one."""
         include = DEFAULT_PATTERNS if include is None else include
-        self.includes = _matcher(include)
-        self.excludes = _matcher(exclude)
-        self._excludes_files = _matcher([pattern for pattern in exclude if not pattern.endswith("/**")])
+        self.includes = matcher(include)
+        self.excludes = matcher(exclude)
+        self._excludes_files = matcher([pattern for pattern in exclude if not pattern.endswith("/**")])
         folders = [pattern.removesuffix("/**") for pattern in exclude if pattern.endswith("/**")]
         self._prunes = _expressions([_expression(folder) for folder in folders])
         self._named = {part for pattern in include for part in pattern.split("/")[:-1]}
@@ -121,7 +121,8 @@ def is_relative(path: str) -> bool:
     return "\0" not in path and all(part not in ("", ".", "..") for part in path.split("/"))
 
 
-def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Whether one of the glob patterns matches a path."""
     endings = tuple(match[1].lower() for pattern in patterns if (match := _SUFFIX_ALONE.fullmatch(pattern)))
     others = [_with_suffixes(pattern) for pattern in patterns if not _SUFFIX_ALONE.fullmatch(pattern)]
     if not patterns:

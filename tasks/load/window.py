@@ -44,7 +44,7 @@ def load_window(
             continue
         else:
             if known.is_current(document):
-                touched.append(ref)
+                touched.append(document.ref)
             else:
                 documents.append(document)
         in_a_row[ref.source] = 0

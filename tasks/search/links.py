@@ -23,6 +23,8 @@ def link_of(metadata: Mapping[str, Any], configured: Sequence[sources.Source]) -
         return ""
     pages = metadata.get("page")
     page = f"#page={pages[0]}" if isinstance(pages, list) and pages else ""
+    if isinstance(source, sources.WebSource):
+        return str(metadata.get("url", "")) + page
     if source.path.startswith(_WEB):
         root, name = source.path.partition("?")[0], quote(document)
         return (root if root.endswith(f"/{name}") else f"{root.rstrip('/')}/{name}") + page

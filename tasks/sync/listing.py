@@ -8,7 +8,8 @@ from config.options import SyncOptions
 from tasks.dedupe.diff import Changes, Known, find_changes, within
 from tasks.errors import ConfigError, DocumentError, ServiceError, TransientError
 from tasks.ledger.ledger import Ledger
-from tasks.load.base import Source
+from tasks.ledger.marks import keep_recollection, recollection
+from tasks.load.base import Remembering, Source
 from tasks.records import DocumentId, FailedScope, Listing
 from tasks.session import Session
 from tasks.sync.report import Outcome, Report
@@ -35,6 +36,8 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
     them have an outage.
     """
     started = time.perf_counter()
+    for name, source in _remembering(session):
+        source.recall("" if options.paranoid else recollection(session.ledger, name))
     listings = [_listing(session.sources[config.name], config) for config in session.pipeline.sources]
     failed = [scope for listing in listings for scope in listing.failed]
     if failed and not any(listing.refs for listing in listings) and all(_failed_wholly(one) for one in listings):
@@ -64,6 +67,16 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
         for name in silent
     ]
     return Survey(known, changes, tuple(document for document in absent if document not in hidden), silent)
+
+
+def remember_listings(session: Session) -> None:
+    """Keep what sources wish to remember; what it says of a document holds whether or not that is written."""
+    for name, source in _remembering(session):
+        keep_recollection(session.ledger, name, source.memory())
+
+
+def _remembering(session: Session) -> list[tuple[str, Remembering]]:
+    return [(name, source) for name, source in session.sources.items() if isinstance(source, Remembering)]
 
 
 def _listing(source: Source, config: sources.Source) -> Listing:

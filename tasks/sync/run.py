@@ -18,7 +18,7 @@ from tasks.sync.ahead import pay_ahead
 from tasks.sync.deletions import Losses, carry_out, count_deletions, count_withheld, reap, weigh
 from tasks.sync.generations import complete_switch, record
 from tasks.sync.incarnation import check_incarnation
-from tasks.sync.listing import Survey, survey_sources
+from tasks.sync.listing import Survey, remember_listings, survey_sources
 from tasks.sync.progress import Progress, RecordedProgress
 from tasks.sync.report import Outcome, Report
 from tasks.system.file_system import escaped
@@ -83,6 +83,7 @@ class Run:
             self.report.notes.append(doubt)
         record(self._session)
         survey = survey_sources(self._session, self.report, self._options)
+        remember_listings(self._session)
         losses = Losses(survey)
         self._windows(survey, losses)
         self._end(survey, losses)

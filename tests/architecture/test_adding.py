@@ -162,18 +162,12 @@ SOURCE = Addition(
             ),
         ),
         "tests/contracts/test_source.py": (
-            ("from config.sources import FilesSource", "from config.sources import MirrorSource, FilesSource"),
             ('"remote", "web", ', '"remote", "web", "mirror", '),
             (
-                "        return open_source(FilesSource.model_validate(values))",
-                '        if "/mirror/" in self.path:\n'
-                '            values.pop("private_network")\n'
-                '            return open_source(MirrorSource.model_validate({**values, "kind": "mirror"}))\n'
-                "        return open_source(FilesSource.model_validate(values))",
-            ),
-            (
                 '            made = _local(request.param, tmp_path / "docs")',
-                '            made = _local(request.param, tmp_path / request.param / "docs")',
+                '            made = _local(request.param, tmp_path / "docs")\n'
+                '            if request.param == "mirror":\n'
+                '                made.settings = {"kind": "mirror", "path": made.path}',
             ),
         ),
     },

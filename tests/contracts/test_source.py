@@ -1,17 +1,19 @@
-"""What every source promises: a local folder, a single file, a folder behind an fsspec URL, a web server."""
+"""What every source promises: a folder, a file, a folder behind a URL, a web server's folder, a web site."""
 
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
-from config.sources import FilesSource, GitSource
+from config.sources import FilesSource
+from config.sources import Source as AnySource
 from tasks.errors import DocumentError
 from tasks.load.base import Source
 from tasks.load.open import open_source
@@ -30,21 +32,19 @@ class Place:
     path: str
     names: Sequence[str] = ("a.md", "sub/b.txt", "sub/deep/c.md")
     has_hints: bool = True
-    kind: str = "files"
+    root: str = ""  # before each name in a path
+    settings: Mapping[str, object] = field(default_factory=dict[str, object])  # of a kind that has no `path`
 
     def open(self, **settings: object) -> Source:
-        values = {"kind": "files", "path": self.path, "name": "s", "private_network": True, **settings}
-        if self.kind == "git":
-            del values["path"], values["private_network"]
-            return open_source(GitSource.model_validate({**values, "kind": "git", "repository": self.path}))
-        return open_source(FilesSource.model_validate(values))
+        values = self.settings or {"kind": "files", "path": self.path, "private_network": True}
+        return open_source(TypeAdapter[AnySource](AnySource).validate_python({"name": "s", **values, **settings}))
 
     @cached_property
     def source(self) -> Source:
         return self.open()
 
 
-@pytest.fixture(params=["folder", "file", "url", "remote", "web", "git"])
+@pytest.fixture(params=["folder", "file", "url", "remote", "web", "git", "site"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     with ExitStack() as stack:
         if request.param == "remote":
@@ -53,6 +53,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             made = _web(stack.enter_context(Site()))
         elif request.param == "git":
             made = _git(tmp_path / "docs")
+        elif request.param == "site":
+            made = _site(stack.enter_context(Site()))
         else:
             made = _local(request.param, tmp_path / "docs")
         for name, text in PAGES.items():
@@ -101,7 +103,20 @@ def _git(folder: Path) -> Place:
         repository.write(name, text)
         repository.commit()
 
-    return Place(write, str(folder), kind="git")
+    return Place(write, str(folder), settings={"kind": "git", "repository": str(folder)})
+
+
+def _site(site: Site) -> Place:
+    urls: dict[str, str] = {}
+
+    def write(name: str, text: str) -> None:
+        site.page(f"/{name}", text.encode())
+        urls[name] = f"<url><loc>{site.url}/{name}</loc></url>"
+        site.page("/sitemap.xml", f"<urlset>{''.join(urls.values())}</urlset>".encode())
+
+    url = f"{site.url}/sitemap.xml"
+    settings = {"kind": "web", "sitemap": url, "private_network": True, "delay_seconds": 0}
+    return Place(write, url, root="/", settings=settings)
 
 
 def hints(listing: Listing) -> dict[str, str]:
@@ -111,12 +126,14 @@ def hints(listing: Listing) -> dict[str, str]:
 def test_a_listing_names_every_document_once_and_in_order(place: Place) -> None:
     listing = place.source.list()
     assert listing.failed == ()
-    assert [ref.path for ref in listing.refs] == [*place.names]
-    assert [ref.id for ref in listing.refs] == [f"s:{name}" for name in place.names]
+    assert [ref.path for ref in listing.refs] == [f"{place.root}{name}" for name in place.names]
+    assert [ref.id for ref in listing.refs] == [f"s:{place.root}{name}" for name in place.names]
     assert {ref.source for ref in listing.refs} == {place.source.name} == {"s"}
 
 
 def test_what_no_pattern_names_is_counted_by_its_suffix(place: Place) -> None:
+    if place.settings.get("kind") == "web":
+        pytest.skip("pages of a site are passed over by what they are, not by their names")
     place.write("sub/other.BIN", "x")
     place.write("sub/Makefile", "x")
     place.write(".hidden.bin", "x")
@@ -136,7 +153,7 @@ def test_the_hint_of_an_edited_document_changes_and_no_other(place: Place) -> No
     assert all(before.values())
     place.write("a.md", "# Alpha\n\nOther text.\n")
     after = hints(place.source.list())
-    assert [name for name in before if before[name] != after[name]] == ["a.md"]
+    assert [name for name in before if before[name] != after[name]] == [f"{place.root}a.md"]
 
 
 def test_a_document_is_read_as_normalised_text_with_its_title(place: Place) -> None:
@@ -144,6 +161,7 @@ def test_a_document_is_read_as_normalised_text_with_its_title(place: Place) -> N
     document = place.source.read(ref)
     assert (document.ref, document.text, document.format) == (ref, "# Alpha\n\nText.\n", "markdown")
     assert document.metadata["title"] == "Alpha"
+    assert set(document.metadata) == ({"title", "url"} if place.settings.get("kind") == "web" else {"title"})
 
 
 def test_a_document_that_is_gone_is_a_document_error(place: Place) -> None:
@@ -178,6 +196,8 @@ def test_suffixes_match_whatever_their_case_and_names_as_they_are(
 ) -> None:
     if place.names == ["a.md"]:
         pytest.skip("a single file is taken whatever the patterns are")
+    if place.settings.get("kind") == "web":
+        pytest.skip("all pages of a site that can be read are taken by default")
     for name in ODD:
         place.write(name, "text")
     assert [ref.path for ref in place.open(**settings).list().refs] == names
@@ -185,9 +205,9 @@ def test_suffixes_match_whatever_their_case_and_names_as_they_are(
 
 def test_a_document_that_is_excluded_in_another_case_is_not_listed_any_more(place: Place) -> None:
     place.write("X.MD", "text")
-    assert "X.MD" in [ref.path for ref in place.source.list().refs] or place.names == ["a.md"]
+    assert f"{place.root}X.MD" in [ref.path for ref in place.source.list().refs] or place.names == ["a.md"]
     listing = place.open(exclude=["**/*.md"]).list()
-    assert ("X.MD" in [ref.path for ref in listing.refs], listing.failed) == (False, ())
+    assert (f"{place.root}X.MD" in [ref.path for ref in listing.refs], listing.failed) == (False, ())
 
 
 @pytest.mark.parametrize(

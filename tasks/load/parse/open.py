@@ -16,11 +16,16 @@ from tasks.places import Heading
 from tasks.records import Document, DocumentRef, Metadata
 
 
-def parse(ref: DocumentRef, content: bytes) -> Document:
-    """The document that a file's suffix says it is. One without content is no error: it becomes an empty document."""
-    suffix = PurePosixPath(ref.path).suffix.lower() or suffix_by_content(content)
+def parse(ref: DocumentRef, content: bytes, suffix: str = "", encoding: str = "") -> Document:
+    """The document that a file's suffix says it is. One without content is no error: it becomes an empty document.
+
+    A server's `suffix` and `encoding` win over what the name and the content say.
+    """
+    suffix = suffix or PurePosixPath(ref.path).suffix.lower() or suffix_by_content(content)
     file_format = format_of(suffix)
-    parsed = _parsed(ref.path, content, file_format, suffix) if content else Parsed("")
+    if not encoding and file_format.signature is None:
+        encoding = declared_encoding(suffix, content)
+    parsed = _parsed(ref.path, content, file_format, encoding) if content else Parsed("")
     return Document(
         ref,
         parsed.text,
@@ -48,12 +53,12 @@ def _metadata(parsed: Parsed) -> Metadata:
     return {**parsed.properties, **{name: text for name, text in named.items() if text}}
 
 
-def _parsed(name: str, content: bytes, file_format: FileFormat, suffix: str) -> Parsed:
+def _parsed(name: str, content: bytes, file_format: FileFormat, encoding: str) -> Parsed:
     refuse_pointer(name, content)
     check_signature(name, content, file_format.signature)
     remarks: tuple[str, ...] = ()
     if file_format.signature is None:
-        text, remarks = decode(name, content, declared_encoding(suffix, content))
+        text, remarks = decode(name, content, encoding)
         text, marks = without_merge_marks(text, is_markdown=file_format.form == "markdown")
         remarks += marks
         content = text.encode()

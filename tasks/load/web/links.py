@@ -1,7 +1,7 @@
 """Where a page leads, read in the process for parsers: a page may be made to keep any reader busy."""
 
 from typing import NamedTuple
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import urldefrag, urljoin
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -11,9 +11,8 @@ from tasks.load.parse.html import WITHOUT_EVENTS
 from tasks.load.parse.isolated import child
 from tasks.load.parse.page.nesting import flattened
 from tasks.load.parse.text import Parsed
-from tasks.load.web.address_guard import WEB
+from tasks.load.web.address import spelled
 
-LONGEST = 2_000  # characters of a URL; browsers and servers stop there
 _PARSER = "tasks.load.web.links:parse_links"
 _UNSEEN = str.maketrans("", "", "\t\n\r")  # in a URL, as browsers read it
 _LINKS = "a[href], area[href], frame[src], iframe[src], meta[http-equiv=refresh i]"
@@ -61,8 +60,6 @@ def _joined(base: str, href: str) -> str:
     """The absolute URL without its fragment; "" for what is none of the web's."""
     try:
         url = urldefrag(urljoin(base, href)).url if href else ""
-        parts = urlsplit(url)
-        is_web = parts.scheme in WEB and parts.hostname and parts.port != 0
     except ValueError:
         return ""
-    return url if is_web and len(url) <= LONGEST else ""
+    return url if spelled(url) else ""

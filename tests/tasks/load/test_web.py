@@ -218,7 +218,7 @@ def test_an_address_is_never_looked_up_again_between_its_check_and_the_connectio
 HOSTILE = {
     "blanks in a tag": b"<html><a" + b" " * 32_000 + b"</html>",
     "open quotes": b'<a href="' * 4_000,
-    "attributes": b"<a" + b"".join(b" a%d" % number for number in range(20_000)) + b" href=a.md>",
+    "attributes": b"<a" + b"".join(b" a%d" % number for number in range(3_000)) + b" href=a.md>",
     "nesting": b"<div>" * 50_000 + b'<a href="a.md">',
     "formatting": b"<a href=a.md><b><i>" * 10_000,
     "comments": b"<!--" * 30_000,
