@@ -161,7 +161,6 @@ def test_a_document_is_read_as_normalised_text_with_its_title(place: Place) -> N
     document = place.source.read(ref)
     assert (document.ref, document.text, document.format) == (ref, "# Alpha\n\nText.\n", "markdown")
     assert document.metadata["title"] == "Alpha"
-    assert set(document.metadata) == ({"title", "url"} if place.settings.get("kind") == "web" else {"title"})
 
 
 def test_a_document_that_is_gone_is_a_document_error(place: Place) -> None:
