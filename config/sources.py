@@ -115,6 +115,18 @@ class GitSource(PathsSection):
         return given
 
 
+class MailSource(SourceSection):
+    """Messages of mail exports."""
+
+    kind: Literal["mail"] = Field(description="Documents are messages.")
+    path: Location = Field(description="An mbox file, a Maildir, or a folder with any of these below it.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_after_path(cls, given: Any) -> Any:
+        return _named_after(given, "path", "mail")
+
+
 def _named_after(given: Any, setting: str, otherwise: str) -> Any:
     """The section with a name made of a setting as it is written, where it has none."""
     if isinstance(given, dict) and not given.get("name") and isinstance(given.get(setting), str):
@@ -187,7 +199,7 @@ def with_kind(source: Any) -> Any:
 
 
 Source = Annotated[
-    FilesSource | GitSource | WebSource,
+    FilesSource | GitSource | WebSource | MailSource,
     Field(discriminator="kind"),
     BeforeValidator(with_kind),
 ]

@@ -28,6 +28,10 @@ def open_source(config: sources.Source, *, images: bool = False, beside: Path | 
             from tasks.load.web.pages import WebPages
 
             return WebPages(config)
+        case sources.MailSource():
+            from tasks.load.mail import MailFiles
+
+            return MailFiles(config)
         case _:
             assert_never(config)
 

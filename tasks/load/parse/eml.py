@@ -119,6 +119,6 @@ def _header(message: Message, name: str) -> str:
     """In one line; as it stands where it cannot be decoded."""
     try:
         return " ".join(str(message.get(name, "")).split())
-    except (MessageError, ValueError, LookupError, AttributeError, TypeError):
+    except (MessageError, RecursionError, ValueError, LookupError, AttributeError, TypeError):
         raw = next((text for header, text in message.raw_items() if header.lower() == name.lower()), "")
         return " ".join(str(raw).split())
