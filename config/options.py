@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from config.fields import Section
+from config.pipeline import SearchMode
 
 
 class SyncOptions(Section):
@@ -28,6 +29,19 @@ class SyncOptions(Section):
     rebuild: bool = Field(
         default=False, description="Build a new generation beside the live one, and switch to it when it is whole."
     )
+
+    dry_run: bool = Field(
+        default=False, description="Only say what a sync would do and cost: no embedding call, no write."
+    )
+
+
+class EvaluateOptions(Section):
+    """What one evaluation may be told; the form in the Prefect UI shows these."""
+
+    queries: str | None = Field(default=None, description="JSONL of queries; those under `quality` where left out.")
+    qrels: str | None = Field(default=None, description="Their judgments; those under `quality` where left out.")
+    spans: str | None = Field(default=None, description="Start and end of each answer, where known.")
+    mode: SearchMode | None = Field(default=None, description="As the configuration says where left out.")
 
 
 class VerifyOptions(Section):

@@ -2,11 +2,16 @@
 
 import csv
 import math
+import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tasks.search.permission import Asker
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_INTERVAL = re.compile(r"(\d{1,9})([smhd])")
+LEAST_INTERVAL = 10  # seconds
 
 MOST = 1_000_000  # results, or vectors to compare
 
@@ -92,3 +97,12 @@ def _whole(text: str, least: int) -> int:
     if not least <= number <= MOST:
         raise ArgumentTypeError(f"{text!r} is not a whole number from {least} to {MOST:,}")
     return number
+
+
+def interval(text: str) -> int:
+    """Seconds between two runs."""
+    match = _INTERVAL.fullmatch(text)
+    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not LEAST_INTERVAL <= seconds <= 366 * _UNITS["d"]:
+        raise ArgumentTypeError(f"{text!r} is no interval from {LEAST_INTERVAL}s to 366d; expected 90s, 15m, 6h or 1d")
+    return seconds

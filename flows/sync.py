@@ -14,18 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import State
-from prefect.states import Failed
 
 from config.options import SyncOptions
+from config.pipeline import Pipeline
 from config.read import read_pipeline
 from flows.termination import told_to_prefect
 from tasks.console.artifacts import ArtifactProgress
-from tasks.console.summary import summary
-from tasks.errors import HeadraceError
+from tasks.console.states import attended, skipped, state_of
+from tasks.console.text import plan_text
+from tasks.errors import FencedError, HeadraceError, LockedError
+from tasks.generations import as_synced
 from tasks.runners.prefect import PrefectRunner, tracked_flow
-from tasks.session import Session
+from tasks.session import Session, open_session
+from tasks.sync.plan import plan_sync
 from tasks.sync.rebuild import sync_or_rebuild
-from tasks.sync.report import IncompleteRunError, Report
+from tasks.sync.report import Report
 from tasks.sync.run import Run
 
 
@@ -38,28 +41,48 @@ def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | 
         options: What this one run may do beside its configuration.
 
     Returns:
-        The report of `headrace sync --json`. A run that is not wholly done fails: never green over a wrong index.
+        The report of `headrace sync --json`. A run that is not wholly done fails: never green over a wrong index. One
+        that finds another at work is skipped.
 
     """
+    return followed(config, options)
+
+
+def followed(config: str, options: SyncOptions) -> dict[str, Any] | State[Any]:
+    """What `options` ask for, as the final state of a flow run."""
     pipeline = read_pipeline(Path(config))
-    with told_to_prefect():
-        report = sync_or_rebuild(pipeline, options, _sync)
-    if report.exit_code:
-        error = IncompleteRunError(report)
-        return Failed(message=str(error), data=error)  # as if raised, without a traceback in the log
-    return report.as_json()
+    with told_to_prefect(), attended():
+        try:
+            if options.dry_run:
+                return _planned(pipeline, options)
+            return state_of(sync_or_rebuild(pipeline, options, synced))
+        except LockedError as error:
+            if isinstance(error, FencedError):  # it had begun
+                raise
+            return skipped(error)
 
 
-def _sync(session: Session, options: SyncOptions) -> Report:
-    with ArtifactProgress(session.pipeline.name) as progress:
+def _planned(pipeline: Pipeline, options: SyncOptions) -> dict[str, Any]:
+    with (
+        open_session(pipeline, choose=as_synced, read_only=True) as session,
+        ArtifactProgress(session) as progress,
+    ):
+        planned = plan_sync(session, options, progress)
+        progress.publish(f"```\n{plan_text(planned)}\n```", "plan")
+    return planned.as_json()
+
+
+def synced(session: Session, options: SyncOptions) -> Report:
+    """One run, its stages as task runs, its report in the log and as an artifact; call inside a flow run."""
+    with ArtifactProgress(session) as progress:
         run = Run(session, options, PrefectRunner(), progress)
         try:
             report = run.run()
         except HeadraceError:
             if run.report.run:  # it had begun, so there is something to tell
-                progress.end(summary(run.report))
+                progress.end(run.report)
             raise
-        progress.end(summary(report, session.ledger.quarantined()))
+        progress.end(report)
     return report
 
 

@@ -14,7 +14,9 @@ from config.options import VerifyOptions
 from config.read import read_pipeline
 from flows.termination import told_to_prefect
 from tasks.console.artifacts import ArtifactProgress
-from tasks.errors import CollectionError
+from tasks.console.states import attended, skipped
+from tasks.console.text import verification_text
+from tasks.errors import CollectionError, LeaseHeldError
 from tasks.runners.prefect import PrefectRunner, tracked_flow
 from tasks.session import open_session
 from tasks.sync.verify import verify as verify_session
@@ -33,8 +35,12 @@ def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, A
 
     """
     pipeline = read_pipeline(Path(config))
-    with told_to_prefect(), open_session(pipeline) as session, ArtifactProgress(pipeline.name) as progress:
-        done = verify_session(session, options, PrefectRunner(), progress)
+    with told_to_prefect(), attended(), open_session(pipeline) as session, ArtifactProgress(session) as progress:
+        try:
+            done = verify_session(session, options, PrefectRunner(), progress)
+        except LeaseHeldError as held:
+            return skipped(held)
+        progress.publish(f"```\n{verification_text(done)}\n```", "verification")
     if not done.ok:
         error = CollectionError(f"{pipeline.name}: the collection is not what the ledger says: {done.as_json()}")
         return Failed(message=str(error), data=error)

@@ -101,6 +101,15 @@ class Tally:
         """Seconds of the slowest of the lanes that work side by side: read and chunk, embed, write."""
         return max(self.load_seconds + self.chunk_seconds, self.embed_seconds, self.upsert_seconds)
 
+    def line(self) -> str:
+        """What was done, for a log; stages of several windows overlap, so their seconds add up to more than passed."""
+        reused = max(0, self.points_to_put - self.texts_paid)
+        names, spent = ("read", "cut", "embed"), (self.load_seconds, self.chunk_seconds, self.embed_seconds)
+        stages = dict(zip((*names, "write"), (*spent, self.upsert_seconds), strict=True))
+        seconds = ", ".join(f"{name} {value:.1f} s" for name, value in stages.items())
+        counts = f"{self.documents_seen:,} documents, {self.texts_paid:,} chunks embedded, {reused:,} reused"
+        return f"{counts}; {seconds}"
+
 
 class Loaded:
     """The window's documents that could be read, and those that could not; `touched` say the same as before."""

@@ -9,6 +9,8 @@ from flows.arguments import add_config, add_paranoid, add_wait, money
 from tasks.console.answer import Answer
 
 if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
     from config.options import SyncOptions
     from config.prefect_api import PrefectApi
     from tasks.session import Session
@@ -98,16 +100,20 @@ def _sync_tracked(config: str, wanted: "SyncOptions", api: "PrefectApi | None") 
     from tasks.runners.prefect_server import await_server, meaning
 
     if api:
-        await_server(api, _say)
+        await_server(api, say)
     from prefect import tags
 
     from flows.sync import sync as flow
+    from tasks.console.states import SKIPPED
+    from tasks.errors import LockedError
     from tasks.sync.report import IncompleteRunError, report_from
 
     try:
         with tags("headrace"):  # as a deployment's runs have it
-            report = flow(str(Path(config).absolute()), wanted)
-        return report_from(cast(dict[str, Any], report))  # what a failed state holds is raised, never returned
+            state = cast("State[Any]", flow(str(Path(config).absolute()), wanted, return_state=True))
+        if state.name == SKIPPED:
+            raise LockedError(state.message or SKIPPED)
+        return report_from(state.result())  # what a failed state holds is raised
     except IncompleteRunError as error:
         return error.report
     except Exception as error:
@@ -116,6 +122,7 @@ def _sync_tracked(config: str, wanted: "SyncOptions", api: "PrefectApi | None") 
         raise ours from error
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """One line for whoever waits, at once."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from flows.commands import (
+    deploy,
     evaluate,
     generations,
     init,
@@ -51,6 +52,7 @@ COMMANDS: Mapping[str, Command] = {  # in the order in which a newcomer needs th
     "rollback": rollback,
     "generations": generations,
     "where": where,
+    "deploy": deploy,
     "models": models,
     "schema": schema,
 }

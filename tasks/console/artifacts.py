@@ -1,16 +1,25 @@
-"""What a tracked run shows in the Prefect UI: a progress bar and a log while it works, a summary when it is done."""
+"""What a tracked run shows in the Prefect UI: its name, a progress bar and a log while it works, then a summary."""
 
 import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Self
+from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 
+from tasks.console.history import history, savings
 from tasks.console.progress import LINE_SECONDS
 from tasks.console.standing import Standing, Ticks, in_thread
+from tasks.console.states import mark_dead
+from tasks.console.summary import summary
+from tasks.console.text import report_text
+from tasks.errors import HeadraceError
+from tasks.session import Session
 from tasks.sync.report import Report
 
 UPDATE_SECONDS = 3.0  # an update costs 13 ms here and as much on the server
@@ -20,20 +29,26 @@ PATIENCE_SECONDS = 15.0
 class ArtifactProgress:
     """The server is talked to by threads of their own: one that is slow or away neither stops nor fails the run."""
 
-    def __init__(self, pipeline: str) -> None:
+    def __init__(self, session: Session) -> None:
         """Call inside a flow run. Artifacts of one pipeline share a key, so the UI shows their history."""
-        self._key = re.sub(r"[^a-z0-9-]+", "-", pipeline.lower())
+        self._session = session
+        self._run = str(flow_run.id)
+        self._name = f"{flow_run.flow_name} {session.pipeline.name}"
+        self._key = re.sub(r"[^a-z0-9-]+", "-", session.pipeline.name.lower())
         self._log = get_run_logger()
         self._bar: Any = None  # the artifact's id
         self._ticks: tuple[Ticks, ...] = ()
         self._standing: Standing | None = None
         self._shown = ""
+        session.ledger.flow_run = self._run
 
     def begin(self, documents: int, size_bytes: int, look: Callable[[], Report], /) -> None:
         """Log how much there is; the bar comes with the first update."""
+        mark_dead(self._session.ledger.dead_flow_run)
         self._standing = Standing(documents, size_bytes, look)
         self._log.info(self._standing.first_line())
         if documents:
+            in_thread(partial(self._rename, f"{documents:,} to read"))
             self._ticks = (Ticks(LINE_SECONDS, self._tell), Ticks(UPDATE_SECONDS, self._show))
 
     def advance(self, documents: int, /) -> None:
@@ -41,10 +56,22 @@ class ArtifactProgress:
         if self._standing:
             self._standing.done += documents
 
-    def end(self, summary: str) -> None:
-        """Publish what the run came to, in Markdown, as far as the server takes it in time."""
+    def end(self, report: Report) -> None:
+        """Publish what the run came to, in log, name and Markdown, as far as the server takes it in time."""
         self._stop()
-        in_thread(partial(self._publish, summary)).join(PATIENCE_SECONDS)
+        self._log.info(report_text(report))
+        page = [summary(report, self._session.ledger.quarantined())]
+        with suppress(HeadraceError):  # the past is no reason to fail
+            page.append(savings(self._session.ledger, report, self._session.embedder.usd_per_million_tokens))
+            page.append(history(self._session.ledger))
+        name = partial(self._rename, _told(report))
+        in_thread(partial(self._publish, "\n\n".join(filter(None, page)), name)).join(PATIENCE_SECONDS)
+
+    def publish(self, page: str, kind: str) -> None:
+        """Markdown, and a word in the run's name, for what is no sync."""
+        self._stop()
+        name = partial(self._rename, kind)
+        in_thread(partial(self._publish, page, name, kind)).join(PATIENCE_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -71,8 +98,20 @@ class ArtifactProgress:
                 update_progress_artifact(self._bar, progress=percent, description=text)
             self._shown = text
 
-    def _publish(self, summary: str) -> None:
+    def _rename(self, what: str) -> None:
+        with suppress(Exception), get_client(sync_client=True) as client:
+            client.set_flow_run_name(UUID(self._run), f"{self._name}: {what}")
+
+    def _publish(self, page: str, rename: Callable[[], None], kind: str = "summary") -> None:
         if self._ticks:
             self._show()
+        rename()
         with suppress(Exception):
-            create_markdown_artifact(summary, key=f"{self._key}-summary")
+            create_markdown_artifact(page, key=f"{self._key}-{kind}")
+
+
+def _told(report: Report) -> str:
+    """`3 added, 12 changed`: what a list of runs should say of each."""
+    documents = report.documents
+    counts = {name: getattr(documents, name) for name in ("added", "changed", "deleted", "withheld", "quarantined")}
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "no change"

@@ -44,8 +44,9 @@ class Standing:
         if report.cost_usd:
             parts.append(f"${report.cost_usd:.4f}")
         if 0 < self.done < self.documents:
-            seconds = (time.monotonic() - self._started) * (self.documents - self.done) / self.done
-            parts.append(f"about {_duration(seconds)} left")
+            pace = self.done / max(time.monotonic() - self._started, 0.001)
+            parts.append(f"{pace:.{0 if pace >= 10 else 1}f} documents/s")
+            parts.append(f"about {duration((self.documents - self.done) / pace)} left")
         return ", ".join(parts)
 
 
@@ -81,7 +82,7 @@ def _size(count: int) -> str:
     return f"{count} bytes"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """The time in words, as exact as an estimate is."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"

@@ -11,12 +11,12 @@ import os
 import socket
 import time
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.database.errors import translated
-from tasks.errors import LeaseHeldError
+from tasks.errors import HeadraceError, LeaseHeldError
 from tasks.ledger.advisory_lock import advisory_lock
 from tasks.ledger.ledger import Ledger
 from tasks.system.process_lock import ProcessLock
@@ -41,7 +41,11 @@ def leased(ledger: Ledger, *, wait: bool) -> Generator[Lease, None, None]:
     with _locked(ledger, math.inf if wait else 0.0):
         lease = _next_epoch(ledger)
         ledger.epoch = lease.epoch
-        yield lease
+        try:
+            yield lease
+        except BaseException:
+            _take_name_off(ledger)
+            raise
         _release(ledger)
 
 
@@ -109,18 +113,27 @@ def _signed(ledger: Ledger) -> str:
 def _next_epoch(ledger: Ledger) -> Lease:
     """A database server sees to its own durability; a file is in doubt after an unclean stop and a restart."""
     boot = "" if ledger.database.is_shared else _boot()
-    who = json.dumps({"pid": os.getpid(), "host": socket.gethostname()})
+    who = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "flow_run": ledger.flow_run})
     now = ledger.database.now()
     with ledger.database.write() as transaction:
-        row = transaction.lock("SELECT epoch, boot, clean FROM lease").one_or_none()
+        row = transaction.lock("SELECT epoch, boot, clean, holder FROM lease").one_or_none()
         epoch = (row[0] if row else 0) + 1
         transaction.execute(_TAKE, (epoch, boot, who, now))
+    before = json.loads(row[3]).get("flow_run", "") if row and row[3] else ""
+    ledger.dead_flow_run = "" if before == ledger.flow_run else before
     return Lease(epoch, was_clean=row is None or bool(row[2]) or row[1] == boot)
 
 
 def _release(ledger: Ledger) -> None:
     with ledger.fenced("release") as transaction:
         transaction.execute("UPDATE lease SET clean = 1, holder = NULL")
+
+
+def _take_name_off(ledger: Ledger) -> None:
+    """Only who dies without a word stays named: one that fails tells Prefect itself."""
+    if ledger.flow_run:
+        with suppress(HeadraceError), ledger.fenced("end") as transaction:
+            transaction.execute("UPDATE lease SET holder = NULL")
 
 
 def _boot() -> str:

@@ -110,6 +110,8 @@ class Ledger:
         schema = _schema(pipeline if generation == 1 else f"{pipeline}:{generation}")
         self.database = Database(url, LEDGER, schema, read_only=read_only)
         self.epoch: int | None = None
+        self.flow_run = ""  # Prefect's id of the run that works with this ledger, for whoever finds it dead
+        self.dead_flow_run = ""  # of the one that held the lease before and died; known once the lease is taken
 
     def documents(self) -> dict[DocumentId, KnownDocument]:
         """Everything known, in one pass."""

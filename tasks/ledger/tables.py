@@ -25,7 +25,7 @@ _LEASE = Table(
         "epoch": _COUNT,
         "boot": _NAME,
         "clean": _COUNT,
-        "holder": _TEXT,  # JSON: pid and host
+        "holder": _TEXT,  # JSON: pid, host and Prefect's flow run
         "since": _TIME,
     },
     ("id",),

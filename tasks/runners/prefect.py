@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TagsContext
 from prefect.futures import PrefectFuture
+from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from config.errors import ConfigError
@@ -59,12 +60,14 @@ STAGES: tuple[Task[..., Any], ...] = (
 class TrackedWindow:
     """The futures of one window, in order."""
 
+    number: int
     futures: tuple[PrefectFuture[Any], ...]
 
     def result(self) -> Written:
-        """Wait for the last stage; the first stage that failed says why."""
+        """Wait for the last stage, and log what the window did; the first stage that failed says why."""
         results = [future.result() for future in self.futures]
         written: Written = results[-1]
+        get_run_logger().info(f"window {self.number}: {written.tally.line()}")
         return written
 
 
@@ -130,7 +133,7 @@ class PrefectRunner:
             named = stage.with_options(task_run_name=f"{stage.name} {self._number}")
             handed = named.submit(chain, handed, wait_for=wait_for, return_state=False)
             futures.append(handed)
-        return TrackedWindow(tuple(futures))
+        return TrackedWindow(self._number, tuple(futures))
 
     def close(self) -> None:
         """Wait for the newest windows; the ones before them are done or failed by then."""

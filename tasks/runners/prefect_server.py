@@ -23,7 +23,14 @@ NO_ANSWER = "no whole answer"
 _BUSY = frozenset({408, 429})  # as is every 5xx
 
 
-def await_server(api: PrefectApi, say: Callable[[str], None]) -> None:
+DIRECTLY = "Start it, unset PREFECT_API_URL, or pass --direct to run without it"
+LOCKED = (
+    "most likely its database is locked or overloaded: Prefect's SQLite takes one writer at a time. Stop what holds it,"
+    " or give the server PostgreSQL (PREFECT_SERVER_DATABASE_CONNECTION_URL)"
+)
+
+
+def await_server(api: PrefectApi, say: Callable[[str], None], remedy: str = DIRECTLY) -> None:
     """Return once the server answers; `say` is told after 2 s that somebody waits.
 
     Raises ServiceError where it does not, ConfigError where what answers is no Prefect API. Whether the server takes
@@ -38,49 +45,56 @@ def await_server(api: PrefectApi, say: Callable[[str], None]) -> None:
         probe.given_up.set()
         raise ServiceError(
             f"the Prefect server at {probe.url} does not answer: {probe.problem}; tried for {WAIT_SECONDS:g} s. It is"
-            f" set as {api.origin}, so this run was to be tracked; nothing was written. {_REMEDY}"
+            f" set as {api.origin}, so it was to be used; nothing was written. {remedy}"
         )
     if probe.error:
         raise probe.error
 
 
-_REMEDY = "Start it, unset PREFECT_API_URL, or pass --direct to run without it"
+def meaning(error: BaseException, remedy: str = DIRECTLY) -> HeadraceError | None:
+    """What Prefect's client says of its server, as an error of ours; None for an error of another origin.
 
-
-def meaning(error: Exception) -> HeadraceError | None:
-    """What Prefect's client says of its server, as an error of ours; None for an error of another origin."""
+    Prefect wraps some answers in errors of its own, so the causes are looked at too.
+    """
     match error:
+        case HeadraceError():
+            return None
         case httpx.HTTPStatusError():
-            return _refusal(error.response.status_code, str(error.request.url))
+            return _refusal(error.response, remedy)
+        case httpx.TimeoutException():
+            reason = f"{type(error).__name__}; {LOCKED}"
         case httpx.TransportError():
             reason = str(error) or type(error).__name__
-        case RuntimeError() if "API" in str(error):  # as Prefect says it, of whatever the cause was
-            cause = error.__cause__
-            if isinstance(cause, Exception) and (known := meaning(cause)):
-                return known
-            reason = str(error)
         case _:
-            return None
+            cause = error.__cause__ or error.__context__
+            if cause is not None and _is_prefects(error) and (known := meaning(cause, remedy)):
+                return known
+            if not (isinstance(error, RuntimeError) and "API" in str(error)):  # as Prefect says it, of any cause
+                return None
+            reason = str(error)
     return ServiceError(
-        f"the Prefect server does not answer: {reason}; nothing that was written is lost. {_REMEDY}; then run again"
+        f"the Prefect server does not answer: {reason}; nothing that was written is lost. {remedy}; then run again"
     )
 
 
-def _refusal(status: int, url: str) -> HeadraceError:
+def _is_prefects(error: BaseException) -> bool:
+    return isinstance(error, RuntimeError | TimeoutError) or type(error).__module__.partition(".")[0] == "prefect"
+
+
+def _refusal(answer: httpx.Response, remedy: str) -> HeadraceError:
+    status, url = answer.status_code, str(answer.request.url)
     if status in (401, 403):
         return ConfigError(
             f"the Prefect server answers {status} at {url}: it does not take our key; set PREFECT_API_KEY (Prefect"
-            " Cloud) or PREFECT_API_AUTH_STRING (a server of your own), or pass --direct to run without it"
+            f" Cloud) or PREFECT_API_AUTH_STRING (a server of your own). {remedy}"
         )
     if status == 404:
         return ConfigError(
             f"there is no Prefect API at {url} (404); PREFECT_API_URL most often ends in /api, as in"
-            " http://127.0.0.1:4200/api; or pass --direct to run without it"
+            f" http://127.0.0.1:4200/api. {remedy}"
         )
-    return ServiceError(
-        f"the Prefect server answers {status} at {url}; expected it to take the run. Look into its log, and run again,"
-        " or pass --direct to run without it"
-    )
+    why = LOCKED if status == 503 else "expected it to take the run"
+    return ServiceError(f"the Prefect server answers {status} at {url}; {why}. Look into its log. {remedy}")
 
 
 class _Probe:

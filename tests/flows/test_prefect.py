@@ -1,5 +1,6 @@
 """The same run on a real Prefect server: tracked from the command, from a deployment, and on a schedule."""
 
+import base64
 import json
 import re
 import signal
@@ -8,8 +9,10 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
@@ -76,15 +79,23 @@ def prefect(environment: Mapping[str, str], *arguments: str) -> subprocess.Compl
     return subprocess.run(command, env=dict(environment), cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def ask(environment: Mapping[str, str], path: str, body: Mapping[str, Any]) -> Any:
-    """POST to the server's API."""
+def ask(environment: Mapping[str, str], path: str, body: Mapping[str, Any], method: str = "POST") -> Any:
+    """The answer of the server's API."""
     request = urllib.request.Request(
         f"{environment['PREFECT_API_URL']}/{path}",
         json.dumps(body).encode(),
         {"Content-Type": "application/json"},
+        method=method,
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+    for seconds in (0.5, 2, 5, 10, 20):
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.loads(answer.read() or b"null")
+        except HTTPError as error:
+            if error.code != 503:  # its database is locked for a moment
+                raise
+            time.sleep(seconds)
+    pytest.fail(f"{path}: the server is busy for ever")
 
 
 def headrace(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -121,7 +132,7 @@ def test_a_tracked_run_shows_its_stages_and_its_report(server: Mapping[str, str]
     assert names == ["chunk 1", "dedupe 1", "embed 1", "load 1", "upsert 1"]
     assert {tuple(run["tags"]) for run in ask(server, "task_runs/filter", {})} == {()}, "each tag costs requests"
     (run,) = ask(server, "flow_runs/filter", {})
-    assert (run["name"], run["tags"]) == ("sync trial", ["headrace"])
+    assert (run["name"], run["tags"]) == ("sync trial: 3 added", ["headrace"])
     artifacts = ask(server, "artifacts/filter", {})
     assert {artifact["key"] for artifact in artifacts} == {"trial-progress", "trial-summary"}
     page = next(artifact for artifact in artifacts if artifact["key"] == "trial-summary")
@@ -131,10 +142,18 @@ def test_a_tracked_run_shows_its_stages_and_its_report(server: Mapping[str, str]
     size = sum(path.stat().st_size for path in (pipeline.folder / "docs").rglob("*") if path.is_file())
     lines = wait_for(lambda: logged(server, run["id"], "documents to read"), 30)
     assert lines == [f"3 documents to read, {size} bytes"]
+    assert logged(server, run["id"], "window 1: 3 documents, 4 chunks embedded, 0 reused; read ")
+    assert logged(server, run["id"], "trial: done\n  documents    3 added (3 listed)")
     rebuilt = headrace(server, "rebuild", str(config), "--json")
     assert rebuilt.returncode == 0, rebuilt.stderr
     report = json.loads(rebuilt.stdout)
     assert (report["generation"], report["switched"], report["chunks"]["embedded"]) == (2, True, 0)
+    pipeline.write("b.md", "# Beta\n\nAnother page.\n")
+    headrace(server, "sync", str(config))
+    (page,) = ask(server, "artifacts/latest/filter", {"artifacts": {"key": {"any_": ["trial-summary"]}}})
+    assert re.search(r"### The last \d runs", page["data"])
+    picture = page["data"].partition("](data:image/svg+xml;base64,")[2].partition(")")[0]
+    assert b"chunks embedded, at most 1<" in base64.b64decode(picture)
 
 
 def logged(environment: Mapping[str, str], run: str, words: str) -> list[str]:
@@ -164,11 +183,60 @@ def test_a_run_that_is_not_wholly_done_fails_in_prefect_too(server: Mapping[str,
     assert answer.returncode == 1
     assert json.loads(answer.stdout)["documents"]["quarantined"] == 1
     states = ask(server, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["FAILED"]}}}})
+    assert states[0]["state"]["name"] == "Partial"
     assert "partial" in states[0]["state"]["message"]
     pages = ask(server, "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [states[0]["id"]]}}})
     (page,) = (artifact["data"] for artifact in pages if artifact["key"] == "trial-summary")
     assert "**Partly done" in page
     assert "| docs:b.md | " in page
+
+
+@contextmanager
+def busy_run(environment: Mapping[str, str], pipeline: Pipeline) -> Iterator[subprocess.Popen[str]]:
+    """A tracked run whose model is at work until the file `gate` goes."""
+    gate = pipeline.folder / "gate"
+    command = [sys.executable, "-c", GATED, "sync", str(pipeline.config), "--json", str(gate)]
+    with subprocess.Popen(command, env=dict(environment), cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        wait_for(gate.exists, 60)
+        yield process
+
+
+def state_of(environment: Mapping[str, str], run: str) -> tuple[str, str]:
+    (found,) = ask(environment, "flow_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
+    return found["state"]["name"], found["state"]["message"]
+
+
+def going(environment: Mapping[str, str]) -> str:
+    (run,) = ask(environment, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}})
+    return str(run["id"])
+
+
+@pytest.mark.parametrize("place", ["here", "elsewhere"])
+def test_a_killed_run_is_marked_by_the_next_one(server: Mapping[str, str], pipeline: Pipeline, place: str) -> None:
+    """By its process where that was here, by its lease where it was elsewhere: containers change their names."""
+    with busy_run(server, pipeline) as process:
+        process.kill()
+        killed = going(server)
+    (pipeline.folder / "gate").unlink()
+    if place == "elsewhere":
+        ask(server, f"flow_runs/{killed}/labels", {"headrace.process": "elsewhere 1 1"}, method="PATCH")
+    assert state_of(server, killed)[0] == "Running"
+    assert headrace(server, "sync", str(pipeline.config)).returncode == 0
+    assert state_of(server, killed) == ("Crashed", "The process died; the next run goes on from there.")
+
+
+def test_a_run_beside_another_is_skipped_at_once_and_names_it(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    with busy_run(server, pipeline) as process:
+        first = going(server)
+        second = headrace(server, "sync", str(pipeline.config), "--json")
+        assert (second.returncode, json.loads(second.stdout)["outcome"]) == (3, "locked")
+        body = {"flow_runs": {"state": {"name": {"any_": ["Skipped"]}}}}
+        (skipped,) = ask(server, "flow_runs/filter", body)
+        assert f"is held by process {process.pid} on " in skipped["state"]["message"]
+        assert state_of(server, first)[0] == "Running", "who is alive is left alone"
+        (pipeline.folder / "gate").unlink()
+        assert json.loads(process.communicate(timeout=60)[0])["outcome"] == "done"
+    assert state_of(server, first)[0] == "Completed"
 
 
 def test_a_server_that_falls_silent_does_not_stop_the_run(server: Mapping[str, str], pipeline: Pipeline) -> None:
@@ -220,7 +288,7 @@ def test_a_deployment_runs_from_its_form(server: Mapping[str, str], pipeline: Pi
     assert "less than the minimum of 0" in re.sub(r"\s+", " ", wrong.stdout + wrong.stderr)
     ask(server, f"deployments/{deployment}/create_flow_run", {"parameters": {"options": {"paranoid": True}}})
     done = wait_for(lambda: runs(server, deployment, "COMPLETED"), 90)
-    assert done[0]["name"] == "sync trial"
+    assert done[0]["name"] == "sync trial: 3 added"
     assert len(pipeline.texts()) == 3
 
 

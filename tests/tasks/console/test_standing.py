@@ -32,17 +32,24 @@ def test_the_first_line_says_how_much_there_is(documents: int, size_bytes: int, 
 
 
 @pytest.mark.parametrize(
-    ("seconds", "left"), [(0.001, "1 s"), (10, "30 s"), (30, "90 s"), (31, "2 min"), (1000, "50 min"), (4000, "3.3 h")]
+    ("seconds", "pace", "left"),
+    [
+        (10, "50", "30 s"),
+        (30, "17", "90 s"),
+        (31, "16", "2 min"),
+        (1000, "0.5", "50 min"),
+        (4000, "0.1", "3.3 h"),
+    ],
 )
-def test_the_time_left_is_reckoned_from_what_is_done(
-    seconds: float, left: str, monkeypatch: pytest.MonkeyPatch
+def test_pace_and_time_left_are_reckoned_from_what_is_done(
+    seconds: float, pace: str, left: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.monotonic()
     at = Standing(2000, 0, lambda: report(7000, 89_000, 0.12345))
     assert at.line() == "0 of 2,000 documents, 7,000 chunks embedded, 89,000 tokens, $0.1235"
     at.done = 500
     monkeypatch.setattr(standing.time, "monotonic", lambda: now + seconds)
-    assert at.line().endswith(f", about {left} left")
+    assert at.line().endswith(f", {pace} documents/s, about {left} left")
     at.done = 2000
     assert "left" not in at.line()
 

@@ -7,15 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from config.prefect_api import PrefectApi
 from tasks.errors import ConfigError, ServiceError
 from tasks.runners import prefect_server
-from tasks.runners.prefect_server import await_server
+from tasks.runners.prefect_server import await_server, meaning
 from tests.conftest import Pipeline
 from tests.odd_server import OddServer, http
 
@@ -178,3 +179,24 @@ def test_a_run_is_direct_where_no_server_is_set(pipeline: Pipeline) -> None:
 def test_a_run_is_either_tracked_or_direct(pipeline: Pipeline) -> None:
     done = pipeline.run("sync", str(pipeline.config), "--track", "--direct")
     assert (done.code, "does not go together with" in done.err) == (2, True)
+
+
+def wrapped(error: Exception) -> Exception:
+    """As Prefect hands on what its client met: seen with a locked database at the concurrency slots."""
+    from prefect.concurrency._asyncio import ConcurrencySlotAcquisitionError
+
+    outer = ConcurrencySlotAcquisitionError("Unable to acquire concurrency slots")
+    outer.__cause__ = error
+    return outer
+
+
+@pytest.mark.parametrize("wrap", [wrapped, lambda error: error])
+def test_a_locked_database_is_named_however_prefect_says_it(wrap: Callable[[Exception], Exception]) -> None:
+    request = httpx.Request("POST", "http://127.0.0.1:4200/api/flow_runs/")
+    busy = httpx.HTTPStatusError("503", request=request, response=httpx.Response(503, request=request))
+    for error in (busy, httpx.ReadTimeout("")):
+        meant = meaning(wrap(error))
+        assert isinstance(meant, ServiceError)
+        assert "its database is locked" in str(meant)
+        assert "PREFECT_SERVER_DATABASE_CONNECTION_URL" in str(meant)
+    assert meaning(wrap(ValueError("ours"))) is None

@@ -1,0 +1,52 @@
+"""Measures how well the index answers judged queries, as a tracked Prefect flow: for a schedule beside that of `sync`.
+
+python -m flows.evaluate config/examples/quickstart.yaml
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from config.options import EvaluateOptions
+from config.read import read_pipeline
+from flows.termination import told_to_prefect
+from tasks.console.artifacts import ArtifactProgress
+from tasks.console.quality import evaluation_text
+from tasks.console.states import attended
+from tasks.errors import ConfigError
+from tasks.evaluate.evaluation import Evaluator
+from tasks.evaluate.judgments import read_judgments
+from tasks.runners.prefect import tracked_flow
+from tasks.session import open_session
+
+
+@tracked_flow("evaluate")
+def evaluate(config: str, options: EvaluateOptions = EvaluateOptions()) -> dict[str, Any]:  # noqa: B008 - frozen
+    """Ask the live generation queries whose answers are known.
+
+    Args:
+        config: The pipeline's YAML file, as the worker finds it.
+        options: Which queries; those of `quality` in the configuration where none are named.
+
+    Returns:
+        The measures of `headrace evaluate --json`.
+
+    """
+    pipeline = read_pipeline(Path(config))
+    named = pipeline.quality
+    queries, qrels = options.queries or (named and named.queries), options.qrels or (named and named.qrels)
+    spans = options.spans or (named and named.spans)
+    if not (queries and qrels):
+        raise ConfigError(f"{pipeline.name}: no queries to ask; name `queries` and `qrels`, here or under `quality`")
+    with told_to_prefect(), attended(), open_session(pipeline, read_only=True) as session:
+        progress = ArtifactProgress(session)
+        judgments = read_judgments(
+            Path(queries), Path(qrels), Path(spans) if spans else None, session.ledger.documents()
+        )
+        done = Evaluator(session, judgments).measure(options.mode)
+        progress.publish(f"```\n{evaluation_text(done)}\n```", "quality")
+    return done.as_json()
+
+
+if __name__ == "__main__":
+    evaluate(sys.argv[1])
