@@ -151,6 +151,11 @@ class WebSource(SourceSection):
         description="Glob patterns on the URL's path, with or without its query; ** crosses slashes. Default: all.",
     )
     exclude: tuple[str, ...] = Field(default=(), description="Glob patterns that win over include.")
+    main_text: Literal["auto", "all"] = Field(
+        default="auto",
+        description="auto reads the part that a page marks as its main one, or its one article, where it marks any: no"
+        " header, footer or sidebar; all reads the whole page. Lists of links for navigation are never read.",
+    )
     max_pages: int = Field(
         default=10_000, gt=0, description="A run asks for no more pages; with more, nothing is deleted."
     )

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from tasks.errors import DocumentError, TransientError
 from tasks.load.parse.formats import CODE, FORMATS, IMAGE
 from tasks.load.web.address import is_same_site, place_of, spelled
+from tasks.load.web.address_guard import ForbiddenAddressError
 from tasks.load.web.connections import REDIRECTS, check_hop
 from tasks.load.web.fetch import NOT_MODIFIED, Answer, Limits, require_ok
 from tasks.load.web.links import Links, links_in
@@ -31,6 +32,7 @@ _TYPES = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
 }
 _SUFFIXES = {suffix for row in FORMATS if row not in (CODE, IMAGE) for suffix in row.suffixes if suffix}
+_LEADING_NOWHERE = _SUFFIXES - {".html", ".htm", ".xhtml"}
 
 
 class Way(NamedTuple):
@@ -106,13 +108,8 @@ class Crawl:
     def _page(self, url: str, lastmod: str, *, with_links: bool) -> Page | None:
         """The page; None where it is not there, or not known, which is written down."""
         known = self._known.get(url, Page())
-        if known.vouched(lastmod):
-            return known
         try:
-            if not self._polite.allows(url):
-                self.disallowed.append(url)
-                return None
-            return self._asked(url, known, lastmod, with_links=with_links)
+            return known if known.vouched(lastmod) else self._asked(url, known, lastmod, with_links=with_links)
         except FileNotFoundError:
             self.gone.append(url)
         except PermissionError:
@@ -120,12 +117,19 @@ class Crawl:
         except TransientError as error:
             self.failed[url] = str(error)
             self.is_outage = True
+        except ForbiddenAddressError as error:
+            self.failed[url] = str(error)
         except DocumentError as error:
-            self.bad[url] = error
-            return Page(suffix=known.suffix or ".html")
+            if not with_links or _suffix(url) in _LEADING_NOWHERE:
+                self.bad[url] = error
+                return Page(suffix=known.suffix or ".html")
+            self.failed[url] = str(error)
         return None
 
-    def _asked(self, url: str, known: Page, lastmod: str, *, with_links: bool) -> Page:
+    def _asked(self, url: str, known: Page, lastmod: str, *, with_links: bool) -> Page | None:
+        if not self._polite.allows(url):
+            self.disallowed.append(url)
+            return None
         last = self._known.get(end_of(self._known, url), known)
         answer = self._polite.ask(url, self._limits, last.validators, _is_read)
         if answer.status == NOT_MODIFIED and last.validators:
@@ -172,12 +176,16 @@ class Crawl:
 def suffix_of(answer: Answer) -> str:
     """The suffix that a file with this content would have; "" for what nothing reads: pictures, programs, archives."""
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    suffix = PurePosixPath(urlsplit(answer.url).path).suffix.lower()
+    suffix = _suffix(answer.url)
     if kind in _HTML or not (kind or suffix):
         return ".html"
     if suffix in _SUFFIXES and not kind.startswith(("image/", "video/", "audio/")):
         return suffix
     return _TYPES.get(kind, "")
+
+
+def _suffix(url: str) -> str:
+    return PurePosixPath(urlsplit(url).path).suffix.lower()
 
 
 def _is_read(answer: Answer) -> bool:

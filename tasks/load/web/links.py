@@ -25,9 +25,14 @@ class Links(NamedTuple):
     targets: list[str]
 
 
+def html_of(url: str, content: bytes, charset: str) -> str:
+    """The page's text, by the encoding that the server names, else by its own."""
+    return decode(url, content, charset or declared_encoding(".html", content)).text
+
+
 def links_in(url: str, content: bytes, charset: str = "") -> Links:
     """The absolute URLs on the page, which stands at `url`; DocumentError where it defeats its parser."""
-    html = decode(url, content, charset or declared_encoding(".html", content)).text
+    html = html_of(url, content, charset)
     base, canonical, *targets = child.SHARED.parse(_PARSER, url, html.encode()).text.split("\n")
     base = _joined(url, base) or url
     links = dict.fromkeys(link for target in targets if (link := _joined(base, target)))

@@ -13,6 +13,8 @@ from tasks.load.web.address import bare, is_same_site, path_of, place_of, spelle
 from tasks.load.web.address_guard import check_web_url, policy_for
 from tasks.load.web.crawl import Crawl, Way, charset_of, digest_of, suffix_of
 from tasks.load.web.fetch import PAGE_SECONDS, Answer, Limits
+from tasks.load.web.links import html_of
+from tasks.load.web.main_text import main_part
 from tasks.load.web.memory import Page, end_of, packed, unpacked_pages
 from tasks.load.web.polite import MOST_NAMED, SECONDS, Polite, shown
 from tasks.load.web.sitemap import SITEMAP_BYTES, read_sitemaps
@@ -77,10 +79,7 @@ class WebPages:
         self._bad = crawl.bad
         own = sorted(self._own_pages(crawl))
         self._documents = {path_of(url, self._place): (url, page) for url, page in own}
-        refs = [
-            DocumentRef(document_id(self.name, path), self.name, path, self._documents[path][1].digest)
-            for path in sorted(self._documents)
-        ]
+        refs = [self._ref(path, page) for path, (_, page) in sorted(self._documents.items())]
         taken, doubles = without_doubles(refs, self.name)
         strange = [urlsplit(url).path for url, page in crawl.pages.items() if not (page.suffix or page.target)]
         failed = (*doubles, *self._scopes(crawl, kept))
@@ -97,9 +96,18 @@ class WebPages:
             content = answer.content
             ref = ref if page.digest == digest_of(content) else ref._replace(hint="")
             page = page._replace(suffix=suffix_of(answer), charset=charset_of(answer))
-        document = parse(ref, content, page.suffix, page.charset)
+        charset, remarks = page.charset, tuple[str, ...]()
+        if page.suffix == ".html" and self._config.main_text == "auto" and content:
+            html, remarks = main_part(url, html_of(url, content, charset))
+            content, charset = html.encode(), "utf-8"
+        document = parse(ref, content, page.suffix, charset)
         dated = {"lastmod": page.dated} if page.dated else {}
-        return replace(document, metadata={**document.metadata, "url": url, **dated})
+        metadata = {**document.metadata, "url": url, **dated}
+        return replace(document, metadata=metadata, remarks=(*remarks, *document.remarks))
+
+    def _ref(self, path: str, page: Page) -> DocumentRef:
+        hint = f"{page.digest}-{self._config.main_text}" if page.digest else ""
+        return DocumentRef(document_id(self.name, path), self.name, path, hint)
 
     def _asked_again(self, ref: DocumentRef, url: str) -> Answer:
         try:
@@ -172,18 +180,23 @@ class WebPages:
             yield FailedScope(whole, reason, crawl.is_outage)
             return
         for url, reason in failed.items():
-            for place in dict.fromkeys((url, end_of(known, url))):
+            led = [page for page in crawl.pages if crawl.end_of(page) == url]
+            for place in dict.fromkeys((url, end_of(known, url), *led)):
                 yield FailedScope(document_id(self.name, path_of(place, self._place)), reason, is_outage=True)
 
     def _notes(self, crawl: Crawl, documents: int) -> Iterator[str]:
-        for urls, why in ((crawl.disallowed, "robots.txt disallows"), (crawl.gone, "are gone (404 or 410):")):
+        read = [url for url, page in crawl.pages.items() if page.suffix and not page.target and self._takes(url)]
+        lists = (
+            (crawl.disallowed, "not asked for, as robots.txt says"),
+            (crawl.gone, "not there any more (404, 410)"),
+        )
+        for urls, what in lists:
             if urls:
-                yield f"source {self.name!r}: {len(urls):,} pages {why}: {shown(urls)}".replace("::", ":")
-        read = sum(1 for url, page in crawl.pages.items() if page.suffix and not page.target and self._takes(url))
-        if read > documents:
+                yield f"source {self.name!r}: {what}: {shown(urls)}"
+        if copies := len(read) - documents:
             yield (
-                f"source {self.name!r}: {read - documents:,} pages are another's copies, by what they say of themselves"
-                " (rel=canonical) or by a slash at their end"
+                f"source {self.name!r}: {copies:,} of {len(read):,} pages are copies of others, by what they say of"
+                " themselves (rel=canonical), or but for a slash at their end"
             )
 
     def _nothing(self, reason: str, *, is_outage: bool = False) -> Listing:

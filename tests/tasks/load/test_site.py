@@ -109,9 +109,10 @@ def test_a_crawl_finds_each_page_once_and_asks_for_it_once(site: Site) -> None:
     assert len(site.asked) == len(set(site.asked))
     assert not [path for path in site.asked if path.startswith("/private")]
     assert [note.partition(": ")[2] for note in listing.notes] == [
-        f"1 pages robots.txt disallows: {site.url}/private/a",
-        f"1 pages are gone (404 or 410): {site.url}/dead",
-        "3 pages are another's copies, by what they say of themselves (rel=canonical) or by a slash at their end",
+        f"not asked for, as robots.txt says: {site.url}/private/a",
+        f"not there any more (404, 410): {site.url}/dead",
+        f"3 of {len(documents) + 3} pages are copies of others, by what they say of themselves (rel=canonical), or but"
+        " for a slash at their end",
     ]
     assert dict(listing.passed_over) == {".zip": 1}
     asked = len(site.asked)
@@ -324,7 +325,7 @@ def test_robots_txt_is_obeyed(site: Site, status: int, robots: bytes, *, disallo
     site.page("/robots.txt", robots, status)
     listing = source(site, pages=["/a"]).list()
     assert (paths(listing), listing.failed) == ([] if disallowed else ["/a"], ())
-    assert any("robots.txt disallows" in note for note in listing.notes) == disallowed
+    assert any("as robots.txt says" in note for note in listing.notes) == disallowed
 
 
 @pytest.mark.parametrize("status", [500, 429])
@@ -358,6 +359,34 @@ def test_a_page_is_read_in_the_encoding_that_the_server_names(site: Site) -> Non
     assert made.read(made.list().refs[0]).text == f"{text}\n"
 
 
+AROUND = (
+    "<title>Pump</title><style>.off {display: none}</style><header>Logo</header>%s<footer>All rights reserved</footer>"
+)
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("<main><h1>Pump</h1><p class=off>No.<p>Fill it.</main>", "# Pump\n\nFill it."),
+        ("<div role=main><p>Fill it.</div><aside>More</aside>", "Fill it."),
+        ("<article><header>By me</header><p>Fill it.</article>", "By me\n\nFill it."),
+        ("<article>One</article><article>Two</article>", "Logo\n\nOne\n\nTwo\n\nAll rights reserved"),
+        ("<main><script>draw()</script></main>", "Logo\n\nAll rights reserved"),
+        ("<p>Fill it.", "Logo\n\nFill it.\n\nAll rights reserved"),
+    ],
+)
+def test_what_stands_around_the_main_part_of_a_page_is_left_out(site: Site, part: str, text: str) -> None:
+    put(site, "/a", (AROUND % part).encode())
+    made = source(site, pages=["/a"])
+    document = made.read(made.list().refs[0])
+    assert (document.text.strip(), document.metadata["title"]) == (text, "Pump")
+    assert any("around the main part" in remark for remark in document.remarks) == ("Logo" not in text)
+    whole = forgetful(made, site, pages=["/a"], main_text="all")
+    [ref] = whole.list().refs
+    assert ref.hint != document.ref.hint
+    assert whole.read(ref).text.startswith("Logo")
+
+
 def test_what_nothing_reads_is_not_fetched_whole(site: Site) -> None:
     site.page("/a.php?id=1", b"<h1>Alpha</h1><p>Text", Content_Type="text/html; charset=utf-8")
     site.page("/b", b"# Beta", Content_Type="text/markdown")
@@ -377,17 +406,32 @@ def test_what_nothing_reads_is_not_fetched_whole(site: Site) -> None:
 def test_a_page_that_cannot_be_used_is_set_aside_and_the_others_are_listed(site: Site) -> None:
     put(site, "/a", html("A."))
     put(site, "/big", html("x" * 9_000))
-    site.page("/inside", b"", 302, Location=INSIDE)
-    site.page("/file", b"", 302, Location="file:///etc/passwd")
-    made = source(site, pages=["/a", "/big", "/inside", "/file"], max_bytes=5_000)
+    site.page("/packed", b"no gzip", Content_Type="text/html", Content_Encoding="gzip")
+    made = source(site, pages=["/a", "/big", "/packed"], max_bytes=5_000)
     listing = made.list()
-    assert (paths(listing), listing.failed) == (["/a", "/big", "/file", INSIDE], ())
-    reasons = {}
-    for ref in listing.refs[1:]:
+    assert (paths(listing), listing.failed) == (["/a", "/big", "/packed"], ())
+    for ref, reason in zip(listing.refs[1:], ("too-large", "unreadable"), strict=True):
         with pytest.raises(DocumentError) as caught:
             made.read(ref)
-        reasons[ref.path] = caught.value.reason
-    assert reasons == {"/big": "too-large", "/file": "forbidden-address", INSIDE: "forbidden-address"}
+        assert caught.value.reason == reason
+
+
+def test_a_page_whose_links_cannot_be_read_makes_a_crawl_incomplete(site: Site) -> None:
+    put(site, "/", html("Home.", "/big", "/big.pdf"))
+    put(site, "/big", html("x" * 9_000))
+    put(site, "/big.pdf", b"x" * 9_000, Content_Type="application/pdf")
+    listing = source(site, start="/", max_bytes=5_000).list()
+    assert (paths(listing), [scope.prefix for scope in listing.failed]) == (["/", "/big.pdf"], ["web:"])
+
+
+@pytest.mark.parametrize("target", [INSIDE, "file:///etc/passwd", "http://me:pw@127.0.0.1/"])
+def test_a_page_that_leads_where_it_must_not_is_unknown(site: Site, target: str) -> None:
+    put(site, "/a", html("A."))
+    site.page("/b", b"", 302, Location=target)
+    listing = source(site, pages=["/a", "/b"]).list()
+    assert (paths(listing), "web:/b" in {scope.prefix for scope in listing.failed}) == (["/a"], True)
+    closed = source(site, pages=["/a"], private_network=False).list()
+    assert (closed.refs, [scope.prefix for scope in closed.failed]) == ((), ["web:"])
 
 
 def test_redirects_in_a_circle_are_unknown(site: Site) -> None:
