@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from config import sources
 from config.labels import READERS, RESERVED, Acl, Label
+from tasks.errors import TransientError
 from tasks.load.base import Source
 from tasks.load.paths import by_suffix
 from tasks.load.rules import Readers, RuleError, of_field, of_file, readers_of
@@ -73,6 +74,22 @@ class Labelled:
             metadata[READERS] = [*verdict.readers]
             remarks = (*remarks, *filter(None, [verdict.remark]))
         return replace(document, metadata=metadata, remarks=remarks)
+
+    def readers_of(self, ref: DocumentRef) -> Readers | None:
+        """Who may read a document that cannot be read now; None where that stands in the document itself."""
+        if self._acl is None:
+            return None
+        try:
+            readers = self._sidecars.readers(ref) if self._sidecars else None
+            if readers is None and not self._acl.named:
+                readers = self._by_owner(ref)
+                is_inside = any("{metadata[" in name for name in self._acl.everybody or ())
+                readers = self._by_settings(ref, {}) if readers is None and not is_inside else readers
+        except RuleError:
+            return ()
+        except TransientError:
+            return None
+        return readers
 
     def _own(self, metadata: Metadata) -> dict[str, Scalar | Sequence[Scalar]]:
         """What the document says of itself; a name that every record has gets an underscore behind it."""

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 
 from config.options import SyncOptions
@@ -10,6 +11,7 @@ from tasks.dedupe.window import Differ
 from tasks.errors import BudgetError, HeadraceError, LockedError, keep_report
 from tasks.ledger.lease import Lease, leased
 from tasks.ledger.runs import finish_run, start_run
+from tasks.records import DocumentRef
 from tasks.runners.base import Pending, Runner
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
@@ -20,6 +22,7 @@ from tasks.sync.generations import complete_switch, record
 from tasks.sync.incarnation import check_incarnation
 from tasks.sync.listing import Survey, remember_listings, survey_sources
 from tasks.sync.progress import Progress, RecordedProgress
+from tasks.sync.readers import give_readers
 from tasks.sync.report import Outcome, Report
 from tasks.system.file_system import escaped
 from tasks.windows import Spent, Written
@@ -51,6 +54,7 @@ class Run:
         self._progress: Progress = progress
         self._pace = Pace(runner.most_at_first)
         self._spent = Spent()
+        self._to_read: Sequence[DocumentRef] = ()
         self._spent_usd_before = session.embedder.spent_usd
         self._started = time.perf_counter()
 
@@ -63,11 +67,15 @@ class Run:
             try:
                 self._work(lease)
             except BudgetError as error:
+                self._close_to_others()
                 report.outcome = Outcome.BUDGET
                 report.notes.append(f"{error}; what was paid for is kept, the next run goes on from here")
             except (KeyboardInterrupt, Exception) as error:
                 report.outcome = _outcome(error)
                 report.notes += filter(None, [escaped(str(error))])
+                if isinstance(error, HeadraceError):
+                    with suppress(HeadraceError):
+                        self._close_to_others()
                 with suppress(HeadraceError):  # what stopped the run matters more than that it cannot be recorded
                     self._record()
                 keep_report(error, report.as_json())
@@ -84,6 +92,7 @@ class Run:
         record(self._session)
         survey = survey_sources(self._session, self.report, self._options)
         remember_listings(self._session)
+        self._to_read = survey.changes.to_read
         losses = Losses(survey)
         self._windows(survey, losses)
         self._end(survey, losses)
@@ -140,7 +149,16 @@ class Run:
         else:
             count_withheld(leavers, verdict, report)
         session.ledger.forget_quarantined(survey.left)
+        if report.documents.served_old:
+            self._close_to_others()
         reap(session.store, session.ledger, session.clock(), session.grace_seconds)
+
+    def _close_to_others(self) -> None:
+        """Old records that stay get their new readers, and records that were replaced go, however the run ends."""
+        session = self._session
+        if session.pipeline.has_readers:
+            give_readers(session, self._to_read)
+            reap(session.store, session.ledger, session.clock(), session.grace_seconds)
 
     def _look(self) -> Report:
         """Show whoever watches, from another thread: what is embedded counts before its window is done."""
