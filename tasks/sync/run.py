@@ -73,7 +73,8 @@ class Run:
             except (KeyboardInterrupt, Exception) as error:
                 report.outcome = _outcome(error)
                 report.notes += filter(None, [escaped(str(error))])
-                if isinstance(error, HeadraceError):
+                # An overtaken run keeps still.
+                if isinstance(error, HeadraceError) and not isinstance(error, LockedError):
                     with suppress(HeadraceError):
                         self._close_to_others()
                 with suppress(HeadraceError):  # what stopped the run matters more than that it cannot be recorded
