@@ -7,6 +7,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from config.embedders import Embedder, PaidEmbedder
 from config.fields import DatabaseUrl, Language, Location, Name, Section
 from config.labels import READERS
+from config.runner import LocalRunner, Runner
 from config.sources import Source
 from config.stores import Store
 
@@ -97,6 +98,7 @@ class Pipeline(Section):
     )
     search: Search = Field(default_factory=lambda: Search.model_validate({}), description="Search settings.")
     quality: Quality | None = Field(default=None, description="The gate before a new generation goes live.")
+    runner: Runner = Field(default_factory=LocalRunner, description="Where models run.")
     deletions: Deletions = Field(default_factory=lambda: Deletions.model_validate({}), description="The guard.")
     _generation: int = PrivateAttr(default=1)
     _first: "Pipeline | None" = PrivateAttr(default=None)  # where this is a later generation

@@ -26,6 +26,8 @@ from tasks.load.labels import Labelled
 from tasks.load.open import open_source
 from tasks.records import Sentinel, VectorSpace
 from tasks.system.file_system import escaped
+from tasks.system.here import Here
+from tasks.system.open import open_workplace
 from tasks.upsert.base import VectorStore
 from tasks.upsert.open import open_store, words_of
 from tasks.upsert.words.store import WordedStore
@@ -95,11 +97,14 @@ def open_session(
         if words := words_of(pipeline, _existing if read_only else str, read_only=read_only):
             store = WordedStore(store, words)
             stack.callback(words.close)
-        embedder = open_embedder(pipeline.embedder, pipeline.state)
+        workplace = Here() if read_only else open_workplace(pipeline.runner)
+        stack.callback(workplace.close)
+        embedder = open_embedder(pipeline.embedder, pipeline.state, workplace.embed)
         stack.callback(embedder.close)
         cache = EmbeddingCache(cached, embedder.space.dimension, read_only=read_only)
         stack.callback(cache.close)
-        chunker = open_chunker(pipeline.chunking, embedder.tokenizer, _whole_documents(pipeline, embedder))
+        late = _whole_documents(pipeline, embedder)
+        chunker = open_chunker(pipeline.chunking, embedder.tokenizer, late, workplace.parse)
         stack.callback(chunker.close)
         sees = isinstance(embedder, ImageEmbedder)
         yield Session(

@@ -8,21 +8,26 @@ from tasks.chunk.late import LateChunker
 from tasks.chunk.processes import ChunkerProcesses
 from tasks.errors import ConfigError
 from tasks.records import Tokenizer
+from tasks.system.here import start_processes
+from tasks.system.worker import StartWorkers
 
 LEAST_CHUNKS = 4  # that the model reads at once: with fewer a chunk would see hardly more than itself
 
 
 def open_chunker(
-    config: pipeline.Chunking, tokenizer: Tokenizer, late: Callable[[Sequence[str]], list[int]] | None = None
+    config: pipeline.Chunking,
+    tokenizer: Tokenizer,
+    late: Callable[[Sequence[str]], list[int]] | None = None,
+    start: StartWorkers = start_processes,
 ) -> Chunker:
     """There is one kind so far: `auto` looks at each document's format.
 
     `late` counts what the model reads of whole documents, where chunks are embedded inside them; None where it reads
-    their chunks.
+    their chunks. `start` starts the workers of a large run.
     """
     if config.late:  # the model reads the document itself
         config = config.model_copy(update={"context": "none"})
-    chunker = ChunkerProcesses(config, tokenizer)
+    chunker = ChunkerProcesses(config, tokenizer, start=start)
     if not config.late:
         return chunker
     if config.max_tokens * LEAST_CHUNKS > tokenizer.max_tokens:

@@ -1,6 +1,5 @@
 """A large run cuts its documents in processes of their own: beside a fast model Python's one thread is too few."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -8,11 +7,10 @@ from typing import Any
 from config import pipeline
 from tasks.chunk.auto import AutoChunker
 from tasks.records import Chunk, Document, Tokenizer
-from tasks.system.child_process import ChildProcess
-from tasks.system.worker import StartWorker, Worker, WorkerDiedError
+from tasks.system.here import start_processes
+from tasks.system.worker import StartWorkers, Worker, WorkerDiedError
 
 WORTH_CHARACTERS = 8_000_000  # cut here in a second, which is what a process takes to start
-MOST_PROCESSES = 4  # more than one other thread of Python can feed, and use the chunks of
 
 
 class ChunkerProcesses:
@@ -23,14 +21,14 @@ class ChunkerProcesses:
         config: pipeline.Chunking,
         tokenizer: Tokenizer,
         worth_characters: int = WORTH_CHARACTERS,
-        start: StartWorker = ChildProcess,
+        start: StartWorkers = start_processes,
     ) -> None:
-        """`tokenizer` must be picklable; so many characters are worth processes, which `start` starts."""
+        """`tokenizer` must be picklable; so many characters are worth workers, which `start` starts."""
         self._start = start
         self._made_of = (config.max_tokens, config.overlap_tokens, tokenizer, config.context)
         self._own = AutoChunker(*self._made_of)
         self._left = worth_characters
-        self._workers: list[Worker] = []
+        self._workers: Sequence[Worker] = ()
         self.fingerprint = self._own.fingerprint
 
     def expect(self, characters: int, /) -> None:
@@ -44,8 +42,7 @@ class ChunkerProcesses:
         self._left -= sum(sizes)
         if not self._workers:
             if documents and self._left <= 0:
-                count = max(1, min(MOST_PROCESSES, (os.cpu_count() or 1) // 2))
-                self._workers = [self._start(AutoChunker, *self._made_of) for _ in range(count)]
+                self._workers = self._start(AutoChunker, *self._made_of)
             return self._own.split(documents)  # they take a moment to start
         parts = _parts(documents, sizes, len(self._workers))
         answers = [worker.ask("split", part) for worker, part in zip(self._workers, parts, strict=False)]
@@ -53,8 +50,9 @@ class ChunkerProcesses:
 
     def close(self) -> None:
         """End the processes."""
-        while self._workers:
-            self._workers.pop().close()
+        for worker in self._workers:
+            worker.close()
+        self._workers = ()
 
     def _cut(self, part: Sequence[Document], answer: "Future[Any]") -> list[list[Chunk]]:
         try:

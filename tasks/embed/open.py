@@ -5,15 +5,20 @@ from typing import assert_never
 from config import embedders
 from tasks.embed.base import Embedder
 from tasks.system.file_system import user_state
+from tasks.system.worker import StartWorkers
 
 
-def open_embedder(config: embedders.Embedder, state: str = "") -> Embedder:
-    """Cheap: nothing heavy is imported before the first text. `state` is the URL of the pipeline's ledger."""
+def open_embedder(config: embedders.Embedder, state: str = "", start: StartWorkers | None = None) -> Embedder:
+    """Cheap: nothing heavy is imported before the first text. `state` is the URL of the pipeline's ledger.
+
+    `start` starts workers that hold a model's weights; None where this process and its devices do. What costs money is
+    asked for here alone.
+    """
     match config:
         case embedders.SentenceTransformersEmbedder():
             from tasks.embed.local.sentence_transformers import SentenceTransformersEmbedder
 
-            return SentenceTransformersEmbedder(config)
+            return SentenceTransformersEmbedder(config, start)
         case embedders.ClipEmbedder():
             from tasks.embed.local.clip import ClipEmbedder
 

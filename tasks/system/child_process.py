@@ -131,16 +131,17 @@ def serve(connection: "Connection") -> None:
     """Answer until the parent asks for the end, or is gone."""
     try:
         make, arguments = connection.recv()
-        is_made, instance = _answer(make, arguments)
+        is_made, instance = answer(make, arguments)
         connection.send((is_made, None if is_made else instance))
         while request := connection.recv():
             method, arguments = request
-            connection.send(_answer(getattr(instance, method), arguments) if is_made else (False, instance))
+            connection.send(answer(getattr(instance, method), arguments) if is_made else (False, instance))
     except (EOFError, OSError):
         return
 
 
-def _answer(call: Callable[..., object], arguments: Sequence[object]) -> tuple[bool, object]:
+def answer(call: Callable[..., object], arguments: Sequence[object]) -> tuple[bool, object]:
+    """True and what the call returns, or False and what it raises."""
     try:
         return True, call(*arguments)
     except BaseException as error:

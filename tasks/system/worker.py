@@ -1,6 +1,6 @@
 """An object that lives elsewhere, as whoever calls it sees it: in a child process, or on another machine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
 
@@ -25,9 +25,27 @@ class Worker(Protocol):
         ...
 
 
-class StartWorker(Protocol):
-    """Starts workers of one kind, such as child processes."""
+class StartWorkers(Protocol):
+    """Starts workers of one kind, such as child processes, as many as there is room for."""
 
-    def __call__(self, make: Callable[..., object], *arguments: object) -> Worker:
-        """The worker in which `make(*arguments)` runs; both must be picklable."""
+    def __call__(self, make: Callable[..., object], *arguments: object) -> Sequence[Worker]:
+        """At least one, in each of which `make(*arguments)` runs; both must be picklable."""
+        ...
+
+
+class Workplace(Protocol):
+    """Where a run's workers are; nothing starts before it is asked for."""
+
+    @property
+    def embed(self) -> StartWorkers | None:
+        """Starts those that hold a model; None where it is held by this process, and its devices' own."""
+        ...
+
+    @property
+    def parse(self) -> StartWorkers:
+        """Starts those that cut documents."""
+        ...
+
+    def close(self) -> None:
+        """End all of them."""
         ...

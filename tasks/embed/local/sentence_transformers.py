@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from socket import gethostname
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from tasks.embed.local.runtime.base import NO_VECTOR, Features, Spans, padded, u
 from tasks.embed.local.runtime.choice import Chosen, LocalWeights, open_runtime
 from tasks.embed.local.runtime.conversion import RECIPE
 from tasks.embed.local.runtime.device import choose_devices
+from tasks.embed.local.runtime.processes import ElsewhereRuntime
 from tasks.embed.local.runtime.torch_runtime import TorchRuntime
 from tasks.embed.local.shape import REMOTE_CODE, read_shape
 from tasks.embed.local.weights import find_folder, read_json, weights_hash
@@ -22,6 +24,7 @@ from tasks.embed.models import LocalModel, by_hand, local_model
 from tasks.embed.tokens.tokenizers import ModelTokenizer
 from tasks.errors import ConfigError, ServiceError
 from tasks.records import EmbeddedBatch, Vector, Vectors, VectorSpace
+from tasks.system.worker import StartWorkers
 
 
 class SentenceTransformersEmbedder:
@@ -31,9 +34,10 @@ class SentenceTransformersEmbedder:
     spent_usd = 0.0
     server = other_model = ""
 
-    def __init__(self, config: embedders.SentenceTransformersEmbedder) -> None:
-        """Raises ConfigError when the model is not to be had."""
+    def __init__(self, config: embedders.SentenceTransformersEmbedder, start: StartWorkers | None = None) -> None:
+        """Raises ConfigError when the model is not to be had; `start` starts workers for texts of documents."""
         self._config = config
+        self._start = start
         self.model = config.model
         known = local_model(config.model)
         if known and known.remote_code and not Path(config.model).is_dir():  # it is not loaded from the hub in vain
@@ -91,8 +95,8 @@ class SentenceTransformersEmbedder:
         return weights_hash(self._shape.folders)
 
     @property
-    def _name(self) -> str:
-        """Stands for all that is in the folder."""
+    def files(self) -> str:
+        """A name for all that is in the folder."""
         return f"{self._hash}-{self._shape.digest}"
 
     @cached_property
@@ -114,11 +118,22 @@ class SentenceTransformersEmbedder:
     @cached_property
     def devices(self) -> tuple[str, ...]:
         """Where the model runs."""
-        return choose_devices(self._config.device)
+        return self._elsewhere.devices if self._start else choose_devices(self._config.device)
+
+    @cached_property
+    def _elsewhere(self) -> ElsewhereRuntime:
+        assert self._start
+        return ElsewhereRuntime(self._start, NodeRuntime, self._config, self.files)
 
     @cached_property
     def _chosen(self) -> Chosen:
-        weights = LocalWeights(self._folder, self._name, self.tokenizer, self._padding, self._shape.is_static)
+        if self._start:
+            return Chosen(self._elsewhere, ())
+        return self.choose_runtime()
+
+    def choose_runtime(self) -> Chosen:
+        """The fastest one that is the model's, on this machine."""
+        weights = LocalWeights(self._folder, self.files, self.tokenizer, self._padding, self._shape.is_static)
         return open_runtime(weights, self._config, self.devices)
 
     @cached_property
@@ -191,6 +206,7 @@ class SentenceTransformersEmbedder:
         if "_chosen" in self.__dict__:
             self._chosen.runtime.close()
             del self.__dict__["_chosen"]
+            self.__dict__.pop("_elsewhere", None)
             self.__dict__.pop("_lanes", None)
         if "_torch" in self.__dict__:
             self._torch.close()
@@ -221,6 +237,29 @@ class SentenceTransformersEmbedder:
                 f"a text has {longest} tokens and the model reads {limit}; nothing is cut in silence, so the chunker"
                 " and the model do not count alike: lower chunking.max_tokens"
             )
+
+
+class NodeRuntime:
+    """The runtime that a worker chooses for its own device, from its own copy of the model's files."""
+
+    def __init__(self, config: embedders.SentenceTransformersEmbedder, name: str) -> None:
+        """ConfigError where the files are not those that the run began with, which are in `name`."""
+        embedder = SentenceTransformersEmbedder(config)
+        if embedder.files != name:
+            raise ConfigError(
+                f"the node {gethostname()} has other files of {config.model!r} than the machine that runs Headrace;"
+                " expected the same everywhere: copy them, or set `revision`"
+            )
+        self._runtime = embedder.choose_runtime().runtime
+        self._devices = embedder.devices
+
+    def described(self) -> tuple[str, tuple[str, ...]]:
+        """Library, precision and device for a person; and the devices."""
+        return self._runtime.name, self._devices
+
+    def forward(self, features: Features, /) -> Vectors:
+        """One batch."""
+        return self._runtime.forward(features)
 
 
 def _check_dimension(config: embedders.SentenceTransformersEmbedder, wanted: int, sizes: set[int]) -> None:

@@ -100,9 +100,9 @@ class Elsewhere:
 def test_a_worker_of_any_kind_will_do() -> None:
     workers: list[Elsewhere] = []
 
-    def start(make: Callable[..., object], *arguments: object) -> Elsewhere:
-        workers.append(Elsewhere(make, *arguments))
-        return workers[-1]
+    def start(make: Callable[..., object], *arguments: object) -> list[Elsewhere]:
+        workers.extend(Elsewhere(make, *arguments) for _ in range(2))
+        return workers
 
     chunker = ChunkerProcesses(CONFIG, WordTokenizer(100), 0, start)
     expected = AutoChunker(CONFIG.max_tokens, CONFIG.overlap_tokens, WordTokenizer(100)).split(documents(9))

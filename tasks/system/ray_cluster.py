@@ -1,0 +1,230 @@
+"""Objects of ours on the nodes of a Ray cluster.
+
+Ray restarts an actor whose node died, and asks it once more what it had not answered; so a call may be worked off
+twice, and its one answer is counted here. Nothing that lives there may therefore have an effect but what it returns.
+"""
+
+import ipaddress
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import cached_property
+from typing import Any
+
+from config.runner import Actors, RayRunner
+from tasks.errors import ConfigError, MissingExtraError, ServiceError
+from tasks.system.child_process import answer
+from tasks.system.here import start_processes
+from tasks.system.worker import StartWorkers, WorkerDiedError
+
+LOOK_SECONDS = 2.0
+TOKEN_MODE = "RAY_AUTH_MODE"  # noqa: S105 - a variable's name
+
+Resources = Mapping[str, float]
+
+
+class RayCluster:
+    """A connection to a cluster, made when the first worker is wanted; a process has one at a time.
+
+    Ray writes to stdout where a node dies. What stands there is Headrace's answer alone, so while it is connected all
+    of the process's writing goes to stderr.
+    """
+
+    def __init__(self, config: RayRunner) -> None:
+        """Nothing is contacted yet; later a ConfigError where nothing answers, or anybody could run code there."""
+        self._config = config
+        self._waiting: set[Future[Any]] = set()
+        self._lock = threading.Lock()
+        self._is_closed = threading.Event()
+
+    def embed(self, make: Callable[..., object], *arguments: object) -> "Sequence[RayWorker]":
+        """Actors for a model, each with what the configuration gives it."""
+        return self._start(self._config.embed, make, arguments)
+
+    @property
+    def parse(self) -> StartWorkers:
+        """Actors that cut documents, where the configuration has some; else processes of this machine."""
+        actors = self._config.parse
+        if actors is None:
+            return start_processes
+        return lambda make, *arguments: self._start(actors, make, arguments)
+
+    def await_answer(self, reference: Any) -> "Future[Any]":
+        """What the call behind a reference returns or raises; ServiceError where no node is left to answer it."""
+        waiting: Future[Any] = Future()
+        with self._lock:
+            self._waiting.add(waiting)
+        reference.future().add_done_callback(lambda there: self._settle(waiting, there))
+        return waiting
+
+    def end(self, actor: Any) -> None:
+        """End an actor, whatever it is doing."""
+        if not self._is_closed.is_set():
+            self._ray.kill(actor)
+
+    def close(self) -> None:
+        """Leave the cluster, which ends the actors."""
+        if "_ray" in self.__dict__ and not self._is_closed.is_set():
+            self._is_closed.set()
+            self._ray.shutdown()
+            _restore(self._stdout)
+
+    @cached_property
+    def _ray(self) -> Any:
+        self._stdout = os.dup(1)
+        os.dup2(2, 1)
+        try:
+            ray = _connect(self._config.address)
+        except BaseException:
+            _restore(self._stdout)
+            raise
+        threading.Thread(target=self._look_after, name="ray nodes", daemon=True).start()
+        return ray
+
+    def _start(self, actors: Actors, make: Callable[..., object], arguments: Sequence[object]) -> "list[RayWorker]":
+        count, each = self._fitting(actors)
+        kind = self._ray.remote(_Instance).options(
+            num_cpus=each["CPU"],
+            num_gpus=each.get("GPU", 0),
+            max_restarts=-1,
+            max_task_retries=-1,
+            scheduling_strategy="SPREAD",
+        )
+        return [RayWorker(self, kind.remote(make, tuple(arguments))) for _ in range(count)]
+
+    def _fitting(self, actors: Actors) -> tuple[int, Resources]:
+        """How many of the actors fit into the cluster, and what each takes; ConfigError where not a single one does."""
+        nodes = self._nodes()
+        if not nodes:
+            raise ServiceError(
+                f"the Ray cluster at {self._config.address!r} has no node with a CPU; start one, then run again"
+            )
+        num_cpus = actors.num_cpus or (1.0 if actors.num_gpus else min(node["CPU"] for node in nodes))
+        each = {"CPU": num_cpus, **({"GPU": actors.num_gpus} if actors.num_gpus else {})}
+        room = sum(min(int(node.get(name, 0) // share) for name, share in each.items()) for node in nodes)
+        if not room:
+            raise ConfigError(
+                f"no node of the Ray cluster has room for an actor of {_said(each)}; its nodes have"
+                f" {'; '.join(map(_said, nodes))}. Set num_cpus and num_gpus under `runner` to what they have"
+            )
+        return (room if actors.replicas == "auto" else actors.replicas), each
+
+    def _settle(self, waiting: "Future[Any]", there: "Future[Any]") -> None:
+        with self._lock:
+            if waiting not in self._waiting:  # given up already
+                return
+            self._waiting.remove(waiting)
+        error = there.exception()
+        if error is not None:
+            waiting.set_exception(WorkerDiedError(f"an actor of the Ray cluster ended: {type(error).__name__}"))
+            return
+        is_result, value = there.result()
+        if is_result:
+            waiting.set_result(value)
+        else:
+            waiting.set_exception(value)
+
+    def _look_after(self) -> None:
+        """Ray waits for ever, and in silence, where no node is left."""
+        left_at = time.monotonic()
+        while not self._is_closed.wait(LOOK_SECONDS):
+            if not self._waiting or self._nodes():
+                left_at = time.monotonic()
+            elif time.monotonic() - left_at > self._config.patience_seconds:
+                self._give_up()
+
+    def _give_up(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, set()
+        for one in waiting:
+            one.set_exception(
+                ServiceError(
+                    f"the Ray cluster has had no node for {self._config.patience_seconds:g} s; what was embedded is"
+                    " kept. Start its nodes, then run again"
+                )
+            )
+
+    def _nodes(self) -> list[dict[str, float]]:
+        """The resources of those that live and have a CPU to give away: the head often has none."""
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        return [node for node in nodes if node.get("CPU", 0) > 0]
+
+
+class RayWorker:
+    """A worker that is an actor of a Ray cluster."""
+
+    def __init__(self, cluster: RayCluster, actor: Any) -> None:
+        self._cluster = cluster
+        self._actor = actor
+
+    def call(self, method: str, *arguments: object) -> Any:
+        """What the method returns or raises there; WorkerDiedError where Ray gives the actor up."""
+        return self.ask(method, *arguments).result()
+
+    def ask(self, method: str, *arguments: object) -> "Future[Any]":
+        """Begin the same without waiting for it. Where the object could not be made, every call raises why."""
+        return self._cluster.await_answer(self._actor.ask.remote(method, arguments))
+
+    def close(self) -> None:
+        """End the actor at once: whoever closes it wants no more answers."""
+        self._cluster.end(self._actor)
+
+
+class _Instance:
+    """What runs in an actor: one object, made where it is needed."""
+
+    def __init__(self, make: Callable[..., object], arguments: tuple[object, ...]) -> None:
+        self._is_made, self._instance = answer(make, arguments)
+
+    def ask(self, method: str, arguments: tuple[object, ...]) -> tuple[bool, object]:
+        if not self._is_made:
+            return False, self._instance
+        return answer(getattr(self._instance, method), arguments)
+
+
+def _restore(stdout: int) -> None:
+    os.dup2(stdout, 1)
+    os.close(stdout)
+
+
+def _connect(address: str) -> Any:
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("runner: ray", "ray") from error
+    dashboard = False if address == "local" else None  # a cluster that runs is not asked for one
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray.init(address, logging_level=logging.ERROR, log_to_driver=False, include_dashboard=dashboard)
+    except (ConnectionError, OSError, RuntimeError, TimeoutError, ValueError) as error:
+        raise ConfigError(
+            f"no Ray cluster can be reached at {address!r} ({type(error).__name__}): start one with `ray start --head`,"
+            " or name its head under runner.address"
+        ) from error
+    try:
+        _require_guarded(ray.get_runtime_context().gcs_address)
+    except ConfigError:
+        ray.shutdown()
+        raise
+    return ray
+
+
+def _require_guarded(head: str) -> None:
+    """Whoever reaches a head without tokens may run code on each of its nodes."""
+    host = head.rpartition(":")[0].strip("[]")
+    try:
+        is_local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_local = host == "localhost"
+    if not is_local and os.environ.get(TOKEN_MODE) != "token":
+        raise ConfigError(
+            f"the Ray head at {head} is open to its network, and anybody there could run code on the cluster: start"
+            f" head and nodes with {TOKEN_MODE}=token, and set it here as well"
+        )
+
+
+def _said(resources: Resources) -> str:
+    return ", ".join(f"{resources[name]:g} {name}s" for name in ("CPU", "GPU") if name in resources)
