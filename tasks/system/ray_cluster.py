@@ -7,6 +7,7 @@ twice, and its one answer is counted here. Nothing that lives there may therefor
 import ipaddress
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,14 +15,18 @@ from concurrent.futures import Future
 from functools import cached_property
 from typing import Any
 
-from config.runner import Actors, RayRunner
+from config.runner import RayRunner
 from tasks.errors import ConfigError, MissingExtraError, ServiceError
 from tasks.system.child_process import answer
 from tasks.system.here import start_processes
 from tasks.system.worker import StartWorkers, WorkerDiedError
 
 LOOK_SECONDS = 2.0
+SILENT_SECONDS = 60.0
+CONNECT_SECONDS = 10.0
 TOKEN_MODE = "RAY_AUTH_MODE"  # noqa: S105 - a variable's name
+
+_log = logging.getLogger("headrace")
 
 Resources = Mapping[str, float]
 
@@ -37,12 +42,22 @@ class RayCluster:
         """Nothing is contacted yet; later a ConfigError where nothing answers, or anybody could run code there."""
         self._config = config
         self._waiting: set[Future[Any]] = set()
+        self._answers = 0
         self._lock = threading.Lock()
         self._is_closed = threading.Event()
 
     def embed(self, make: Callable[..., object], *arguments: object) -> "Sequence[RayWorker]":
         """Actors for a model, each with what the configuration gives it."""
-        return self._start(self._config.embed, make, arguments)
+        wanted = self._config.embed
+        count, each = self._room()
+        if wanted.replicas != "auto":
+            if wanted.replicas > count:
+                raise ConfigError(
+                    f"runner.embed.replicas is {wanted.replicas}, but the Ray cluster has room for {count} actors of"
+                    f" {_said(each)}: lower it, or set it to auto"
+                )
+            count = wanted.replicas
+        return self._start(each, count, make, arguments)
 
     @property
     def parse(self) -> StartWorkers:
@@ -50,7 +65,8 @@ class RayCluster:
         actors = self._config.parse
         if actors is None:
             return start_processes
-        return lambda make, *arguments: self._start(actors, make, arguments)
+        each = {"CPU": actors.num_cpus}
+        return lambda make, *arguments: self._start(each, len(self._nodes()), make, arguments)
 
     def await_answer(self, reference: Any) -> "Future[Any]":
         """What the call behind a reference returns or raises; ServiceError where no node is left to answer it."""
@@ -84,8 +100,9 @@ class RayCluster:
         threading.Thread(target=self._look_after, name="ray nodes", daemon=True).start()
         return ray
 
-    def _start(self, actors: Actors, make: Callable[..., object], arguments: Sequence[object]) -> "list[RayWorker]":
-        count, each = self._fitting(actors)
+    def _start(
+        self, each: Resources, count: int, make: Callable[..., object], arguments: Sequence[object]
+    ) -> "list[RayWorker]":
         kind = self._ray.remote(_Instance).options(
             num_cpus=each["CPU"],
             num_gpus=each.get("GPU", 0),
@@ -93,30 +110,33 @@ class RayCluster:
             max_task_retries=-1,
             scheduling_strategy="SPREAD",
         )
-        return [RayWorker(self, kind.remote(make, tuple(arguments))) for _ in range(count)]
+        return [RayWorker(self, kind.remote(make, tuple(arguments))) for _ in range(max(1, count))]
 
-    def _fitting(self, actors: Actors) -> tuple[int, Resources]:
-        """How many of the actors fit into the cluster, and what each takes; ConfigError where not a single one does."""
-        nodes = self._nodes()
+    def _room(self) -> tuple[int, Resources]:
+        """For how many models beside the parsers, and what each takes; ConfigError where there is none."""
+        nodes, wanted = self._nodes(), self._config.embed
         if not nodes:
-            raise ServiceError(
-                f"the Ray cluster at {self._config.address!r} has no node with a CPU; start one, then run again"
-            )
-        num_cpus = actors.num_cpus or (1.0 if actors.num_gpus else min(node["CPU"] for node in nodes))
-        each = {"CPU": num_cpus, **({"GPU": actors.num_gpus} if actors.num_gpus else {})}
-        room = sum(min(int(node.get(name, 0) // share) for name, share in each.items()) for node in nodes)
-        if not room:
+            address = self._config.address
+            raise ServiceError(f"the Ray cluster at {address!r} has no node with a CPU; start one, then run again")
+        parser = self._config.parse.num_cpus if self._config.parse else 0.0
+        free = [{**node, "CPU": node["CPU"] - parser} for node in nodes]
+        num_cpus = wanted.num_cpus or (1.0 if wanted.num_gpus else max(min(node["CPU"] for node in free), 0.5))
+        each = {"CPU": num_cpus, **({"GPU": wanted.num_gpus} if wanted.num_gpus else {})}
+        count = sum(min(int(node.get(name, 0) // share) for name, share in each.items()) for node in free)
+        if count <= 0:
+            beside = " beside one for parsing" if parser else ""
             raise ConfigError(
-                f"no node of the Ray cluster has room for an actor of {_said(each)}; its nodes have"
+                f"no node of the Ray cluster has room for an actor of {_said(each)}{beside}; its nodes have"
                 f" {'; '.join(map(_said, nodes))}. Set num_cpus and num_gpus under `runner` to what they have"
             )
-        return (room if actors.replicas == "auto" else actors.replicas), each
+        return count, each
 
     def _settle(self, waiting: "Future[Any]", there: "Future[Any]") -> None:
         with self._lock:
             if waiting not in self._waiting:  # given up already
                 return
             self._waiting.remove(waiting)
+            self._answers += 1
         error = there.exception()
         if error is not None:
             waiting.set_exception(WorkerDiedError(f"an actor of the Ray cluster ended: {type(error).__name__}"))
@@ -128,13 +148,23 @@ class RayCluster:
             waiting.set_exception(value)
 
     def _look_after(self) -> None:
-        """Ray waits for ever, and in silence, where no node is left."""
-        left_at = time.monotonic()
+        """Ray waits for ever, and in silence, where no node is left, and where other jobs have taken all CPUs."""
+        had_node_at = answered_at = time.monotonic()
+        answers = self._answers
         while not self._is_closed.wait(LOOK_SECONDS):
+            now = time.monotonic()
+            if not self._waiting or self._answers != answers:
+                answers, answered_at = self._answers, now
             if not self._waiting or self._nodes():
-                left_at = time.monotonic()
-            elif time.monotonic() - left_at > self._config.patience_seconds:
+                had_node_at = now
+            elif now - had_node_at > self._config.patience_seconds:
                 self._give_up()
+            if now - answered_at > SILENT_SECONDS:
+                answered_at = now
+                _log.warning(
+                    "the Ray cluster has not answered for %.0f s; `ray status` tells whether other jobs have its CPUs",
+                    SILENT_SECONDS,
+                )
 
     def _give_up(self) -> None:
         with self._lock:
@@ -197,7 +227,9 @@ def _connect(address: str) -> Any:
         raise MissingExtraError("runner: ray", "ray") from error
     dashboard = False if address == "local" else None  # a cluster that runs is not asked for one
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")  # else Ray tries for ten minutes, in silence
     try:
+        _require_listener(address)
         ray.init(address, logging_level=logging.ERROR, log_to_driver=False, include_dashboard=dashboard)
     except (ConnectionError, OSError, RuntimeError, TimeoutError, ValueError) as error:
         raise ConfigError(
@@ -205,14 +237,21 @@ def _connect(address: str) -> Any:
             " or name its head under runner.address"
         ) from error
     try:
-        _require_guarded(ray.get_runtime_context().gcs_address)
+        require_guarded(ray.get_runtime_context().gcs_address)
     except ConfigError:
         ray.shutdown()
         raise
     return ray
 
 
-def _require_guarded(head: str) -> None:
+def _require_listener(address: str) -> None:
+    """Raise OSError at once where nobody listens: Ray itself takes its time."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+
+
+def require_guarded(head: str) -> None:
     """Whoever reaches a head without tokens may run code on each of its nodes."""
     host = head.rpartition(":")[0].strip("[]")
     try:

@@ -63,7 +63,7 @@ def tiny_model(folder: Path, architecture: str, pooling: str) -> Path:
 def kept_weights(model: str) -> Path:
     """Where the converted weights of a model are kept."""
     embed(local(model=model, precision="float32"), ["a text"])
-    return ModelCache(local(model=model)._name).folder / "float32" / "model.bin"
+    return ModelCache(local(model=model).files).folder / "float32" / "model.bin"
 
 
 @pytest.mark.model
