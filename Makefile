@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) < 3 ? $$(getconf _NPROCESSORS_ONLN) + 1 : 4 )))
 
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean
+.PHONY: ray bench-ray help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,12 @@ readers: tools ## let LangChain's and LlamaIndex's own readers read our collecti
 			--quiet --link-mode copy --compile-bytecode -r tests/readers/requirements/$$name.txt || exit 1; \
 	done
 	READERS=1 $(BIN)/python -m pytest tests/readers
+
+ray: tools ## kill nodes of a Ray cluster in mid-run, and runs themselves, ROUNDS=20 times
+	RAY=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/flows/test_ray.py
+
+bench-ray: tools ## a model on the Ray cluster at ADDRESS=host:port beside the same model here
+	$(BIN)/python -m tests.benchmarks.ray --address $(ADDRESS)
 
 smoke-qdrant: tools ## hold the Qdrant server at URL=http://host:6333 [API_KEY=...] to the contract of stores
 	QDRANT_URL=$(URL) QDRANT_API_KEY=$(API_KEY) $(BIN)/python -m pytest -q tests/contracts/test_store.py -k "own and qdrant"

@@ -163,3 +163,32 @@ def test_without_its_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch,
     with pytest.raises(ConfigError, match=r"\.\[ray\]"):
         next(embedder.embed(["a text"], [4]))
     assert np.isfinite(open_embedder(config).embed_query("a text")).all()
+
+
+@pytest.mark.skipif(not os.environ.get("RAY"), reason="minutes: by `make ray`")
+def test_nodes_and_coordinators_that_die_again_and_again_leave_nothing_wrong(
+    nodes: RayNodes, model: Path, documents: Path, tmp_path: Path
+) -> None:
+    """Each round a node goes in mid-run, every second one the run too; the collection is as without a cluster."""
+    config = configured(tmp_path / "there", model, f"runner: {{kind: ray, address: '{nodes.address}'}}")
+    here = configured(tmp_path / "here", model)
+    for number in range(int(os.environ["RAY"])):
+        for page in range(number % 7, 60, 7):
+            (documents / f"{page}.md").write_text(f"# Page {page}\n\n" + f"Round {number} of page {page}. " * 40)
+        command = [sys.executable, "-m", "flows.cli", "sync", str(config), "--json", "--direct"]
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | LIGHT)
+        nodes.add_node()
+        if number % 2:
+            run.kill()
+        nodes.kill_node()
+        out, err = run.communicate()
+        if not number % 2:
+            assert (run.returncode, json.loads(out)["outcome"]) == (0, "done"), err
+    assert headrace("sync", config, "--direct").returncode == 0
+    assert headrace("verify", config).returncode == 0
+    assert headrace("sync", here, "--direct").returncode == 0
+
+    def contents(folder: Path) -> list[tuple[bytes, str]]:
+        return sorted((vector, str(payload)) for vector, payload in records(folder).values())
+
+    assert contents(config.parent) == contents(here.parent)
