@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from config.pipeline import Pipeline
 from tasks.chunk.base import Chunker
@@ -92,11 +93,8 @@ def open_session(
             ledger = open_ledger(pipeline, read_only=read_only)
             stack.callback(ledger.close)
         cached = _existing(pipeline.cache) if read_only else pipeline.cache
-        store = open_store(pipeline.store, pipeline.name, pipeline.search.language)
+        store = _open_store(pipeline, read_only=read_only)
         stack.callback(store.close)
-        if words := words_of(pipeline, _existing if read_only else str, read_only=read_only):
-            store = WordedStore(store, words)
-            stack.callback(words.close)
         workplace = Here() if read_only else open_workplace(pipeline.runner)
         stack.callback(workplace.close)
         embedder = open_embedder(pipeline.embedder, pipeline.state, workplace.embed)
@@ -106,15 +104,9 @@ def open_session(
         late = _whole_documents(pipeline, embedder)
         chunker = open_chunker(pipeline.chunking, embedder.tokenizer, late, workplace.parse)
         stack.callback(chunker.close)
-        sees = isinstance(embedder, ImageEmbedder)
         yield Session(
             pipeline=pipeline,
-            sources={
-                one.name: Labelled(
-                    open_source(one, images=sees, beside=first.database.path), one, has_readers=pipeline.has_readers
-                )
-                for one in pipeline.sources
-            },
+            sources=_open_sources(pipeline, first.database.path, images=isinstance(embedder, ImageEmbedder)),
             chunker=chunker,
             embedder=embedder,
             store=store,
@@ -130,6 +122,24 @@ def open_ledger(pipeline: Pipeline, *, read_only: bool = False) -> Ledger:
     """The ledger of the generation that is meant."""
     state = _existing(pipeline.state) if read_only else pipeline.state
     return Ledger(state, pipeline.name, pipeline.generation, read_only=read_only)
+
+
+def _open_store(pipeline: Pipeline, *, read_only: bool) -> VectorStore:
+    """With an index of words beside it, where it has none itself; closing it closes both."""
+    store = open_store(pipeline.store, pipeline.name, pipeline.search.language)
+    try:
+        words = words_of(pipeline, _existing if read_only else str, read_only=read_only)
+    except BaseException:
+        store.close()
+        raise
+    return WordedStore(store, words) if words else store
+
+
+def _open_sources(pipeline: Pipeline, beside: Path | None, *, images: bool) -> dict[str, Source]:
+    return {
+        one.name: Labelled(open_source(one, images=images, beside=beside), one, has_readers=pipeline.has_readers)
+        for one in pipeline.sources
+    }
 
 
 def check_space(session: Session, sentinel: Sentinel | None) -> None:
