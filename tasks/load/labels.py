@@ -34,7 +34,7 @@ class Labelled:
     def __init__(self, source: Source, config: sources.Source, *, has_readers: bool = False) -> None:
         """`has_readers`: every document says who may read it. Nothing is touched before the first listing."""
         self.name = source.name
-        self._source = source
+        self.source = source
         self._labels: Mapping[str, Label] = config.metadata if isinstance(config.metadata, dict) else {}
         self._taken = config.metadata if isinstance(config.metadata, tuple) else None
         self._acl = (config.acl or Acl()) if has_readers else None
@@ -47,7 +47,7 @@ class Labelled:
 
     def list(self) -> Listing:
         """Files with rules are no documents. They are looked for last: who writes a rule first is not overtaken."""
-        listing = self._source.list()
+        listing = self.source.list()
         if self._sidecars:
             refs, failed = self._sidecars.look(listing.refs)
             rules = by_suffix(self._sidecars.names)
@@ -64,7 +64,7 @@ class Labelled:
 
     def read(self, ref: DocumentRef, /) -> Document:
         """The rule is read after the document: who makes it stricter before writing secrets is not overtaken."""
-        document = self._source.read(ref)
+        document = self.source.read(ref)
         configured = labels_of(self._labels, path_values(ref, document.metadata))
         own = {name: value for name, value in document.metadata.items() if name not in self._labels}
         metadata = {**self._own(own), **configured}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from config import sources
 
@@ -19,12 +19,12 @@ def link_of(metadata: Mapping[str, Any], configured: Sequence[sources.Source]) -
         folder = next((text for host, text in _VIEWERS.items() if source.repository.startswith(host)), "")
         root = f"{source.repository.removesuffix('.git')}{folder}/{source.branch or 'HEAD'}"
         return f"{root}/{quote(document)}" if folder else ""
-    if not isinstance(source, sources.FilesSource) or not document:
-        return ""
     pages = metadata.get("page")
     page = f"#page={pages[0]}" if isinstance(pages, list) and pages else ""
-    if isinstance(source, sources.WebSource):
-        return str(metadata.get("url", "")) + page
+    if isinstance(source, sources.WebSource) and document:
+        return str(metadata.get("url") or urljoin(source.urls[0], document)) + page
+    if not isinstance(source, sources.FilesSource) or not document:
+        return ""
     if source.path.startswith(_WEB):
         root, name = source.path.partition("?")[0], quote(document)
         return (root if root.endswith(f"/{name}") else f"{root.rstrip('/')}/{name}") + page

@@ -10,6 +10,7 @@ from tasks.errors import ConfigError, DocumentError, ServiceError, TransientErro
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.marks import keep_recollection, recollection
 from tasks.load.base import Remembering, Source
+from tasks.load.labels import Labelled
 from tasks.records import DocumentId, FailedScope, Listing
 from tasks.session import Session
 from tasks.sync.report import Outcome, Report
@@ -76,7 +77,8 @@ def remember_listings(session: Session) -> None:
 
 
 def _remembering(session: Session) -> list[tuple[str, Remembering]]:
-    return [(name, source) for name, source in session.sources.items() if isinstance(source, Remembering)]
+    inner = {name: one.source if isinstance(one, Labelled) else one for name, one in session.sources.items()}
+    return [(name, source) for name, source in inner.items() if isinstance(source, Remembering)]
 
 
 def _listing(source: Source, config: sources.Source) -> Listing:

@@ -20,6 +20,7 @@ def spelled(url: str) -> str:
     try:
         parts = urlsplit(url.strip())
         host, port = (parts.hostname or "").rstrip("."), parts.port
+        host = host if host.isascii() else host.encode("idna").decode()
     except ValueError:
         return ""
     if parts.scheme not in WEB or not host or port == 0 or "@" in parts.netloc or len(url) > LONGEST:

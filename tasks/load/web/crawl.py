@@ -26,6 +26,9 @@ _HTML = {"text/html", "application/xhtml+xml"}
 _TYPES = {
     "text/markdown": ".md",
     "text/plain": ".txt",
+    "text/csv": ".csv",
+    "application/json": ".json",
+    "application/epub+zip": ".epub",
     "application/pdf": ".pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",

@@ -133,7 +133,8 @@ def require_size(url: str, size: int, limit: int) -> None:
     """Raise DocumentError above the limit."""
     if size > limit:
         raise DocumentError(
-            "too-large", f"{url} has more than {limit:,} bytes, the limit; raise max_bytes or exclude it"
+            "too-large",
+            f"{url} has more than {limit:,} bytes, the limit; exclude it, or raise max_bytes where that is the limit",
         )
 
 

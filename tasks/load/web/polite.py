@@ -44,6 +44,10 @@ class Polite:
 
     def __init__(self, config: sources.WebSource, policy: AddressPolicy) -> None:
         """Nothing is contacted yet. MissingExtraError without the libraries for it."""
+        try:
+            import protego  # noqa: F401 - asked for before anything else, so that one message names all that is missing
+        except ImportError as error:
+            raise MissingExtraError("kind: web", "web") from error
         self._fetcher = Fetcher(policy)
         self._agent = config.user_agent
         self._delay = config.delay_seconds
@@ -122,10 +126,8 @@ class Polite:
 
     def _rules(self, url: str) -> "Protego | None":
         """None where there is no robots.txt: then nothing is forbidden."""
-        try:
-            from protego import Protego
-        except ImportError as error:
-            raise MissingExtraError("kind: web", "web") from error
+        from protego import Protego
+
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._robots:

@@ -1,6 +1,7 @@
 """A web site on a real server: each page is one document, asked for once, politely, and only as often as it must be."""
 
 import gzip
+import sys
 import threading
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from config.sources import WebSource
-from tasks.errors import ConfigError, DocumentError, TransientError
+from tasks.errors import ConfigError, DocumentError, MissingExtraError, TransientError
 from tasks.load.web import polite
 from tasks.load.web.address import bare, spelled
 from tasks.load.web.pages import WebPages
@@ -492,6 +493,10 @@ def test_headers_go_to_the_configured_host_alone(site: Site) -> None:
         ("https://example.org.:8443/%7euser/%e4%B8%AD?", "https://example.org:8443/~user/%E4%B8%AD"),
         ("https://example.org/中 文?q=a b", "https://example.org/%E4%B8%AD%20%E6%96%87?q=a%20b"),
         ("http://[::1]:80/../..", "http://[::1]/"),
+        ("https://Bücher.example/", "https://xn--bcher-kva.example/"),
+        ("http://①②⑦.0.0.1/", "http://127.0.0.1/"),
+        ("https://a..b/", "https://a..b/"),
+        ("https://ä..b/", ""),
         ("ftp://example.org/", ""),
         ("https://me@example.org/", ""),
         ("https://example.org:99999/", ""),
@@ -522,3 +527,9 @@ def test_a_site_has_one_beginning(given: dict[str, Any]) -> None:
 def test_a_password_in_the_address_is_refused() -> None:
     with pytest.raises(ConfigError, match="user name or password"):
         WebPages(WebSource.model_validate({"kind": "web", "start": "https://me:canary@x.example/"}))
+
+
+def test_a_missing_library_is_told_with_the_extra_that_holds_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "protego", None)
+    with pytest.raises(MissingExtraError, match=r"\.\[web\]"):
+        source(site, pages=["/a"]).list()

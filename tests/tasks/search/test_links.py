@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from config.sources import FilesSource
+from config.sources import FilesSource, WebSource
 from tasks.search.links import link_of
 
 
@@ -29,6 +29,15 @@ def test_a_source_of_one_file_opens_that(tmp_path: Path) -> None:
 def test_a_page_of_the_web_opens_there(root: str) -> None:
     assert link(root, page=[2]) == "https://example.org/docs/a%20b/c.pdf#page=2"
     assert link("https://example.org/docs/c.pdf", "c.pdf") == "https://example.org/docs/c.pdf"
+
+
+def test_a_page_of_a_site_opens_at_its_address() -> None:
+    site = WebSource(kind="web", name="docs", start="https://example.org/docs/")
+    record = {"source": "docs", "document": "/a?x=1"}
+    assert link_of(record, [site]) == "https://example.org/a?x=1"
+    assert link_of({**record, "url": "https://www.example.org/a.pdf", "page": [3]}, [site]) == (
+        "https://www.example.org/a.pdf#page=3"
+    )
 
 
 def test_what_no_viewer_opens_has_no_link() -> None:
