@@ -174,6 +174,20 @@ class WebSource(SourceSection):
     )
     private_network: PrivateNetwork = Field(default=False, description=PRIVATE_NETWORK)
 
+    @field_validator("headers", mode="before")
+    @classmethod
+    def _can_be_sent(cls, given: Any) -> Any:
+        """A key that was read from a file ends in a line feed; another one inside it would be a header of its own."""
+        if not isinstance(given, dict):
+            return given
+        headers = {name: value.strip() if isinstance(value, str) else value for name, value in given.items()}
+        for name, value in headers.items():
+            if not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", str(name), re.ASCII):
+                raise ValueError(f"{name!r} is no name of a header; expected one such as Authorization")
+            if isinstance(value, str) and not (value and value.isascii() and value.isprintable()):
+                raise ValueError(f"{name} has a value that no header can have; expected printable ASCII in one line")
+        return headers
+
     @model_validator(mode="before")
     @classmethod
     def _name_after_host(cls, given: Any) -> Any:

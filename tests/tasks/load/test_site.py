@@ -478,7 +478,7 @@ def test_headers_go_to_the_configured_host_alone(site: Site) -> None:
         other.page("/b", html("B."))
         site.page("/a", b"", 302, Location=f"{other.url}/b")
         hosts = [f"127.0.0.1:{site.port}", f"127.0.0.1:{other.port}"]
-        made = source(site, pages=["/a"], headers={"Authorization": "Bearer hunter2"}, private_network=hosts)
+        made = source(site, pages=["/a"], headers={"Authorization": "Bearer hunter2\n"}, private_network=hosts)
         assert paths(made.list()) == [f"{other.url}/b"]
     assert {head.get("Authorization") for head in site.heads} == {"Bearer hunter2"}
     assert {head.get("Authorization") for head in other.heads} == {None}
@@ -522,6 +522,15 @@ def test_a_folder_has_one_name() -> None:
 def test_a_site_has_one_beginning(given: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"expected one|web address"):
         WebSource.model_validate({"kind": "web", **given})
+
+
+@pytest.mark.parametrize(
+    "headers", [{"A b": "x"}, {"A:": "x"}, {"": "x"}, {"A": "hunter2\nB: x"}, {"A": "hunter2ü"}, {"A": ""}]
+)
+def test_a_header_that_cannot_be_sent_is_refused_without_its_value(headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"name of a header|no header can have") as caught:
+        WebSource.model_validate({"kind": "web", "start": "https://x.example/", "headers": headers})
+    assert "hunter2" not in str(caught.value.errors(include_input=False))  # type: ignore[attr-defined]
 
 
 def test_a_password_in_the_address_is_refused() -> None:
