@@ -82,6 +82,11 @@ def document_id(source: str, path: str) -> DocumentId:
     return DocumentId(f"{source}:{unicodedata.normalize('NFC', escaped(path))}")
 
 
+def source_of(document: DocumentId) -> str:
+    """The name of the source, which holds no colon."""
+    return document.partition(":")[0]
+
+
 def without_doubles(refs: list[DocumentRef], source: str) -> tuple[list[DocumentRef], list[FailedScope]]:
     """The refs without those whose names only differ in Unicode form: two would be one document."""
     if len({ref.id for ref in refs}) == len(refs):

@@ -2,12 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from config.options import SyncOptions
 from tasks.ledger.departures import departed, remember_departure
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.tables import DOOMED, GONE
+from tasks.load.paths import source_of
 from tasks.records import DocumentId
 from tasks.session import Session
 from tasks.slices import slices
@@ -29,15 +31,34 @@ Places = dict[Place, list[DocumentId]]
 class Leavers:
     """`missing` documents are not listed any more; `emptied` and `collapsed` ones are, but their content is lost.
 
-    `moved` counts missing ones whose content is listed under another name, one such name for each: in their source,
-    or as a document that this run has found in another. `moves` names those that this run has found.
+    `moved_in` counts by source missing ones whose content is listed under another name, one such name for each: in
+    their source, or as a document that this run has found in another. `moves` names those that it knows by name.
     """
 
     missing: Sequence[DocumentId]
     emptied: Sequence[DocumentChange]
     collapsed: Sequence[DocumentChange]
-    moved: int
+    moved_in: Mapping[str, int]
     moves: Sequence[Move] = ()
+
+    @property
+    def moved(self) -> int:
+        """Of all sources."""
+        return sum(self.moved_in.values())
+
+    @property
+    def sources(self) -> set[str]:
+        """Those that lose something."""
+        return {source_of(document) for document in self.documents}
+
+    def within(self, sources: Container[str]) -> "Leavers":
+        """The part of it that these sources lose."""
+        kept: dict[str, Any] = {
+            one.name: [item for item in getattr(self, one.name) if source_of(_document(item)) in sources]
+            for one in fields(self)
+        }
+        moved_in = {source: count for source, count in self.moved_in.items() if source in sources}
+        return replace(self, **{**kept, "moved_in": moved_in})
 
     @property
     def listed(self) -> Sequence[DocumentChange]:
@@ -63,10 +84,13 @@ class Losses:
                 self._gone[known[document].source, version].append(document)
         self._contents = {version for _, version in self._gone}
         self._new: Places = defaultdict(list)
+        self._stays: Places = defaultdict(list)
         self._changes: list[DocumentChange] = []
         unchanged = survey.changes.unchanged if self._gone else ()
-        listed = ((ref.source, known[ref.id].version) for ref in unchanged)
-        self._there = Counter((source, version) for source, version in listed if version in self._contents)
+        for ref in unchanged:
+            if (version := known[ref.id].version) in self._contents:
+                self._stays[ref.source, str(version)].append(ref.id)
+        self._there = Counter({place: len(ids) for place, ids in self._stays.items()})
 
     def see(self, changes: Iterable[DocumentChange]) -> None:
         """Those of one window."""
@@ -84,19 +108,28 @@ class Losses:
         collapsed = [change for change in self._changes if not change.is_emptied]
         return Leavers(self._missing, emptied, collapsed, self._moved(), self._moves())
 
-    def _moved(self) -> int:
+    def _moved(self) -> dict[str, int]:
         """A copy that another source has had for long is no proof of a move."""
         gone, new = (Counter({place: len(ids) for place, ids in places.items()}) for places in (self._gone, self._new))
         within = gone & self._there
-        left, arrived = _by_content(gone - within), _by_content(new - within)
-        return within.total() + (left & arrived).total()
+        arrived = _by_content(new - within)
+        moved: Counter[str] = Counter()
+        for (source, version), count in gone.items():
+            inside = within[source, version]
+            elsewhere = min(count - inside, arrived[version])
+            arrived[version] -= elsewhere
+            moved[source] += inside + elsewhere
+        return moved
 
     def _moves(self) -> list[Move]:
         """Each new document once, with one that left: of its own source, where there is one. Empty ones have not."""
         gone = {place: ids for place, ids in self._gone.items() if self._known[ids[0]].chunks}
         moves = _pairs(gone, self._new)
         paired = {document for move in moves for document in move}
-        return moves + _pairs(_without(gone, paired), _without(self._new, paired))
+        moves += _pairs(_without(gone, paired), _without(self._new, paired))
+        named = {move.old for move in moves}
+        rest = {place: [document for document in ids if document not in named] for place, ids in gone.items()}
+        return moves + _pairs(rest, self._stays)  # found by an earlier run, whose deletions were withheld
 
 
 def _pairs(gone: Mapping[Place, Sequence[DocumentId]], new: Mapping[Place, Sequence[DocumentId]]) -> list[Move]:
@@ -128,6 +161,12 @@ def weigh(session: Session, leavers: Leavers, survey: Survey, options: SyncOptio
     return judge(leavers.documents, now, session.pipeline.deletions, options.confirm_deletes)
 
 
+def _document(item: DocumentId | DocumentChange | Move) -> DocumentId:
+    if isinstance(item, Move):
+        return item.old
+    return item.id if isinstance(item, DocumentChange) else item
+
+
 def count_withheld(leavers: Leavers, verdict: Verdict, report: Report) -> None:
     """Put into the report what the guard did not let through, and how it can be."""
     _count_moves(leavers, report)
@@ -137,7 +176,7 @@ def count_withheld(leavers: Leavers, verdict: Verdict, report: Report) -> None:
     report.documents.served_old += len(leavers.listed)
     report.outcome = Outcome.WITHHELD
     report.notes.append(
-        f"deletions withheld: {verdict.reason}{_kinds(leavers)}; nothing was deleted."
+        f"deletions withheld: {verdict.reason}{_kinds(leavers)}; none of them was deleted."
         f" If they are meant, run sync with --confirm-deletes {verdict.plan_hash}"
     )
 
@@ -145,14 +184,14 @@ def count_withheld(leavers: Leavers, verdict: Verdict, report: Report) -> None:
 def count_deletions(leavers: Leavers, points: int, report: Report, spent: Spent) -> None:
     """Put into the report what the guard let through; `points` were those of the missing documents."""
     _count_moves(leavers, report)
-    report.documents.deleted = len(leavers.missing)
+    report.documents.deleted += len(leavers.missing)
     report.names.add(report.names.deleted, _moved_last(leavers.missing, leavers))
     report.chunks.removed += points
     report.count_changes(leavers.listed, spent)
 
 
 def _count_moves(leavers: Leavers, report: Report) -> None:
-    report.documents.moved = len(leavers.moves)
+    report.documents.moved += len(leavers.moves)
     report.names.add(report.names.moved, leavers.moves)
 
 

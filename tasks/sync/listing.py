@@ -1,6 +1,7 @@
 """The start of a run: what the sources hold, compared with what the ledger knows."""
 
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from config import sources
@@ -66,6 +67,12 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
     report.notes += [
         f"source {name!r} lists no documents; check its path, and include and exclude, which heed the case of names"
         for name in silent
+    ]
+    configured = {config.name for config in session.pipeline.sources}
+    left_over = Counter(one.source for one in known.documents.values() if one.source not in configured)
+    report.notes += [
+        f"source {name!r} is not in the configuration any more: its {count:,} documents are to leave the collection"
+        for name, count in sorted(left_over.items())
     ]
     return Survey(known, changes, tuple(document for document in absent if document not in hidden), silent)
 

@@ -15,7 +15,8 @@ from tasks.records import EmbeddingKey, Sentinel
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
 from tasks.session import Session, check_space
-from tasks.sync.deletions import Losses, count_deletions, count_withheld, weigh
+from tasks.sync.decision import decide
+from tasks.sync.deletions import Losses, count_deletions, count_withheld
 from tasks.sync.incarnation import find_doubt, is_gone
 from tasks.sync.listing import survey_sources
 from tasks.sync.names import Names
@@ -72,13 +73,12 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
     report.tell_quarantined()
     report.tell_doubts(len(session.cache.damaged))
     _check_embedder(session, report)
-    leavers = losses.leavers()
-    verdict = weigh(session, leavers, survey, options)
-    report.plan_hash = verdict.plan_hash
-    if verdict.allowed:
-        count_deletions(leavers, session.ledger.live_points(leavers.missing), report, spent)
-    else:
-        count_withheld(leavers, verdict, report)
+    for leavers, verdict in decide(session, losses.leavers(), survey, options):
+        report.plan_hash = verdict.plan_hash
+        if verdict.allowed:
+            count_deletions(leavers, session.ledger.live_points(leavers.missing), report, spent)
+        else:
+            count_withheld(leavers, verdict, report)
     report.chunks.unwritten = spent.unwritten
     _check_money(session.pipeline.embedder, report)
     report.chunks.total = session.ledger.counts().live + report.chunks.written - report.chunks.removed

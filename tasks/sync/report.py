@@ -43,7 +43,7 @@ class Documents:
 
     `held` are listed documents whose change is withheld, since their content would be lost; `withheld` counts these and
     the missing ones. `served_old` says how many of the quarantined and held ones are still found as they last were.
-    `moved` says how many of the added ones have the content of a deleted or withheld one, each of another. `partial`
+    `moved` says how many have the content of a deleted or withheld one, each of another. `partial`
     counts those about which something is to be told: what a reader sees and no chunk has, or what was guessed.
     """
 

@@ -17,7 +17,8 @@ from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
 from tasks.session import Session
 from tasks.sync.ahead import pay_ahead
-from tasks.sync.deletions import Losses, carry_out, count_deletions, count_withheld, reap, weigh
+from tasks.sync.decision import decide
+from tasks.sync.deletions import Losses, carry_out, count_deletions, count_withheld, reap
 from tasks.sync.generations import complete_switch, record
 from tasks.sync.incarnation import check_incarnation
 from tasks.sync.listing import Survey, remember_listings, survey_sources
@@ -140,15 +141,14 @@ class Run:
     def _end(self, survey: Survey, losses: Losses) -> None:
         session, report = self._session, self.report
         report.tell_quarantined()
-        leavers = losses.leavers()
-        verdict = weigh(session, leavers, survey, self._options)
-        report.plan_hash = verdict.plan_hash
-        if verdict.allowed:
-            lost = session.ledger.live_points(leavers.missing)
-            carry_out(session, leavers, verdict)
-            count_deletions(leavers, lost, report, self._spent)
-        else:
-            count_withheld(leavers, verdict, report)
+        for leavers, verdict in decide(session, losses.leavers(), survey, self._options):
+            report.plan_hash = verdict.plan_hash
+            if verdict.allowed:
+                lost = session.ledger.live_points(leavers.missing)
+                carry_out(session, leavers, verdict)
+                count_deletions(leavers, lost, report, self._spent)
+            else:
+                count_withheld(leavers, verdict, report)
         session.ledger.forget_quarantined(survey.left)
         if report.documents.served_old:
             self._close_to_others()
