@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from config import sources
 from tasks.errors import DocumentError, HeadraceError, ServiceError, TransientError
 from tasks.load.files.inside import open_below, open_resolved
+from tasks.load.ignore import IGNORE_FILE, MOST_BYTES, Ignored
 from tasks.load.parse.open import parse
 from tasks.load.paths import PathFilter, by_suffix, document_id, is_relative, without_doubles
 from tasks.records import Document, DocumentRef, FailedScope, Listing
@@ -46,6 +47,7 @@ class Files:
         self._filter = PathFilter(config.include, config.exclude)
         self._max_bytes = config.max_bytes
         self._device: int | None = None
+        self._ignored = Ignored()
         self.name = config.name
 
     def list(self) -> Listing:
@@ -57,13 +59,14 @@ class Files:
         refs: list[DocumentRef] = []
         failed: list[FailedScope] = []
         missed = _Missed([], [])
+        self._ignored = Ignored()
         now = time.time_ns()
         folders = [""]
         while folders:
             folder = folders.pop()
             try:
                 refs += self._in_folder(folder, folders, missed, now)
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 failed.append(self._failed(folder, error))
         refs, doubles = without_doubles(refs, self.name)
         failed += doubles
@@ -102,13 +105,17 @@ class Files:
         self, folder: str, folders: MutableSequence[str], missed: "_Missed", now: int
     ) -> Iterator[DocumentRef]:
         """Documents right in the folder; folders below it go on the list, and names that no setting knows."""
-        takes, misses, above = self._filter.takes, self._filter.misses, f"{folder}/" if folder else ""
+        takes, misses, enters = self._filter.takes, self._filter.misses, self._filter.enters
+        above = f"{folder}/" if folder else ""
+        self._heed_ignore_file(folder, above + IGNORE_FILE)
         with os.scandir(self._root / folder if folder else self._root) as entries:
             for entry in entries:
                 path = above + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    if self._filter.enters(path):
-                        folders.append(path)
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if self._ignored.hides(f"{path}/" if is_folder else path) or (is_folder and not enters(path)):
+                    continue
+                if is_folder:
+                    folders.append(path)
                 elif takes(path) and self._is_inside(entry):
                     yield self._ref(path, entry.stat(), now)
                 elif entry.is_symlink():
@@ -116,6 +123,10 @@ class Files:
                         missed.links.append(path)
                 elif misses(path) and entry.is_file(follow_symlinks=False):
                     missed.names.append(entry.name)
+
+    def _heed_ignore_file(self, folder: str, path: str) -> None:
+        with contextlib.suppress(FileNotFoundError), open_below(self._folder, path) as file:
+            self._ignored.add(folder, file.read(MOST_BYTES) or b"")
 
     def _leads_out(self, entry: os.DirEntry[str]) -> bool:
         """Whether a link leads to a folder that is not below the root: the documents there are not listed."""
@@ -143,11 +154,13 @@ class Files:
         hint = "" if is_racy else f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}"
         return DocumentRef(document_id(self.name, path), self.name, path, hint, stat.st_size)
 
-    def _failed(self, folder: str, error: OSError) -> FailedScope:
+    def _failed(self, folder: str, error: OSError | ValueError) -> FailedScope:
         where = self._root / folder
+        scope = document_id(self.name, f"{folder}/" if folder else "")
+        if not isinstance(error, OSError):
+            return FailedScope(scope, escaped(f"{where / IGNORE_FILE} cannot be followed: {error}"))
         if not folder and error.errno == errno.ENOENT:
             return FailedScope(f"{self.name}:", f"{where} does not exist; check `path` of source {self.name!r}")
-        scope = document_id(self.name, f"{folder}/" if folder else "")
         return FailedScope(scope, escaped(f"{where} cannot be listed: {error.strerror}"))
 
     def _path(self, ref: DocumentRef) -> Path:

@@ -1,6 +1,10 @@
 """Documents from any place but a web server that fsspec reaches: buckets, file servers, archives."""
 
+from typing import Any
+
 from config import sources
+from tasks.errors import DocumentError
+from tasks.load.ignore import IGNORE_FILE, Ignored
 from tasks.load.url_root import Entries, UrlRoot
 from tasks.records import Document, DocumentRef, Listing
 
@@ -24,11 +28,40 @@ class RemoteFiles:
     def _entries(self) -> tuple[Entries, str]:
         files, path = self._root.files, self._root.path
         files.invalidate_cache()
-        entries: Entries = files.find(path, detail=True)
+        # Where folders are listed one by one, fsspec leaves those out that it cannot list.
+        walks = {"on_error": _refuse} if _lists_by_folder(files) else {}
+        entries: Entries = files.find(path, detail=True, **walks)
         if not entries and not files.exists(path):
             raise FileNotFoundError(path)
-        return entries, ""
+        return self._without_ignored(entries), ""
+
+    def _without_ignored(self, entries: Entries) -> Entries:
+        ignored = Ignored()
+        above = f"{self._root.path}/"
+        for path in entries:
+            folder, _, name = path.removeprefix(above).rpartition("/")
+            if name == IGNORE_FILE:
+                try:
+                    ignored.add(folder, self._root.files.cat_file(path))
+                except ValueError as error:
+                    raise DocumentError("ignore-file", f"{path} cannot be followed: {error}") from error
+        return {path: one for path, one in entries.items() if not ignored.hides(path.removeprefix(above))}
 
     def _content(self, ref: DocumentRef) -> bytes:
         content: bytes = self._root.files.cat_file(self._root.full_path(ref))
         return content
+
+
+def _lists_by_folder(files: Any) -> bool:
+    """Whether it walks, as file servers do; buckets are listed in one go."""
+    from fsspec import AbstractFileSystem
+    from fsspec.asyn import AsyncFileSystem
+
+    kind = type(files)
+    return bool(kind._find is AsyncFileSystem._find if files.async_impl else kind.find is AbstractFileSystem.find)
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that has just gone is no hole in the listing; one that cannot be read is."""
+    if not isinstance(error, FileNotFoundError):
+        raise error

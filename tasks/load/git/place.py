@@ -84,6 +84,8 @@ class Clone:
 
     def fetch_contents(self, commit: str, names: Sequence[str]) -> None:
         """All that are not there yet, in one request."""
+        if not names:
+            return
         listed = self.git.run("rev-list", "--objects", "--missing=print", "--no-walk", commit).split()
         missing = {line[1:].decode() for line in listed if line.startswith(b"?")}
         if wanted := missing & {*names}:

@@ -12,6 +12,7 @@ from tasks.errors import DocumentError, TransientError
 from tasks.load.git.command import GitError, Objects
 from tasks.load.git.history import Change, last_changes
 from tasks.load.git.place import Clone, place_of
+from tasks.load.ignore import IGNORE_FILE, Ignored
 from tasks.load.parse.open import parse
 from tasks.load.paths import PathFilter, check_size, chosen, document_id
 from tasks.records import Document, DocumentRef, FailedScope, Listing
@@ -72,7 +73,7 @@ class GitFiles:
     def _listing(self) -> Listing:
         commit = self._place.commit()
         entries = _entries(self._place.git.run("ls-tree", "-r", "-z", "--full-tree", commit))
-        blobs = {entry.path: entry.blob for entry in entries if entry.mode.startswith(_FILE)}
+        blobs = self._without_ignored(commit, {one.path: one.blob for one in entries if one.mode.startswith(_FILE)})
         refs = [DocumentRef(document_id(self.name, path), self.name, path) for path in blobs]
         listing = chosen(self.name, refs, self._filter)
         self._blobs = {ref.path: blobs[ref.path] for ref in listing.refs}
@@ -85,6 +86,17 @@ class GitFiles:
             for ref, size in zip(listing.refs, sizes, strict=True)
         )
         return replace(listing, refs=taken, notes=self._notes(entries))
+
+    def _without_ignored(self, commit: str, blobs: Mapping[str, str]) -> Mapping[str, str]:
+        files = {path: blob for path, blob in blobs.items() if path.rpartition("/")[2] == IGNORE_FILE}
+        self._place.fetch_contents(commit, [*files.values()])
+        ignored = Ignored()
+        for path, blob in files.items():
+            try:
+                ignored.add(path.rpartition("/")[0], self._objects.read(blob))
+            except ValueError as error:
+                raise GitError(f"{path} cannot be followed: {error}") from error
+        return {path: blob for path, blob in blobs.items() if not ignored.hides(path)}
 
     def _hint(self, path: str) -> str:
         """The commit is part of the metadata; a file that was only renamed keeps its own."""
