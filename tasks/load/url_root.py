@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from config import sources
-from tasks.errors import DocumentError, MissingExtraError, TransientError
+from tasks.errors import ConfigError, DocumentError, MissingExtraError, TransientError
 from tasks.load.parse.open import parse
 from tasks.load.paths import PathFilter, check_size, chosen, document_id
 from tasks.load.web.address_guard import WEB, check_web_url, links_of, policy_for
@@ -23,8 +24,13 @@ _EXTRAS = {
     "abfs": "azure",
     "http": "http",
     "https": "http",
+    "sftp": "sftp",
+    "ssh": "sftp",
 }
 _VERSIONS = ("ETag", "etag", "md5Hash", "md5", "checksum", "LastModified", "last_modified", "mtime", "created")
+
+
+SSH = ("sftp", "ssh")
 
 
 class UrlRoot:
@@ -39,6 +45,7 @@ class UrlRoot:
         links = links_of(self.url)
         for link in links:
             check_web_url(link)
+            _check_password(link)
         places = [link for link in links if link.split("://")[0] in WEB]
         self.policy = policy_for(config.name, config.private_network, places)
 
@@ -100,7 +107,9 @@ class UrlRoot:
 
         try:
             schemes = {link.split("://")[0] for link in links_of(self.url)}
-            options = {scheme: web_options(self.policy) for scheme in WEB if scheme in schemes}
+            # Else sshfs takes any server for the right one: () is OpenSSH's own list of known hosts.
+            options = {scheme: {"known_hosts": ()} for scheme in SSH if scheme in schemes}
+            options |= {scheme: web_options(self.policy) for scheme in WEB if scheme in schemes}
             files, root = fsspec.core.url_to_fs(self.url, **options)
         except ImportError as error:
             scheme = self.url.split("://")[0]
@@ -119,3 +128,11 @@ class UrlRoot:
 
     def _unknown(self, reason: str, *, is_outage: bool = False) -> FailedScope:
         return FailedScope(f"{self.name}:", reason, is_outage)
+
+
+def _check_password(link: str) -> None:
+    """Raise ConfigError for a password in the URL: it would stand in every message."""
+    parts = urlsplit(link)
+    if parts.password is not None:
+        variable = f"FSSPEC_{parts.scheme.upper()}_PASSWORD"
+        raise ConfigError(f"the URL for {parts.hostname} holds a password; expected none; set {variable} instead")
