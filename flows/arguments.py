@@ -79,6 +79,17 @@ def similarity(text: str) -> float:
     return score
 
 
+def duration(text: str) -> float:
+    """Seconds, from a number with its unit."""
+    from tasks.errors import ConfigError
+    from tasks.freshness import seconds_of
+
+    try:
+        return seconds_of(text)
+    except ConfigError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
 def count(text: str) -> int:
     """A whole number from 0 on, within reason."""
     return _whole(text, least=0)

@@ -77,9 +77,9 @@ def _show_log() -> None:
     show_log()
 
 
-def _as_json(shape: Any) -> str:
+def _as_json(shape: Any, indent: int | None = 2) -> str:
     is_unicode = sys.stdout and (sys.stdout.encoding or "").lower().startswith("utf")
-    return json.dumps(shape, ensure_ascii=not is_unicode, indent=2)
+    return json.dumps(shape, ensure_ascii=not is_unicode, indent=indent)
 
 
 def _say(text: str, code: int) -> int:
@@ -121,7 +121,7 @@ def _failed(options: Namespace, outcome: str, code: int, message: str, speaker: 
     if options.json:
         report = getattr(options, "report", {})
         shape = {**report, "command": options.command, "outcome": outcome, "exit_code": code, "error": message}
-        code = _say(_as_json(shape), code)
+        code = _say(_as_json(shape, None if options.command == "watch" else 2), code)  # that has an object a line
     sys.stderr.write(shown(f"{speaker}{message}\n", sys.stderr))
     return code
 

@@ -15,9 +15,12 @@ from tasks.search.embedding import LiveEmbedder
 class HeadraceEmbeddings(Embeddings):
     """Embeds as the live generation of a pipeline was embedded, documents and queries each in their own way."""
 
-    def __init__(self, config: str | Path) -> None:
-        """`config` is the pipeline's YAML file; the model is loaded with the first text."""
-        self._embedder = LiveEmbedder(read_pipeline(Path(config)))
+    def __init__(self, config: str | Path, *, max_age: str | None = None) -> None:
+        """`config` is the pipeline's YAML file; the model is loaded with the first text.
+
+        `max_age`, such as "1h": refuse queries while the last complete sync is longer ago.
+        """
+        self._embedder = LiveEmbedder(read_pipeline(Path(config)), max_age)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Vectors of unit length, in the order of the texts."""

@@ -19,9 +19,12 @@ class HeadraceEmbedding(BaseEmbedding):
 
     _embedder: LiveEmbedder = PrivateAttr()
 
-    def __init__(self, config: str | Path, **settings: Any) -> None:
-        """`config` is the pipeline's YAML file; the model is loaded with the first text."""
-        embedder = LiveEmbedder(read_pipeline(Path(config)))
+    def __init__(self, config: str | Path, *, max_age: str | None = None, **settings: Any) -> None:
+        """`config` is the pipeline's YAML file; the model is loaded with the first text.
+
+        `max_age`, such as "1h": refuse queries while the last complete sync is longer ago.
+        """
+        embedder = LiveEmbedder(read_pipeline(Path(config)), max_age)
         super().__init__(model_name=embedder.model, **settings)
         self._embedder = embedder
 

@@ -57,7 +57,7 @@ class Listing:
     """What one source holds now. Deletion needs a complete listing: `failed` is empty.
 
     `passed_over` counts, by suffix in lower case, what no setting names: neither `include` nor `exclude`. `notes` are
-    sentences on what else was not listed.
+    sentences on what else was not listed. `only`: nothing but these documents was looked for.
     """
 
     source: str
@@ -65,6 +65,7 @@ class Listing:
     failed: tuple[FailedScope, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict[str, int])
     notes: tuple[str, ...] = ()
+    only: frozenset[DocumentId] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +213,10 @@ class Sentinel:
     """The mark a run leaves in the store, to notice a lost or restored store or ledger, and another pipeline's store.
 
     `place` is the machine and path of the run's configuration; it, `pipeline` and `at` are empty in marks of old.
+
+    `complete_at` is when the last sync ended that had seen every document and withheld nothing, 0 before the first. So
+    many documents were not brought up to date by the last sync that looked at all: `withheld` until a person confirms
+    it, `quarantined`, or `unknown`, in parts that could not be listed. Marks with the same beginning are the same.
     """
 
     lineage: str
@@ -220,6 +225,10 @@ class Sentinel:
     pipeline: str = ""
     place: str = ""
     at: float = 0.0  # seconds since 1970
+    complete_at: float = field(default=0.0, compare=False)
+    withheld: int = field(default=0, compare=False)
+    quarantined: int = field(default=0, compare=False)
+    unknown: int = field(default=0, compare=False)
 
 
 Operator = Literal["in", "not_in", ">=", ">", "<=", "<"]

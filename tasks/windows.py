@@ -50,8 +50,9 @@ class DocumentChange:
     """How one document reaches `version`: points to put and to doom; `chunks` and `tokens` count its whole content.
 
     `is_new` says that the ledger had no version of it; `is_emptied` that its last readable content would go;
-    `is_collapsed` that it and documents which used to differ from it now all have the same content, as a login page
-    served in place of everything does.
+    `is_shrunk` that most of it would. `like` is set where much of its text would go: the first such document of this
+    run that has nearly the same text now, itself where there is none; `former` is a sample of the text that it had, as
+    `sample` is of the new one, or empty where that is not known, and `lost` what of it is not in the new text.
     """
 
     id: DocumentId
@@ -65,13 +66,17 @@ class DocumentChange:
     is_new: bool
     is_emptied: bool
     is_unchanged: bool
-    is_collapsed: bool = False
+    is_shrunk: bool = False
     remark: str = ""
+    sample: bytes = b""
+    former: bytes = b""
+    lost: bytes = b""
+    like: DocumentId | None = None
 
     @property
-    def loses_content(self) -> bool:
-        """Counts as a deletion, so the guard decides about it at the end of the run."""
-        return self.is_emptied or self.is_collapsed
+    def waits(self) -> bool:
+        """The end of the run knows whether its content is lost, as if a login page stood in place of everything."""
+        return self.is_emptied or self.is_shrunk or self.like is not None
 
 
 class Refs:
@@ -204,7 +209,7 @@ class Embedded:
 
 
 class Written:
-    """The window after the flip: the documents of `changes` are current in the collection, but those that lose content.
+    """The window after the flip: the documents of `changes` are current in the collection, but those that wait.
 
     `failures` are quarantined.
     """

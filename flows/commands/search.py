@@ -4,7 +4,7 @@ from argparse import Action, ArgumentParser, Namespace
 from pathlib import Path
 from shutil import get_terminal_size
 
-from flows.arguments import add_asker, add_config, asker_of, count, positive, similarity
+from flows.arguments import add_asker, add_config, asker_of, count, duration, positive, similarity
 from tasks.console.answer import Answer
 
 SUMMARY = "find the chunks nearest to a query"
@@ -37,6 +37,12 @@ def add_arguments(parser: ArgumentParser, /) -> None:
     parser.add_argument("--context", type=count, default=0, metavar="N", help="also the N chunks before and after each")
     parser.add_argument("--mode", choices=("hybrid", "dense", "text"), help="by vectors and words, or by one of them")
     add_asker(parser)
+    parser.add_argument(
+        "--max-age",
+        type=duration,
+        metavar="TIME",
+        help="refuse to answer (exit code 5) where the last complete sync is longer ago: 10m, 1h, 2d",
+    )
     parser.add_argument("--filter", action="append", default=[], metavar="KEY=VALUE", help=FILTER)
 
 
@@ -63,6 +69,7 @@ def run(options: Namespace, /) -> Answer:
         options.context,
         options.mode,
         asker_of(options),
+        options.max_age,
     )
     with open_session(pipeline, read_only=True) as session:
         found = search_collection(session, read_image(Path(options.image)) if options.image else query, wanted)
@@ -74,6 +81,7 @@ def run(options: Namespace, /) -> Answer:
         **asked,
         "filter": [*map(escaped, options.filter)],
         "mode": found.mode,
+        "complete_at": found.complete_at,
         "hits": [hit.as_json() for hit in found.hits],
     }
     text = f"{text}\n  ! {found.note}" if found.note else text

@@ -18,6 +18,7 @@ from flows.commands import (
     status,
     sync,
     verify,
+    watch,
     where,
 )
 from tasks.console.answer import Answer
@@ -44,6 +45,7 @@ COMMANDS: Mapping[str, Command] = {  # in the order in which a newcomer needs th
     "init": init,
     "plan": plan,
     "sync": sync,
+    "watch": watch,
     "search": search,
     "status": status,
     "evaluate": evaluate,

@@ -128,7 +128,7 @@ def status_text(status: Status) -> str:
         f"{status.pipeline}: {counts.documents:,} documents, {counts.live:,} chunks in the collection"
         f" {line_of(status.collection)!r} ({status.store})",
         *_rows({"chunks": _counted(others), "model": f"{status.model}, {status.dimension:,} dimensions"}),
-        *_rows({"space": status.space, "running": status.running or "no"}),
+        *_rows({"space": status.space, "complete": status.freshness.text, "running": status.running or "no"}),
         *_rows({"progress": _progress_text(progress) if progress else ""}),
         *_column("last runs", runs),
         *_named("read in part", map(_remark, status.partial), len(status.partial)),

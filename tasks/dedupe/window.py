@@ -6,11 +6,17 @@ from dataclasses import replace
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.diff import Known, diff_points, trusted_hint
 from tasks.dedupe.identity import Identity, document_version, wanted_points
+from tasks.dedupe.near import Groups, pairs_of, sample, without
 from tasks.ledger.ledger import KnownPoint, Ledger
+from tasks.ledger.lookup import samples
 from tasks.ledger.tables import LIVE
 from tasks.passages import Content
-from tasks.records import Chunk, Document, DocumentRef, EmbeddingKey
+from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey
 from tasks.windows import Chunked, Deduped, DocumentChange, NewPoint, Quarantined
+
+LEAST_KEPT = 0.8  # of a document's text: an edit that leaves as much takes nothing away
+SHRUNK = 3  # times as short: what is left is not the document any more
+MOST_WAITING = 32_000_000  # characters of documents that are like no other so far
 
 
 class Differ:
@@ -23,7 +29,9 @@ class Differ:
         self._ledger = ledger
         self._cache = cache
         self._before = before
-        self._origins: dict[str, set[str]] = {}
+        self._groups = Groups()
+        self._waiting = 0
+        self._samples: dict[DocumentId, bytes] = {}  # of the window's documents
 
     def is_current(self, document: Document, /) -> bool:
         """Whether the collection has just this: a ledger that vouches for a version vouches for all of its points."""
@@ -37,12 +45,13 @@ class Differ:
     def diff_window(self, chunked: Chunked) -> Deduped:
         """One change or failure per document, and each unpaid text once."""
         documents = chunked.loaded.documents
-        points = self._ledger.points([document.ref.id for document in documents])
+        ids = [document.ref.id for document in documents]
+        points, self._samples = self._ledger.points(ids), samples(self._ledger, ids)
         diffs = [
             self._diff_document(document, chunks, points.get(document.ref.id, []))
             for document, chunks in zip(documents, chunked.chunks, strict=True)
         ]
-        changes = self._without_collapse([change for change in diffs if isinstance(change, DocumentChange)])
+        changes = [change for change in diffs if isinstance(change, DocumentChange)]
         changes += [self._touched(ref) for ref in chunked.loaded.touched]
         failures = [
             replace(failure, hint=trusted_hint(self._fingerprint, failure.hint)) for failure in chunked.loaded.failures
@@ -98,7 +107,7 @@ class Differ:
             for key, point_id in diff.put.items()
         )
         before = self._before.documents.get(ref.id)
-        return DocumentChange(
+        change = DocumentChange(
             id=ref.id,
             source=ref.source,
             version=version,
@@ -112,14 +121,36 @@ class Differ:
             is_unchanged=before is not None and before.version == version and not put and not diff.doom,
             remark="; ".join(document.remarks) or ("" if chunks else "holds no text"),
         )
+        return self._judged(change, document, points, {one.embedding for one in wanted.values()})
 
-    def _without_collapse(self, changes: Sequence[DocumentChange]) -> list[DocumentChange]:
-        """Mark documents that differed before and do not any more: in this window, or together with earlier ones."""
-        changed: dict[str, str] = {}
-        for change in changes:
-            known = self._before.documents.get(change.id)
-            if change.chunks and known is not None and known.version not in (None, change.version) and known.chunks:
-                changed[change.id] = str(known.version)
-                self._origins.setdefault(change.version, set()).add(str(known.version))
-        collapsed = {change.id for change in changes if change.id in changed and len(self._origins[change.version]) > 1}
-        return [replace(change, is_collapsed=True) if change.id in collapsed else change for change in changes]
+    def _judged(
+        self, change: DocumentChange, document: Document, points: Sequence[KnownPoint], kept: set[EmbeddingKey]
+    ) -> DocumentChange:
+        """The same change, with what it takes away of the text that is in the collection; `kept` are its embeddings."""
+        if change.is_unchanged:
+            return change
+        pairs = pairs_of(document)
+        change = replace(change, sample=sample(pairs))
+        before = self._before.documents.get(change.id)
+        live = {point.embedding for point in points if point.state == LIVE}
+        if before is None or before.version is None or not live or not change.chunks:
+            return change
+        former = self._samples.get(change.id, b"")
+        if not former and before.hint and not before.hint.startswith(self._fingerprint):
+            return change  # cut or embedded another way, so its embeddings do not tell
+        lost = without(former, pairs)
+        share = max(len(live & kept) / len(live), 1 - len(lost) / len(former) if former else 0.0)
+        if share >= LEAST_KEPT:
+            return change
+        is_shrunk = change.tokens * SHRUNK <= before.tokens
+        return replace(change, is_shrunk=is_shrunk, former=former, lost=lost, like=self._like(change))
+
+    def _like(self, change: DocumentChange) -> DocumentId | None:
+        """None where it waits for nothing: it is like none before it, and there are more than memory is meant for."""
+        leader = self._groups.leader(change.id, change.sample)
+        if leader == change.id:
+            size = sum(len(new.payload["text"]) for new in change.put)
+            if self._waiting + size > MOST_WAITING:
+                return None
+            self._waiting += size
+        return leader

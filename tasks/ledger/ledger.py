@@ -32,9 +32,10 @@ _PUT_POINT = (
     " ON CONFLICT (document, id) DO UPDATE SET state = excluded.state, gone_at = NULL"
 )
 _PUT_DOCUMENT = (
-    "INSERT INTO document (id, source, version, hint, chunks, tokens, remark) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO document (id, source, version, hint, chunks, tokens, remark, sample) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (id) DO UPDATE SET source = excluded.source, version = excluded.version, hint = excluded.hint,"
-    " chunks = excluded.chunks, tokens = excluded.tokens, remark = excluded.remark"
+    " chunks = excluded.chunks, tokens = excluded.tokens, remark = excluded.remark,"
+    " sample = COALESCE(excluded.sample, document.sample)"
 )
 _SOIL_DOCUMENT = (
     "INSERT INTO document (id, source, version, hint, chunks, tokens) VALUES (?, ?, NULL, '', 0, 0)"
@@ -69,6 +70,7 @@ class KnownPoint(NamedTuple):
     id: PointId
     key: str
     state: str
+    embedding: EmbeddingKey = EmbeddingKey(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Ledger:
         points: dict[DocumentId, list[KnownPoint]] = {}
         if not documents:
             return points
-        sql = "SELECT document, id, key, state FROM point WHERE document IN ({})"
+        sql = "SELECT document, id, key, state, embedding FROM point WHERE document IN ({})"
         with self.database.read() as transaction:
             for owner, *rest in transaction.select_in(sql, documents):
                 points.setdefault(owner, []).append(KnownPoint(*rest))
@@ -174,7 +176,10 @@ class Ledger:
             transaction.many(_DOOM_POINT, doomed)
             transaction.many(
                 _PUT_DOCUMENT,
-                [(p.id, p.source, p.version, p.hint, p.chunks, p.tokens, p.remark or None) for p in changes],
+                [
+                    (p.id, p.source, p.version, p.hint, p.chunks, p.tokens, p.remark or None, p.sample or None)
+                    for p in changes
+                ],
             )
             forget_quarantined(transaction, [change.id for change in changes])
 

@@ -114,4 +114,9 @@ def m005_quality(connection: Connection) -> None:
     connection.execute("ALTER TABLE generation ADD COLUMN quality VARCHAR", ())
 
 
-LEDGER = Layout("ledger", (m001_tables, m002_progress, m003_generations, m004_remarks, m005_quality))
+def m006_samples(connection: Connection) -> None:
+    """A document keeps a sample of its text, to tell how much of it a change takes away; NULL: not known."""
+    connection.execute(f"ALTER TABLE document ADD COLUMN sample {connection.binary}", ())
+
+
+LEDGER = Layout("ledger", (m001_tables, m002_progress, m003_generations, m004_remarks, m005_quality, m006_samples))

@@ -21,8 +21,11 @@ class Chain:
     live in another process is the embedder, the chunker or the parser inside it, never a stage.
     """
 
-    def __init__(self, session: Session, differ: Differ, spent: Spent) -> None:
+    def __init__(
+        self, session: Session, differ: Differ, spent: Spent, before_writing: Callable[[], None] = lambda: None
+    ) -> None:
         """`differ` knows what the ledger knew when the run began; `spent` counts for the whole run."""
+        self._before_writing = before_writing
         self._session = session
         self._differ = differ
         self._spent = spent
@@ -55,12 +58,14 @@ class Chain:
 
     def announce(self, deduped: Deduped) -> None:
         """Open the store if the window has something for it, for instance while the model is still busy."""
-        points = sum(len(change.put) for change in deduped.changes if not change.loses_content)
+        points = sum(len(change.put) for change in deduped.changes if not change.waits)
         if points:
             self._session.store.expect(points)
 
     def upsert(self, embedded: Embedded) -> Written:
         """The window in the store and in the ledger."""
+        if any(change.put and not change.waits for change in embedded.deduped.changes):
+            self._before_writing()
         return write_window(self._session.store, self._session.ledger, self._session.cache, embedded)
 
     def check(self) -> None:

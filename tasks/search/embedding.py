@@ -1,5 +1,6 @@
 """The vectors of a pipeline's live generation, for whoever reads its collection with other tools."""
 
+import time
 from collections.abc import Sequence
 from contextlib import closing
 
@@ -8,18 +9,25 @@ import numpy as np
 from config.pipeline import Pipeline
 from tasks.embed.open import open_embedder
 from tasks.errors import ServiceError
+from tasks.freshness import require_fresh, seconds_of
 from tasks.generations import as_live
 from tasks.records import Vector, Vectors
 from tasks.session import open_ledger
+from tasks.upsert.open import open_store
 
 
 class LiveEmbedder:
     """Embeds with what the live generation was built with, whatever the configuration says now."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        """The ledger is asked once, for its generations."""
+    def __init__(self, pipeline: Pipeline, max_age: str | None = None) -> None:
+        """The ledger is asked once, for its generations.
+
+        `max_age`, such as "1h": refuse queries while the last complete sync is longer ago.
+        """
+        self._max_age_seconds = None if max_age is None else seconds_of(max_age)
         with closing(open_ledger(pipeline, read_only=True)) as first:
             live = as_live(pipeline, first).pipeline
+        self._live = live
         self._embedder = open_embedder(live.embedder, live.state)
         self.model = self._embedder.model
 
@@ -36,5 +44,8 @@ class LiveEmbedder:
         return vectors
 
     def query(self, text: str) -> Vector:
-        """Its vector by the query side."""
+        """Its vector by the query side; CollectionError where the collection is too old."""
+        if self._max_age_seconds is not None:
+            with closing(open_store(self._live.store, self._live.name)) as store:
+                require_fresh(self._live.name, store.sentinel(), time.time(), self._max_age_seconds)
         return self._embedder.embed_query(text)

@@ -11,6 +11,7 @@ import numpy as np
 from config.pipeline import SearchMode
 from tasks.embed.base import Embedder, ImageEmbedder
 from tasks.errors import ConfigError, DocumentError, NoTextIndexError
+from tasks.freshness import freshness, require_fresh
 from tasks.image import Image
 from tasks.load.parse.open import parse_image
 from tasks.records import Condition, Filter, Hit, Query, Vector
@@ -40,6 +41,7 @@ class Wanted:
     neighbours: int = 0
     mode: SearchMode | None = None
     asker: Asker | None = None
+    max_age_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,21 @@ class Found:
 
 
 class Results(NamedTuple):
-    """`mode` is how they were found; `note` says why that is not as it was asked for."""
+    """`mode` is how they were found; `note` says why that is not as it was asked for.
+
+    `complete_at` is when the last complete sync ended, as far as that is known.
+    """
 
     hits: list[Found]
     mode: SearchMode
     note: str = ""
+    complete_at: float | None = None
 
 
 def search_collection(session: Session, query: str | Image, wanted: Wanted) -> Results:
-    """Ask the store by the query's vector, by its words, or by both; refuses a collection of another space.
+    """Ask the store by the query's vector, by its words, or by both.
+
+    CollectionError for a collection of another space, or one that is older than is wanted.
 
     ConfigError for what the model or the store cannot look for.
     """
@@ -86,7 +94,11 @@ def search_collection(session: Session, query: str | Image, wanted: Wanted) -> R
     if sentinel is None:
         raise ConfigError(f"{session.pipeline.name!r} has no collection yet; run `headrace sync` first")
     check_space(session, sentinel)
-    return answered(Asking(session, query, wanted.asker), wanted)
+    now = session.clock()
+    if wanted.max_age_seconds is not None:
+        require_fresh(session.pipeline.name, sentinel, now, wanted.max_age_seconds)
+    found = answered(Asking(session, query, wanted.asker), wanted)
+    return found._replace(complete_at=freshness(sentinel, now).complete_at)
 
 
 def answered(asking: "Asking", wanted: Wanted) -> Results:

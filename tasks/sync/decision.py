@@ -16,9 +16,11 @@ def decide(
     """What may go, then what may not: a source that lost too much, or lists nothing, does not hold up the others.
 
     The limits hold for each source, by its own documents, and for all together; a source that was taken out of the
-    configuration counts among all.
+    configuration counts among all. A run that looked at some documents alone knows no source's number of them.
     """
     whole = weigh(session, leavers, survey, options)
+    if survey.is_part:
+        return [(leavers, whole)]
     reasons: dict[str, str] = {}
     for source in leavers.sources & {one.name for one in session.pipeline.sources}:
         if not whole.is_confirmed and (reason := _objection(session, source, leavers, survey)):

@@ -1,13 +1,13 @@
 """The end of a run: what left the source, or lost its content there, leaves the store, if the guard agrees."""
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from config.options import SyncOptions
+from tasks.dedupe.near import lose_their_own
 from tasks.ledger.departures import departed, remember_departure
-from tasks.ledger.ledger import Ledger
 from tasks.ledger.tables import DOOMED, GONE
 from tasks.load.paths import source_of
 from tasks.records import DocumentId
@@ -17,11 +17,12 @@ from tasks.sync.guard import Circumstances, Verdict, judge
 from tasks.sync.listing import Survey
 from tasks.sync.names import Move
 from tasks.sync.report import Outcome, Report
-from tasks.upsert.base import VectorStore
+from tasks.system.file_system import escaped
 from tasks.upsert.window import write_changes
 from tasks.windows import DocumentChange, Spent
 
 POINTS_PER_DELETE = 1000
+MOST_SHOWN = 40  # characters of a page that stands in place of others
 
 Place = tuple[str, str]  # source and version
 Places = dict[Place, list[DocumentId]]
@@ -29,7 +30,10 @@ Places = dict[Place, list[DocumentId]]
 
 @dataclass(frozen=True, slots=True)
 class Leavers:
-    """`missing` documents are not listed any more; `emptied` and `collapsed` ones are, but their content is lost.
+    """`missing` documents are not listed any more; the others are, but their content is lost.
+
+    `emptied` ones have none, `shrunk` ones have little left, `collapsed` ones used to differ and are nearly the same
+    now; a document is in one of these. `cleared` ones looked as if they might, and are as good as any other change.
 
     `moved_in` counts by source missing ones whose content is listed under another name, one such name for each: in
     their source, or as a document that this run has found in another. `moves` names those that it knows by name.
@@ -37,7 +41,9 @@ class Leavers:
 
     missing: Sequence[DocumentId]
     emptied: Sequence[DocumentChange]
+    shrunk: Sequence[DocumentChange]
     collapsed: Sequence[DocumentChange]
+    cleared: Sequence[DocumentChange]
     moved_in: Mapping[str, int]
     moves: Sequence[Move] = ()
 
@@ -62,8 +68,8 @@ class Leavers:
 
     @property
     def listed(self) -> Sequence[DocumentChange]:
-        """Those that the sources still list."""
-        return [*self.emptied, *self.collapsed]
+        """Those that the sources still list, and that lose their content."""
+        return [*self.emptied, *self.shrunk, *self.collapsed]
 
     @property
     def documents(self) -> list[DocumentId]:
@@ -95,7 +101,7 @@ class Losses:
     def see(self, changes: Iterable[DocumentChange]) -> None:
         """Those of one window."""
         for change in changes:
-            if change.loses_content:
+            if change.waits:
                 self._changes.append(change)
             elif change.version in self._contents:
                 self._there[change.source, change.version] += 1
@@ -105,8 +111,23 @@ class Losses:
     def leavers(self) -> Leavers:
         """The documents that go, known after the last window."""
         emptied = [change for change in self._changes if change.is_emptied]
-        collapsed = [change for change in self._changes if not change.is_emptied]
-        return Leavers(self._missing, emptied, collapsed, self._moved(), self._moves())
+        collapsed = self._collapsed()
+        counted = {change.id for change in [*emptied, *collapsed]}
+        shrunk = [change for change in self._changes if change.is_shrunk and change.id not in counted]
+        shrunk = list(lose_their_own(shrunk))
+        counted.update(change.id for change in shrunk)
+        cleared = [change for change in self._changes if change.id not in counted]
+        self._there.update((change.source, change.version) for change in cleared if change.version in self._contents)
+        return Leavers(self._missing, emptied, shrunk, collapsed, cleared, self._moved(), self._moves())
+
+    def _collapsed(self) -> list[DocumentChange]:
+        """Documents that are nearly the same now and were not before."""
+        alike: dict[DocumentId, list[DocumentChange]] = defaultdict(list)
+        for change in self._changes:
+            if change.like is not None:
+                alike[change.like].append(change)
+        groups = [group for group in alike.values() if len({self._known[change.id].version for change in group}) > 1]
+        return [change for group in sorted(groups, key=len, reverse=True) for change in lose_their_own(group)]
 
     def _moved(self) -> dict[str, int]:
         """A copy that another source has had for long is no proof of a move."""
@@ -157,7 +178,8 @@ def weigh(session: Session, leavers: Leavers, survey: Survey, options: SyncOptio
     lost = departed(session.ledger, session.clock())
     emptied = {known[document].source for document in leavers.missing}
     silent = tuple(name for name in survey.silent if name in emptied)
-    now = Circumstances(len(known), survey.changes.listed, lost, leavers.moved, silent)
+    known_in_all, listed = len(known) + survey.others, survey.changes.listed + survey.others
+    now = Circumstances(known_in_all, listed, lost, leavers.moved, silent)
     return judge(leavers.documents, now, session.pipeline.deletions, options.confirm_deletes)
 
 
@@ -206,9 +228,14 @@ def _kinds(leavers: Leavers) -> str:
     kinds = [f"{leavers.moved} more have moved: the same content is listed under another name"] if leavers.moved else []
     if leavers.emptied:
         kinds.append(f"{len(leavers.emptied)} became empty")
+    if leavers.shrunk:
+        count = len(leavers.shrunk)
+        kinds.append(f"{count} would keep less than a third of their text, see {leavers.shrunk[0].id}")
     if leavers.collapsed:
-        one = leavers.collapsed[0].id
-        kinds.append(f"{len(leavers.collapsed)} that used to differ now have the same content, see {one}")
+        count, one = len(leavers.collapsed), leavers.collapsed[0]
+        text = next((" ".join(new.payload["text"].split()) for new in one.put), "")
+        begins = f": {escaped(text[:MOST_SHOWN])!r}" if text else ""
+        kinds.append(f"{count} that used to differ would have nearly the same content{begins}, see {one.id}")
     return f" ({', '.join(kinds)})" if kinds else ""
 
 
@@ -223,14 +250,17 @@ def carry_out(session: Session, leavers: Leavers, verdict: Verdict) -> None:
         write_changes(session.store, session.ledger, session.cache, leavers.listed)
 
 
-def reap(store: VectorStore, ledger: Ledger, now: float, grace_seconds: float) -> None:
+def reap(session: Session, before_writing: Callable[[], None]) -> None:
     """Delete doomed points from the store; forget them only when they are proven absent after the grace time.
 
     A request of a dead process may land after our delete: what came back is deleted again, and its grace time restarts.
     """
+    store, ledger, now = session.store, session.ledger, session.clock()
     ledger.correct(now)
     earlier = ledger.leaving(GONE, before=now)
     doomed = ledger.leaving(DOOMED)
+    if doomed or earlier:
+        before_writing()
     for part in slices(doomed, POINTS_PER_DELETE):
         store.delete([point for _, point in part])
         ledger.mark_gone(part, now)
@@ -239,6 +269,6 @@ def reap(store: VectorStore, ledger: Ledger, now: float, grace_seconds: float) -
     back = store.present([point for _, point in earlier])
     if back:
         store.delete(list(back))
-    ripe = ledger.leaving(GONE, before=now - grace_seconds)
+    ripe = ledger.leaving(GONE, before=now - session.grace_seconds)
     absent = [owned for owned in ripe if owned[1] not in back]
     ledger.forget_absent(absent, [owned for owned in earlier if owned[1] in back], now)

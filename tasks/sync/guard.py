@@ -34,7 +34,7 @@ class Circumstances:
 
 
 def judge(doomed: Iterable[DocumentId], now: Circumstances, limits: Deletions, confirmed: str | None) -> Verdict:
-    """Weigh the documents that would lose their content: missing, emptied, or replaced by a page that others got too.
+    """Weigh the documents that would lose their content: missing, emptied, cut short, or replaced as others were too.
 
     An empty listing of a source that had documents is never believed without confirmation. Small losses that add up
     within seven days are a loss as well.

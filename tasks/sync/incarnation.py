@@ -22,6 +22,10 @@ as marked                            | marked       | all is well               
 Where the table says that the collection is somebody else's, a run may be told to take it over; it then repairs.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Lock
+
 from tasks.errors import CollectionError
 from tasks.ledger.lease import Lease
 from tasks.ledger.ledger import Ledger
@@ -34,7 +38,7 @@ from tasks.upsert.marks import SHARED
 
 
 def check_incarnation(session: Session, lease: Lease, *, take_over: bool = False) -> str:
-    """Repair where the table says so, then mark ledger and store; returns what was wrong, "" when all is well."""
+    """Repair where the table says so, and mark ledger and store; returns what was wrong, "" when all is well."""
     ledger, name = session.ledger, session.pipeline.name
     require_own(ledger, name, take_over=take_over)
     sentinel = session.store.sentinel()
@@ -45,11 +49,44 @@ def check_incarnation(session: Session, lease: Lease, *, take_over: bool = False
     session.store.ensure(session.embedder.space.dimension)
     if doubt:
         doubt = f"{doubt}: {_repair_all(session, take_over=take_over)}"
-    at = round(session.clock(), 3)
-    mark = Sentinel(lineage(ledger), lease.epoch, session.space.fingerprint, name, session.place, at)
+        leave_mark(session, lease.epoch)
+    return doubt
+
+
+class Marks:
+    """Those of one run: one before it writes to the store, and one at its end, which a run without changes has alone.
+
+    Without the first, a ledger restored from a backup would not be noticed after a crash.
+    """
+
+    def __init__(self, session: Session, epoch: int) -> None:
+        """Nothing is marked yet."""
+        self._session, self._epoch = session, epoch
+        self._is_left, self._turn = False, Lock()
+
+    def before_writing(self) -> None:
+        """The first call marks; several windows are written at a time."""
+        with self._turn:
+            if not self._is_left:
+                leave_mark(self._session, self._epoch)
+                self._is_left = True
+
+    def at_the_end(self, state: Callable[[Sentinel], Sentinel]) -> None:
+        """`state` adds to a mark what the run has found."""
+        leave_mark(self._session, self._epoch, state)
+
+
+def leave_mark(session: Session, epoch: int, state: Callable[[Sentinel], Sentinel] = lambda mark: mark) -> None:
+    """Mark ledger and store; how complete the collection is stays as it was, but for what `state` says."""
+    ledger, before = session.ledger, last_mark(session.ledger)
+    at = before.at if before and before.epoch == epoch else round(session.clock(), 3)
+    mark = Sentinel(lineage(ledger), epoch, session.space.fingerprint, session.pipeline.name, session.place, at)
+    if before:
+        kept = ("complete_at", "withheld", "quarantined", "unknown")
+        mark = replace(mark, **{name: getattr(before, name) for name in kept})
+    mark = state(mark)
     remember_mark(ledger, session.space, mark)
     session.store.mark(mark)
-    return doubt
 
 
 def is_gone(ledger: Ledger, sentinel: Sentinel | None) -> bool:

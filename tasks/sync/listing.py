@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from config import sources
@@ -9,6 +10,7 @@ from config.options import SyncOptions
 from tasks.dedupe.diff import Changes, Known, find_changes, within
 from tasks.errors import ConfigError, DocumentError, ServiceError, TransientError
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.lookup import count_documents, known_of
 from tasks.ledger.marks import keep_recollection, recollection
 from tasks.load.base import Remembering, Source
 from tasks.load.labels import Labelled
@@ -23,12 +25,15 @@ class Survey:
     """What a run starts from.
 
     `left` are quarantined documents that the sources do not list any more; `silent` sources list nothing at all.
+    `others` are documents that nothing was asked about; `is_part`: this looked at some documents alone.
     """
 
     known: Known
     changes: Changes
     left: tuple[DocumentId, ...]
     silent: tuple[str, ...]
+    others: int = 0
+    is_part: bool = False
 
 
 def survey_sources(session: Session, report: Report, options: SyncOptions) -> Survey:
@@ -45,8 +50,12 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
     if failed and not any(listing.refs for listing in listings) and all(_failed_wholly(one) for one in listings):
         kind = ServiceError if all(scope.is_outage for scope in failed) else ConfigError
         raise kind(f"{session.pipeline.name}: no source can be listed: " + "; ".join(s.reason for s in failed))
+    only = _asked_about(listings)
     quarantine = session.ledger.quarantine_entries()
-    known = Known(session.ledger.documents(), {} if options.retry_quarantined else quarantine)
+    if only is not None:
+        quarantine = {document: entry for document, entry in quarantine.items() if document in only}
+    documents = session.ledger.documents() if only is None else known_of(session.ledger, sorted(only))
+    known = Known(documents, {} if options.retry_quarantined else quarantine)
     # An empty fingerprint matches no stored hint, so every document is read and hashed.
     fingerprint = "" if options.paranoid else session.identity.fingerprint
     listed = [ref for listing in listings for ref in listing.refs]
@@ -63,7 +72,7 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
         report.outcome = Outcome.PARTIAL
         report.unlisted += 1
         report.notes.append(f"not listed, so nothing below it was deleted: {scope.reason}")
-    silent = tuple(listing.source for listing in listings if not listing.refs and not listing.failed)
+    silent = tuple(one.source for one in listings if not (one.refs or one.failed) and one.only is None)
     report.notes += [
         f"source {name!r} lists no documents; check its path, and include and exclude, which heed the case of names"
         for name in silent
@@ -74,7 +83,16 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
         f"source {name!r} is not in the configuration any more: its {count:,} documents are to leave the collection"
         for name, count in sorted(left_over.items())
     ]
-    return Survey(known, changes, tuple(document for document in absent if document not in hidden), silent)
+    left = tuple(document for document in absent if document not in hidden)
+    others = 0 if only is None else count_documents(session.ledger) - len(documents)
+    return Survey(known, changes, left, silent, others, is_part=only is not None)
+
+
+def _asked_about(listings: Sequence[Listing]) -> set[DocumentId] | None:
+    """None: about all documents there are."""
+    if any(listing.only is None for listing in listings):
+        return None
+    return {document for listing in listings for document in listing.only or ()}
 
 
 def remember_listings(session: Session) -> None:
@@ -91,7 +109,7 @@ def _remembering(session: Session) -> list[tuple[str, Remembering]]:
 def _listing(source: Source, config: sources.Source) -> Listing:
     """The source's listing, not believed where it lacks something and the canary is missing or cannot be read."""
     listing = source.list()
-    if config.canary is None or _failed_wholly(listing):
+    if config.canary is None or listing.only is not None or _failed_wholly(listing):
         return listing
     problem = _missed_canary(source, listing, config.canary)
     if not problem:

@@ -11,7 +11,7 @@ from tasks.errors import ConfigError
 from tasks.ledger.lease import holder
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.tables import LIVE
-from tasks.records import EmbeddingKey, Sentinel
+from tasks.records import EmbeddingKey
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
 from tasks.session import Session, check_space
@@ -48,9 +48,7 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
     report = Report(session.pipeline.name, model=session.embedder.model, names=Names(most=None))
     embedder = session.embedder
     report.notes += filter(None, [session.note, retirement_note(embedder.model), embedder.assumed])
-    sentinel = session.store.sentinel()
-    check_space(session, sentinel)
-    _tell_doubt(session, sentinel, report)
+    _tell_doubt(session, report)
     survey = survey_sources(session, report, options)
     to_read = survey.changes.to_read
     progress.begin(len(to_read), sum(ref.size_bytes for ref in to_read), lambda: report)
@@ -66,27 +64,31 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
         report.count_read(deduped.tally)
         report.count_quarantined(deduped.failures)
         report.documents.served_old += session.ledger.served([failure.id for failure in deduped.failures])
-        report.count_changes((change for change in deduped.changes if not change.loses_content), spent)
+        report.count_changes((change for change in deduped.changes if not change.waits), spent)
         report.count_spent(spent, spent.tokens_paid * session.embedder.usd_per_million_tokens / 1e6)
         losses.see(deduped.changes)
         progress.advance(len(window.refs))
     report.tell_quarantined()
     report.tell_doubts(len(session.cache.damaged))
     _check_embedder(session, report)
-    for leavers, verdict in decide(session, losses.leavers(), survey, options):
+    leavers = losses.leavers()
+    report.count_changes(leavers.cleared, spent)
+    for part, verdict in decide(session, leavers, survey, options):
         report.plan_hash = verdict.plan_hash
         if verdict.allowed:
-            count_deletions(leavers, session.ledger.live_points(leavers.missing), report, spent)
+            count_deletions(part, session.ledger.live_points(part.missing), report, spent)
         else:
-            count_withheld(leavers, verdict, report)
+            count_withheld(part, verdict, report)
     report.chunks.unwritten = spent.unwritten
     _check_money(session.pipeline.embedder, report)
     report.chunks.total = session.ledger.counts().live + report.chunks.written - report.chunks.removed
     return PlanReport(report, eta_seconds(session.ledger, report.tokens.embedded))
 
 
-def _tell_doubt(session: Session, sentinel: Sentinel | None, report: Report) -> None:
+def _tell_doubt(session: Session, report: Report) -> None:
     """A plan mends nothing, so what it counts is what the ledger believes. A run that is going on is no doubt."""
+    sentinel = session.store.sentinel()
+    check_space(session, sentinel)
     if is_gone(session.ledger, sentinel):
         lost = [row.embedding for row in session.ledger.rows().values() if row.state == LIVE]
         unpaid = len(session.cache.missing(lost))

@@ -202,7 +202,7 @@ class Report:
         """Count a window that went all the way."""
         self.count_read(written.tally)
         self.count_quarantined(written.failures)
-        self.count_changes((change for change in written.changes if not change.loses_content), spent)
+        self.count_changes((change for change in written.changes if not change.waits), spent)
         self.seconds.upsert += written.tally.upsert_seconds
 
     def add(self, later: "Report") -> None:

@@ -5,13 +5,14 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from config.options import SyncOptions
 from tasks.dedupe.window import Differ
 from tasks.errors import BudgetError, HeadraceError, LockedError, keep_report
 from tasks.ledger.lease import Lease, leased
 from tasks.ledger.runs import finish_run, start_run
-from tasks.records import DocumentRef
+from tasks.records import DocumentRef, Sentinel
 from tasks.runners.base import Pending, Runner
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
@@ -20,12 +21,13 @@ from tasks.sync.ahead import pay_ahead
 from tasks.sync.decision import decide
 from tasks.sync.deletions import Losses, carry_out, count_deletions, count_withheld, reap
 from tasks.sync.generations import complete_switch, record
-from tasks.sync.incarnation import check_incarnation
+from tasks.sync.incarnation import Marks, check_incarnation
 from tasks.sync.listing import Survey, remember_listings, survey_sources
 from tasks.sync.progress import Progress, RecordedProgress
 from tasks.sync.readers import give_readers
 from tasks.sync.report import Outcome, Report
 from tasks.system.file_system import escaped
+from tasks.upsert.window import write_changes
 from tasks.windows import Spent, Written
 
 WINDOWS_IN_FLIGHT = 4  # one is read, one embedded, two are written
@@ -56,6 +58,7 @@ class Run:
         self._pace = Pace(runner.most_at_first)
         self._spent = Spent()
         self._to_read: Sequence[DocumentRef] = ()
+        self._marks: Marks | None = None  # until the collection was found to be ours
         self._spent_usd_before = session.embedder.spent_usd
         self._started = time.perf_counter()
 
@@ -95,19 +98,30 @@ class Run:
         survey = survey_sources(self._session, self.report, self._options)
         remember_listings(self._session)
         self._to_read = survey.changes.to_read
-        losses = Losses(survey)
-        self._windows(survey, losses)
-        self._end(survey, losses)
+        losses, marks = Losses(survey), Marks(self._session, lease.epoch)
+        self._marks = marks
+        self._windows(survey, losses, marks)
+        self._end(survey, losses, marks)
         self.report.notes += complete_switch(self._session)
+        if not survey.is_part:
+            marks.at_the_end(lambda mark: self._completed(mark, survey))
 
-    def _windows(self, survey: Survey, losses: Losses) -> None:
+    def _completed(self, mark: Sentinel, survey: Survey) -> Sentinel:
+        """What readers may know of how complete the collection is."""
+        documents, unknown = self.report.documents, len(survey.changes.unknown)
+        is_complete = not (documents.withheld or self.report.unlisted)
+        at = round(self._session.clock(), 3) if is_complete else mark.complete_at
+        withheld, quarantined = documents.withheld, documents.quarantined
+        return replace(mark, complete_at=at, withheld=withheld, quarantined=quarantined, unknown=unknown)
+
+    def _windows(self, survey: Survey, losses: Losses, marks: Marks) -> None:
         """Keep a few windows going, so memory stays flat however large the source is."""
         session, to_read = self._session, survey.changes.to_read
         size_bytes = sum(ref.size_bytes for ref in to_read)
         self._progress.begin(len(to_read), size_bytes, self._look)
         pay_ahead(session, survey, self._spent)
         differ = Differ(session.identity, session.ledger, session.cache, survey.known)
-        chain = Chain(session, differ, self._spent)
+        chain = Chain(session, differ, self._spent, marks.before_writing)
         session.chunker.expect(size_bytes)
         going: deque[Pending] = deque()
         try:
@@ -138,28 +152,34 @@ class Run:
         documents.served_old += self._session.ledger.served([failure.id for failure in written.failures])
         self._progress.advance(tally.documents_seen)
 
-    def _end(self, survey: Survey, losses: Losses) -> None:
+    def _end(self, survey: Survey, losses: Losses, marks: Marks) -> None:
         session, report = self._session, self.report
         report.tell_quarantined()
-        for leavers, verdict in decide(session, losses.leavers(), survey, self._options):
+        leavers = losses.leavers()
+        if leavers.listed or leavers.cleared:
+            marks.before_writing()
+        write_changes(session.store, session.ledger, session.cache, leavers.cleared)
+        report.count_changes(leavers.cleared, self._spent)
+        for part, verdict in decide(session, leavers, survey, self._options):
             report.plan_hash = verdict.plan_hash
             if verdict.allowed:
-                lost = session.ledger.live_points(leavers.missing)
-                carry_out(session, leavers, verdict)
-                count_deletions(leavers, lost, report, self._spent)
+                lost = session.ledger.live_points(part.missing)
+                carry_out(session, part, verdict)
+                count_deletions(part, lost, report, self._spent)
             else:
-                count_withheld(leavers, verdict, report)
+                count_withheld(part, verdict, report)
         session.ledger.forget_quarantined(survey.left)
         if report.documents.served_old:
             self._close_to_others()
-        reap(session.store, session.ledger, session.clock(), session.grace_seconds)
+        reap(session, marks.before_writing)
 
     def _close_to_others(self) -> None:
         """Old records that stay get their new readers, and records that were replaced go, however the run ends."""
         session = self._session
-        if session.pipeline.has_readers:
+        if session.pipeline.has_readers and self._marks:
+            self._marks.before_writing()
             give_readers(session, self._to_read)
-            reap(session.store, session.ledger, session.clock(), session.grace_seconds)
+            reap(session, self._marks.before_writing)
 
     def _look(self) -> Report:
         """Show whoever watches, from another thread: what is embedded counts before its window is done."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from config.labels import EVERYONE, GROUP, READERS
 from tasks.embed.models import retirement_note
+from tasks.freshness import Freshness, freshness
 from tasks.ledger.generations import LIVE
 from tasks.ledger.lease import holder
 from tasks.ledger.ledger import Counts, Ledger
@@ -14,6 +15,7 @@ from tasks.ledger.runs import RunProgress, current_run, last_runs
 from tasks.records import Sentinel
 from tasks.session import Session
 from tasks.sync.report import Outcome, Report, report_from
+from tasks.upsert.marks import MARK_PLACES
 from tasks.windows import Remark
 
 RUNS_SHOWN = 5
@@ -72,6 +74,7 @@ class Status:
     quarantine: Sequence[QuarantinedDocument]
     partial: Sequence[Remark]
     notes: Sequence[str]
+    freshness: Freshness
 
     def as_json(self) -> dict[str, Any]:
         """The shape that `status --json` promises."""
@@ -90,6 +93,7 @@ class Status:
             "quarantine": [asdict(document) for document in self.quarantine],
             "partial": [{"document": one.document, "remark": one.text} for one in self.partial],
             "notes": [*self.notes],
+            "freshness": asdict(self.freshness),
         }
 
 
@@ -113,6 +117,7 @@ def describe(session: Session) -> Status:
         quarantine=session.ledger.quarantined(),
         partial=session.ledger.remarks(),
         notes=[*filter(None, [retirement_note(session.embedder.model)])],
+        freshness=freshness(sentinel, session.clock()),
     )
 
 
@@ -133,6 +138,7 @@ def whereabouts(session: Session) -> dict[str, Any]:
         "space": space.fingerprint,
         "score": "cosine",
         **({"readers": _READERS} if pipeline.has_readers else {}),
+        "mark": MARK_PLACES[pipeline.store.kind],
     }
 
 

@@ -14,14 +14,14 @@ POINTS_PER_UPSERT = 1000
 
 
 def write_window(store: VectorStore, ledger: WriteAheadLedger, cache: VectorLookup, embedded: Embedded) -> Written:
-    """Documents that lose their content are left as they are: the guard decides about them at the end of the run."""
+    """Documents that may lose their content are left as they are: the end of the run decides about them."""
     started = time.perf_counter()
     refused = [failure for change in embedded.deduped.changes if (failure := _refusal(change, embedded.rejected))]
     failures = [*embedded.deduped.failures, *refused]
     without = {failure.id for failure in refused}
     changes = [change for change in embedded.deduped.changes if change.id not in without]
     in_hand = _FreshVectors(embedded.vectors, cache)
-    write_changes(store, ledger, in_hand, [change for change in changes if not change.loses_content])
+    write_changes(store, ledger, in_hand, [change for change in changes if not change.waits])
     if failures:
         ledger.quarantine(failures)
     embedded.tally.upsert_seconds = time.perf_counter() - started

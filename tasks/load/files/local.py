@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Iterator, MutableSequence, Sequence
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from io import FileIO
 from operator import attrgetter
 from pathlib import Path
@@ -17,7 +17,7 @@ from tasks.load.files.inside import open_below, open_resolved
 from tasks.load.ignore import IGNORE_FILE, MOST_BYTES, Ignored
 from tasks.load.parse.open import parse
 from tasks.load.paths import PathFilter, by_suffix, document_id, is_relative, without_doubles
-from tasks.records import Document, DocumentRef, FailedScope, Listing
+from tasks.records import Document, DocumentId, DocumentRef, FailedScope, Listing
 from tasks.system.file_system import RACY_NANOSECONDS, escaped
 
 MOST_NAMED = 3
@@ -50,6 +50,11 @@ class Files:
         self._ignored = Ignored()
         self.name = config.name
 
+    @property
+    def folder(self) -> Path | None:
+        """Where changes can be watched; None for a single file."""
+        return self._root if self._root.is_dir() else None
+
     def list(self) -> Listing:
         """What is below the root; a missing root is a failed scope of all of it, an unreadable folder of its part."""
         if self._root.is_file():
@@ -72,6 +77,27 @@ class Files:
         failed += doubles
         refs.sort(key=attrgetter("path"))
         return Listing(self.name, tuple(refs), tuple(failed), by_suffix(missed.names), self._notes(missed.links))
+
+    def changed(self, paths: Iterable[str]) -> Listing | None:
+        """What a listing would say of these paths below the root; None where that takes a listing."""
+        refs: list[DocumentRef] = []
+        only: set[DocumentId] = set()
+        root = self._root.resolve()
+        try:
+            for path in paths:
+                file = self._root / path
+                if file.is_dir() or not root.is_dir():
+                    return None
+                if not (is_relative(path) and self._filter.takes(path) and self._filter.reaches(path)):
+                    continue
+                only.add(document_id(self.name, path))
+                if file.parent.resolve() == (root / path).parent and self._is_inside(file):
+                    refs.append(self._ref(path, file.stat()))
+        except OSError:
+            return None
+        if len({ref.id for ref in refs}) < len(refs):
+            return None
+        return Listing(self.name, tuple(sorted(refs, key=attrgetter("path"))), only=frozenset(only))
 
     def read(self, ref: DocumentRef, /) -> Document:
         """The bytes of one moment: a file that changes while it is read is read again, three times at most."""
@@ -142,11 +168,11 @@ class Files:
         remedy = "give such a folder a source of its own"
         return (f"source {self.name!r}: {len(links):,} {kind} not followed: {names}{more}; {remedy}",)
 
-    def _is_inside(self, entry: os.DirEntry[str]) -> bool:
+    def _is_inside(self, entry: os.DirEntry[str] | Path) -> bool:
         """A regular file; through a link only one below the root."""
         if not entry.is_symlink():
             return entry.is_file()
-        target = Path(os.path.realpath(entry.path))
+        target = Path(os.path.realpath(entry))
         return target.is_file() and target.is_relative_to(self._root.resolve())
 
     def _ref(self, path: str, stat: os.stat_result, now: int | None = None) -> DocumentRef:

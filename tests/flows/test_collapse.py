@@ -1,0 +1,152 @@
+"""A site that answers everything with a login or an error page takes nothing away; honest mass edits go through."""
+
+import hashlib
+import random
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import Pipeline
+
+PAGES = 14
+MENU = "\n".join(f"- {name} and its parts" for name in ("Intake", "Turbine", "Outlet", "Gates", "Screens", "Prices"))
+LOGIN = "# Sign in\n\nPlease sign in to continue to the handbook of the company."
+LICENCE = "Copyright 2026 The Authors. Use this file as the licence says, without warranty of any kind, or not at all."
+Edit = Callable[[int, str], str]
+
+
+def words(seed: int, count: int) -> str:
+    dice = random.Random(seed)
+    made = ("".join(dice.choices(["ka", "lo", "mi", "ter", "ven", "du", "sha", "ro"], k=3)) for _ in range(count))
+    return " ".join(made)
+
+
+def token(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def written(number: int) -> str:
+    """A page of its own below a menu that all have."""
+    parts = [f"## {words(number + 50 * part, 3)}\n\n{words(number + 99 * part, 40)}." for part in range(3)]
+    return "\n\n".join([MENU, f"# {words(number, 4)}", *parts]) + "\n"
+
+
+def from_template(number: int) -> str:
+    """A page that differs from the others in its number alone."""
+    return f"# Page {number}\n\nThis is what page {number} says, and there is nothing else on it but its number.\n"
+
+
+def rotated(_: int, text: str) -> str:
+    """Every word is another one, and every line is still where it was."""
+    return "".join(chr((ord(letter) - 90) % 26 + 97) if "a" <= letter <= "z" else letter for letter in text)
+
+
+ATTACKS: dict[str, Edit] = {
+    "one page": lambda number, text: LOGIN,
+    "a token": lambda number, text: f"{LOGIN} Request {token(number)}\n",
+    "a word": lambda number, text: f"{LOGIN} The word of the day is {words(number, 1)}.\n",
+    "an address": lambda number, text: f"{LOGIN}\n\nBack to https://example.org/{words(number, 2)}?next={number}\n",
+    "a time": lambda number, text: f"{LOGIN}\n\nServed on 2026-11-{number + 1:02} at 12:{number}:07.\n",
+    "a browser": lambda number, text: f"{LOGIN}\n\nFor Mozilla/5.0 (X11; Linux x86_64; rv:{number}.0) Gecko/{number}\n",
+    "a title": lambda number, text: f"{LOGIN}\n\nYou asked for {text[text.index('# ') + 2 :].splitlines()[0]}.\n",
+    "first lines": lambda number, text: text[: text.index("\n", text.index("# ")) + 1],
+    "little left": lambda number, text: text[: max(12, len(text) // 6)],
+    "the menu": lambda number, text: f"{MENU}\n\nLoading the page, wait for it.\n",
+    "three pages": lambda number, text: (
+        [LOGIN, "# Not found\n\nThere is no such page here, or not any more.", "# Too many requests\n\nAsk later."][
+            number % 3
+        ]
+        + f"\n\n{token(number)}\n"
+    ),
+    "a mixture": lambda number, text: [f"{LOGIN}\n\n{token(number)}", text.splitlines()[0], "", LOGIN][number % 4],
+}
+
+HONEST: dict[str, Edit] = {
+    "a licence": lambda number, text: f"{LICENCE}\n\n{text}",
+    "a new menu": lambda number, text: text.replace(MENU, MENU.replace("and its parts", "of ours, in short")),
+    "no menu": lambda number, text: text.replace(MENU, ""),
+    "another layout": lambda number, text: text.replace(" ", "\n").replace("#\n", "# "),
+    "another language": rotated,
+    "a new name": lambda number, text: text.replace("mi", "mu").replace("Page", "Sheet"),
+    "other numbers": lambda number, text: text.replace(str(number), str(number + 4000)),
+    "one more part": lambda number, text: f"{text}\n\n## News\n\n{words(number + 7, 20)}\n",
+}
+
+
+@pytest.fixture
+def site(pipeline: Pipeline) -> Pipeline:
+    """Six lost documents are too many."""
+    pipeline.config.write_text(
+        f"{pipeline.config.read_text()}deletions: {{max_count: 5, max_fraction: 0, max_weekly_fraction: 1}}\n"
+    )
+    return pipeline
+
+
+def publish(site: Pipeline, page: Callable[[int], str], edit: Edit = lambda _, text: text) -> None:
+    for number in range(PAGES):
+        site.write(f"n{number:02}.md", edit(number, page(number)))
+
+
+@pytest.mark.parametrize("page", [written, from_template])
+def test_pages_that_all_turn_into_something_else_are_kept(site: Pipeline, page: Callable[[int], str]) -> None:
+    publish(site, page)
+    assert site.sync()["code"] == 0
+    before = site.texts()
+    for name, edit in ATTACKS.items():
+        publish(site, page, edit)
+        report = site.sync()
+        assert (name, report["code"], report["documents"]["withheld"]) == (name, 25, PAGES), report["notes"]
+        assert (report["documents"]["changed"], report["chunks"]["removed"]) == (0, 0)
+    assert site.texts() == before
+    publish(site, page)
+    assert site.sync()["documents"]["held"] == 0
+
+
+@pytest.mark.parametrize("page", [written, from_template])
+def test_an_honest_change_of_all_pages_needs_no_word(site: Pipeline, page: Callable[[int], str]) -> None:
+    publish(site, page)
+    assert site.sync()["code"] == 0
+    for name, edit in HONEST.items():
+        if page is from_template and name == "another language":
+            continue  # not to be told from a page in place of them all, which may show the number too
+        publish(site, page, edit)
+        report = site.sync()
+        assert (name, report["code"], report["documents"]["withheld"]) == (name, 0, 0), report["notes"]
+        publish(site, page)
+        report = site.sync()
+        assert (name, report["code"]) == (name, 0), report["notes"]
+
+
+def test_what_is_withheld_is_named_with_its_reason_and_confirmed_once(site: Pipeline) -> None:
+    publish(site, written)
+    site.sync()
+    publish(site, written, ATTACKS["a token"])
+    for number in range(6):
+        site.write(f"n{number:02}.md", f"# {words(number, 4)}\n")
+    site.write("a.md", "# Alpha\n\nFirst page, and a word more.\n\n## Install\n\nRun the thing.\n")
+    plan, report = site.plan(), site.sync()
+    note = report["notes"][-1]
+    assert "8 that used to differ would have nearly the same content: '# Sign in Please sign in" in note
+    assert "6 would keep less than a third of their text" in note
+    assert (report["documents"]["changed"], report["documents"]["withheld"]) == (1, PAGES)
+    assert (plan["plan_hash"], plan["documents"]) == (report["plan_hash"], report["documents"])
+    assert plan["chunks"] == report["chunks"]
+    confirmed = site.sync("--confirm-deletes", report["plan_hash"])
+    assert (confirmed["code"], confirmed["documents"]["changed"]) == (0, PAGES)
+    assert site.texts()["n09.md"][0].startswith("# Sign in")
+    assert site.sync()["documents"]["unchanged"] == PAGES + 3
+
+
+def test_documents_of_a_ledger_without_samples_are_guarded_too(site: Pipeline) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    publish(site, written)
+    site.sync()
+    with closing(sqlite3.connect(site.folder / "state/trial.db")) as ledger, ledger:
+        ledger.execute("UPDATE document SET sample = NULL")
+    before = site.texts()
+    publish(site, written, ATTACKS["a token"])
+    assert (site.sync()["code"], site.texts()) == (25, before)
+    publish(site, written, HONEST["one more part"])
+    assert site.sync()["code"] == 0
