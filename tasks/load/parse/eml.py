@@ -10,6 +10,7 @@ from tasks.load.decode import decode
 from tasks.load.parse.html import html_to_markdown
 from tasks.load.parse.page.flow import in_order
 from tasks.load.parse.page.inline import guarded
+from tasks.load.parse.properties import date_of_message, stated
 from tasks.load.parse.text import Parsed
 from tasks.places import Heading
 
@@ -36,7 +37,9 @@ def parse_eml(name: str, content: bytes) -> Parsed:
     attached = [_filename(part) for part in parts if _is_attached(part)]
     unread = f"not read: {len(attached):,} attached ({', '.join(attached[:10])})"
     remarks = () if is_page or not attached else (unread,)
-    return in_order([*texts, Parsed("", subject, remarks=remarks)])
+    made = in_order([*texts, Parsed("", subject, remarks=remarks)])
+    stands = {name.lower(): _header(message, name) for name in ("From", "To", "Date")}
+    return made._replace(properties=stated({**stands, "date": date_of_message(stands["date"])}))
 
 
 def _head(message: Message, subject: str) -> Parsed:

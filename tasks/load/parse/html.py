@@ -1,6 +1,8 @@
 """HTML to Markdown, so that headings, lists, tables and code keep their structure."""
 
+import re
 from collections import Counter
+from collections.abc import Iterator
 
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
@@ -11,6 +13,7 @@ from tasks.load.parse.page.nesting import flattened
 from tasks.load.parse.page.reader import Reader
 from tasks.load.parse.page.style import Sheet
 from tasks.load.parse.page.xhtml import with_end_tags
+from tasks.load.parse.properties import properties_of
 from tasks.load.parse.text import Parsed
 
 FEW_WORDS = 10
@@ -52,7 +55,15 @@ def html_to_markdown(text: str) -> Parsed:
         blocks.pop()
     markdown, headings = joined(blocks)
     poverty = _poverty(page, len(markdown.split()), reader.unread["img"])
-    return Parsed(markdown, _title(page), headings=headings, remarks=(*remarks, *_remarks(reader), *poverty))
+    remarks = (*remarks, *_remarks(reader), *poverty)
+    return Parsed(markdown, _title(page), headings=headings, remarks=remarks, properties=properties_of(_stated(page)))
+
+
+def _stated(page: LexborHTMLParser) -> Iterator[tuple[str, str]]:
+    """What the page's head says of it: `author`, `dcterms.created`, `article:published_time` and the like."""
+    for node in page.css("meta[content]"):
+        name = node.attributes.get("name") or node.attributes.get("property") or ""
+        yield re.split("[.:]", name)[-1], node.attributes.get("content") or ""
 
 
 def _title(page: LexborHTMLParser) -> str:

@@ -17,7 +17,9 @@ from tasks.load.parse.pages.outline import headings_of
 from tasks.load.parse.pages.paragraphs import Entry, entries
 from tasks.load.parse.pages.runs import Box, Run
 from tasks.load.parse.pages.titles import title_of
+from tasks.load.parse.properties import date_of_pdf, stated
 from tasks.load.parse.text import Parsed
+from tasks.records import Metadata
 
 END_BYTES = 65_536  # where the end mark is looked for; servers and mailers append things to files
 _UNREADABLE = 0.5  # of a page's letters: with more, its text layer is no text
@@ -95,7 +97,12 @@ def _parsed(name: str, pdf: PdfDocument) -> Parsed:
     ]
     made = assembled(kept)
     return Parsed(
-        f"{made.text}\n", title, places=tuple(made.places), headings=headings_of(pdf, made), remarks=tuple(remarks)
+        f"{made.text}\n",
+        title,
+        places=tuple(made.places),
+        headings=headings_of(pdf, made),
+        remarks=tuple(remarks),
+        properties=_properties(pdf),
     )
 
 
@@ -207,6 +214,12 @@ def ranges(numbers: Sequence[int]) -> str:
 
 def _why(remarks: Sequence[str]) -> str:
     return f" ({remarks[0]})" if remarks and "meaning" in remarks[0] else ""
+
+
+def _properties(pdf: PdfDocument) -> Metadata:
+    named = {name.lower(): str(pdf.get_metadata_value(name)).strip() for name in ("Author", "Subject", "Keywords")}
+    dates = {"created": "CreationDate", "modified": "ModDate"}
+    return stated({**named, **{ours: date_of_pdf(str(pdf.get_metadata_value(name))) for ours, name in dates.items()}})
 
 
 def _stated_title(pdf: PdfDocument) -> str:

@@ -25,7 +25,7 @@ def parse_docx(name: str, content: bytes) -> Parsed:
         path, tree = package.main("word/document.xml", f"{W}document")
         reader = _Reader(package, path)
         blocks = reader.document(tree)
-        return written(blocks, reader.title or package.title, reader.remarks)
+        return written(blocks, reader.title or package.title, reader.remarks)._replace(properties=package.properties)
 
 
 class _Reader:

@@ -9,7 +9,7 @@ from tasks.load.parse.office.blocks import MOST_HEADING_CHARACTERS, Block, Remar
 from tasks.load.parse.office.drawings import is_file_name
 from tasks.load.parse.office.numbering import numeral
 from tasks.load.parse.office.odf_styles import DRAW, OFFICE, STYLE, SVG, TABLE, TEXT, XLINK, OdfStyles
-from tasks.load.parse.office.package import Package, believable, encrypted, opened, other_kind
+from tasks.load.parse.office.package import Package, believable, encrypted, opened, other_kind, properties_in
 from tasks.load.parse.office.runs import Line, assembled
 from tasks.load.parse.office.styles import Look
 from tasks.load.parse.text import Parsed
@@ -37,15 +37,17 @@ def parse_odf(name: str, content: bytes) -> Parsed:
         body = tree.find(f"{OFFICE}body")
         if body is None or not len(body):
             raise other_kind(name, package.kind)
-        meta = package.tree("meta.xml").find(".//{http://purl.org/dc/elements/1.1/}title")
-        title = believable("" if meta is None else meta.text or "")
+        meta = package.tree("meta.xml")
+        title = believable(meta.findtext(".//{http://purl.org/dc/elements/1.1/}title") or "")
+        properties = properties_in(meta)
         styles = package.tree("styles.xml")
         reader = _Reader(package, OdfStyles(tree, styles))
         if body[0].tag == f"{OFFICE}spreadsheet":
-            return sheets.written(reader.sheets(body[0]), title, reader.remarks)
+            return sheets.written(reader.sheets(body[0]), title, reader.remarks)._replace(properties=properties)
         blocks = [*reader.margins(styles, "header"), *reader.blocks(body[0])]
         foot = [*reader.margins(styles, "footer")]
-        return written([*blocks, *([Block("end"), *foot] if foot else [])], reader.title or title, reader.remarks)
+        blocks += [Block("end"), *foot] if foot else []
+        return written(blocks, reader.title or title, reader.remarks)._replace(properties=properties)
 
 
 class _Reader:

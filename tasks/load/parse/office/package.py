@@ -13,6 +13,8 @@ from zipfile import BadZipFile, ZipFile
 
 from tasks.errors import DocumentError
 from tasks.load.parse.archive import open_archive
+from tasks.load.parse.properties import properties_of
+from tasks.records import Metadata
 
 _SCHEMAS = "http://schemas.openxmlformats.org/"
 W = f"{{{_SCHEMAS}wordprocessingml/2006/main}}"
@@ -97,7 +99,21 @@ class Package:
     @property
     def title(self) -> str:
         """What the document's properties say, where it is more than what a program puts there by itself."""
-        return believable(self.tree(self.related("", "core-properties") or "docProps/core.xml").findtext(_TITLE) or "")
+        return believable(self._core.findtext(_TITLE) or "")
+
+    @property
+    def properties(self) -> Metadata:
+        """What else they say."""
+        return properties_in(self._core)
+
+    @property
+    def _core(self) -> Element:
+        return self.tree(self.related("", "core-properties") or "docProps/core.xml")
+
+
+def properties_in(tree: Element) -> Metadata:
+    """Author, dates and the like, whatever their namespaces are."""
+    return properties_of((str(one.tag).rpartition("}")[2], one.text or "") for one in tree.iter())
 
 
 def other_kind(name: str, kind: str) -> DocumentError:

@@ -47,7 +47,7 @@ def parse_pptx(name: str, content: bytes) -> Parsed:
             relation = relations.get(slide.get(f"{R}id", ""))
             if relation:
                 blocks += reader.slide(relation.target, number)
-        return written(blocks, package.title, reader.remarks)
+        return written(blocks, package.title, reader.remarks)._replace(properties=package.properties)
 
 
 class _Reader:

@@ -27,7 +27,7 @@ def parse_xlsx(name: str, content: bytes) -> Parsed:
     with opened(name, content, "Excel workbook") as package:
         path, tree = package.main("xl/workbook.xml", f"{S}workbook")
         reader = _Reader(package, path, tree)
-        return written(reader.sheets(tree), package.title, reader.remarks)
+        return written(reader.sheets(tree), package.title, reader.remarks)._replace(properties=package.properties)
 
 
 class _Reader:
