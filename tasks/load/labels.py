@@ -156,5 +156,10 @@ class Labelled:
         return readers_of(names)
 
 
+def labels_in(hint: str) -> str:
+    """The part of a hint that changes with the settings and with the rules beside a document."""
+    return hint.rpartition("+")[2]
+
+
 def _hashed(text: str) -> str:
     return hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=8).hexdigest()

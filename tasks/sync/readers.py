@@ -14,8 +14,8 @@ from tasks.dedupe.diff import diff_points, trusted_hint
 from tasks.dedupe.identity import bookkeeping, payload_key
 from tasks.keyed_vectors import KeyedVectors
 from tasks.ledger.ledger import KnownDocument, KnownPoint
-from tasks.ledger.tables import LIVE
-from tasks.load.labels import Labelled
+from tasks.ledger.tables import LIVE, PENDING
+from tasks.load.labels import Labelled, labels_in
 from tasks.load.rules import Readers
 from tasks.records import DocumentId, DocumentRef, EmbeddingKey, Payload, PointId
 from tasks.session import Session
@@ -63,6 +63,8 @@ def _stale(session: Session, refs: Iterable[DocumentRef]) -> dict[DocumentId, Re
             continue
         if not ref.hint or document.hint != trusted_hint(fingerprint, ref.hint):
             rule = source.readers_of(ref)
+            if rule is None and ref.hint and labels_in(ref.hint) != labels_in(document.hint):
+                rule = ()  # it is another one than before, and cannot be read
             if rule is not None:
                 readers[ref.id] = rule
     return readers
@@ -71,10 +73,13 @@ def _stale(session: Session, refs: Iterable[DocumentRef]) -> dict[DocumentId, Re
 def _change(
     document: DocumentId, known: KnownDocument, points: Sequence[KnownPoint], payloads: Mapping[PointId, Payload]
 ) -> DocumentChange | None:
-    """The document's records with their readers; to be read again by the next run, for no version vouches for it."""
+    """The document's records with their readers; to be read again by the next run, for no version vouches for it.
+
+    What a killed run has half written goes.
+    """
     live = {point.id: point.key for point in points if point.state == LIVE}
     by_key = {str(payload["headrace"]["key"]): payload for point, payload in payloads.items() if point in live}
-    if not by_key:
+    if not any(point.state in (LIVE, PENDING) for point in points if point.id in payloads):
         return None
     stay = [key for point, key in live.items() if point not in payloads]
     diff = diff_points([*by_key, *stay], points)

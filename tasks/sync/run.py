@@ -57,7 +57,7 @@ class Run:
         self._progress: Progress = progress
         self._pace = Pace(runner.most_at_first)
         self._spent = Spent()
-        self._to_read: Sequence[DocumentRef] = ()
+        self._not_known: Sequence[DocumentRef] = ()  # whether the collection has them as they are
         self._marks: Marks | None = None  # until the collection was found to be ours
         self._spent_usd_before = session.embedder.spent_usd
         self._started = time.perf_counter()
@@ -97,7 +97,7 @@ class Run:
         record(self._session)
         survey = survey_sources(self._session, self.report, self._options)
         remember_listings(self._session)
-        self._to_read = survey.changes.to_read
+        self._not_known = (*survey.changes.to_read, *survey.changes.quarantined)
         losses, marks = Losses(survey), Marks(self._session, lease.epoch)
         self._marks = marks
         self._windows(survey, losses, marks)
@@ -178,7 +178,7 @@ class Run:
         session = self._session
         if session.pipeline.has_readers and self._marks:
             self._marks.before_writing()
-            give_readers(session, self._to_read)
+            give_readers(session, self._not_known)
             reap(session, self._marks.before_writing)
 
     def _look(self) -> Report:
