@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import Pipeline
+from tests.openai_server import OpenAIServer
 
+PAID = "{{kind: openai, model: text-embedding-3-small, dimensions: 8, base_url: '{url}', api_key: '${{OPENAI_KEY}}'}}"
 ACL = "acl: {sidecar: ['{path}.acl', .acl.yaml], default: everyone}"
 
 
@@ -181,3 +183,40 @@ def test_a_tenant_from_the_path_is_filtered_by(pipeline: Pipeline) -> None:
     pipeline.sync()
     assert names(pipeline, "--filter", "tenant=tenant-7") == {"7/a.md"}
     assert names(pipeline, "--filter", "tenant=tenant-8") == {"8/a.md"}
+
+
+def test_a_stricter_rule_reaches_what_cannot_be_read_any_more(closed: Pipeline) -> None:
+    (closed.folder / "docs" / "b.md").write_bytes(b"\0\x01\x02\xff" * 50)
+    write(closed, "b.md.acl", "bob")
+    report = closed.sync()
+    assert (report["code"], report["documents"]["quarantined"]) == (1, 1)
+    assert (names(closed, "--as", "alice"), names(closed, "--as", "bob")) == ({"a.md"}, {"a.md", "b.md"})
+    (held,) = closed.run("status", str(closed.config), "--json").json["quarantine"]
+    assert held["document"] == "docs:b.md"
+    write(closed, "b.md", "# Beta\n\nSecond page.\n")
+    assert closed.sync()["chunks"]["embedded"] == 0
+    assert closed.sync()["documents"]["unchanged"] == 3
+    assert names(closed, "--as", "bob") == {"a.md", "b.md"}
+
+
+def test_a_stricter_rule_reaches_what_is_withheld(closed: Pipeline) -> None:
+    text = closed.config.read_text()
+    closed.config.write_text(f"{text}deletions: {{max_count: 0, max_fraction: 0}}\n")
+    write(closed, "b.md", "")
+    write(closed, "b.md.acl", "bob")
+    report = closed.sync()
+    assert (report["code"], report["documents"]["withheld"]) == (25, 1)
+    assert (names(closed, "--as", "alice"), names(closed, "--as", "bob")) == ({"a.md"}, {"a.md", "b.md"})
+
+
+def test_a_stricter_rule_holds_although_the_money_ends(closed: Pipeline, openai_server: OpenAIServer) -> None:
+    text = closed.config.read_text().replace("{kind: hashing, dimensions: 64}", PAID.format(url=openai_server.url))
+    closed.config.write_text(text.replace("path: ./db", "path: ./db2").replace("trial.db", "paid.db"))
+    assert closed.sync()["code"] == 0
+    assert names(closed, "--as", "alice", "--mode", "text") == {"a.md", "b.md"}
+    write(closed, "a.md", "Other words altogether, and many of them. " * 50)
+    write(closed, "b.md.acl", "bob")
+    report = closed.sync("--max-usd", "0")
+    assert report["code"] == 4
+    assert names(closed, "--as", "alice", "--mode", "text") == {"a.md"}
+    assert names(closed, "--as", "bob", "--mode", "text") == {"a.md", "b.md"}
