@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) < 3 ? $$(getconf _NPROCESSORS_ONLN) + 1 : 4 )))
 
 .DEFAULT_GOAL := help
-.PHONY: ray bench-ray help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean
+.PHONY: ray bench-ray help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean server prefect-next kills
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ demo: install ## sync this repository into an embedded store, then search it
 	$(BIN)/headrace sync config/examples/quickstart.yaml
 	$(BIN)/headrace search config/examples/quickstart.yaml "what happens when a source suddenly lists nothing?" --limit 3
 
+server: install ## a Prefect server and a worker on this machine, with examples registered; Ctrl-C ends both
+	$(BIN)/python deploy/server.py
+
 test: tools ## run the test suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
@@ -47,6 +50,16 @@ check: tools ## linters, type checkers, import rules
 
 pythons: ## install the locks and run the tests' quick part on Python 3.11, 3.12 and 3.13
 	$(PYTHON) -m tests.pythons
+
+prefect-next: tools ## the tests that need Prefect, on its newest version 3, in an environment of its own
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venvs/prefect-next
+	echo "prefect>=3.9,<4" > .venvs/prefect-next/override.txt
+	VIRTUAL_ENV=.venvs/prefect-next $(BIN)/uv pip install --quiet --link-mode copy -r requirements.lock -r requirements-dev.lock \
+		--override .venvs/prefect-next/override.txt --editable .
+	.venvs/prefect-next/bin/python -m pytest -q -m prefect tests/flows
+
+kills: tools ## kill runs and workers of a real Prefect server at 100 moments: the next interval syncs; half an hour
+	KILLS=100 $(BIN)/python -m pytest -q tests/flows/test_dead_workers.py
 
 bench: tools ## the table of what must be fast, as ratios in one run; minutes
 	$(BIN)/python -m tests.benchmarks

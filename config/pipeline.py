@@ -99,6 +99,9 @@ class Pipeline(Section):
     search: Search = Field(default_factory=lambda: Search.model_validate({}), description="Search settings.")
     quality: Quality | None = Field(default=None, description="The gate before a new generation goes live.")
     runner: Runner = Field(default_factory=LocalRunner, description="Where models run.")
+    metrics: Location | None = Field(
+        default=None, description="A file that each run writes anew in Prometheus' text format, such as x.prom."
+    )
     deletions: Deletions = Field(default_factory=lambda: Deletions.model_validate({}), description="The guard.")
     _generation: int = PrivateAttr(default=1)
     _first: "Pipeline | None" = PrivateAttr(default=None)  # where this is a later generation

@@ -20,9 +20,10 @@ from config.pipeline import Pipeline
 from config.read import read_pipeline
 from flows.termination import told_to_prefect
 from tasks.console.artifacts import ArtifactProgress
+from tasks.console.events import announce
 from tasks.console.states import attended, skipped, state_of
 from tasks.console.text import plan_text
-from tasks.errors import FencedError, HeadraceError, LockedError
+from tasks.errors import FencedError, HeadraceError, LockedError, kept_report
 from tasks.generations import as_synced
 from tasks.runners.prefect import PrefectRunner, tracked_flow
 from tasks.session import Session, open_session
@@ -55,11 +56,17 @@ def followed(config: str, options: SyncOptions) -> dict[str, Any] | State[Any]:
         try:
             if options.dry_run:
                 return _planned(pipeline, options)
-            return state_of(sync_or_rebuild(pipeline, options, synced))
+            report = sync_or_rebuild(pipeline, options, synced)
         except LockedError as error:
             if isinstance(error, FencedError):  # it had begun
                 raise
+            announce(pipeline.name, "skipped", {}, str(error))
             return skipped(error)
+        except HeadraceError as error:
+            announce(pipeline.name, "failed", kept_report(error), str(error))
+            raise
+        announce(pipeline.name, report.outcome, report.as_json())
+        return state_of(report)
 
 
 def _planned(pipeline: Pipeline, options: SyncOptions) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from config.options import SyncOptions
 from tasks.dedupe.window import Differ
@@ -23,6 +24,7 @@ from tasks.sync.deletions import Losses, carry_out, count_deletions, count_withh
 from tasks.sync.generations import complete_switch, record
 from tasks.sync.incarnation import Marks, check_incarnation
 from tasks.sync.listing import Survey, remember_listings, survey_sources
+from tasks.sync.metrics import write_metrics
 from tasks.sync.progress import Progress, RecordedProgress
 from tasks.sync.readers import give_readers
 from tasks.sync.report import Outcome, Report
@@ -198,6 +200,8 @@ class Run:
         report.seconds.total = time.perf_counter() - self._started
         report.chunks.total = ledger.counts().live
         finish_run(ledger, report.run, report.outcome, report.as_json())
+        if path := self._session.pipeline.metrics:
+            write_metrics(Path(path), report, ledger)
 
 
 def _outcome(error: BaseException) -> Outcome:
