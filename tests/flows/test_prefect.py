@@ -103,17 +103,12 @@ def headrace(environment: Mapping[str, str], *arguments: str) -> subprocess.Comp
     return subprocess.run(command, env=dict(environment), cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def deploy(environment: Mapping[str, str], folder: Path, config: Path, schedule: str = "") -> str:
-    """Deploy the flow for one configuration, as deploy/prefect.yaml does; returns the deployment's id."""
-    text = (ROOT / "deploy/prefect.yaml").read_text()
-    text = text.replace("config/examples/quickstart.yaml", str(config)).replace(
-        "name: quickstart", f"name: {folder.name}"
-    )
-    (folder / "prefect.yaml").write_text(text.replace("    work_pool:", f"{schedule}    work_pool:"))
-    answer = prefect(environment, "deploy", "--prefect-file", str(folder / "prefect.yaml"), "--all")
+def deploy(environment: Mapping[str, str], config: Path, *options: str) -> str:
+    """Register the flows for one configuration; returns the id of the deployment that syncs."""
+    answer = headrace(environment, "deploy", str(config), "--json", *options)
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    found = ask(environment, "deployments/filter", {"deployments": {"name": {"any_": [folder.name]}}})
-    return str(found[0]["id"])
+    assert json.loads(answer.stdout)["deployment"] == "sync/trial"
+    return str(json.loads(answer.stdout)["deployments"]["sync/trial"])
 
 
 def runs(environment: Mapping[str, str], deployment: str, state: str) -> list[Any]:
@@ -189,6 +184,16 @@ def test_a_run_that_is_not_wholly_done_fails_in_prefect_too(server: Mapping[str,
     (page,) = (artifact["data"] for artifact in pages if artifact["key"] == "trial-summary")
     assert "**Partly done" in page
     assert "| docs:b.md | " in page
+    told = wait_for(lambda: told_events(server, {"headrace.sync.partial", "headrace.sync.quarantine"}), 30)
+    assert told["headrace.sync.quarantine"]["payload"]["documents"]["quarantined"] == 1
+    assert told["headrace.sync.partial"]["resource"]["prefect.resource.id"] == "headrace.pipeline.trial"
+
+
+def told_events(environment: Mapping[str, str], names: set[str]) -> dict[str, Any]:
+    """By name, once all of them are there."""
+    events = ask(environment, "events/filter", {"filter": {"event": {"name": [*names]}}})["events"]
+    found = {event["event"]: event for event in events}
+    return found if {*found} == names else {}
 
 
 @contextmanager
@@ -283,22 +288,46 @@ def test_a_server_that_is_not_there_is_named(server: Mapping[str, str], pipeline
 
 @pytest.mark.usefixtures("worker")
 def test_a_deployment_runs_from_its_form(server: Mapping[str, str], pipeline: Pipeline) -> None:
-    deployment = deploy(server, pipeline.folder, pipeline.config)
-    wrong = prefect(server, "deployment", "run", f"sync/{pipeline.folder.name}", "--param", 'options={"max_usd": -1}')
+    deployment = deploy(server, pipeline.config)
+    wrong = prefect(server, "deployment", "run", "sync/trial", "--param", 'options={"max_usd": -1}')
     assert "less than the minimum of 0" in re.sub(r"\s+", " ", wrong.stdout + wrong.stderr)
+    ask(server, f"deployments/{deployment}/create_flow_run", {"parameters": {"options": {"dry_run": True}}})
+    done = wait_for(lambda: runs(server, deployment, "COMPLETED"), 180)
+    assert done[0]["name"] == "sync trial: plan"
+    assert not (pipeline.folder / "db").exists()
     ask(server, f"deployments/{deployment}/create_flow_run", {"parameters": {"options": {"paranoid": True}}})
-    done = wait_for(lambda: runs(server, deployment, "COMPLETED"), 90)
-    assert done[0]["name"] == "sync trial: 3 added"
+    done = wait_for(lambda: runs(server, deployment, "COMPLETED")[1:], 180)
+    assert {run["name"] for run in runs(server, deployment, "COMPLETED")} == {"sync trial: plan", "sync trial: 3 added"}
     assert len(pipeline.texts()) == 3
+
+
+def test_a_deployment_is_brought_up_to_date_and_alerts_are_made_once(
+    server: Mapping[str, str], pipeline: Pipeline
+) -> None:
+    save = (
+        "from prefect.blocks.notifications import CustomWebhookNotificationBlock as Block;"
+        " Block(name='ops', url='http://127.0.0.1:9/').save('ops', overwrite=True)"
+    )
+    subprocess.run([sys.executable, "-c", save], env=dict(server), cwd=ROOT, check=True, capture_output=True)
+    first = deploy(server, pipeline.config, "--cron", "0 6 * * *", "--alert", "custom-webhook/ops")
+    (found,) = ask(server, "deployments/filter", {"deployments": {"id": {"any_": [first]}}})
+    assert [one["schedule"]["cron"] for one in found["schedules"]] == ["0 6 * * *"]
+    assert found["concurrency_limit"] is None
+    assert deploy(server, pipeline.config, "--alert", "custom-webhook/ops") == first
+    (found,) = ask(server, "deployments/filter", {"deployments": {"id": {"any_": [first]}}})
+    assert found["schedules"] == []
+    names = [one["name"] for one in ask(server, "automations/filter", {})]
+    assert len(names) == len(set(names)) == 4
+    missing = headrace(server, "deploy", str(pipeline.config), "--alert", "slack-webhook/none")
+    assert (missing.returncode, "Prefect has no such block" in missing.stderr) == (2, True)
 
 
 @pytest.mark.usefixtures("worker")
 def test_a_schedule_fires(server: Mapping[str, str], pipeline: Pipeline) -> None:
-    schedule = "    schedules:\n      - interval: 15\n"
-    deployment = deploy(server, pipeline.folder, pipeline.config, schedule)
-    done = wait_for(lambda: runs(server, deployment, "COMPLETED"), 120)
+    deployment = deploy(server, pipeline.config, "--interval", "15s")
+    done = wait_for(lambda: [run for run in runs(server, deployment, "COMPLETED") if run["auto_scheduled"]], 240)
     ask(server, f"deployments/{deployment}/pause_deployment", {})  # or it fires beside all the tests that follow
-    assert done[0]["auto_scheduled"] is True
+    assert done
     assert len(pipeline.texts()) == 3
 
 
