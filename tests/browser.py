@@ -65,6 +65,7 @@ class Page:
             f".filter(one => one.innerText.trim() === {json.dumps(words)}).at(-1)"
         )
         self.wait_for(f"!!{found}")
+        self.run(f"{found}.scrollIntoView({{block: 'center'}})")
         x, y = self.run(f"(box => [box.x + box.width / 2, box.y + box.height / 2])({found}.getBoundingClientRect())")
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)

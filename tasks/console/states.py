@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -23,7 +23,7 @@ from tasks.sync.report import IncompleteRunError, Report
 SKIPPED = "Skipped"
 TAG = "headrace"  # of our deployments, and of runs from the command line
 PATIENCE_SECONDS = 5.0
-PENDING_SECONDS = 120.0  # a worker starts a run within seconds; one that died meanwhile never does
+UNSIGNED_SECONDS = 300.0  # a worker starts a run within seconds; one that died meanwhile never does
 _PROCESS = "headrace.process"
 _GOING = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 
@@ -43,7 +43,7 @@ def skipped(error: LockedError) -> State[Any]:
 
 @contextmanager
 def attended() -> Generator[None]:
-    """Within a flow run: say whose process it is, and mark runs whose process died; both beside the work."""
+    """Say whose process the flow run is, and mark runs whose process died; both beside the work."""
     run = UUID(str(flow_run.id))
     thread = in_thread(partial(_attend, run))
     try:
@@ -83,24 +83,18 @@ def _end(client: SyncPrefectClient, run: FlowRun) -> None:
 
 
 def _has_died(run: FlowRun) -> bool:
-    """Of processes on this machine alone: what goes on elsewhere cannot be seen from here."""
-    signature = cast(str, run.labels.get(_PROCESS, ""))
-    pid = (signature.split(" ") if signature else (run.infrastructure_pid or "").split(":"))[:2]
-    if len(pid) == 2 and pid[0] == socket.gethostname() and pid[1].isdecimal():
-        now = _signature(int(pid[1]))
-        return now.endswith(" ") or bool(signature and now != signature)
-    return not signature and not run.infrastructure_pid and _is_forgotten(run)
-
-
-def _is_forgotten(run: FlowRun) -> bool:
-    """A worker took it, and never started a process."""
-    if run.state is None or run.state.type is not StateType.PENDING or run.deployment_id is None:
+    """Of processes on this machine, and of runs that no process has signed: a worker may have died before it began."""
+    if signature := str(run.labels.get(_PROCESS, "")):
+        host, pid, _ = signature.split(" ", 2)
+        return host == socket.gethostname() and _signature(int(pid)) != signature
+    pid = run.infrastructure_pid or ""
+    if pid and (not pid.isdecimal() or _start(int(pid))):
         return False
-    return datetime.now(UTC) - run.state.timestamp > timedelta(seconds=PENDING_SECONDS)
+    return run.state is not None and datetime.now(UTC) - run.state.timestamp > timedelta(seconds=UNSIGNED_SECONDS)
 
 
 def _signature(pid: int) -> str:
-    """Machine, number and start of a process, for numbers are given again; ends in a blank where it is no more."""
+    """Machine, number and start of a process, for numbers are given again."""
     return f"{socket.gethostname()} {pid} {_start(pid)}"
 
 

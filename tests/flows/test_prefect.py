@@ -17,6 +17,7 @@ from urllib.error import HTTPError
 import pytest
 
 from tests.batch_server import BatchServer
+from tests.browser import browser, chromium
 from tests.conftest import CONFIG, Pipeline
 from tests.odd_server import Gate
 from tests.openai_server import OpenAIServer
@@ -299,6 +300,21 @@ def test_a_deployment_runs_from_its_form(server: Mapping[str, str], pipeline: Pi
     done = wait_for(lambda: runs(server, deployment, "COMPLETED")[1:], 180)
     assert {run["name"] for run in runs(server, deployment, "COMPLETED")} == {"sync trial: plan", "sync trial: 3 added"}
     assert len(pipeline.texts()) == 3
+
+
+@pytest.mark.skipif(chromium() is None, reason="no Chromium here; CHROMIUM names one")
+@pytest.mark.usefixtures("worker")
+def test_somebody_presses_run_in_a_browser_and_reads_the_page(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    deployment = deploy(server, pipeline.config)
+    site = server["PREFECT_API_URL"].removesuffix("/api")
+    with browser(pipeline.folder / "browser") as page:
+        page.open(f"{site}/v2/deployments/deployment/{deployment}/run")
+        page.wait_for("document.body.innerText.includes('PLAN_HASH of the deletions that may go through.')")
+        page.click("Submit")
+        wait_for(lambda: runs(server, deployment, "COMPLETED"), 180)
+        (shown,) = ask(server, "artifacts/latest/filter", {"artifacts": {"key": {"any_": ["trial-summary"]}}})
+        page.open(f"{site}/v2/artifacts/artifact/{shown['latest_id']}")
+        page.wait_for("document.body.innerText.includes('Done: the collection is equal to its sources.')")
 
 
 def test_a_deployment_is_brought_up_to_date_and_alerts_are_made_once(
