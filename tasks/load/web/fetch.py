@@ -69,8 +69,9 @@ class Fetcher:
         from aiohttp import ClientError
         from fsspec.asyn import sync
 
+        run: Any = sync
         try:
-            answer: Answer = sync(self._files.loop, self._ask, url, limits, headers, wants)
+            answer: Answer = run(self._files.loop, self._ask, url, limits, headers, wants)
         except TimeoutError as error:
             raise TransientError(f"{url} has not answered whole within {limits.seconds:g} s, the limit") from error
         except (ClientError, OSError, ValueError) as error:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from importlib.util import find_spec
 from time import sleep
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -44,10 +45,8 @@ class Polite:
 
     def __init__(self, config: sources.WebSource, policy: AddressPolicy) -> None:
         """Nothing is contacted yet. MissingExtraError without the libraries for it."""
-        try:
-            import protego  # noqa: F401 - asked for before anything else, so that one message names all that is missing
-        except ImportError as error:
-            raise MissingExtraError("kind: web", "web") from error
+        if find_spec("protego") is None:  # asked first, so that one message names all that is missing
+            raise MissingExtraError("kind: web", "web")
         self._fetcher = Fetcher(policy)
         self._agent = config.user_agent
         self._delay = config.delay_seconds
