@@ -51,10 +51,7 @@ Owned = tuple[DocumentId, PointId]  # a point and the document it belongs to
 
 
 class KnownDocument(NamedTuple):
-    """`version` None: dirty, some of its points may be missing or too many.
-
-    A tuple, for every run makes one of every document.
-    """
+    """A tuple, for every run makes one of each; `version` None: dirty, it may have too few or too many points."""
 
     version: str | None
     hint: str

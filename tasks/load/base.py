@@ -1,5 +1,8 @@
 """What the pipeline needs of a source."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from tasks.records import Document, DocumentRef, Listing
@@ -33,6 +36,41 @@ class Remembering(Protocol):
     def memory(self) -> str:
         """What the listing before saw, in a form of the source's own."""
         ...
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """A source in a folder whose changes the operating system tells; whoever has one asks by isinstance."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Where that is; None where there is none, or none to be watched."""
+        ...
+
+    def part(self, paths: Iterable[str], /) -> Source | None:
+        """The same source, whose listing is of these paths alone; None where they take a listing of all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A source whose `listing` is of some documents alone."""
+
+    source: Source
+    listing: Listing
+
+    @property
+    def name(self) -> str:
+        """That of the source."""
+        return self.source.name
+
+    def list(self) -> Listing:
+        """What was listed before."""
+        return self.listing
+
+    def read(self, ref: DocumentRef, /) -> Document:
+        """Asks the source."""
+        return self.source.read(ref)
 
 
 class KnownVersions(Protocol):

@@ -1,7 +1,8 @@
 """What a source's settings say of its documents, put on each of them: metadata, and who may read it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from config import sources
 from config.labels import READERS, RESERVED, Acl, Label
 from tasks.errors import TransientError
-from tasks.load.base import Source
+from tasks.load.base import Source, Watchable
 from tasks.load.paths import by_suffix
 from tasks.load.rules import Readers, RuleError, of_field, of_file, readers_of
 from tasks.load.sidecars import Sidecars
@@ -61,6 +62,20 @@ class Labelled:
         if not self._settings:
             return listing
         return replace(listing, refs=tuple(ref._replace(hint=self._hint(ref)) for ref in listing.refs))
+
+    @property
+    def folder(self) -> Path | None:
+        """None where changes of other files change documents too."""
+        return self._source.folder if isinstance(self._source, Watchable) and not self._sidecars else None
+
+    def part(self, paths: Iterable[str], /) -> "Labelled | None":
+        """The same labels on the documents at these paths."""
+        source = self._source.part(paths) if isinstance(self._source, Watchable) and not self._sidecars else None
+        if source is None:
+            return None
+        part = copy(self)
+        part._source = source
+        return part
 
     def read(self, ref: DocumentRef, /) -> Document:
         """The rule is read after the document: who makes it stricter before writing secrets is not overtaken."""

@@ -18,11 +18,10 @@ from tasks.embed.open import open_embedder
 from tasks.errors import CollectionError, ConfigError, HeadraceError
 from tasks.generations import as_synced
 from tasks.ledger.lookup import has_below, known_of
-from tasks.load.base import Source
-from tasks.load.files.local import Files
+from tasks.load.base import Part, Source, Watchable
 from tasks.load.files.watched import WatchedFolders
 from tasks.load.paths import document_id
-from tasks.records import Document, DocumentId, DocumentRef, Listing
+from tasks.records import DocumentId, Listing
 from tasks.session import Session, open_session
 from tasks.sync.rebuild import Sync
 from tasks.sync.report import Outcome, Report
@@ -75,7 +74,7 @@ def _rounds(file: Path, every_seconds: float | None, sync: Sync) -> Generator[Re
             if part is None or time.monotonic() >= due:
                 due = time.monotonic() + every
                 yield _round(session, sync, session.sources)
-            elif any(one.listing.only for one in part.values()):
+            elif any(source.list().only for source in part.values()):
                 report = _round(session, sync, part)
                 due = 0.0 if report.outcome is Outcome.WITHHELD else due  # what a person confirms is of all documents
                 yield report
@@ -92,46 +91,30 @@ def _round(session: Session, sync: Sync, sources: Mapping[str, Source]) -> Repor
         return sync(replace(session, store=store, embedder=embedder, sources=sources), SyncOptions())
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A source of which nothing but `listing` is looked at."""
-
-    source: Source
-    listing: Listing
-
-    @property
-    def name(self) -> str:
-        return self.source.name
-
-    def list(self) -> Listing:
-        return self.listing
-
-    def read(self, ref: DocumentRef, /) -> Document:
-        return self.source.read(ref)
-
-
-def _part(session: Session, changes: Mapping[str, Set[str]]) -> dict[str, _Part] | None:
+def _part(session: Session, changes: Mapping[str, Set[str]]) -> dict[str, Source] | None:
     """The sources, down to what has changed; None where that takes a listing of all."""
-    part = {name: _Part(source, Listing(name, (), only=frozenset())) for name, source in session.sources.items()}
+    part: dict[str, Source] = {
+        name: Part(source, Listing(name, (), only=frozenset())) for name, source in session.sources.items()
+    }
     canaries = {source.name for source in session.pipeline.sources if source.canary}
     for name, paths in changes.items():
         source = session.sources[name]
-        listing = source.changed(paths) if isinstance(source, Files) else None
-        if listing is None:
+        narrowed = source.part(paths) if isinstance(source, Watchable) else None
+        if narrowed is None:
             return None
-        gone = {document_id(name, path) for path in paths} - {ref.id for ref in listing.refs}
+        gone = {document_id(name, path) for path in paths} - {ref.id for ref in narrowed.list().refs}
         known = known_of(session.ledger, sorted(gone))
         if known and name in canaries:
             return None
         if any(has_below(session.ledger, DocumentId(f"{one}/")) for one in gone - known.keys()):
             return None
-        part[name] = _Part(source, listing)
+        part[name] = narrowed
     return part
 
 
 def _folders(session: Session) -> dict[str, Path]:
-    sources = [source for source in session.sources.values() if isinstance(source, Files)]
-    return {source.name: source.folder for source in sources if source.folder}
+    sources = {name: source for name, source in session.sources.items() if isinstance(source, Watchable)}
+    return {name: folder for name, source in sources.items() if (folder := source.folder)}
 
 
 def _foundations(file: Path, session: Session) -> tuple[object, ...]:

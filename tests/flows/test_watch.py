@@ -108,10 +108,12 @@ def test_a_look_at_some_files_is_what_a_listing_says_of_them(tmp_path: Path) -> 
     (tmp_path / "out.md").symlink_to("/etc/hostname")
     (tmp_path / "folder").symlink_to(tmp_path / "b")
     names = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if not path.is_dir()]
-    part, whole = source.changed([*names, "folder/c.md", "gone.md", "gone.exe"]), source.list()
+    part, whole = source.part([*names, "folder/c.md", "gone.md", "gone.exe"]), source.list()
     assert part is not None
-    assert part.refs == whole.refs
-    assert part.only == {f"s:{name}" for name in ("a.md", "b/c.md", "link.md", "out.md", "folder/c.md", "gone.md")}
-    assert source.changed(["b"]) is None  # a folder may hold anything
+    assert part.list().refs == whole.refs
+    assert part.list().only == {
+        f"s:{name}" for name in ("a.md", "b/c.md", "link.md", "out.md", "folder/c.md", "gone.md")
+    }
+    assert source.part(["b"]) is None  # a folder may hold anything
     shutil.rmtree(tmp_path)
-    assert source.changed(["a.md"]) is None  # nothing is known where the whole folder is gone
+    assert source.part(["a.md"]) is None  # nothing is known where the whole folder is gone

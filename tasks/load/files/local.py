@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from config import sources
 from tasks.errors import DocumentError, HeadraceError, ServiceError, TransientError
+from tasks.load.base import Part
 from tasks.load.files.inside import open_below, open_resolved
 from tasks.load.ignore import IGNORE_FILE, MOST_BYTES, Ignored
 from tasks.load.parse.open import parse
@@ -78,8 +79,8 @@ class Files:
         refs.sort(key=attrgetter("path"))
         return Listing(self.name, tuple(refs), tuple(failed), by_suffix(missed.names), self._notes(missed.links))
 
-    def changed(self, paths: Iterable[str]) -> Listing | None:
-        """What a listing would say of these paths below the root; None where that takes a listing."""
+    def part(self, paths: Iterable[str], /) -> Part | None:
+        """The same files, whose listing is of these paths alone; None for folders, or where something is in the way."""
         refs: list[DocumentRef] = []
         only: set[DocumentId] = set()
         root = self._root.resolve()
@@ -97,7 +98,7 @@ class Files:
             return None
         if len({ref.id for ref in refs}) < len(refs):
             return None
-        return Listing(self.name, tuple(sorted(refs, key=attrgetter("path"))), only=frozenset(only))
+        return Part(self, Listing(self.name, tuple(sorted(refs, key=attrgetter("path"))), only=frozenset(only)))
 
     def read(self, ref: DocumentRef, /) -> Document:
         """The bytes of one moment: a file that changes while it is read is read again, three times at most."""
