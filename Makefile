@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) < 3 ? $$(getconf _NPROCESSORS_ONLN) + 1 : 4 )))
 
 .DEFAULT_GOAL := help
-.PHONY: ray bench-ray help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean server prefect-next kills
+.PHONY: ray bench-ray help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean server prefect-next kills soak-watch
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -93,6 +93,9 @@ smoke-qdrant: tools ## hold the Qdrant server at URL=http://host:6333 [API_KEY=.
 
 soak: tools ## edits and runs for HOURS=6: memory, open files and state must stay flat
 	HOURS=$(or $(HOURS),6) $(BIN)/python -m tests.soak
+
+soak-watch: tools ## saves beside one `headrace watch` for HOURS=6: the same must stay flat
+	HOURS=$(or $(HOURS),6) $(BIN)/python -m tests.soak_watch
 
 smoke-pinecone: tools ## hold Pinecone itself to the contract of stores: needs PINECONE_API_KEY, costs some cents
 	@test -n "$$PINECONE_API_KEY" || { echo "export PINECONE_API_KEY=... first"; exit 2; }

@@ -7,7 +7,7 @@ from tasks.errors import CollectionError, ConfigError
 from tasks.records import Sentinel
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhd])")
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd])")
 
 
 @dataclass(frozen=True, slots=True)
