@@ -25,12 +25,25 @@ def run() -> int:
 
     It ends once all exit handlers have run: taking a loaded model apart, object by object, is a quarter of a second.
     """
+    _read_names_as_utf8()
     heed()
     keep_stderr_writable()
     codes: list[int] = []
     atexit.register(_end, codes)  # the handlers of what is imported later run before it
     codes.append(main())
     return codes[0]
+
+
+def _read_names_as_utf8() -> None:
+    """Begin anew where the locale would have file names read in another encoding: documents are named after them.
+
+    What is written to the terminal stays in its own.
+    """
+    if sys.getfilesystemencoding() == "utf-8" or not sys.executable:
+        return
+    given = os.environ.get("PYTHONIOENCODING") or f"{getattr(sys.stdout, 'encoding', 'ascii')}:backslashreplace"
+    environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": given}
+    os.execve(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]], environment)  # noqa: S606 - no shell
 
 
 def _end(codes: Sequence[int]) -> None:
