@@ -24,6 +24,7 @@ from tasks.upsert.window import write_changes
 from tasks.windows import DocumentChange, NewPoint, Quarantined
 
 DOCUMENTS_AT_ONCE = 500
+DOCUMENTS_A_SCAN = 20_000  # whose records are in memory together
 
 
 def give_readers(session: Session, refs: Iterable[DocumentRef]) -> int:
@@ -32,8 +33,10 @@ def give_readers(session: Session, refs: Iterable[DocumentRef]) -> int:
     Nothing is embedded, and no document is read. Where the rule stands in the document itself, it is not known.
     """
     readers = _stale(session, refs)
-    if not readers:
-        return 0
+    return sum(_give(session, {one: readers[one] for one in part}) for part in slices([*readers], DOCUMENTS_A_SCAN))
+
+
+def _give(session: Session, readers: Mapping[DocumentId, Readers]) -> int:
     payloads: dict[DocumentId, dict[PointId, Payload]] = {}
     for point, payload in session.store.scan():
         book = bookkeeping(payload)

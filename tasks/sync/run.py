@@ -180,7 +180,9 @@ class Run:
         session = self._session
         if session.pipeline.has_readers and self._marks:
             self._marks.before_writing()
-            give_readers(session, self._not_known)
+            if given := give_readers(session, self._not_known):
+                old = "document is" if given == 1 else "documents are"
+                self.report.notes.append(f"{given:,} {old} served as before, and read by those whom the rules name now")
             reap(session, self._marks.before_writing)
 
     def _look(self) -> Report:

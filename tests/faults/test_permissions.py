@@ -210,6 +210,8 @@ class History:
             self.machine.embedder.world = World()
 
     def ask(self, *, is_whole: bool) -> None:
+        if self.machine.store.sentinel() is None:
+            return  # the first run was killed before there was anything to search
         for asker in self.dice.sample(ASKERS, 2):
             hits = search_collection(
                 self.session(), self.dice.choice(WORDS), Wanted(30, asker=asker, per_document=30)
