@@ -4,6 +4,7 @@ PORT=4201 moves the server; its runs, schedules and logs are kept where PREFECT_
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,8 @@ def main() -> int:
     serve = [*prefect, "server", "start", "--port", url.rpartition(":")[2]]
     work = [*prefect, "worker", "start", "--pool", "headrace"]
     started = [subprocess.Popen(serve, env=environment)]  # noqa: S603 - words of our own, here and below
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         _wait(url, started[0])
         for name in EXAMPLES:

@@ -92,8 +92,8 @@ def ask(environment: Mapping[str, str], path: str, body: Mapping[str, Any], meth
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.loads(answer.read() or b"null")
-        except HTTPError as error:
-            if error.code != 503:  # its database is locked for a moment
+        except (HTTPError, TimeoutError) as error:
+            if isinstance(error, HTTPError) and error.code != 503:  # its database is locked for a moment
                 raise
             time.sleep(seconds)
     pytest.fail(f"{path}: the server is busy for ever")
@@ -297,7 +297,7 @@ def test_a_deployment_runs_from_its_form(server: Mapping[str, str], pipeline: Pi
     assert done[0]["name"] == "sync trial: plan"
     assert not (pipeline.folder / "db").exists()
     ask(server, f"deployments/{deployment}/create_flow_run", {"parameters": {"options": {"paranoid": True}}})
-    done = wait_for(lambda: runs(server, deployment, "COMPLETED")[1:], 180)
+    wait_for(lambda: runs(server, deployment, "COMPLETED")[1:], 180)
     assert {run["name"] for run in runs(server, deployment, "COMPLETED")} == {"sync trial: plan", "sync trial: 3 added"}
     assert len(pipeline.texts()) == 3
 
