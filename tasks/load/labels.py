@@ -66,15 +66,15 @@ class Labelled:
     @property
     def folder(self) -> Path | None:
         """None where changes of other files change documents too."""
-        return self._source.folder if isinstance(self._source, Watchable) and not self._sidecars else None
+        return self.source.folder if isinstance(self.source, Watchable) and not self._sidecars else None
 
     def part(self, paths: Iterable[str], /) -> "Labelled | None":
         """The same labels on the documents at these paths."""
-        source = self._source.part(paths) if isinstance(self._source, Watchable) and not self._sidecars else None
+        source = self.source.part(paths) if isinstance(self.source, Watchable) and not self._sidecars else None
         if source is None:
             return None
         part = copy(self)
-        part._source = source
+        part.source = source
         return part
 
     def read(self, ref: DocumentRef, /) -> Document:
