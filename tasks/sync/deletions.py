@@ -105,8 +105,8 @@ class Losses:
                 self._changes.append(change)
             elif change.version in self._contents:
                 self._there[change.source, change.version] += 1
-                if change.is_new:
-                    self._new[change.source, change.version].append(change.id)
+                places = self._new if change.is_new else self._stays
+                places[change.source, change.version].append(change.id)
 
     def leavers(self) -> Leavers:
         """The documents that go, known after the last window."""
