@@ -96,7 +96,7 @@ class MailFiles:
                 raise _gone(ref)
             content = _QUOTED.sub(rb"\1", content[content.find(b"\n") + 1 :])
         document = parse(ref._replace(path=f"{ref.path}.eml"), content)
-        metadata = {"folder": message.folder, **_metadata(content), **document.metadata}
+        metadata = {**document.metadata, "folder": message.folder, **_metadata(content)}
         return replace(document, ref=ref, metadata=metadata)
 
     def _found(self, problems: MutableSequence[str]) -> Iterator[tuple[str, str, int, _Message]]:

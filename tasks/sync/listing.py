@@ -77,12 +77,7 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
         f"source {name!r} lists no documents; check its path, and include and exclude, which heed the case of names"
         for name in silent
     ]
-    configured = {config.name for config in session.pipeline.sources}
-    left_over = Counter(one.source for one in known.documents.values() if one.source not in configured)
-    report.notes += [
-        f"source {name!r} is not in the configuration any more: its {count:,} documents are to leave the collection"
-        for name, count in sorted(left_over.items())
-    ]
+    report.notes += _taken_out(session, known)
     left = tuple(document for document in absent if document not in hidden)
     others = 0 if only is None else count_documents(session.ledger) - len(documents)
     return Survey(known, changes, left, silent, others, is_part=only is not None)
@@ -104,6 +99,16 @@ def remember_listings(session: Session) -> None:
 def _remembering(session: Session) -> list[tuple[str, Remembering]]:
     inner = {name: one.source if isinstance(one, Labelled) else one for name, one in session.sources.items()}
     return [(name, source) for name, source in inner.items() if isinstance(source, Remembering)]
+
+
+def _taken_out(session: Session, known: Known) -> list[str]:
+    """Sentences on sources that the ledger knows and the configuration does not."""
+    configured = {config.name for config in session.pipeline.sources}
+    left_over = Counter(one.source for one in known.documents.values() if one.source not in configured)
+    return [
+        f"source {name!r} is not in the configuration any more: its {count:,} documents are to leave the collection"
+        for name, count in sorted(left_over.items())
+    ]
 
 
 def _listing(source: Source, config: sources.Source) -> Listing:
