@@ -119,6 +119,8 @@ class World:
 class FaultyLedger(Ledger):
     """The real ledger on a shared database, each transaction one effect."""
 
+    flow_run = dead_flow_run = ""
+
     def __init__(self, database: Database, world: World) -> None:
         self.database = database
         self.epoch = None
