@@ -104,16 +104,19 @@ def test_a_look_at_some_files_is_what_a_listing_says_of_them(tmp_path: Path) -> 
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
         os.utime(tmp_path / name, (1, 1))
+    (tmp_path / ".headraceignore").write_text("b/h.md\n")
+    (tmp_path / "b/h.md").write_text("left out")
     (tmp_path / "link.md").symlink_to(tmp_path / "a.md")
     (tmp_path / "out.md").symlink_to("/etc/hostname")
     (tmp_path / "folder").symlink_to(tmp_path / "b")
-    names = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if not path.is_dir()]
-    part, whole = source.part([*names, "folder/c.md", "gone.md", "gone.exe"]), source.list()
+    names = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if not path.is_dir() and path.suffix]
+    whole, part = source.list(), source.part([*names, "folder/c.md", "gone.md", "gone.exe"])
     assert part is not None
     assert part.list().refs == whole.refs
     assert part.list().only == {
         f"s:{name}" for name in ("a.md", "b/c.md", "link.md", "out.md", "folder/c.md", "gone.md")
     }
     assert source.part(["b"]) is None  # a folder may hold anything
+    assert source.part([".headraceignore"]) is None
     shutil.rmtree(tmp_path)
     assert source.part(["a.md"]) is None  # nothing is known where the whole folder is gone

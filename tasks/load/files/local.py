@@ -87,9 +87,10 @@ class Files:
         try:
             for path in paths:
                 file = self._root / path
-                if file.is_dir() or not root.is_dir():
+                if file.is_dir() or file.name == IGNORE_FILE or not root.is_dir():
                     return None
-                if not (is_relative(path) and self._filter.takes(path) and self._filter.reaches(path)):
+                is_taken = is_relative(path) and self._filter.takes(path) and self._filter.reaches(path)
+                if not is_taken or self._ignored.hides(path):
                     continue
                 only.add(document_id(self.name, path))
                 if file.parent.resolve() == (root / path).parent and self._is_inside(file):
