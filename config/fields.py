@@ -17,9 +17,10 @@ def beside_file(location: str, info: ValidationInfo) -> str:
 
 def _database_url(url: str, info: ValidationInfo) -> str:
     """Make the path of a SQLite URL absolute; `sqlite://` alone is a database in memory."""
-    if not url.startswith("sqlite:///"):
+    scheme, mark, path = url.partition(":///")
+    if not mark or scheme.partition("+")[0] != "sqlite":
         return url
-    return "sqlite:///" + beside_file(url.removeprefix("sqlite:///"), info)
+    return f"{scheme}:///{beside_file(path, info)}"
 
 
 def _web_address(url: str) -> str:

@@ -1,13 +1,17 @@
 """Where documents come from."""
 
+import codecs
 import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-from config.fields import Location, Section, WebAddress, beside_file, public_url
+from config.fields import DatabaseUrl, Location, Section, WebAddress, beside_file, public_url
 from config.labels import Acl, Metadata
+from config.rows import RowColumns
+from config.statements import one_select
 
+ColumnType = Literal["keyword", "integer", "number", "datetime", "boolean"]
 PrivateNetwork = bool | tuple[str, ...]
 PRIVATE_NETWORK = (
     "true lets the configured host have an address that is not public, and another port; a list names what may be"
@@ -212,13 +216,97 @@ class WebSource(SourceSection):
         return tuple(filter(None, (self.sitemap, self.start))) or self.pages
 
 
+class SqlSource(RowColumns, SourceSection):
+    """The rows of one SELECT."""
+
+    kind: Literal["sql"] = Field(description="Documents are rows of a database.")
+    name: str = Field(default="sql", pattern=r"^[^:]+$", description="First part of the document ids.")
+    url: DatabaseUrl = Field(
+        description="SQLAlchemy's URL of the database; a password comes from the environment: ${DATABASE_URL}."
+    )
+    query: str = Field(description="One SELECT; it runs in a transaction that cannot write.")
+    timeout_seconds: float = Field(
+        default=600, gt=0, le=86_400, description="A statement may take so long, where the database can be told."
+    )
+
+    @field_validator("query")
+    @classmethod
+    def _reads_only(cls, query: str) -> str:
+        return one_select(query)
+
+
+class TableSource(RowColumns, SourceSection):
+    """The rows of files: CSV, TSV, JSON, JSON Lines, Parquet, Excel, OpenDocument."""
+
+    kind: Literal["table"] = Field(description="Documents are rows of files.")
+    path: Location = Field(description="File, or a pattern for several: ./export/*.csv; or such an fsspec URL.")
+    sheet: str | None = Field(default=None, description="Of a workbook. Default: its first one.")
+    encoding: str = Field(
+        default="utf-8", description="Of CSV, TSV and JSON; a mark at the beginning of a file says it as well."
+    )
+    delimiter: str | None = Field(
+        default=None, min_length=1, max_length=1, description="Of CSV. Default: the one that cuts its rows alike."
+    )
+    types: dict[str, ColumnType] = Field(
+        default_factory=dict[str, ColumnType],
+        description="Types of metadata columns in CSV and TSV, where all else is text: {year: integer}.",
+    )
+    private_network: PrivateNetwork = Field(default=False, description=PRIVATE_NETWORK)
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, encoding: str) -> str:
+        try:
+            return codecs.lookup(encoding).name
+        except LookupError:
+            raise ValueError(f"{encoding!r} is no encoding; expected one such as utf-8 or cp1252") from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_after_path(cls, given: Any) -> Any:
+        return _named_after(given, "path", "table")
+
+
+class PythonSource(RowColumns, SourceSection):
+    """What a function of your own yields, or the rows of its pandas DataFrame."""
+
+    kind: Literal["python"] = Field(description="Documents come from a function of your own.")
+    function: str = Field(
+        description="package.module:function. It takes nothing, and yields (id, text, metadata) or (id, text, metadata,"
+        " version), or returns a pandas DataFrame.",
+    )
+    path: Location = Field(
+        default=".",
+        validate_default=True,
+        description="Where the module is looked for first. Default: this file's folder.",
+    )
+    id: str | tuple[str, ...] = Field(default="id", description="Of a DataFrame: the column or columns that name it.")
+    text: str | tuple[str, ...] = Field(default="text", description="Of a DataFrame: column, columns or template.")
+
+    @field_validator("function")
+    @classmethod
+    def _is_function(cls, function: str) -> str:
+        module, mark, name = function.partition(":")
+        if not mark or not all(part.isidentifier() for part in (*module.split("."), name)):
+            raise ValueError(f"{function!r} names no function; expected such as package.module:documents")
+        return function
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_after_function(cls, given: Any) -> Any:
+        return _named_after(given, "function", "python")
+
+
+RowsSource = SqlSource | TableSource | PythonSource
+
+
 def with_kind(source: Any) -> Any:
     """The source with `kind: files` where none is given: a union would refuse it, for it looks at the tag first."""
     return {"kind": "files", **source} if isinstance(source, dict) else source
 
 
 Source = Annotated[
-    FilesSource | GitSource | WebSource | MailSource,
+    FilesSource | GitSource | WebSource | MailSource | SqlSource | TableSource | PythonSource,
     Field(discriminator="kind"),
     BeforeValidator(with_kind),
 ]

@@ -31,7 +31,7 @@ def find_headings(text: str) -> Iterator[Heading]:
     padded, floor = "\n" + text, 0
     links: list[str] = []
     for block in (*find_blocks(text, 0, len(text)), _END):
-        yield from _between(padded, floor, min(block.start, len(text)), links)
+        yield from _between(padded, floor, min(block.start, len(padded)), links)
         if block.form == "html":
             yield from _elements(text, block)
         floor = block.end

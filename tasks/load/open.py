@@ -32,6 +32,18 @@ def open_source(config: sources.Source, *, images: bool = False, beside: Path | 
             from tasks.load.mail import MailFiles
 
             return MailFiles(config)
+        case sources.SqlSource():
+            from tasks.load.sql.source import SqlRows
+
+            return SqlRows(config)
+        case sources.TableSource():
+            from tasks.load.table import TableRows
+
+            return TableRows(config)
+        case sources.PythonSource():
+            from tasks.load.python import PythonDocuments
+
+            return PythonDocuments(config)
         case _:
             assert_never(config)
 

@@ -16,7 +16,7 @@ PARTS = (
     *("chunking", "html", "pdf", "office", "embedding", "api", "answering", "syncing", "overhead", "state", "whole"),
     "tracked",
 )
-LONG_PARTS = ("memory", "int8")
+LONG_PARTS = ("memory", "int8", "rows")
 
 
 def main(names: list[str]) -> None:

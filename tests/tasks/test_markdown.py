@@ -294,3 +294,8 @@ def best_of_three(text: str) -> float:
 def test_the_time_is_linear_in_the_length(shape: str) -> None:
     short, long = SHAPES[shape](8_000), SHAPES[shape](64_000)
     assert best_of_three(long) < 0.02 + 32 * best_of_three(short)  # 8 times the text; the square would be 64 times
+
+
+def test_a_title_without_a_line_feed_behind_it_is_whole() -> None:
+    assert [heading.title for heading in find_headings("# Alpha")] == ["Alpha"]
+    assert [heading.title for heading in find_headings("a\n\nBeta\n====")] == ["Beta"]

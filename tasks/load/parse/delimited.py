@@ -24,7 +24,7 @@ def parse_delimited(name: str, content: bytes) -> Parsed:
     """Every cell as it is written, numbers too; the place of each row are its cells."""
     text = content.decode()
     declared = _DECLARED.match(text)
-    delimiter = declared[1] if declared else _delimiter(text, is_tsv=name.lower().endswith((".tsv", ".tab")))
+    delimiter = declared[1] if declared else likely_delimiter(text, is_tsv=name.lower().endswith((".tsv", ".tab")))
     csv.field_size_limit(LONGEST_FIELD)
     body = text[declared.end() :] if declared else text
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter)
@@ -71,7 +71,7 @@ class _Builder:
         return "".join(self._parts)
 
 
-def _delimiter(text: str, *, is_tsv: bool) -> str:
+def likely_delimiter(text: str, *, is_tsv: bool) -> str:
     """The one that cuts most of the first rows into as many cells as one another, more than one."""
     if is_tsv and "\t" in text:
         return "\t"

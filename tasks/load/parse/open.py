@@ -13,7 +13,7 @@ from tasks.load.parse.signature import check_signature, suffix_by_content
 from tasks.load.parse.text import Parsed
 from tasks.load.parse.version_control import refuse_pointer, without_merge_marks
 from tasks.places import Heading
-from tasks.records import Document, DocumentRef, Metadata
+from tasks.records import Document, DocumentRef, Format, Metadata
 
 
 def parse(ref: DocumentRef, content: bytes, suffix: str = "", encoding: str = "") -> Document:
@@ -26,12 +26,27 @@ def parse(ref: DocumentRef, content: bytes, suffix: str = "", encoding: str = ""
     if not encoding and file_format.signature is None:
         encoding = declared_encoding(suffix, content)
     parsed = _parsed(ref.path, content, file_format, encoding) if content else Parsed("")
+    language = suffix.removeprefix(".") if file_format.form == "code" else ""
+    return _document(ref, parsed, file_format.form, language, _metadata(parsed))
+
+
+def parse_written(ref: DocumentRef, text: str, suffix: str, metadata: Metadata) -> Document:
+    """The document of a text that is no file's, in the format of such files; `metadata` wins over what it says."""
+    file_format = format_of(suffix)
+    if isinstance(file_format.parser, str):
+        parsed = child.SHARED.parse(file_format.parser, ref.path, text.encode())
+    else:
+        parsed = file_format.parser(text)
+    return _document(ref, parsed, file_format.form, "", {**_metadata(parsed), **metadata})
+
+
+def _document(ref: DocumentRef, parsed: Parsed, form: Format, language: str, metadata: Metadata) -> Document:
     return Document(
         ref,
         parsed.text,
-        file_format.form,
-        suffix.removeprefix(".") if file_format.form == "code" else "",
-        _metadata(parsed),
+        form,
+        language,
+        metadata,
         parsed.image,
         parsed.places,
         parsed.headings,
