@@ -281,6 +281,14 @@ def test_html_in_a_column_is_read_as_a_page(tmp_path: Path) -> None:
     assert "<p>" not in document.text
 
 
+def test_columns_that_labels_and_readers_come_from_are_fetched(tmp_path: Path) -> None:
+    url = filled(tmp_path, "id, title, team, who", "(1, 'a', 'blue', 'ann')")
+    acl = {"column": "who"}
+    for metadata, kept in (({"group": "{metadata[team]}"}, {"team": "blue"}), (["title"], {"title": "a"})):
+        source = opened(url, metadata=metadata, acl=acl)
+        assert source.read(source.list().refs[0]).metadata == {**kept, "who": "ann"}
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
