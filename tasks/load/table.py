@@ -1,7 +1,7 @@
 """Documents that are rows of files: CSV, TSV, JSON, JSON Lines, Parquet and workbooks."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -87,7 +87,7 @@ class TableRows:
         yield from enumerate(reader(opened, self._config, self._wanted(path)), 1)
 
     def _wanted(self, path: str) -> Wanted:
-        return Wanted([*self._shape.columns], lambda columns: self._shape.check(columns, escaped(path)))
+        return Wanted([*self._shape.columns], partial(self._shape.check, place=escaped(path)))
 
     def _paths(self) -> Sequence[str]:
         """One or several, in order; ConfigError for none."""

@@ -92,6 +92,8 @@ def _typed(cell: str, kind: str) -> object:
                 return text
             case "keyword":
                 return cell
+            case _:
+                pass
     except (ValueError, KeyError):
         pass
     return Unfit(f"is {text[:40]!r}, and `types` says {kind}")
