@@ -29,6 +29,7 @@ from tasks.records import Sentinel, VectorSpace
 from tasks.system.file_system import escaped
 from tasks.system.here import Here
 from tasks.system.open import open_workplace
+from tasks.system.worker import Workplace
 from tasks.upsert.base import VectorStore
 from tasks.upsert.open import open_store, words_of
 from tasks.upsert.words.store import WordedStore
@@ -88,21 +89,19 @@ def open_session(
         stack.callback(first.close)
         require_own(first, pipeline.name, take_over=take_over)
         choice = choose(pipeline, first)
-        pipeline, ledger = choice.pipeline.limited_to(max_usd), first
-        if pipeline.generation > 1:
-            ledger = open_ledger(pipeline, read_only=read_only)
-            stack.callback(ledger.close)
-        cached = _existing(pipeline.cache) if read_only else pipeline.cache
+        pipeline = choice.pipeline.limited_to(max_usd)
+        ledger = open_ledger(pipeline, read_only=read_only) if pipeline.generation > 1 else first
+        stack.callback(ledger.close)
         store = _open_store(pipeline, read_only=read_only)
         stack.callback(store.close)
         workplace = Here() if read_only else open_workplace(pipeline.runner)
         stack.callback(workplace.close)
         embedder = open_embedder(pipeline.embedder, pipeline.state, workplace.embed)
         stack.callback(embedder.close)
+        cached = _existing(pipeline.cache) if read_only else pipeline.cache
         cache = EmbeddingCache(cached, embedder.space.dimension, read_only=read_only)
         stack.callback(cache.close)
-        late = _whole_documents(pipeline, embedder)
-        chunker = open_chunker(pipeline.chunking, embedder.tokenizer, late, workplace.parse)
+        chunker = _open_chunker(pipeline, embedder, workplace)
         stack.callback(chunker.close)
         yield Session(
             pipeline=pipeline,
@@ -133,6 +132,11 @@ def _open_store(pipeline: Pipeline, *, read_only: bool) -> VectorStore:
         store.close()
         raise
     return WordedStore(store, words) if words else store
+
+
+def _open_chunker(pipeline: Pipeline, embedder: Embedder, workplace: Workplace) -> Chunker:
+    late = _whole_documents(pipeline, embedder)
+    return open_chunker(pipeline.chunking, embedder.tokenizer, late, workplace.parse)
 
 
 def _open_sources(pipeline: Pipeline, beside: Path | None, *, images: bool) -> dict[str, Source]:

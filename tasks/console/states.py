@@ -43,7 +43,7 @@ def skipped(error: LockedError) -> State[Any]:
 
 @contextmanager
 def attended() -> Generator[None]:
-    """Say whose process the flow run is, and mark runs whose process died; both beside the work."""
+    """Says whose process the flow run is, and marks runs whose process died; both beside the work."""
     run = UUID(str(flow_run.id))
     thread = in_thread(partial(_attend, run))
     try:

@@ -65,7 +65,7 @@ class Labelled:
 
     @property
     def folder(self) -> Path | None:
-        """None where changes of other files change documents too."""
+        """What the source itself has; None where changes of other files change documents too."""
         return self.source.folder if isinstance(self.source, Watchable) and not self._sidecars else None
 
     def part(self, paths: Iterable[str], /) -> "Labelled | None":

