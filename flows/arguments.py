@@ -13,6 +13,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _INTERVAL = re.compile(r"(\d{1,9})([smhd])")
 LEAST_INTERVAL = 10  # seconds
 
+BOOTSTRAPPED = 200  # queries, unless their number is given
 MOST = 1_000_000  # results, or vectors to compare
 
 
@@ -55,6 +56,23 @@ def asker_of(options: Namespace) -> "Asker | None":
         return ADMIN if options.as_admin else None
     groups = next(csv.reader([escaped(options.groups or "")], skipinitialspace=True), [])
     return read_asker(escaped(options.user), groups)
+
+
+def add_judgments(parser: ArgumentParser) -> None:
+    """Asks for queries with known answers, or how many are to be made."""
+    parser.add_argument("--queries", metavar="FILE", help='JSONL with "_id" and "text", or id and text')
+    parser.add_argument("--qrels", metavar="FILE", help="query, document and grade: BEIR's TSV, or TREC's")
+    parser.add_argument("--spans", metavar="FILE", help="TSV of query, document, start and end of each answer")
+    parser.add_argument(
+        "--bootstrap",
+        type=positive,
+        nargs="?",
+        const=BOOTSTRAPPED,
+        metavar="N",
+        help=f"make N queries (default: {BOOTSTRAPPED}) of the documents' own titles, docstrings and links; these are"
+        " left out of a copy of the index, which is asked",
+    )
+    parser.add_argument("--chart", metavar="FILE", help="draw it: a file that ends in .png or .html")
 
 
 def money(text: str) -> float:

@@ -1,70 +1,75 @@
 """`headrace evaluate`."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.arguments import add_config, positive
+from flows.arguments import add_config, add_judgments, money, positive
 from tasks.console.answer import Answer
 
 if TYPE_CHECKING:
-    from config.pipeline import SearchMode
+    from contextlib import AbstractContextManager
 
-SUMMARY = "measure how well the index answers judged queries"
+    from config.pipeline import Pipeline
+    from flows.judging import Judge
+    from tasks.session import Session
+
+SUMMARY = "measure how well the index answers queries with known answers"
 _MODES = ("hybrid", "dense", "text")
 
 
 def add_arguments(parser: ArgumentParser, /) -> None:
     """Asks for the judgments, and for what is compared."""
     add_config(parser)
-    parser.add_argument("--queries", required=True, metavar="FILE", help='JSONL with "_id" and "text", or id and text')
-    parser.add_argument(
-        "--qrels", required=True, metavar="FILE", help="query, document and grade: BEIR's TSV, or TREC's"
-    )
-    parser.add_argument("--spans", metavar="FILE", help="TSV of query, document, start and end of each answer")
+    add_judgments(parser)
     parser.add_argument("--mode", choices=_MODES, help="default: as the configuration says")
     parser.add_argument("--generation", type=positive, metavar="N", help="another generation than the live one")
     parser.add_argument("--model", metavar="MODEL", help="all documents with another model, beside the index")
+    parser.add_argument("--chunk-tokens", type=positive, metavar="N", help="with chunks of this size, beside the index")
+    parser.add_argument("--max-usd", type=money, metavar="USD", help="stop before an index beside it costs more")
     parser.add_argument("--against", choices=_MODES, metavar="MODE", help="compare with this mode")
     parser.add_argument("--against-live", action="store_true", help="compare with the live index as it is configured")
 
 
 def run(options: Namespace, /) -> Answer:
     """Changes nothing: another model's index is made in a folder of its own, from the cache as far as that goes."""
-    from config.options import SyncOptions
     from config.read import read_pipeline
-    from flows.commands.sync import shown_sync
+    from flows.judging import Judge
+    from tasks.console.charts import evaluation_chart
     from tasks.console.quality import evaluation_text
-    from tasks.evaluate.beside import open_generation, open_model
-    from tasks.evaluate.evaluation import Comparison, Evaluation, Evaluator
-    from tasks.evaluate.judgments import read_judgments
-    from tasks.session import Session, open_session
+    from tasks.errors import ConfigError
+    from tasks.evaluate.evaluation import Comparison, Evaluator
+    from tasks.session import open_session
 
-    pipeline, sync = read_pipeline(Path(options.config)), shown_sync(quiet=options.json)
-    files = Path(options.queries), Path(options.qrels), Path(options.spans) if options.spans else None
-
-    def measured(session: Session, *modes: "SearchMode | None") -> list[Evaluation]:
-        evaluator = Evaluator(session, read_judgments(*files, session.ledger.documents()))
-        return [evaluator.measure(mode) for mode in modes]
-
-    def synced(session: Session) -> Sequence[str]:
-        report = sync(session, SyncOptions())
-        return report.notes if report.exit_code else ()
-
-    if options.model:
-        opened = open_model(pipeline, options.model, synced)
-    elif options.generation:
-        opened = open_generation(pipeline, options.generation)
-    else:
-        opened = open_session(pipeline, read_only=True)
+    pipeline = read_pipeline(Path(options.config))
+    if options.bootstrap and (options.generation or options.against_live):
+        raise ConfigError(
+            "--bootstrap asks a copy of the index, without what became queries, so it does not go with --generation and"
+            " --against-live"
+        )
+    judge = Judge(pipeline, options)
     modes = [options.mode, options.against] if options.against else [options.mode]
-    with opened as session:
-        one, *others = measured(session, *modes)
+    with _opened(pipeline, options, judge) as session:
+        evaluator = Evaluator(session, judge(session))
+        one, *others = [evaluator.measure(mode) for mode in modes]
     if options.against_live:
         with open_session(pipeline, read_only=True) as session:
-            others = measured(session, options.mode)
-    if not others:
-        return Answer(one.as_json(), evaluation_text(one))
-    comparison = Comparison(one, others[0])
-    return Answer(comparison.as_json(), evaluation_text(one, comparison))
+            others = [Evaluator(session, judge(session)).measure(options.mode)]
+    comparison = Comparison(one, others[0]) if others else None
+    if options.chart:
+        evaluation_chart(options.chart, one, comparison)
+    return Answer((comparison or one).as_json(), evaluation_text(one, comparison))
+
+
+def _opened(pipeline: "Pipeline", options: Namespace, judge: "Judge") -> "AbstractContextManager[Session]":
+    """The index that is asked."""
+    from flows.beside import whole_sync
+    from tasks.evaluate.beside import Making, Variant, open_beside, open_generation
+    from tasks.session import open_session
+
+    if options.model or options.chunk_tokens or options.bootstrap:
+        variant = Variant(options.model, chunk_tokens=options.chunk_tokens)
+        return open_beside(pipeline, variant, Making(whole_sync(quiet=options.json), options.max_usd, judge.sources))
+    if options.generation:
+        return open_generation(pipeline, options.generation)
+    return open_session(pipeline, read_only=True)

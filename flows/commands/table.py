@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from flows.commands import (
+    compare,
     deploy,
     evaluate,
     generations,
@@ -49,6 +50,7 @@ COMMANDS: Mapping[str, Command] = {  # in the order in which a newcomer needs th
     "search": search,
     "status": status,
     "evaluate": evaluate,
+    "compare": compare,
     "verify": verify,
     "rebuild": rebuild,
     "rollback": rollback,

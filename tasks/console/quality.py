@@ -1,5 +1,8 @@
 """How well an index answers, as a person reads it."""
 
+from collections.abc import Sequence
+
+from tasks.evaluate.compare import Candidate
 from tasks.evaluate.evaluation import Comparison, Evaluation
 
 
@@ -21,4 +24,27 @@ def evaluation_text(one: Evaluation, comparison: Comparison | None = None) -> st
         rows.append(f"  against {other.mode}, generation {other.generation}, {other.model}: {comparison.sentence()}")
     if one.unknown:
         rows.append(f"  ! {one.unknown:,} judged documents are not in the index")
-    return "\n".join([*rows, *([f"  ! {one.note}"] if one.note else [])])
+    return "\n".join([*rows, *(f"  ! {note}" for note in (one.made, one.note) if note)])
+
+
+def candidates_text(rows: Sequence[Candidate], why: str) -> str:
+    """A row for each, and which of them is suggested."""
+    one = rows[0].evaluation
+    measures = dict.fromkeys([one.measure, "ndcg@10", "recall@100"])
+    wide = max(len(row.label) for row in rows)
+    head = "".join(f"{name:>24}" for name in measures)
+    lines = [
+        f"{one.pipeline}: {one.queries:,} queries, {rows[0].chunks:,} chunks; nothing of the live index was changed",
+        f"  {'':<{wide}}{head}  tokens/s here  dimension  vectors     price  licence",
+    ]
+    for row in rows:
+        values = (row.evaluation.metrics[name] for name in measures)
+        cells = "".join(f"   {mean:.3f} [{low:.3f}, {high:.3f}]" for mean, low, high in values)
+        speed = f"{row.tokens_per_second:,.0f}" if row.tokens_per_second else "-"
+        price = f"${row.usd:,.4f}" if row.usd else "free"
+        size = f"{row.bytes / 1e6:,.1f} MB"
+        lines.append(
+            f"  {row.label:<{wide}}{cells}{speed:>15}{row.dimension:>11,}{size:>9}{price:>10}  {row.licence or '-'}"
+        )
+    lines.append(f"  suggested: {why}")
+    return "\n".join([*lines, *([f"  ! {one.made}"] if one.made else [])])

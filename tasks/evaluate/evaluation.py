@@ -30,7 +30,10 @@ Values = dict[str, dict[str, float]]  # by measure, by query
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one way of asking achieves; `values` are by measure and query, `unknown` counts documents it lacks."""
+    """What one way of asking achieves; `values` are by measure and query, `unknown` counts documents it lacks.
+
+    `made` says of what synthetic queries were made.
+    """
 
     pipeline: str
     mode: SearchMode
@@ -39,11 +42,22 @@ class Evaluation:
     values: Values
     unknown: int
     note: str = ""
+    made: str = ""
 
     @property
     def queries(self) -> int:
         """How many were asked."""
         return len(self.values["ndcg@10"])
+
+    @property
+    def measure(self) -> str:
+        """The measure that says most: what a language model gets, or the best documents."""
+        return next(name for name in _MEANT if self.values.get(name))
+
+    @property
+    def main(self) -> Interval:
+        """The value of that measure."""
+        return self.metrics[self.measure]
 
     @cached_property
     def metrics(self) -> dict[str, Interval]:
@@ -62,7 +76,8 @@ class Evaluation:
             "metrics": {name: value.mean for name, value in metrics.items()},
             "confidence": {name: [value.low, value.high] for name, value in metrics.items()},
             "unknown_documents": self.unknown,
-            "notes": [self.note] if self.note else [],
+            "synthetic": bool(self.made),
+            "notes": [*filter(None, [self.made, self.note])],
         }
 
 
@@ -81,16 +96,12 @@ class Comparison:
 
     @property
     def main(self) -> Interval:
-        """The difference by the measure that says most: what a language model gets, or the best documents."""
-        return self.differences[self._measure]
-
-    @property
-    def _measure(self) -> str:
-        return next(name for name in _MEANT if self.one.values.get(name))
+        """The difference by the measure that says most."""
+        return self.differences[self.one.measure]
 
     def sentence(self) -> str:
         """The main difference in words."""
-        name, (gain, low, high) = self._measure, self.main
+        name, (gain, low, high) = self.one.measure, self.main
         sure = f"between {low:+.3f} and {high:+.3f}"
         if low <= 0 <= high:
             return f"no difference that these {self.one.queries} queries prove: {name} {gain:+.3f}, {sure}"
@@ -132,9 +143,18 @@ class Evaluator:
             if query.spans:
                 chunks = answered(self._asking[query.id], Wanted(CHUNKS, per_document=CHUNKS, mode=mode)).hits
                 passages[query.id] = _passages(session, chunks)
+            self._asking[query.id].forget()
         values = document_measures(judged.queries, rankings) | passage_measures(judged.queries, passages)
-        generation, model = session.pipeline.generation, session.embedder.model
-        return Evaluation(session.pipeline.name, used, generation, model, values, len(judged.unknown), note)
+        return Evaluation(
+            pipeline=session.pipeline.name,
+            mode=used,
+            generation=session.pipeline.generation,
+            model=session.embedder.model,
+            values=values,
+            unknown=len(judged.unknown),
+            note=note,
+            made=judged.made,
+        )
 
 
 def _passages(session: Session, chunks: Sequence[Found]) -> list[Passage]:

@@ -1,192 +1,198 @@
-"""Questions that a corpus asks of itself: what its authors wrote in few words above, or beside, the words that answer.
+"""Queries with known answers, made from the documents themselves where nobody has judged any.
 
-They are synthetic: a title shares words with its text. Fit to compare, and to train with; not to say how good a search
-is.
+A heading asks for its section, the first sentence of a docstring for its function, the text of a link for the document
+that it leads to. What became a query is taken out of the text before that is embedded: found again word for word, it
+would say nothing. Such queries are easier than people's, so whatever is measured with them is called synthetic.
 """
 
-import ast
-import posixpath
+import hashlib
 import re
-import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import PurePosixPath
+from posixpath import normpath
 from urllib.parse import unquote
 
 from tasks.chunk.definitions import find_definitions
-from tasks.evaluate.judgments import Span
+from tasks.errors import ConfigError, DocumentError
+from tasks.evaluate.judgments import Judged, Judgments, Span
+from tasks.load.base import Source
 from tasks.markdown import find_headings
 from tasks.places import Heading
-from tasks.records import Document
-from tasks.titles import LONGEST, plain_title
+from tasks.records import Document, DocumentId, DocumentRef, Listing
 
-LEAST_BODY = 80  # characters that a title stands above
-_SHARE = 2  # a first line is a title where the text below is so many times as long
-_LINK = re.compile(r"(?<!!)\[([^\[\]\n]{4,300})\]\(<?([^()<>\s#]{0,500})(?:#([^()<>\s]{1,300}))?>?\)")
-_MARKS = re.compile(r"[\W_]+")
-_COMMENT = re.compile(r"[ \t]*(?:/\*\*|///?!?|\*/?|#+!?|--+)[ \t]?([^\n]*)")
-_SENTENCE = re.compile(r"[.!?](?=\s|\Z)|\n[ \t]*\n|\Z")
-_EMPTY = {
-    "about", "above", "and", "are", "below", "click", "details", "docs", "documentation", "example", "examples", "for",
-    "from", "guide", "here", "how", "in", "information", "introduction", "link", "more", "note", "notes", "of", "on",
-    "overview", "page", "read", "section", "see", "source", "the", "this", "to", "usage", "use",
-}  # fmt: skip
-
-Kind = Literal["title", "heading", "docstring", "link"]
-_Described = tuple[tuple[int, int], tuple[int, int], str]  # where a definition and its words are, and these
+LEAST_WORDS = 2  # of a query, and of a sentence twice as many
+LEAST_BODY = 80  # characters that answer it
+LONGEST_QUERY = 200
+_DOCSTRING = re.compile(r'\s*[rRuU]?("""|\'\'\')(.{1,2000}?)\1', re.DOTALL)
+_COMMENT = re.compile(r"\s*(?:/\*\*?([^*]{1,2000})\*/|((?:[ \t]*(?://[/!]?|#)[^\n]*\n){1,20}))")
+_MARKS = re.compile(r"^[ \t]*(?://[/!]?|#+|\*)[ \t]?", re.MULTILINE)
+_LINK = re.compile(r"\[([^\[\]\n]{5,200})\]\(([^()\s]{1,300})\)")
+_SENTENCE = re.compile(r".{1,200}?(?=[.!?](?:\s|$)|$)")
 
 
-class Pair(NamedTuple):
-    """A question, and the characters that answer it; `hidden` are those of the question, where it stands there too."""
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """`span` answers the query, the whole `document` where it is None; the query itself stands at `cut`."""
 
+    kind: str
     query: str
-    span: Span
-    kind: Kind
-    hidden: tuple[int, int] = (0, 0)
-
-    def passage(self, text: str) -> str:
-        """What answers, out of the document's text, without the question's own words."""
-        start, end, (first, last) = self.span.start, self.span.end, self.hidden
-        if first >= end or last <= start:
-            return text[start:end].strip()
-        return f"{text[start:first].rstrip()}\n{text[last:end].lstrip()}".strip()
+    document: DocumentId
+    span: Span | None
+    cut: Span
 
 
-def mine(documents: Sequence[Document]) -> list[Pair]:
-    """Titles and headings with what stands below them, docstrings with their functions, words of links with the target.
-
-    A question that several places answer is none: it is left out, whatever its case and punctuation.
-    """
-    by_path = {(document.ref.source, document.ref.path): document for document in documents}
-    pairs = [pair for document in documents for pair in _pairs(document, by_path) if _says_something(pair.query)]
-    unlike = {(normal(pair.query), pair.span): pair for pair in reversed(pairs)}
-    places = Counter(query for query, _ in unlike)
-    return [pair for (query, _), pair in reversed(unlike.items()) if places[query] == 1]
+def read_documents(sources: Iterable[Source]) -> Iterator[Document]:
+    """All that can be read."""
+    for source in sources:
+        for ref in source.list().refs:
+            try:
+                yield source.read(ref)
+            except DocumentError:
+                continue
 
 
-def normal(query: str) -> str:
-    """Equal for questions that differ in case, white space and punctuation alone."""
-    return " ".join(_MARKS.sub(" ", query.casefold()).split())
+def golden_pairs(documents: Iterable[Document]) -> list[Golden]:
+    """All that the documents have, in a fixed order; what several places share as their title asks for none of them."""
+    all_documents = list(documents)
+    known = {document.ref.id for document in all_documents}
+    pairs = [pair for document in all_documents for pair in _pairs(document) if pair.document in known]
+    asked = Counter((query, place) for query, place in {(pair.query.lower(), _target(pair)) for pair in pairs})
+    places = Counter(query for query, _ in asked)
+    once = {pair.query.lower(): pair for pair in reversed(pairs) if places[pair.query.lower()] == 1}
+    ranks: Counter[DocumentId] = Counter()
+    ordered = sorted(once.values(), key=lambda pair: (split_place(pair.document), pair.kind, pair.cut.start))
+    ranked: list[tuple[int, Golden]] = []
+    for pair in ordered:
+        ranks[pair.document] += 1
+        ranked.append((ranks[pair.document], pair))
+    return [pair for _, pair in sorted(ranked, key=lambda one: one[0])]
 
 
-def _says_something(query: str) -> bool:
-    """Two words beyond those that stand everywhere; a script without spaces needs four letters."""
-    words = normal(query).split()
-    telling = [word for word in words if word not in _EMPTY and not word.isdigit()]
-    return len(query) <= LONGEST and (
-        (len(words) > 1 and bool(telling)) or any(len(word) > 3 and not word.isascii() for word in telling)
-    )
+def split_place(document: DocumentId) -> float:
+    """A number from 0 to 1 by which documents are told apart for testing and for training; no order hides in it."""
+    return int.from_bytes(hashlib.sha256(document.encode()).digest()[:7]) / 2**56
 
 
-def _pairs(document: Document, by_path: Mapping[tuple[str, str], Document]) -> Iterator[Pair]:
-    if document.image:
-        return
+def bootstrapped(sources: Iterable[Source], most: int) -> "Bootstrap":
+    """So many queries, spread over the documents; ConfigError where these have too few titles."""
+    pairs = golden_pairs(read_documents(sources))[:most]
+    if not pairs:
+        raise ConfigError(
+            "the documents have no titles of sections, no docstrings and no links to one another, so no queries can be"
+            " made of them; give queries with --queries and --qrels"
+        )
+    return Bootstrap(pairs)
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Queries of a corpus' own making."""
+
+    pairs: Sequence[Golden]
+
+    @property
+    def judgments(self) -> Judgments:
+        """The same as judgments, marked as what they are."""
+        kinds = Counter(pair.kind for pair in self.pairs)
+        made = ", ".join(f"{count:,} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(kinds.items()))
+        queries = [
+            Judged(f"{number}", pair.query, {pair.document: 1}, (pair.span,) if pair.span else ())
+            for number, pair in enumerate(self.pairs, start=1)
+        ]
+        return Judgments(queries, (), f"synthetic queries, made from the documents: {made}")
+
+    def without_queries(self, sources: Mapping[str, Source]) -> dict[str, Source]:
+        """The same documents, with blanks where the queries stand."""
+        cuts: dict[DocumentId, list[Span]] = defaultdict(list)
+        for pair in self.pairs:
+            cuts[pair.cut.document].append(pair.cut)
+        return {name: _Blanked(source, cuts) for name, source in sources.items()}
+
+
+class _Blanked:
+    def __init__(self, source: Source, cuts: Mapping[DocumentId, Sequence[Span]]) -> None:
+        self.name = source.name
+        self._source = source
+        self._cuts = cuts
+
+    def list(self) -> Listing:
+        return self._source.list()
+
+    def read(self, ref: DocumentRef, /) -> Document:
+        document = self._source.read(ref)
+        text, headings = document.text, document.headings
+        for cut in self._cuts.get(ref.id, ()):
+            blank = re.sub(r"[^\n]", " ", text[cut.start : cut.end])
+            text = text[: cut.start] + blank + text[cut.end :]
+            if headings is not None and document.format != "code":
+                headings = tuple(one for one in headings if one.start != cut.start)
+        return document if text is document.text else replace(document, text=text, headings=headings)
+
+
+def _pairs(document: Document) -> Iterator[Golden]:
     if document.format == "code":
         yield from _docstrings(document)
         return
-    headings = _headings(document)
-    if not headings:
-        yield from _first_line(document)
-    for number, heading in enumerate(headings):
-        below = (one.start for one in headings[number + 1 :] if one.level <= heading.level)
-        end = next(below, len(document.text))
-        kind: Kind = "heading" if number else "title"
-        yield from _above(document, heading.title, (heading.start, heading.end), end, kind)
+    headings = document.headings
+    if headings is None and document.format == "markdown":
+        headings = tuple(find_headings(document.text))
+    yield from _sections(document, headings or ())
     if document.format == "markdown":
-        yield from _links(document, by_path)
+        yield from _links(document)
 
 
-def _headings(document: Document) -> Sequence[Heading]:
-    if document.headings is not None:
-        return document.headings
-    return [*find_headings(document.text)] if document.format == "markdown" else ()
+def _sections(document: Document, headings: Sequence[Heading]) -> Iterator[Golden]:
+    """The title of the document is embedded with each of its chunks, so it is left out."""
+    end = Heading(len(document.text), len(document.text), 0, "")
+    for number, (one, following) in enumerate(pairwise([*headings, end])):
+        is_title = one.title == document.metadata.get("title") or (number == 0 and one.level == 1)
+        body = document.text[one.end : following.start].strip()
+        if not is_title and len(body) >= LEAST_BODY and len(one.title.split()) >= LEAST_WORDS:
+            yield _golden(document, "heading", one.title, (one.end, following.start), (one.start, one.end))
 
 
-def _first_line(document: Document) -> Iterator[Pair]:
-    """The first paragraph of a text without headings, where it is short and others follow."""
-    first, blank, rest = document.text.partition("\n\n")
-    title = " ".join(first.split())
-    if blank and title and len(rest) >= _SHARE * len(title):
-        yield from _above(document, title, (0, len(first)), len(document.text), "title")
+def _docstrings(document: Document) -> Iterator[Golden]:
+    definitions = find_definitions(document).all
+    parents = {one.parent for one in definitions}
+    for one in (one for number, one in enumerate(definitions) if number not in parents):  # functions, not classes
+        body = document.text[one.start : one.end]
+        signature = body.find(one.signature.strip()) if one.signature.strip() else -1
+        inner = signature + len(one.signature.strip())
+        match = _DOCSTRING.match(body, inner) if signature >= 0 else None
+        text = match[2] if match else ""
+        if match is None and (match := _COMMENT.match(body)):
+            text = _MARKS.sub("", match[1] or match[2])
+        sentence = _SENTENCE.match(" ".join(text.split()))
+        if match and sentence and len(sentence[0].split()) >= 2 * LEAST_WORDS and len(body) >= LEAST_BODY:
+            cut = one.start + match.start(), one.start + match.end()
+            yield _golden(document, "docstring", sentence[0], (one.start, one.end), cut)
 
 
-def _above(document: Document, title: str, hidden: tuple[int, int], end: int, kind: Kind) -> Iterator[Pair]:
-    start = hidden[1]
-    if title and len(document.text[start:end].strip()) >= LEAST_BODY:
-        yield Pair(title, Span(document.ref.id, start, end), kind, hidden)
-
-
-def _docstrings(document: Document) -> Iterator[Pair]:
-    strings = _python_docstrings(document.text) if document.language in (".py", ".pyi") else None
-    for (start, end), hidden, words in [*_comments(document)] if strings is None else strings:
-        sentence = " ".join(_SENTENCE.split(words, 1)[0].split())
-        if end - start - (hidden[1] - hidden[0]) >= LEAST_BODY:
-            yield Pair(sentence, Span(document.ref.id, start, end), "docstring", hidden)
-
-
-def _python_docstrings(text: str) -> list[_Described] | None:
-    """Those of Python's own grammar; None for what is no Python of today."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    lines = text.split("\n")
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line) + 1)
-
-    def place(line: int, column: int) -> int:
-        return starts[line - 1] + len(lines[line - 1].encode()[:column].decode(errors="ignore"))
-
-    found: list[_Described] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            words, first = ast.get_docstring(node), node.body[0]
-            if words:
-                inner = (place(first.lineno, first.col_offset), place(first.end_lineno or 0, first.end_col_offset or 0))
-                outer = (place(node.lineno, node.col_offset), place(node.end_lineno or 0, node.end_col_offset or 0))
-                found.append((outer, inner, words))
-    return found
-
-
-def _comments(document: Document) -> Iterator[_Described]:
-    """The lines of comment right above a definition, in whatever language."""
-    text = document.text
-    for one in find_definitions(document).all:
-        at, words = one.start, list[str]()
-        while at < one.end and (line := _COMMENT.match(text, at)):
-            words.append(line[1].strip("*/ \t"))
-            at = line.end() + 1
-        if words:
-            yield (one.start, one.end), (one.start, min(at, one.end)), "\n".join(words).strip()
-
-
-def _links(document: Document, by_path: Mapping[tuple[str, str], Document]) -> Iterator[Pair]:
-    for words, path, anchor in _LINK.findall(document.text):
-        target = _target(document, unquote(path), by_path)
-        if target is None or target is document or target.image:
+def _links(document: Document) -> Iterator[Golden]:
+    folder = PurePosixPath(document.ref.path).parent
+    for match in _LINK.finditer(document.text):
+        address = unquote(match[2].partition("#")[0])
+        if not address or ":" in address or len(match[1].split()) < LEAST_WORDS:
             continue
-        start, end = _section(target, anchor) if anchor else (0, len(target.text))
-        if end - start >= LEAST_BODY:
-            yield Pair(plain_title(words), Span(target.ref.id, start, end), "link")
+        path = address.lstrip("/") if address.startswith("/") else normpath(str(folder / address))
+        target = DocumentId(f"{document.ref.source}:{path}")
+        if target != document.ref.id:
+            cut = Span(document.ref.id, match.start(1), match.end(1))
+            yield Golden("link", _plain(match[1]), target, None, cut)
 
 
-def _target(document: Document, path: str, by_path: Mapping[tuple[str, str], Document]) -> Document | None:
-    """The document that a link leads to; the suffix may be missing, as may a folder's first page."""
-    if not path or ":" in path:
-        return None
-    here = posixpath.dirname(document.ref.path)
-    aim = posixpath.normpath(posixpath.join(here, path)) if path[0] != "/" else path.strip("/")
-    names: Iterable[str] = (aim, f"{aim}.md", f"{aim}/index.md", f"{aim}/README.md")
-    return next((by_path[document.ref.source, name] for name in names if (document.ref.source, name) in by_path), None)
+def _golden(document: Document, kind: str, query: str, answer: tuple[int, int], cut: tuple[int, int]) -> Golden:
+    """Records count characters from where the text begins in its file."""
+    start, end = (place + document.extent.offset for place in answer)
+    return Golden(kind, _plain(query), document.ref.id, Span(document.ref.id, start, end), Span(document.ref.id, *cut))
 
 
-def _section(document: Document, anchor: str) -> tuple[int, int]:
-    """From below the heading that an anchor names to the next one of its level; nothing where none has the name."""
-    headings, wanted = _headings(document), normal(unquote(anchor))
-    for number, one in enumerate(headings):
-        if normal(one.title) == wanted:
-            after = (other.start for other in headings[number + 1 :] if other.level <= one.level)
-            return one.end, next(after, len(document.text))
-    return 0, 0
+def _plain(text: str) -> str:
+    return " ".join(text.split())[:LONGEST_QUERY]
+
+
+def _target(pair: Golden) -> object:
+    return pair.span or pair.document

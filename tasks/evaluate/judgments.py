@@ -31,10 +31,14 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Judgments:
-    """Queries with something that answers them; `unknown` are judged documents that the index has not."""
+    """Queries with something that answers them; `unknown` are judged documents that the index has not.
+
+    `made` says of what they were made, where no person has judged them.
+    """
 
     queries: Sequence[Judged]
     unknown: Sequence[str]
+    made: str = ""
 
 
 def read_judgments(queries: Path, qrels: Path, spans: Path | None, documents: Iterable[DocumentId]) -> Judgments:

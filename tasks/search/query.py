@@ -155,6 +155,7 @@ class Asking:
         self.session = session
         self.query = query
         self._permitted = permitted(session.pipeline, asker)
+        self._answers: dict[tuple[bool, int, tuple[Condition, ...]], list[Hit]] = {}
 
     @cached_property
     def _vector(self) -> Vector:
@@ -162,18 +163,28 @@ class Asking:
 
     def best(self, mode: SearchMode, conditions: Sequence[Condition], depth: int) -> tuple[list[Hit], bool]:
         """Best first, out of `depth` of each list, and whether these were all there are."""
-        store, weight = self.session.store, self.session.pipeline.search.dense_weight
         conditions = [*self._permitted, *conditions]
-        words = str(self.query) if mode != "dense" else ""
-        worded = store.search(Query(_NO_VECTOR, depth, conditions, words=words)) if words else []
+        weight = self.session.pipeline.search.dense_weight
+        worded = self._asked(conditions, depth, by_words=True) if mode != "dense" else []
         if mode == "text":
             return worded, len(worded) < depth
-        near = store.search(Query(self._vector, depth, conditions))
+        near = self._asked(conditions, depth, by_words=False)
         if mode == "dense":
             return near, len(near) < depth
         return fused(near, worded, weight_by_kind if weight is None else partial(same_weight, weight)), len(
             near
         ) < depth and len(worded) < depth
+
+    def forget(self) -> None:
+        """Let go of the answers, and keep the vector."""
+        self._answers.clear()
+
+    def _asked(self, conditions: Sequence[Condition], depth: int, *, by_words: bool) -> list[Hit]:
+        key = by_words, depth, tuple(conditions)
+        if key not in self._answers:
+            vector, words = (_NO_VECTOR, str(self.query)) if by_words else (self._vector, "")
+            self._answers[key] = self.session.store.search(Query(vector, depth, conditions, words=words))
+        return self._answers[key]
 
     def with_neighbours(self, hit: Found, number: int) -> Found:
         """The hit with the texts of so many chunks before and after it."""

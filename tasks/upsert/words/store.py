@@ -25,12 +25,15 @@ class WordedStore:
         """Both are closed with this one."""
         self._store = store
         self._words = words
+        self._sentinel: Sentinel | None = None  # what a run asks at its beginning, it asks once
+        self._count: int | None = None
 
     def ensure(self, dimension: int, /) -> None:
         """The index is made, too, or made right."""
         self._store.ensure(dimension)
         if not self._is_right():
             self.restore()
+        self._sentinel = self._count = None
 
     def restore(self) -> None:
         """Make the index hold what the collection does: the collection is read, and what differs written."""
@@ -100,7 +103,10 @@ class WordedStore:
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """Passed on."""
-        return self._store.sentinel(pipeline)
+        sentinel = self._store.sentinel(pipeline)
+        if not pipeline:
+            self._sentinel = sentinel
+        return sentinel
 
     def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
         """Both get the mark; a run that dies between them leaves an index that the next one reads again."""
@@ -109,7 +115,10 @@ class WordedStore:
 
     def count(self, pipeline: str = "", /) -> int:
         """Passed on."""
-        return self._store.count(pipeline)
+        count = self._store.count(pipeline)
+        if not pipeline:
+            self._count = count
+        return count
 
     def publish(self, name: str, /) -> None:
         """Passed on."""
@@ -132,7 +141,9 @@ class WordedStore:
     def _is_right(self) -> bool:
         try:
             mark = self._words.mark()
-            return mark is not None and mark == self._store.sentinel() and self._words.count() == self._store.count()
+            if mark is None or mark != (self._sentinel or self.sentinel()):
+                return False
+            return self._words.count() == (self.count() if self._count is None else self._count)
         except DamagedWordsError:
             return False
 
