@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) < 3 ? $$(getconf _NPROCESSORS_ONLN) + 1 : 4 )))
 
 .DEFAULT_GOAL := help
-.PHONY: ray bench-ray help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean server prefect-next kills soak-watch
+.PHONY: ray bench-ray help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean server prefect-next kills soak-watch quality mteb
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -108,6 +108,9 @@ smoke-embedder: tools ## hold a paid service itself to the contract of embedders
 smoke-clip: tools ## find pictures by words with MODEL=google/siglip2-base-patch16-224, or another one of the hub
 	@test -n "$(MODEL)" || { echo "name a model: make smoke-clip MODEL=google/siglip2-base-patch16-224"; exit 2; }
 	SMOKE_CLIP=$(MODEL) $(BIN)/python -m pytest tests/flows/test_pictures.py -k "model_of_the_hub"
+
+quality: tools ## how well searches answer, on collections in DATA (see tests/benchmarks/quality.py), against their bars; minutes
+	$(BIN)/python -m tests.benchmarks.quality $(DATA)
 
 matrix: tools ## hold every store to the contract, and write README's table of what each keeps; a quarter of an hour
 	MATRIX=1 $(BIN)/python -m tests.matrix

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from prefect.events import emit_event
+
 from config.options import EvaluateOptions
 from config.read import read_pipeline
 from flows.termination import told_to_prefect
@@ -15,9 +17,12 @@ from tasks.console.quality import evaluation_text
 from tasks.console.states import attended
 from tasks.errors import ConfigError
 from tasks.evaluate.evaluation import Evaluator
+from tasks.evaluate.history import Kept, keep
 from tasks.evaluate.judgments import read_judgments
 from tasks.runners.prefect import tracked_flow
 from tasks.session import open_session
+
+DROPPED = "headrace.quality.dropped"
 
 
 @tracked_flow("evaluate")
@@ -29,7 +34,7 @@ def evaluate(config: str, options: EvaluateOptions = EvaluateOptions()) -> dict[
         options: Which queries; those of `quality` in the configuration where none are named.
 
     Returns:
-        The measures of `headrace evaluate --json`.
+        What `headrace evaluate --keep --json` says. A drop beyond its interval is the event `headrace.quality.dropped`.
 
     """
     pipeline = read_pipeline(Path(config))
@@ -44,8 +49,17 @@ def evaluate(config: str, options: EvaluateOptions = EvaluateOptions()) -> dict[
             Path(queries), Path(qrels), Path(spans) if spans else None, session.ledger.documents()
         )
         done = Evaluator(session, judgments).measure(options.mode)
-        progress.publish(f"```\n{evaluation_text(done)}\n```", "quality")
-    return done.as_json()
+        kept = keep(pipeline, done)
+        progress.publish(f"```\n{evaluation_text(done)}\n{kept.sentence()}\n```", "quality")
+    tell(pipeline.name, kept)
+    return {**done.as_json(), "kept": kept.as_json()}
+
+
+def tell(pipeline: str, kept: Kept) -> None:
+    """Emit an event where the index answers worse than before, and not by chance; an automation may listen to it."""
+    if kept.has_dropped:
+        resource = {"prefect.resource.id": f"headrace.pipeline.{pipeline}", "prefect.resource.name": pipeline}
+        emit_event(DROPPED, resource, payload={**kept.as_json(), "sentence": kept.sentence()})
 
 
 if __name__ == "__main__":

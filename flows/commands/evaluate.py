@@ -27,6 +27,12 @@ def add_arguments(parser: ArgumentParser, /) -> None:
     parser.add_argument("--model", metavar="MODEL", help="all documents with another model, beside the index")
     parser.add_argument("--chunk-tokens", type=positive, metavar="N", help="with chunks of this size, beside the index")
     parser.add_argument("--max-usd", type=money, metavar="USD", help="stop before an index beside it costs more")
+    parser.add_argument(
+        "--exact", action="store_true", help="also how much of the nearest the store's approximate search finds"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="remember the result for `headrace status`, and say whether it dropped"
+    )
     parser.add_argument("--against", choices=_MODES, metavar="MODE", help="compare with this mode")
     parser.add_argument("--against-live", action="store_true", help="compare with the live index as it is configured")
 
@@ -39,9 +45,14 @@ def run(options: Namespace, /) -> Answer:
     from tasks.console.quality import evaluation_text
     from tasks.errors import ConfigError
     from tasks.evaluate.evaluation import Comparison, Evaluator
+    from tasks.evaluate.exact import against_exact, exact_json, exact_text
+    from tasks.evaluate.history import keep
     from tasks.session import open_session
 
     pipeline = read_pipeline(Path(options.config))
+    beside = options.model or options.chunk_tokens or options.bootstrap or options.generation
+    if options.keep and beside:
+        raise ConfigError("--keep remembers how the live index answers, so it goes with no other one")
     if options.bootstrap and (options.generation or options.against_live):
         raise ConfigError(
             "--bootstrap asks a copy of the index, without what became queries, so it does not go with --generation and"
@@ -50,15 +61,23 @@ def run(options: Namespace, /) -> Answer:
     judge = Judge(pipeline, options)
     modes = [options.mode, options.against] if options.against else [options.mode]
     with _opened(pipeline, options, judge) as session:
-        evaluator = Evaluator(session, judge(session))
+        judgments = judge(session)
+        evaluator = Evaluator(session, judgments)
         one, *others = [evaluator.measure(mode) for mode in modes]
+        exact = against_exact(session, [query.text for query in judgments.queries]) if options.exact else {}
     if options.against_live:
         with open_session(pipeline, read_only=True) as session:
             others = [Evaluator(session, judge(session)).measure(options.mode)]
     comparison = Comparison(one, others[0]) if others else None
     if options.chart:
         evaluation_chart(options.chart, one, comparison)
-    return Answer((comparison or one).as_json(), evaluation_text(one, comparison))
+    shape, text = (comparison or one).as_json(), evaluation_text(one, comparison)
+    if exact:
+        shape, text = {**shape, "exact": exact_json(exact)}, f"{text}\n{exact_text(exact)}"
+    if options.keep:
+        kept = keep(pipeline, one)
+        shape, text = {**shape, "kept": kept.as_json()}, f"{text}\n  kept: {kept.sentence()}"
+    return Answer(shape, text)
 
 
 def _opened(pipeline: "Pipeline", options: Namespace, judge: "Judge") -> "AbstractContextManager[Session]":

@@ -52,7 +52,7 @@ class Registry:
 
     def __init__(self, database: Database) -> None:
         """`database` is that of the first generation's ledger."""
-        self._database = database
+        self._database = self.database = database
 
     def generations(self) -> list[Generation]:
         """Those that are there, by number."""

@@ -106,7 +106,7 @@ class Ledger:
 
         `read_only`: also one that this account may not write.
         """
-        schema = _schema(pipeline if generation == 1 else f"{pipeline}:{generation}")
+        schema = schema_of(pipeline if generation == 1 else f"{pipeline}:{generation}")
         self.database = Database(url, LEDGER, schema, read_only=read_only)
         self.epoch: int | None = None
         self.flow_run = ""  # Prefect's id of the run that works with this ledger, for whoever finds it dead
@@ -283,8 +283,8 @@ class Ledger:
         self.database.close()
 
 
-def _schema(pipeline: str) -> str:
-    """PostgreSQL cuts names at 63 bytes without a word."""
+def schema_of(pipeline: str) -> str:
+    """The name of a ledger's schema: PostgreSQL cuts names at 63 bytes without a word."""
     name = f"headrace_{pipeline}"
     return name if len(name) < 64 else f"headrace_{hashlib.sha256(pipeline.encode()).hexdigest()[:16]}"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from config.labels import EVERYONE, GROUP, READERS
 from tasks.embed.models import retirement_note
+from tasks.evaluate.history import Kept, history
 from tasks.freshness import Freshness, freshness
 from tasks.ledger.generations import LIVE
 from tasks.ledger.lease import holder
@@ -73,6 +74,7 @@ class Status:
     runs: Sequence[RunSummary]
     quarantine: Sequence[QuarantinedDocument]
     partial: Sequence[Remark]
+    quality: Kept | None
     notes: Sequence[str]
     freshness: Freshness
 
@@ -92,6 +94,7 @@ class Status:
             "runs": [run.as_json() for run in self.runs],
             "quarantine": [asdict(document) for document in self.quarantine],
             "partial": [{"document": one.document, "remark": one.text} for one in self.partial],
+            "quality": self.quality and self.quality.as_json(),
             "notes": [*self.notes],
             "freshness": asdict(self.freshness),
         }
@@ -116,6 +119,7 @@ def describe(session: Session) -> Status:
         runs=run_summaries(session.ledger, RUNS_SHOWN),
         quarantine=session.ledger.quarantined(),
         partial=session.ledger.remarks(),
+        quality=next(iter(history(session.registry.database, 1)), None),
         notes=[*filter(None, [retirement_note(session.embedder.model)])],
         freshness=freshness(sentinel, session.clock()),
     )

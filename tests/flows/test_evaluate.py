@@ -67,3 +67,45 @@ def test_nothing_is_changed(judged: Pipeline) -> None:
     assert judged.texts() == texts
     report = judged.sync()
     assert (report["chunks"]["written"], report["chunks"]["embedded"]) == (0, 0)
+
+
+def test_what_is_kept_is_compared_with_the_one_before_and_a_drop_is_told(judged: Pipeline) -> None:
+    first = asked(judged, "--mode", "text", "--keep", "--json").json["kept"]
+    assert (first["measure"], first["value"], first["change"], first["dropped"]) == ("ndcg@10", 1.0, None, False)
+    again = asked(judged, "--mode", "text", "--keep")
+    assert "kept: ndcg@10 1.000 [1.000, 1.000], as before: +0.000, between +0.000 and +0.000" in again.out
+    for name in PAGES:
+        judged.write(name, "# Nothing of it\n\nAll that stood here is gone.\n")
+    judged.sync()
+    worse = asked(judged, "--mode", "text", "--keep", "--json").json["kept"]
+    assert (worse["value"], worse["dropped"], worse["change"]) == (0.0, True, [-1.0, -1.0, -1.0])
+    status = judged.run("status", str(judged.config), "--json").json
+    assert status["quality"] == worse
+    assert "! ndcg@10 0.000 [0.000, 0.000], worse than before" in judged.run("status", str(judged.config)).out
+    refused = asked(judged, "--model", "hashing", "--keep", "--json")
+    assert (refused.code, "goes with no other one" in refused.json["error"]) == (2, True)
+
+
+def test_a_pipeline_that_was_never_measured_has_no_quality(judged: Pipeline) -> None:
+    assert judged.run("status", str(judged.config), "--json").json["quality"] is None
+
+
+def test_the_flow_keeps_its_result_and_emits_an_event_for_a_drop(
+    judged: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flow's own code, without a server: what Prefect does with an event is its own concern."""
+    from flows import evaluate as flow
+
+    events: list[Any] = []
+    monkeypatch.setattr(flow, "emit_event", lambda name, resource, payload: events.append((name, resource, payload)))
+    quality = f"quality: {{queries: {judged.folder}/queries.txt, qrels: {judged.folder}/qrels.tsv}}\n"
+    judged.config.write_text(f"{judged.config.read_text()}search: {{mode: text}}\n{quality}")
+    assert flow.evaluate.fn(str(judged.config))["kept"]["change"] is None
+    for name in PAGES:
+        judged.write(name, "# Nothing of it\n\nAll that stood here is gone.\n")
+    judged.sync()
+    assert events == []
+    assert flow.evaluate.fn(str(judged.config))["kept"]["dropped"] is True
+    [(name, resource, payload)] = events
+    assert (name, resource["prefect.resource.name"]) == ("headrace.quality.dropped", "trial")
+    assert payload["sentence"].startswith("ndcg@10 0.000")

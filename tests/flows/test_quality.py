@@ -1,9 +1,13 @@
 """A new generation goes live only if it answers as well as the one before."""
 
+import threading
 from typing import Any
 
 import pytest
 
+from config.read import read_pipeline
+from tasks.search.query import Wanted, search_collection
+from tasks.session import open_session
 from tests.conftest import Pipeline
 
 PAGES = 40
@@ -59,6 +63,36 @@ def test_a_model_that_answers_worse_is_held_back_and_read_by_nobody(judged: Pipe
     assert live(judged) == [1]
     assert found(judged) == ["docs:7.txt"]
     assert "worse by " in judged.run("generations", str(judged.config)).out
+
+
+def test_a_reader_never_meets_a_bad_model_and_the_good_one_in_one_step(judged: Pipeline) -> None:
+    """A model of 8 numbers, in which all pages look alike, is as good as untrained."""
+    answers: list[tuple[list[int], list[str]]] = []
+    done, failures = threading.Event(), list[BaseException]()
+
+    def poll() -> None:
+        pipeline = read_pipeline(judged.config)
+        try:
+            while not done.is_set():
+                with open_session(pipeline, read_only=True) as session:
+                    hits = search_collection(session, "topic7 thing7", Wanted(1)).hits
+                    answers.append(([session.pipeline.generation], [hit.document for hit in hits]))
+        except BaseException as error:
+            failures.append(error)
+
+    reader = threading.Thread(target=poll)
+    reader.start()
+    try:
+        assert rebuild(judged, 8)["outcome"] == "withheld"
+        held_back = len(answers)
+        assert rebuild(judged, 512)["switched"] is True
+    finally:
+        done.set()
+        reader.join()
+    assert failures == []
+    assert {document for _, documents in answers for document in documents} == {"docs:7.txt"}
+    assert {number for numbers, _ in answers[:held_back] for number in numbers} == {1}
+    assert (live(judged), found(judged)) == ([3], ["docs:7.txt"])
 
 
 def test_a_model_that_answers_as_well_goes_live_and_says_so(judged: Pipeline) -> None:
