@@ -2,10 +2,10 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from config.embedders import Embedder, PaidEmbedder
-from config.fields import DatabaseUrl, Language, Location, Name, Section
+from config.fields import DatabaseUrl, Language, Location, Name, Section, WebAddress
 from config.labels import READERS
 from config.runner import LocalRunner, Runner
 from config.sources import Source
@@ -41,6 +41,42 @@ class Chunking(Section):
         return self
 
 
+class Rerank(Section):
+    """A model that reads the query with each of the best results, and sorts them anew."""
+
+    model: str = Field(
+        min_length=1,
+        description="A cross-encoder's hub id or folder, such as cross-encoder/ms-marco-MiniLM-L6-v2, or a provider's"
+        " name of one, such as rerank-v3.5 (Cohere) or rerank-2.5 (Voyage).",
+    )
+    kind: Literal["auto", "sentence-transformers", "cohere", "voyage"] = Field(
+        default="auto", description="auto: by the model's name; one that no provider has runs here."
+    )
+    top: int = Field(default=50, ge=1, le=100, description="So many of the best results are read.")
+    device: str = Field(default="auto", description="Of a model that runs here: auto, cpu, cuda, cuda:N or mps.")
+    api_key: SecretStr | None = Field(default=None, description="Default: the provider's environment variable.")
+    base_url: WebAddress | None = Field(default=None, description="Another server with the provider's protocol.")
+    usd_per_query: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="What one query costs.")
+    max_usd: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Stop one command before it costs more."
+    )
+
+    @property
+    def provider(self) -> str:
+        """Who has the model."""
+        if self.kind != "auto":
+            return self.kind
+        if not self.model.startswith("rerank-"):
+            return "sentence-transformers"
+        return "cohere" if "-v" in self.model else "voyage"
+
+    @model_validator(mode="after")
+    def _money_has_a_price(self) -> Self:
+        if self.max_usd is not None and self.usd_per_query is None:
+            raise ValueError("max_usd needs `usd_per_query` beside it: what one query costs")
+        return self
+
+
 class Search(Section):
     """How queries are answered."""
 
@@ -59,6 +95,7 @@ class Search(Section):
         le=1,
         description="How much vectors count against words in hybrid search. Default: 0.5, for source code 0.7.",
     )
+    rerank: Rerank | None = Field(default=None, description="A second look at the best results.")
 
 
 class Quality(Section):

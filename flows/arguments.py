@@ -3,7 +3,7 @@
 import csv
 import math
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,6 +56,13 @@ def asker_of(options: Namespace) -> "Asker | None":
         return ADMIN if options.as_admin else None
     groups = next(csv.reader([escaped(options.groups or "")], skipinitialspace=True), [])
     return read_asker(escaped(options.user), groups)
+
+
+def add_rerank(parser: ArgumentParser) -> None:
+    """Asks whether a second model sorts the best results."""
+    parser.add_argument(
+        "--rerank", action=BooleanOptionalAction, help="let the model of `search.rerank` sort the best results, or not"
+    )
 
 
 def add_judgments(parser: ArgumentParser) -> None:

@@ -4,13 +4,13 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.arguments import add_config, add_judgments, money, positive
+from flows.arguments import add_config, add_judgments, add_rerank, money, positive
 from tasks.console.answer import Answer
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from config.pipeline import Pipeline
+    from config.pipeline import Pipeline, SearchMode
     from flows.judging import Judge
     from tasks.session import Session
 
@@ -34,6 +34,8 @@ def add_arguments(parser: ArgumentParser, /) -> None:
         "--keep", action="store_true", help="remember the result for `headrace status`, and say whether it dropped"
     )
     parser.add_argument("--against", choices=_MODES, metavar="MODE", help="compare with this mode")
+    add_rerank(parser)
+    parser.add_argument("--against-plain", action="store_true", help="compare with the same without `search.rerank`")
     parser.add_argument("--against-live", action="store_true", help="compare with the live index as it is configured")
 
 
@@ -59,15 +61,17 @@ def run(options: Namespace, /) -> Answer:
             " --against-live"
         )
     judge = Judge(pipeline, options)
-    modes = [options.mode, options.against] if options.against else [options.mode]
+    ways: list[tuple[SearchMode | None, bool | None]] = [(options.mode, options.rerank)]
+    ways += [(options.against, options.rerank)] if options.against else []
+    ways += [(options.mode, False)] if options.against_plain else []
     with _opened(pipeline, options, judge) as session:
         judgments = judge(session)
         evaluator = Evaluator(session, judgments)
-        one, *others = [evaluator.measure(mode) for mode in modes]
+        one, *others = [evaluator.measure(mode, rerank=rerank) for mode, rerank in ways]
         exact = against_exact(session, [query.text for query in judgments.queries]) if options.exact else {}
     if options.against_live:
         with open_session(pipeline, read_only=True) as session:
-            others = [Evaluator(session, judge(session)).measure(options.mode)]
+            others = [Evaluator(session, judge(session)).measure(options.mode, rerank=options.rerank)]
     comparison = Comparison(one, others[0]) if others else None
     if options.chart:
         evaluation_chart(options.chart, one, comparison)

@@ -4,7 +4,7 @@ from argparse import Action, ArgumentParser, Namespace
 from pathlib import Path
 from shutil import get_terminal_size
 
-from flows.arguments import add_asker, add_config, asker_of, count, duration, positive, similarity
+from flows.arguments import add_asker, add_config, add_rerank, asker_of, count, duration, positive, similarity
 from tasks.console.answer import Answer
 
 SUMMARY = "find the chunks nearest to a query"
@@ -43,6 +43,7 @@ def add_arguments(parser: ArgumentParser, /) -> None:
         metavar="TIME",
         help="refuse to answer (exit code 5) where the last complete sync is longer ago: 10m, 1h, 2d",
     )
+    add_rerank(parser)
     parser.add_argument("--filter", action="append", default=[], metavar="KEY=VALUE", help=FILTER)
 
 
@@ -70,6 +71,7 @@ def run(options: Namespace, /) -> Answer:
         options.mode,
         asker_of(options),
         options.max_age,
+        options.rerank,
     )
     with open_session(pipeline, read_only=True) as session:
         found = search_collection(session, read_image(Path(options.image)) if options.image else query, wanted)
@@ -82,6 +84,7 @@ def run(options: Namespace, /) -> Answer:
         "filter": [*map(escaped, options.filter)],
         "mode": found.mode,
         "complete_at": found.complete_at,
+        "rerank": found.rerank or None,
         "hits": [hit.as_json() for hit in found.hits],
     }
     text = f"{text}\n  ! {found.note}" if found.note else text

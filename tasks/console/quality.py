@@ -9,7 +9,7 @@ from tasks.evaluate.evaluation import Comparison, Evaluation
 def evaluation_text(one: Evaluation, comparison: Comparison | None = None) -> str:
     """A row for each measure: its mean and its interval of 95 %, and the same of the difference."""
     differences = comparison.differences if comparison else {}
-    rows = [f"{one.pipeline}: {one.queries:,} queries, {one.mode}, generation {one.generation}, {one.model}"]
+    rows = [f"{one.pipeline}: {one.queries:,} queries, {_way(one)}, generation {one.generation}, {one.model}"]
     for name, (mean, low, high) in one.metrics.items():
         row = f"  {name:<13}{mean:.3f}  [{low:.3f}, {high:.3f}]"
         if name in differences and comparison:
@@ -21,7 +21,7 @@ def evaluation_text(one: Evaluation, comparison: Comparison | None = None) -> st
         rows.append(row)
     if comparison:
         other = comparison.other
-        rows.append(f"  against {other.mode}, generation {other.generation}, {other.model}: {comparison.sentence()}")
+        rows.append(f"  against {_way(other)}, generation {other.generation}, {other.model}: {comparison.sentence()}")
     if one.unknown:
         rows.append(f"  ! {one.unknown:,} judged documents are not in the index")
     return "\n".join([*rows, *(f"  ! {note}" for note in (one.made, one.note) if note)])
@@ -48,3 +48,7 @@ def candidates_text(rows: Sequence[Candidate], why: str) -> str:
         )
     lines.append(f"  suggested: {why}")
     return "\n".join([*lines, *([f"  ! {one.made}"] if one.made else [])])
+
+
+def _way(one: Evaluation) -> str:
+    return f"{one.mode}, sorted by {one.rerank}" if one.rerank else one.mode

@@ -43,6 +43,7 @@ class Evaluation:
     unknown: int
     note: str = ""
     made: str = ""
+    rerank: str = ""
 
     @property
     def queries(self) -> int:
@@ -71,6 +72,7 @@ class Evaluation:
             "pipeline": self.pipeline,
             "queries": self.queries,
             "mode": self.mode,
+            "rerank": self.rerank or None,
             "generation": self.generation,
             "model": self.model,
             "metrics": {name: value.mean for name, value in metrics.items()},
@@ -130,18 +132,20 @@ class Evaluator:
         self._judgments = judgments
         self._asking = {query.id: Asking(session, query.text, ADMIN) for query in judgments.queries}
 
-    def measure(self, mode: SearchMode | None = None) -> Evaluation:
+    def measure(self, mode: SearchMode | None = None, *, rerank: bool | None = None) -> Evaluation:
         """Documents are ranked by their best chunk; where places are judged, chunks are as they come."""
         rankings: dict[str, Sequence[DocumentId]] = {}
         passages: dict[str, Sequence[Passage]] = {}
         session, judged = self._session, self._judgments
-        used, note = mode or session.pipeline.search.mode, ""
+        used, note, reranker = mode or session.pipeline.search.mode, "", ""
         for query in judged.queries:
-            results = answered(self._asking[query.id], Wanted(MOST_DOCUMENTS, per_document=1, mode=mode))
+            results = answered(self._asking[query.id], Wanted(MOST_DOCUMENTS, per_document=1, mode=mode, rerank=rerank))
             rankings[query.id] = [DocumentId(hit.document) for hit in results.hits]
-            used, note = results.mode, results.note
+            used, note, reranker = results.mode, results.note, results.rerank
             if query.spans:
-                chunks = answered(self._asking[query.id], Wanted(CHUNKS, per_document=CHUNKS, mode=mode)).hits
+                chunks = answered(
+                    self._asking[query.id], Wanted(CHUNKS, per_document=CHUNKS, mode=mode, rerank=rerank)
+                ).hits
                 passages[query.id] = _passages(session, chunks)
             self._asking[query.id].forget()
         values = document_measures(judged.queries, rankings) | passage_measures(judged.queries, passages)
@@ -154,6 +158,7 @@ class Evaluator:
             unknown=len(judged.unknown),
             note=note,
             made=judged.made,
+            rerank=reranker,
         )
 
 

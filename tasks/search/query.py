@@ -8,16 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from config.pipeline import SearchMode
+from config.pipeline import Rerank, SearchMode
 from tasks.embed.base import Embedder, ImageEmbedder
 from tasks.errors import ConfigError, DocumentError, NoTextIndexError
 from tasks.freshness import freshness, require_fresh
 from tasks.image import Image
 from tasks.load.parse.open import parse_image
-from tasks.records import Condition, Filter, Hit, Query, Vector
+from tasks.records import Condition, Filter, Hit, PointId, Query, Vector
 from tasks.search.fusion import DEPTH, fused, same_weight, spread, weight_by_kind
 from tasks.search.links import link_of
 from tasks.search.permission import Asker, permitted
+from tasks.search.rerank import open_reranker
 from tasks.session import Session, check_space
 
 DIGITS = 4  # of a score, as it is shown and compared
@@ -29,8 +30,8 @@ _NO_VECTOR = np.empty(0, np.float32)
 class Wanted:
     """Which results are shown: `offset` counts those that are left by `per_document`.
 
-    None shows at most USUAL_PER_DOCUMENT of a document as long as there are others. `mode` None is the configured one.
-    `asker` None is refused where documents have readers.
+    None shows at most USUAL_PER_DOCUMENT of a document as long as there are others. `mode` and `rerank` None are as
+    configured. `asker` None is refused where documents have readers.
     """
 
     limit: int
@@ -42,6 +43,7 @@ class Wanted:
     mode: SearchMode | None = None
     asker: Asker | None = None
     max_age_seconds: float | None = None
+    rerank: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Found:
 
 
 class Results(NamedTuple):
-    """`mode` is how they were found; `note` says why that is not as it was asked for.
+    """`mode` is how they were found, `rerank` names who sorted them; `note` says why it is not as it was asked for.
 
     `complete_at` is when the last complete sync ended, as far as that is known.
     """
@@ -81,6 +83,7 @@ class Results(NamedTuple):
     mode: SearchMode
     note: str = ""
     complete_at: float | None = None
+    rerank: str = ""
 
 
 def search_collection(session: Session, query: str | Image, wanted: Wanted) -> Results:
@@ -122,7 +125,8 @@ def answered(asking: "Asking", wanted: Wanted) -> Results:
     ]
     if wanted.neighbours:
         found = [asking.with_neighbours(hit, wanted.neighbours) for hit in found]
-    return Results(found, mode, note)
+    settings = asking.reranks(wanted)
+    return Results(found, mode, note, rerank=settings.model if settings else "")
 
 
 def read_image(path: Path) -> Image:
@@ -155,6 +159,7 @@ class Asking:
         self.session = session
         self.query = query
         self._permitted = permitted(session.pipeline, asker)
+        self._read: dict[PointId, float] = {}  # what the reranker says
         self._answers: dict[tuple[bool, int, tuple[Condition, ...]], list[Hit]] = {}
 
     @cached_property
@@ -174,6 +179,25 @@ class Asking:
         return fused(near, worded, weight_by_kind if weight is None else partial(same_weight, weight)), len(
             near
         ) < depth and len(worded) < depth
+
+    def reranks(self, wanted: Wanted) -> Rerank | None:
+        """Who is to sort the results anew; a picture is nothing to read. ConfigError where nobody is configured."""
+        settings = self.session.pipeline.search.rerank
+        if wanted.rerank and settings is None:
+            raise ConfigError("--rerank: no model is named; expected `rerank: {model: …}` under `search`")
+        return settings if wanted.rerank is not False and isinstance(self.query, str) else None
+
+    def reranked(self, hits: Sequence[Hit], wanted: Wanted) -> list[Hit]:
+        """The first of them sorted anew; those behind have not been read, and score nothing."""
+        settings = self.reranks(wanted)
+        if settings is None or not hits:
+            return list(hits)
+        first, rest = hits[: settings.top], hits[settings.top :]
+        if unread := [hit for hit in first if hit.id not in self._read]:
+            scores = open_reranker(settings).scores(str(self.query), [_readable(hit) for hit in unread])
+            self._read |= {hit.id: score for hit, score in zip(unread, scores, strict=True)}
+        scored = [replace(hit, score=self._read[hit.id]) for hit in first]
+        return sorted(scored, key=lambda hit: -hit.score) + [replace(hit, score=0.0) for hit in rest]
 
     def forget(self) -> None:
         """Let go of the answers, and keep the vector."""
@@ -208,6 +232,7 @@ def _shown(asking: Asking, mode: SearchMode, wanted: Wanted) -> list[Hit]:
     depth = max(DEPTH, end)
     while True:
         hits, is_all = asking.best(mode, wanted.conditions, depth)
+        hits = asking.reranked(hits, wanted)
         near = [hit for hit in hits if _is_near(hit, wanted)]
         first, rest = spread(near, wanted.per_document or USUAL_PER_DOCUMENT, _document)
         ordered = first if wanted.per_document else first + rest
@@ -218,6 +243,13 @@ def _shown(asking: Asking, mode: SearchMode, wanted: Wanted) -> list[Hit]:
 
 def _document(hit: Hit) -> str:
     return str(hit.payload["headrace"]["document"])
+
+
+def _readable(hit: Hit) -> str:
+    """The text below the titles that it stands under."""
+    titles = hit.payload["metadata"].get("heading")
+    above = " > ".join(map(str, titles)) if isinstance(titles, list) else str(titles or "")
+    return f"{above}\n\n{hit.payload['text']}" if above else str(hit.payload["text"])
 
 
 def _is_near(hit: Hit, wanted: Wanted) -> bool:

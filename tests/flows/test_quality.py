@@ -9,6 +9,7 @@ from config.read import read_pipeline
 from tasks.search.query import Wanted, search_collection
 from tasks.session import open_session
 from tests.conftest import Pipeline
+from tests.tasks.embed.local.families import FAMILIES, build
 
 PAGES = 40
 CONFIG = """\
@@ -65,25 +66,32 @@ def test_a_model_that_answers_worse_is_held_back_and_read_by_nobody(judged: Pipe
     assert "worse by " in judged.run("generations", str(judged.config)).out
 
 
-def test_a_reader_never_meets_a_bad_model_and_the_good_one_in_one_step(judged: Pipeline) -> None:
-    """A model of 8 numbers, in which all pages look alike, is as good as untrained."""
+def test_a_reader_never_meets_an_untrained_model_and_the_good_one_in_one_step(
+    judged: Pipeline, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     answers: list[tuple[list[int], list[str]]] = []
-    done, failures = threading.Event(), list[BaseException]()
+    done, begun, failures = threading.Event(), threading.Event(), list[BaseException]()
+    pipeline = read_pipeline(judged.config)
 
     def poll() -> None:
-        pipeline = read_pipeline(judged.config)
         try:
             while not done.is_set():
                 with open_session(pipeline, read_only=True) as session:
                     hits = search_collection(session, "topic7 thing7", Wanted(1)).hits
                     answers.append(([session.pipeline.generation], [hit.document for hit in hits]))
+                begun.set()
         except BaseException as error:
             failures.append(error)
 
     reader = threading.Thread(target=poll)
     reader.start()
+    begun.wait(60)
     try:
-        assert rebuild(judged, 8)["outcome"] == "withheld"
+        untrained = build(FAMILIES["BERT, mean"], tmp_path_factory.mktemp("untrained"))
+        section = f"kind: sentence-transformers, model: {untrained}, runtime: torch, device: cpu"
+        judged.config.write_text(CONFIG.replace("kind: hashing, dimensions: 256", section))
+        report = judged.run("rebuild", str(judged.config), "--json").json
+        assert (report["outcome"], report["quality"]["model"]) == ("withheld", str(untrained))
         held_back = len(answers)
         assert rebuild(judged, 512)["switched"] is True
     finally:
