@@ -85,7 +85,7 @@ class _Service:
 
         self._kind, self._settings, self._key = kind, settings, key
         self._http = httpx.Client(
-            base_url=(settings.base_url or _ADDRESSES[kind]).rstrip("/"),
+            base_url=(settings.base_url or _ADDRESSES[kind]).rstrip("/").removesuffix("/v1"),
             headers={"Authorization": f"Bearer {key}"},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         )
@@ -108,6 +108,8 @@ class _Service:
             raise TransientError(
                 f"{self._name} cannot be reached ({type(error).__name__}); check the network"
             ) from None
+        if answer.status_code < 500 and not answer.is_success:  # what is refused is not charged for
+            self._spent_usd -= self._settings.usd_per_query or 0.0
         if not answer.is_success:
             raise self._refusal(answer.status_code, answer.text, answer.headers.get("retry-after"))
         try:

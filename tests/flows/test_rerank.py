@@ -86,13 +86,14 @@ def test_an_evaluation_says_what_reranking_gains(pages: Pipeline, cross_encoder:
 
 
 @pytest.fixture(params=list(SERVICES))
-def service(request: pytest.FixtureRequest, pages: Pipeline) -> Iterator[tuple[Pipeline, ProviderServer, str]]:
+def service(
+    request: pytest.FixtureRequest, pages: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Pipeline, ProviderServer, str]]:
+    monkeypatch.setenv("RERANK_KEY", "sk-test")
     make, model, path = SERVICES[request.param]
     with make() as server:
-        base = server.url.removesuffix("/v1")
-        configured(
-            pages, f"{{model: {model}, api_key: sk-test, base_url: '{base}', usd_per_query: 0.002, max_usd: 0.01}}"
-        )
+        place = f"api_key: '${{RERANK_KEY}}', base_url: '{server.url}'"
+        configured(pages, f"{{model: {model}, {place}, usd_per_query: 0.002, max_usd: 0.013}}")
         yield pages, server, path
 
 
@@ -131,7 +132,7 @@ def test_a_service_sorts_the_best(
     server.elsewhere = answering(path, [500] * 9, asked)
     assert "try again later" in search(pages).json["error"]
     spent = search(pages)
-    assert (spent.code, "max_usd is 0.01" in spent.json["error"]) == (4, True)
+    assert (spent.code, "max_usd is 0.013" in spent.json["error"]) == (4, True)
     assert search(pages, "--no-rerank").code == 0
 
 
