@@ -2,9 +2,10 @@
 
 import html
 import io
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.errors import ConfigError, MissingExtraError
 from tasks.evaluate.compare import Candidate
@@ -64,6 +65,7 @@ def comparison_chart(path: str, rows: Sequence[Candidate], suggestion: str) -> N
     figure, (bars, cloud) = _figure(max(4.0, 0.6 * len(rows) + 2.0), columns=2)
     measure = rows[0].evaluation.measure
     _bars(bars, [(row.label, row.evaluation.main) for row in rows], 0, 1, "")
+    bars.set_xlim(0, min(1.1, 1.3 * max(row.evaluation.main.high for row in rows) or 1.0))
     bars.set_xlabel(f"{_MEANING.get(measure, measure)}\n({_SCALE})")
     has_price = any(row.usd for row in rows)
     costs = [row.usd if has_price else row.bytes / 1e6 for row in rows]
@@ -76,7 +78,10 @@ def comparison_chart(path: str, rows: Sequence[Candidate], suggestion: str) -> N
     cloud.plot(*zip(*front, strict=True), color="#999999", linewidth=1, zorder=1)
     cloud.scatter(costs, means, color=_COLOURS[0], zorder=2)
     for row, cost, mean in zip(rows, costs, means, strict=True):
-        cloud.annotate(row.label, (cost, mean), textcoords="offset points", xytext=(5, 6), fontsize=8)
+        is_right = cost > max(costs) / 2
+        place = (-5, 6) if is_right else (5, 6)
+        side: Literal["left", "right"] = "right" if is_right else "left"
+        cloud.annotate(row.label, (cost, mean), textcoords="offset points", xytext=place, fontsize=8, ha=side)
     cloud.set_xlabel("price of embedding this corpus, US dollars" if has_price else "vectors, MB")
     cloud.set_ylabel(measure)
     cloud.margins(0.25)
@@ -115,7 +120,8 @@ def _way(one: Evaluation) -> str:
 def _save(path: str, figure: "Figure", title: str, notes: Sequence[str]) -> None:
     try:
         if path.lower().endswith(".png"):
-            figure.suptitle("\n".join([title, *notes]), fontsize=10)
+            lines = [line for text in (title, *notes) for line in textwrap.wrap(text, int(13 * figure.get_figwidth()))]
+            figure.suptitle("\n".join(lines), fontsize=10)
             figure.savefig(path)
             return
         drawing = io.StringIO()

@@ -6,6 +6,7 @@ A cross-encoder runs here; Cohere's and Voyage's are asked over HTTP. Both answe
 import os
 import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
@@ -90,6 +91,7 @@ class _Service:
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         )
         guard(self._http)
+        weakref.finalize(self, self._http.close)
         self._turn = threading.Lock()
         self._spent_usd = 0.0
 
