@@ -45,21 +45,13 @@ def run(options: Namespace, /) -> Answer:
     from flows.judging import Judge
     from tasks.console.charts import evaluation_chart
     from tasks.console.quality import evaluation_text
-    from tasks.errors import ConfigError
     from tasks.evaluate.evaluation import Comparison, Evaluator
     from tasks.evaluate.exact import against_exact, exact_json, exact_text
     from tasks.evaluate.history import keep
     from tasks.session import open_session
 
     pipeline = read_pipeline(Path(options.config))
-    beside = options.model or options.chunk_tokens or options.bootstrap or options.generation
-    if options.keep and beside:
-        raise ConfigError("--keep remembers how the live index answers, so it goes with no other one")
-    if options.bootstrap and (options.generation or options.against_live):
-        raise ConfigError(
-            "--bootstrap asks a copy of the index, without what became queries, so it does not go with --generation and"
-            " --against-live"
-        )
+    _check(options)
     judge = Judge(pipeline, options)
     ways: list[tuple[SearchMode | None, bool | None]] = [(options.mode, options.rerank)]
     ways += [(options.against, options.rerank)] if options.against else []
@@ -82,6 +74,20 @@ def run(options: Namespace, /) -> Answer:
         kept = keep(pipeline, one)
         shape, text = {**shape, "kept": kept.as_json()}, f"{text}\n  kept: {kept.sentence()}"
     return Answer(shape, text)
+
+
+def _check(options: Namespace) -> None:
+    """ConfigError for options that do not go together."""
+    from tasks.errors import ConfigError
+
+    beside = options.model or options.chunk_tokens or options.bootstrap or options.generation
+    if options.keep and beside:
+        raise ConfigError("--keep remembers how the live index answers, so it goes with no other one")
+    if options.bootstrap and (options.generation or options.against_live):
+        raise ConfigError(
+            "--bootstrap asks a copy of the index, without what became queries, so it does not go with --generation and"
+            " --against-live"
+        )
 
 
 def _opened(pipeline: "Pipeline", options: Namespace, judge: "Judge") -> "AbstractContextManager[Session]":

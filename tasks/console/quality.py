@@ -1,9 +1,11 @@
 """How well an index answers, as a person reads it."""
 
+import time
 from collections.abc import Sequence
 
 from tasks.evaluate.compare import Candidate
 from tasks.evaluate.evaluation import Comparison, Evaluation
+from tasks.evaluate.history import Kept
 
 
 def evaluation_text(one: Evaluation, comparison: Comparison | None = None) -> str:
@@ -48,6 +50,12 @@ def candidates_text(rows: Sequence[Candidate], why: str) -> str:
         )
     lines.append(f"  suggested: {why}")
     return "\n".join([*lines, *([f"  ! {one.made}"] if one.made else [])])
+
+
+def kept_text(kept: Kept) -> str:
+    """The last evaluation that was kept, in a line."""
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept.at))
+    return f"{'! ' if kept.has_dropped else ''}{kept.sentence()}; measured {when}"
 
 
 def _way(one: Evaluation) -> str:

@@ -4,8 +4,8 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from tasks.console.quality import kept_text
 from tasks.console.terminal import line_of
-from tasks.evaluate.history import Kept
 from tasks.ledger.quarantine import QuarantinedDocument
 from tasks.ledger.runs import RunProgress
 from tasks.sync.generations import GenerationStatus
@@ -131,18 +131,13 @@ def status_text(status: Status) -> str:
         *_rows({"chunks": _counted(others), "model": f"{status.model}, {status.dimension:,} dimensions"}),
         *_rows({"space": status.space, "complete": status.freshness.text, "running": status.running or "no"}),
         *_rows({"progress": _progress_text(progress) if progress else ""}),
-        *_rows({"quality": _quality_text(status.quality) if status.quality else ""}),
+        *_rows({"quality": kept_text(status.quality) if status.quality else ""}),
         *_column("last runs", runs),
         *_named("read in part", map(_remark, status.partial), len(status.partial)),
         *_column("quarantined", [_quarantined_text(document) for document in status.quarantine]),
         *(f"  ! {note}" for note in status.notes),
     ]
     return "\n".join(lines)
-
-
-def _quality_text(kept: Kept) -> str:
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept.at))
-    return f"{'! ' if kept.has_dropped else ''}{kept.sentence()}; measured {when}"
 
 
 def generations_text(pipeline: str, rows: Sequence[GenerationStatus]) -> str:
