@@ -43,6 +43,14 @@ class Golden:
     span: Span | None
     cut: Span
 
+    def passage(self, document: Document) -> str:
+        """What answers, out of the text of its document, without the query itself."""
+        text, before = document.text, document.extent.offset
+        start, end = (self.span.start - before, self.span.end - before) if self.span else (0, len(text))
+        if self.cut.document == document.ref.id and start <= self.cut.start < end:
+            return f"{text[start : self.cut.start].rstrip()}\n{text[self.cut.end : end].lstrip()}".strip()
+        return text[start:end].strip()
+
 
 def read_documents(sources: Iterable[Source]) -> Iterator[Document]:
     """All that can be read."""
@@ -54,11 +62,14 @@ def read_documents(sources: Iterable[Source]) -> Iterator[Document]:
                 continue
 
 
-def golden_pairs(documents: Iterable[Document]) -> list[Golden]:
-    """All that the documents have, in a fixed order; what several places share as their title asks for none of them."""
+def golden_pairs(documents: Iterable[Document], *, titles: bool = False) -> list[Golden]:
+    """All that the documents have, in a fixed order; what several places share as their title asks for none of them.
+
+    With `titles` those of whole documents too: fit to train with, but they stand in each record of a searched index.
+    """
     all_documents = list(documents)
     known = {document.ref.id for document in all_documents}
-    pairs = [pair for document in all_documents for pair in _pairs(document) if pair.document in known]
+    pairs = [pair for document in all_documents for pair in _pairs(document, titles) if pair.document in known]
     asked = Counter((query, place) for query, place in {(pair.query.lower(), _target(pair)) for pair in pairs})
     places = Counter(query for query, _ in asked)
     once = {pair.query.lower(): pair for pair in reversed(pairs) if places[pair.query.lower()] == 1}
@@ -132,25 +143,34 @@ class _Blanked:
         return document if text is document.text else replace(document, text=text, headings=headings)
 
 
-def _pairs(document: Document) -> Iterator[Golden]:
+def _pairs(document: Document, titles: bool) -> Iterator[Golden]:
     if document.format == "code":
         yield from _docstrings(document)
         return
     headings = document.headings
     if headings is None and document.format == "markdown":
         headings = tuple(find_headings(document.text))
-    yield from _sections(document, headings or ())
+    if titles and not headings:
+        yield from _first_line(document)
+    yield from _sections(document, headings or (), titles)
     if document.format == "markdown":
         yield from _links(document)
 
 
-def _sections(document: Document, headings: Sequence[Heading]) -> Iterator[Golden]:
+def _first_line(document: Document) -> Iterator[Golden]:
+    """The first paragraph of a text without headings, where it is short and others follow."""
+    title, blank, rest = document.text.partition("\n\n")
+    if blank and len(title) <= min(LONGEST_QUERY, len(rest) // 2) and len(title.split()) >= LEAST_WORDS:
+        yield _golden(document, "title", title, (len(title), len(document.text)), (0, len(title)))
+
+
+def _sections(document: Document, headings: Sequence[Heading], titles: bool) -> Iterator[Golden]:
     """The title of the document is embedded with each of its chunks, so it is left out."""
     end = Heading(len(document.text), len(document.text), 0, "")
     for number, (one, following) in enumerate(pairwise([*headings, end])):
         is_title = one.title == document.metadata.get("title") or (number == 0 and one.level == 1)
         body = document.text[one.end : following.start].strip()
-        if not is_title and len(body) >= LEAST_BODY and len(one.title.split()) >= LEAST_WORDS:
+        if (titles or not is_title) and len(body) >= LEAST_BODY and len(one.title.split()) >= LEAST_WORDS:
             yield _golden(document, "heading", one.title, (one.end, following.start), (one.start, one.end))
 
 

@@ -89,3 +89,23 @@ def test_they_are_marked_as_synthetic() -> None:
     judgments = Bootstrap(golden_pairs([PUMP, STORM])).judgments
     assert judgments.made == "synthetic queries, made from the documents: 3 headings, 1 link"
     assert [query.spans != () for query in judgments.queries].count(False) == 1
+
+
+def test_titles_of_documents_ask_too_where_they_are_wanted() -> None:
+    body = "Grease the bearing every 400 hours, with the pump at rest, and write the day into the book beside it."
+    page = Document(DocumentRef(DocumentId("s:a.md"), "s", "a.md"), f"# The pump\n\n{body}\n", "markdown")
+    text = Document(DocumentRef(DocumentId("s:b.txt"), "s", "b.txt"), f"Care of\nbearings\n\n{body} Twice.", "text")
+    assert golden_pairs([page, text]) == []
+    pairs = {pair.query: pair for pair in golden_pairs([page, text], titles=True)}
+    assert {query: pair.passage(page if pair.kind == "heading" else text) for query, pair in pairs.items()} == {
+        "The pump": body,
+        "Care of bearings": f"{body} Twice.",
+    }
+
+
+def test_a_passage_is_without_its_query() -> None:
+    told = '    """Tell whether the bearing wants grease again."""'
+    code = f"def due(hours):\n{told}\n    return hours > 400 and LIMIT < hours\n"
+    document = Document(DocumentRef(DocumentId("s:a.py"), "s", "a.py"), code, "code", ".py")
+    (pair,) = golden_pairs([document])
+    assert pair.passage(document) == "def due(hours):\nreturn hours > 400 and LIMIT < hours"
