@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 
-from config.fields import DatabaseUrl, Section, WebAddress, public_url
+from config.fields import DatabaseUrl, ModelName, Section, WebAddress, public_url
 
 MOST_DIMENSIONS = 65_536  # no vector database here takes more
 _SECRET = re.compile(r"(key|token|secret|password)$", re.IGNORECASE)
@@ -58,7 +58,10 @@ class SentenceTransformersEmbedder(Prompts):
     UNSHAPED: ClassVar[frozenset[str]] = Prompts.QUERY_SIDE | {"device", "runtime", "batch_tokens", "force_dimensions"}
 
     kind: Literal["sentence-transformers"] = Field(description="A local model.")
-    model: str = Field(default="sentence-transformers/all-MiniLM-L6-v2", description="Hub id or folder of the model.")
+    model: ModelName = Field(
+        default="sentence-transformers/all-MiniLM-L6-v2",
+        description="Hub id or folder of the model; one that begins with a dot is relative to the file.",
+    )
     revision: str | None = Field(default=None, description="Commit hash on the hub.")
     device: str = Field(
         default="auto", description="auto, cpu, cuda (all of them), cuda:N or mps; never part of the fingerprint."

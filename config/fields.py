@@ -15,6 +15,11 @@ def beside_file(location: str, info: ValidationInfo) -> str:
     return str((_folder(info) / Path(location).expanduser()).absolute())
 
 
+def _model_name(model: str, info: ValidationInfo) -> str:
+    """A folder beside the configuration file is one from anywhere; a hub id looks like a path, too."""
+    return beside_file(model, info) if model.startswith(("./", "../")) else model
+
+
 def _database_url(url: str, info: ValidationInfo) -> str:
     """Make the path of a SQLite URL absolute; `sqlite://` alone is a database in memory."""
     scheme, mark, path = url.partition(":///")
@@ -53,6 +58,7 @@ SECRET_PARAMETER = re.compile(
     re.IGNORECASE,
 )
 Location = Annotated[str, AfterValidator(beside_file)]
+ModelName = Annotated[str, AfterValidator(_model_name)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
