@@ -84,7 +84,7 @@ def _names(documents: Iterable[DocumentId]) -> dict[str, DocumentId]:
 
 
 def _queries(path: Path) -> Iterator[tuple[str, str]]:
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         try:
             if line.startswith("{"):
                 shape = json.loads(line)
@@ -111,7 +111,7 @@ def _spans(path: Path) -> Iterator[tuple[str, str, int, int]]:
 
 def _rows(path: Path, expected: str, columns: int) -> Iterator[Sequence[str]]:
     """Lines in columns, without the line that names them; the last column is a number."""
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         cells = next(csv.reader([line], delimiter="\t")) if "\t" in line else line.split()
         if number == 1 and not cells[-1].lstrip("-").isdecimal():
             continue
@@ -121,9 +121,13 @@ def _rows(path: Path, expected: str, columns: int) -> Iterator[Sequence[str]]:
         yield cells
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, from 1 on; ConfigError for a file that cannot be read.
+
+    Only line feeds part them: JSON may hold the other separators of lines as they are.
+    """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}; expected a text file in UTF-8") from error
     yield from ((number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip())
