@@ -1,0 +1,1 @@
+"""Fits a local model to one corpus."""
