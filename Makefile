@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) < 3 ? $$(getconf _NPROCESSORS_ONLN) + 1 : 4 )))
 
 .DEFAULT_GOAL := help
-.PHONY: ray bench-ray help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean server prefect-next kills soak-watch quality mteb
+.PHONY: ray bench-ray help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean server prefect-next kills soak-watch quality mteb finetune-bench
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,10 @@ bench: tools ## the table of what must be fast, as ratios in one run; minutes
 
 bench-gpu: tools ## models of three usual shapes on this GPU, against their own forward pass; minutes
 	$(BIN)/python -m tests.benchmarks.gpu $(ARGUMENTS)
+
+finetune-bench: tools ## train on the collections of DATA=FOLDER and test on what was kept apart; half an hour
+	@test -n "$(DATA)" || { echo "say where the collections are: make finetune-bench DATA=FOLDER"; exit 2; }
+	$(BIN)/python -m tests.benchmarks.finetuning $(DATA)
 
 bench-full: tools ## the same, and other systems beside ours in their own environments; an hour
 	$(BIN)/python -m tests.benchmarks --long
