@@ -78,9 +78,11 @@ def split_flip(patch: pytest.MonkeyPatch) -> None:
 def forget_before_delete(patch: pytest.MonkeyPatch) -> None:
     """The ledger forgets a point before the store has deleted it."""
 
-    def wrong(store: Any, ledger: Any, now: float, _grace_seconds: float) -> None:
+    def wrong(session: Any, before_writing: Any) -> None:
+        store, ledger = session.store, session.ledger
         doomed = ledger.leaving(DOOMED)
         if doomed:
+            before_writing()
             ledger.mark_gone(doomed, -1e9)
             ledger.forget_absent(doomed, [], 0.0)
             store.delete([point for _, point in doomed])
@@ -91,9 +93,11 @@ def forget_before_delete(patch: pytest.MonkeyPatch) -> None:
 def no_grace(patch: pytest.MonkeyPatch) -> None:
     """A deleted point is forgotten at once."""
 
-    def wrong(store: Any, ledger: Any, now: float, _grace_seconds: float) -> None:
+    def wrong(session: Any, before_writing: Any) -> None:
+        store, ledger, now = session.store, session.ledger, session.clock()
         doomed = ledger.leaving(DOOMED)
         if doomed:
+            before_writing()
             store.delete([point for _, point in doomed])
             ledger.mark_gone(doomed, now)
             ledger.forget_absent(doomed, [], now)
