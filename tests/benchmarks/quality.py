@@ -7,7 +7,7 @@ Every folder below DATA that holds these is a collection, and is called by its o
     qrels.tsv      query, document and grade
     spans.tsv      query, document, first and last character of each answer; optional
 
-Cranfield is also taken as it is handed round: cran.all.1400, cran.qry, and `qrel` in TREC's four columns. Everything is
+Cranfield is also taken as it is handed round: cran.all.1400, cran.qry and cranqrel. Everything is
 embedded with the configuration's own default model, which takes some minutes; what is known by name has a bar.
 """
 
@@ -117,7 +117,10 @@ def write_cranfield(collection: Path, place: Path) -> None:
     queries = enumerate((fields for _, fields in smart(collection / "cran.qry")), start=1)
     lines = (json.dumps({"_id": str(number), "text": " ".join(fields["W"].split())}) for number, fields in queries)
     (place / "queries.jsonl").write_text("\n".join(lines))
-    (place / "qrels.tsv").write_text((collection / "qrel").read_text())
+    # Its code -1 stands once for each query, and says that the document is of no use.
+    judged = [line.split()[:3] for line in (collection / "cranqrel").read_text().splitlines()]
+    grades = [f"{query} 0 {document} {5 - int(code)}" for query, document, code in judged if 1 <= int(code) <= 4]
+    (place / "qrels.tsv").write_text("\n".join(grades))
 
 
 def smart(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
