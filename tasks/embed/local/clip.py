@@ -16,7 +16,7 @@ from tasks.embed.local.batch_size import CPU_TOKENS, GPU_TOKENS, BatchSize
 from tasks.embed.local.lanes import Lanes
 from tasks.embed.local.runtime.base import runtime_name, unit_rows
 from tasks.embed.local.runtime.device import choose_devices, release_memory
-from tasks.embed.local.weights import find_folder, read_json, weights_hash
+from tasks.embed.local.weights import find_folder, read_json, weights_hash, with_tokenizer
 from tasks.embed.tokens.tokenizers import ModelTokenizer
 from tasks.errors import ConfigError, MissingExtraError, ServiceError
 from tasks.image import Image
@@ -106,10 +106,9 @@ class ClipEmbedder:
 
     @cached_property
     def _tokenizer(self) -> ModelTokenizer:
-        if not (self._folder / "tokenizer.json").exists():
-            raise ConfigError(f"{self._folder} has no tokenizer.json; expected a model with a fast tokenizer")
         limit = self._part("text").get("max_position_embeddings", self._family.max_tokens)
-        return (SiglipTokenizer if self._family.fills else ModelTokenizer)(self._folder, "", int(limit))
+        kind = SiglipTokenizer if self._family.fills else ModelTokenizer
+        return kind(with_tokenizer(self._folder), "", int(limit))
 
     @cached_property
     def _space(self) -> VectorSpace:

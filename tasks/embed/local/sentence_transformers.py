@@ -19,7 +19,7 @@ from tasks.embed.local.runtime.device import choose_devices
 from tasks.embed.local.runtime.processes import ElsewhereRuntime
 from tasks.embed.local.runtime.torch_runtime import TorchRuntime
 from tasks.embed.local.shape import REMOTE_CODE, read_shape
-from tasks.embed.local.weights import find_folder, read_json, weights_hash
+from tasks.embed.local.weights import find_folder, read_json, weights_hash, with_tokenizer
 from tasks.embed.models import LocalModel, by_hand, local_model
 from tasks.embed.tokens.tokenizers import ModelTokenizer
 from tasks.errors import ConfigError, ServiceError
@@ -84,9 +84,7 @@ class SentenceTransformersEmbedder:
 
     @cached_property
     def _tokenizer(self) -> ModelTokenizer:
-        folder = self._shape.folders[0]
-        if not (folder / "tokenizer.json").exists():
-            raise ConfigError(f"{folder} has no tokenizer.json; expected a model with a fast tokenizer")
+        folder = with_tokenizer(self._shape.folders[0])
         prefix, limit = self._known.document_prefix, self._shape.max_tokens
         return ModelTokenizer(folder, prefix, limit, is_bare=self._shape.is_static)
 

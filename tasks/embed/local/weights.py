@@ -34,6 +34,13 @@ def folder_at_hand(model: str) -> Path | None:
     return (_packaged(known.package) if known and known.package else None) or _cached(model, None)
 
 
+def with_tokenizer(folder: Path) -> Path:
+    """The folder; ConfigError where it has no tokenizer that counts before the weights are loaded."""
+    if not (folder / "tokenizer.json").exists():
+        raise ConfigError(f"{folder} has no tokenizer.json; expected a model with a fast tokenizer")
+    return folder
+
+
 def weights_hash(folders: Sequence[Path]) -> str:
     """16 hexadecimal digits over all weights, so equal weights share a vector space wherever they were found.
 

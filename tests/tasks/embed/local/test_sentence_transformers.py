@@ -14,7 +14,7 @@ from tasks.embed.local.lanes import by_padded_tokens
 from tasks.embed.local.runtime.base import NO_VECTOR, Features
 from tasks.embed.local.runtime.choice import Chosen
 from tasks.embed.local.sentence_transformers import SentenceTransformersEmbedder
-from tasks.embed.local.weights import find_folder
+from tasks.embed.local.weights import find_folder, with_tokenizer
 from tasks.errors import ConfigError, ServiceError
 from tasks.records import Vectors
 from tests.tasks.embed.local.local_model import embed, local
@@ -172,3 +172,8 @@ def test_a_device_that_is_not_there_is_named() -> None:
 def test_more_dimensions_than_the_model_has_are_refused() -> None:
     with pytest.raises(ConfigError, match="makes 384"):
         _ = local(dimensions=512).space
+
+
+def test_a_folder_without_a_fast_tokenizer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no tokenizer\.json; expected a model with a fast tokenizer"):
+        with_tokenizer(tmp_path)
