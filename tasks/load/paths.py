@@ -21,6 +21,12 @@ _LEFT_BESIDE = re.compile(
     r"|desktop\.ini|icon\r|\.apdisk|\.localized|\.directory",
     re.IGNORECASE | re.DOTALL,
 )
+# What tools write for tools: pinned versions, and code without its blanks.
+_GENERATED = re.compile(
+    r".*\.lock|.*\.map|.*[.-]min\.(?:[cm]?js|css)|(?:package|pnpm|conda|\*)-lock\.(?:json|ya?ml)|npm-shrinkwrap\.json"
+    r"|packages\.lock\.json",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class PathFilter:
@@ -28,7 +34,8 @@ class PathFilter:
 
     Suffixes are matched whatever their case, in both lists: old systems and scanners write `.PDF`. Names and folders
     are matched as they are written. Folders whose name begins with a dot, `node_modules` and `__pycache__` are passed
-    over, unless a pattern of `include` names them; so are those of trash cans and thumbnails.
+    over, unless a pattern of `include` names them; so are those of trash cans and thumbnails, and files that tools
+    write for tools: `package-lock.json`, `*.min.js`.
     """
 
     def __init__(self, include: Sequence[str] | None, exclude: Sequence[str]) -> None:
@@ -36,6 +43,7 @@ class PathFilter:
         include = DEFAULT_PATTERNS if include is None else include
         self.includes = matcher(include)
         self.excludes = matcher(exclude)
+        self._generated = matcher([pattern for pattern in include if _is_generated(pattern)])
         self._excludes_files = matcher([pattern for pattern in exclude if not pattern.endswith("/**")])
         folders = [pattern.removesuffix("/**") for pattern in exclude if pattern.endswith("/**")]
         self._prunes = _expressions([_expression(folder) for folder in folders])
@@ -43,7 +51,9 @@ class PathFilter:
 
     def takes(self, path: str) -> bool:
         """Whether the file at this path is a document; what programs leave beside documents never is."""
-        return self.includes(path) and not self.excludes(path) and not _is_left_beside(path)
+        if not self.includes(path) or self.excludes(path) or _is_left_beside(path):
+            return False
+        return not _is_generated(path) or self._generated(path)
 
     def enters(self, path: str) -> bool:
         """Whether anything below this folder can be a document."""
@@ -65,6 +75,10 @@ class PathFilter:
 
 def _is_left_beside(path: str) -> bool:
     return _LEFT_BESIDE.fullmatch(path, path.rfind("/") + 1) is not None
+
+
+def _is_generated(path: str) -> bool:
+    return _GENERATED.fullmatch(path, path.rfind("/") + 1) is not None
 
 
 def by_suffix(names: Iterable[str]) -> dict[str, int]:

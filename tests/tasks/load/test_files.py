@@ -200,6 +200,27 @@ def test_what_programs_leave_beside_documents_is_passed_over(tmp_path: Path, inc
     assert dict(listing.passed_over) == {}, "nobody misses them"
 
 
+GENERATED = (
+    *("package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "conda-lock.yml", "packages.lock.json"),
+    *("app.min.js", "site-min.css", "app.js.map", "uv.lock", "Cargo.lock", "Pipfile.lock"),
+)
+
+
+@pytest.mark.parametrize("include", [None, ["**/*"], ["**/*.json", "**/*.js", "**/*.yaml", "**/*.md"]])
+def test_what_tools_write_for_tools_is_passed_over_and_counted(tmp_path: Path, include: list[str] | None) -> None:
+    write(tmp_path, *GENERATED, *(f"web/{name}" for name in GENERATED), "package.json", "app.js", "block.md", "min.js")
+    listing = files(tmp_path, include=include).list()
+    assert [ref.path for ref in listing.refs] == ["app.js", "block.md", "min.js", "package.json"]
+    assert sum(listing.passed_over.values()) == 2 * len(GENERATED)
+
+
+@pytest.mark.parametrize("pattern", ["**/package-lock.json", "web/*.lock", "**/*.min.js", "web/*-lock.yaml"])
+def test_what_tools_write_is_taken_where_a_pattern_names_it(tmp_path: Path, pattern: str) -> None:
+    write(tmp_path, *(f"web/{name}" for name in GENERATED))
+    taken = {ref.path for ref in files(tmp_path, include=[pattern]).list().refs}
+    assert taken == {path.relative_to(tmp_path).as_posix() for path in tmp_path.glob(pattern)} != set()
+
+
 @pytest.mark.parametrize("include", [None, ["**/*"]])
 def test_links_to_folders_elsewhere_are_told(tmp_path: Path, include: list[str] | None) -> None:
     root = tmp_path / "root"
