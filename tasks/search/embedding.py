@@ -8,7 +8,7 @@ import numpy as np
 
 from config.pipeline import Pipeline
 from tasks.embed.open import open_embedder
-from tasks.errors import ServiceError
+from tasks.errors import ConfigError, ServiceError
 from tasks.freshness import require_fresh, seconds_of
 from tasks.generations import as_live
 from tasks.records import Vector, Vectors
@@ -32,7 +32,15 @@ class LiveEmbedder:
         self.model = self._embedder.model
 
     def documents(self, texts: Sequence[str]) -> Vectors:
-        """Their vectors, shape (n, dimension); ServiceError for a text that has none."""
+        """Their vectors, shape (n, dimension); ServiceError for a text that has none.
+
+        ConfigError where the collection's chunks were embedded inside their documents, which nobody knows here.
+        """
+        if self._live.chunking.late:
+            raise ConfigError(
+                f"the collection of {self._live.name!r} was built with chunking.late, where a chunk's vector depends on"
+                " its document: a text alone has another one; add documents with `headrace sync`"
+            )
         counts = self._embedder.tokenizer.count(texts) if texts else []
         vectors: Vectors = np.empty((len(texts), self._embedder.space.dimension), np.float32)
         for batch in self._embedder.embed(texts, counts):

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flows.langchain import HeadraceEmbeddings
+from tasks.errors import ConfigError
 from tests.conftest import Pipeline
 from tests.tasks.embed.local.families import FAMILIES, build
 from tests.voyage_server import VoyageServer
@@ -42,6 +44,10 @@ def test_a_changed_document_is_embedded_as_a_whole_and_no_other(late: Pipeline) 
     assert "not in the registry, so its own files speak: mean pooling, 256 tokens, prompts ''" in whose
     assert "a changed document is embedded anew as a whole" in what
     assert late.sync()["chunks"]["embedded"] == 0
+    others = HeadraceEmbeddings(late.config)
+    assert np.linalg.norm(others.embed_query("crowns")) == pytest.approx(1, abs=1e-5)
+    with pytest.raises(ConfigError, match="a text alone has another one"):
+        others.embed_documents(["It costs two crowns."])
     late.write("b.md", TWO.replace("two crowns", "three crowns"))
     planned, second = late.plan(), late.sync()
     assert second["chunks"]["embedded"] == planned["chunks"]["embedded"] == 3
