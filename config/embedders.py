@@ -1,14 +1,12 @@
 """What turns texts into vectors."""
 
-import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 
-from config.fields import DatabaseUrl, ModelName, Section, WebAddress, public_url
+from config.fields import SECRET_NAME, DatabaseUrl, ModelName, Section, WebAddress, public_url
 
 MOST_DIMENSIONS = 65_536  # no vector database here takes more
-_SECRET = re.compile(r"(key|token|secret|password)$", re.IGNORECASE)
 
 
 class EmbedderSection(Section):
@@ -272,7 +270,7 @@ class HashingEmbedder(EmbedderSection):
 
 
 def _without_secrets(settings: dict[str, Any] | None) -> dict[str, Any] | None:
-    secret = next((name for name in settings or () if _SECRET.search(name)), None)
+    secret = next((name for name in settings or () if SECRET_NAME.fullmatch(name)), None)
     if secret:
         raise ValueError(f"{secret!r} is kept beside the vectors like all that stands there; put it in the environment")
     return settings

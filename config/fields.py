@@ -43,7 +43,9 @@ def public_url(url: str) -> str:
     scheme, slashes, rest = start.partition("://")
     host, slash, path = rest.partition("/")
     shown = f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}"
-    return shown + mark + "&".join(part for part in query.split("&") if not SECRET_PARAMETER.match(part))
+    return (
+        shown + mark + "&".join(part for part in query.split("&") if not SECRET_NAME.fullmatch(part.partition("=")[0]))
+    )
 
 
 def _folder(info: ValidationInfo) -> Path:
@@ -51,10 +53,10 @@ def _folder(info: ValidationInfo) -> Path:
     return Path(context.get("folder", "."))
 
 
-# Their names in a query, as servers have them: key, api-key, access_token, X-Amz-Signature, sig.
-SECRET_PARAMETER = re.compile(
-    r"(x-amz-|x-goog-|security|api|access|auth|client|subscription|secret|private|ssl|[_.-])*"
-    r"(key|token|secret|password|passwd|pwd|signature|sig|credential|authorization)=",
+# A secret's name in a setting, a header or a URL's query: key, hf_token, apiKey, X-Amz-Signature, but not monkey.
+SECRET_NAME = re.compile(
+    r"[\w.-]*(?:token|secret|password|passwd|pwd|signature|credential|authorization)"
+    r"|(?:[\w.-]*(?:[_.-]|api|access|auth|client|private|secret|security|ssl|subscription))?(?:key|sig)",
     re.IGNORECASE,
 )
 Location = Annotated[str, AfterValidator(beside_file)]

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from config.errors import ConfigError
-from config.fields import SECRET_PARAMETER
+from config.fields import SECRET_NAME
 from config.prefect_api import configured_api
 from config.yaml_file import Fields, YamlFile, YamlValue
 
-SECRET_SETTINGS = frozenset({"api_key", "password", "token"})
+_NO_SETTINGS = ("filter_fields", "metadata")  # what stands there is named as documents have it
+_SCHEME = re.compile(r"(basic|bearer|token)\s+", re.IGNORECASE)  # before the key in a header
 _REFERENCE = re.compile(r"\$\{[^}]*\}")
 _URL = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]*)://(?:(?P<user>[^/@:?#]*(?::[^@]*)?)@)?")
 
@@ -49,9 +50,8 @@ def load_secret(name: str) -> str:
 
 
 def _holds_secret(fields: Fields, text: str) -> bool:
-    bare = _REFERENCE.sub("", text)
-    if fields[-1] in SECRET_SETTINGS:
-        return bool(bare) or ":-" in text
+    if SECRET_NAME.fullmatch(str(fields[-1])) and not any(name in fields for name in _NO_SETTINGS):
+        return bool(_REFERENCE.sub("", _SCHEME.sub("", text, count=1))) or ":-" in text
     return any(_REFERENCE.sub("", value) for value in _url_secrets(text))
 
 
@@ -63,8 +63,9 @@ def _url_secrets(text: str) -> Iterator[str]:
     user, _, password = (url["user"] or "").partition(":")
     yield password or (user if url["scheme"].lower() in ("http", "https") else "")
     for parameter in text.partition("?")[2].partition("#")[0].split("&"):
-        if SECRET_PARAMETER.match(parameter):
-            yield parameter.partition("=")[2]
+        name, _, value = parameter.partition("=")
+        if SECRET_NAME.fullmatch(name):
+            yield value
 
 
 def _texts(value: YamlValue, fields: tuple[int | str, ...]) -> Iterator[tuple[Fields, str]]:

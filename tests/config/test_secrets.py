@@ -36,6 +36,38 @@ def test_a_key_in_the_file_is_refused_and_not_repeated(
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "embedder: {kind: openai, apikey: canary}",
+        "embedder: {kind: langchain, class: a.B, dimensions: 8, arguments: {hf_token: canary}}",
+        "headers: {Authorization: Bearer canary}",
+        "headers: {X-Api-Key: '${KEY:-canary}'}",
+    ],
+)
+def test_a_key_in_a_setting_of_any_name_is_refused_and_not_repeated(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(line)
+    with pytest.raises(ConfigError, match=r"p\.yaml:1: .*a secret is written here") as caught:
+        refuse_written_secrets(read_yaml(path))
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "headers: {Authorization: 'Bearer ${KEY}'}",
+        "store: {filter_fields: {customer_key: keyword}}",
+        "sources: [{metadata: {token: a word}}]",
+        "embedder: {tokenizer: estimate, monkey: business}",
+    ],
+)
+def test_what_is_named_like_a_key_and_is_none_is_left_alone(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(line)
+    refuse_written_secrets(read_yaml(path))
+
+
 def test_a_password_in_a_url_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEY", "x")
     with pytest.raises(ConfigError, match=r"p\.yaml:5: state: a secret is written here") as caught:
@@ -56,6 +88,8 @@ SECRET_URLS = [
     "https://host/v1?subscription-key=canary",
     "https://host/v1?X-Amz-Signature=canary",
     "https://host/v1?sig=canary",
+    "https://host/v1?openai_api_key=canary",
+    "https://host/v1?hfToken=canary",
 ]
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from config import embedders
-from config.fields import SECRET_PARAMETER
+from config.fields import SECRET_NAME
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.outcomes import Answer, TooLargeError
 from tasks.embed.api.dispatch.transport import Side
@@ -29,7 +29,7 @@ _MANY = re.compile(r"\b(batch|inputs?|texts?|array|items?|documents?|requests?|e
 _LIMIT = re.compile(r"\b(max\w*|most|limit\w*|larger than|exceed\w*|too (many|long|large)|more than|up to)\b")
 _NUMBER = re.compile(r"(?<![\w.])\d{1,6}(?![\w.]*\w)")
 _LONG_QUOTE = re.compile(r"""(["'`])(?:(?!\1).){20,}(?:\1|$)""", re.DOTALL)
-_KEY_IN_URL = re.compile(rf"(?<![\w-]){SECRET_PARAMETER.pattern}[^\s&\"']+", re.IGNORECASE)
+_KEY_IN_URL = re.compile(rf"(?<![\w.-])(?:{SECRET_NAME.pattern})=[^\s&\"']+", re.IGNORECASE)
 _KEY = re.compile(r"\b((sk|pk|key)-[\w*-]{4,}|(Basic|Bearer) [\w+/=.~-]+)")
 
 
