@@ -145,6 +145,10 @@ class BatchEmbedder(Protocol):
         """What pays ahead, None where each answer is wanted now; `owner` tells pipelines apart."""
         ...
 
+    def on_their_way(self) -> set[EmbeddingKey]:
+        """Texts in batches that were not collected yet, by the account's books; sends and writes nothing."""
+        ...
+
 
 class Late(Protocol):
     """Embeds chunks inside their documents."""

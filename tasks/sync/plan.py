@@ -6,11 +6,13 @@ from typing import Any
 from config import embedders
 from config.options import SyncOptions
 from tasks.dedupe.window import Differ
+from tasks.embed.base import BatchEmbedder, Embedder
 from tasks.embed.models import retirement_note
 from tasks.errors import ConfigError
 from tasks.ledger.lease import holder
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.tables import LIVE
+from tasks.passages import Content
 from tasks.records import EmbeddingKey
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
@@ -23,7 +25,7 @@ from tasks.sync.names import Names
 from tasks.sync.progress import Progress
 from tasks.sync.report import Outcome, Report
 from tasks.sync.status import run_summaries
-from tasks.windows import Spent
+from tasks.windows import Deduped, Spent
 
 RUNS_CONSIDERED = 10
 
@@ -43,6 +45,26 @@ class PlanReport:
         return {**shape, "eta_seconds": self.eta_seconds}
 
 
+class _Unpaid:
+    """What a sync would pay for. A text that an earlier window would pay for is free in a later one."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.tokens = 0  # without those in batches, which are paid for
+        self._sent = embedder.on_their_way() if isinstance(embedder, BatchEmbedder) else set[EmbeddingKey]()
+        self._seen: set[EmbeddingKey] = set()
+
+    def new(self, deduped: Deduped) -> dict[EmbeddingKey, tuple[Content, int]]:
+        texts = {key: text for key, text in deduped.unpaid.items() if key not in self._seen}
+        self._seen.update(texts)
+        self.tokens += sum(tokens for key, (_, tokens) in texts.items() if key not in self._sent)
+        return texts
+
+    @property
+    def notes(self) -> list[str]:
+        sent = len(self._seen & self._sent)
+        return [f"{sent:,} texts are on their way in batches; the cost is without them"] if sent else []
+
+
 def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> PlanReport:
     """Reads and chunks what a sync would read, and asks ledger and cache; `outcome` says what the guard would do."""
     report = Report(session.pipeline.name, model=session.embedder.model, names=Names(most=None))
@@ -52,24 +74,23 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
     survey = survey_sources(session, report, options)
     to_read = survey.changes.to_read
     progress.begin(len(to_read), sum(ref.size_bytes for ref in to_read), lambda: report)
-    spent = Spent()
+    spent, unpaid = Spent(), _Unpaid(embedder)
     chain = Chain(session, Differ(session.identity, session.ledger, session.cache, survey.known), spent)
-    promised: set[EmbeddingKey] = set()  # a text that an earlier window would pay for is free in a later one
     losses = Losses(survey)
     for window in Pace().windows(to_read):
         deduped = chain.dedupe(chain.read(window))
-        texts = {key: text for key, text in deduped.unpaid.items() if key not in promised}
-        promised.update(texts)
+        texts = unpaid.new(deduped)
         spent.add(texts, [tokens for _, tokens in texts.values()])
         report.count_read(deduped.tally)
         report.count_quarantined(deduped.failures)
         report.documents.served_old += session.ledger.served([failure.id for failure in deduped.failures])
         report.count_changes((change for change in deduped.changes if not change.waits), spent)
-        report.count_spent(spent, spent.tokens_paid * session.embedder.usd_per_million_tokens / 1e6)
+        report.count_spent(spent, unpaid.tokens * embedder.usd_per_million_tokens / 1e6)
         losses.see(deduped.changes)
         progress.advance(len(window.refs))
     report.tell_quarantined()
     report.tell_doubts(len(session.cache.damaged))
+    report.notes += unpaid.notes
     _check_embedder(session, report)
     leavers = losses.leavers()
     report.count_changes(leavers.cleared, spent)

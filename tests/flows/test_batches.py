@@ -1,6 +1,9 @@
 """Documents through the Batch API: half the price, paid once whatever ends a run, and never above a limit of money."""
 
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -112,6 +115,33 @@ def test_a_kill_at_any_step_pays_nothing_twice(
     kill_at(batched, owner, name, killed)
     check_paid_once(batched, server, batched.sync())
     assert len(server.jobs) == 1
+
+
+def test_a_process_killed_while_it_waits_leaves_its_batch_to_the_next_run_and_to_plan(
+    batched: Pipeline, server: BatchServer
+) -> None:
+    answer = server.elsewhere
+    with subprocess.Popen([sys.executable, "-m", "flows.cli", "sync", str(batched.config)]) as process:
+
+        def kill_at_second_look(method: str, path: str, content: bytes) -> Any:
+            answered = answer(method, path, content)
+            if server.calls.count("GET batches/…") == 2:
+                process.kill()
+                process.wait()
+            return answered
+
+        server.elsewhere = kill_at_second_look
+    server.elsewhere = answer
+    assert (process.returncode, server.jobs[0].looks, server.worked) == (-signal.SIGKILL, 2, [])
+    calls = list(server.calls)
+    plan = batched.plan()
+    assert (plan["chunks"]["embedded"], plan["cost_usd"], server.calls) == (4, 0, calls)
+    assert "4 texts are on their way in batches; the cost is without them" in plan["notes"]
+    batched.write("new.txt", "A text that was not there.")
+    plan = batched.plan()
+    assert 0 < plan["cost_usd"] < plan["tokens"]["embedded"] * PRICE
+    check_paid_once(batched, server, batched.sync(), 5)
+    assert list(map(len, server.texts())) == [4, 1]
 
 
 @pytest.mark.parametrize("call", ["POST files", "POST batches", "GET batches/…", "GET files/…"])

@@ -23,8 +23,8 @@ from tasks.embed.api.provider import BatchApi, BatchProvider, Provider, check_ke
 from tasks.embed.api.served import UNKNOWN_FACTOR
 from tasks.embed.models import PaidModel
 from tasks.embed.tokens.tokenizers import ModelTokenizer, TiktokenTokenizer
-from tasks.errors import ConfigError, ServiceError
-from tasks.records import EmbeddedBatch, Tokenizer, Vector, VectorSpace
+from tasks.errors import ConfigError, HeadraceError, ServiceError
+from tasks.records import EmbeddedBatch, EmbeddingKey, Tokenizer, Vector, VectorSpace
 
 SAFETY = 0.95  # of the provider's token limit: its count may differ a little from ours
 MINUTE_SHARE = 0.5  # of a minute's tokens or texts in one request, or it might never fit
@@ -135,6 +135,14 @@ class PaidEmbedder:
             api = PatientApi(self._provider, self._batch_api, self.space.dimension, self._clock)
             self._batches = Batches(api, self._opened().account, work)
         return self._batches
+
+    def on_their_way(self) -> set[EmbeddingKey]:
+        """None without a key, which names the account."""
+        try:
+            kept = self._opened().account.peek(self.space.fingerprint) if self._batch_api else []
+        except HeadraceError:  # the sync that follows says it
+            return set()
+        return {key for batch in kept if batch.batch_id for key in batch.keys}
 
     def check(self) -> None:
         """A key is looked for where the SDK looks for it."""

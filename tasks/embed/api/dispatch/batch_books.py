@@ -1,10 +1,14 @@
 """Batches that a provider works off within a day, kept so that whatever ends a run, the next one finds them again."""
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 
-from tasks.database.database import Transaction
+from tasks.database.address import sqlite_path
+from tasks.database.database import Database, Transaction
 from tasks.embed.api.dispatch.account import SPEND, Account, State, Terms, day_of
 from tasks.embed.api.dispatch.backoff import Clock
+from tasks.embed.api.dispatch.books import SCHEMA
+from tasks.embed.api.dispatch.tables import BUDGET
 from tasks.records import EmbeddingKey
 
 BATCH_DAYS = 29  # the files of older ones are gone
@@ -15,7 +19,7 @@ _PUT = (
 )
 _GET = (
     "SELECT mark, space, owner, batch_id, day, texts, tokens, usd, usd_per_token FROM batch"
-    " WHERE account = ? AND space = ? ORDER BY day, mark"
+    " WHERE account = ? AND space = ? AND day >= ? ORDER BY day, mark"
 )
 
 
@@ -52,9 +56,15 @@ def name_batch(transaction: Transaction, batch: Batch, batch_id: str) -> Batch:
 def batches_of(transaction: Transaction, account: str, space: str, since: str) -> list[Batch]:
     """Those of a vector space; those of days before `since` are forgotten."""
     transaction.execute("DELETE FROM batch WHERE account = ? AND day < ?", (account, since))
+    return _kept(transaction, account, space, since)
+
+
+def _kept(transaction: Transaction, account: str, space: str, since: str) -> list[Batch]:
     return [
         Batch(mark, space, owner, batch_id, day, _keys(bytes(texts)), int(tokens), float(usd), float(price))
-        for mark, space, owner, batch_id, day, texts, tokens, usd, price in transaction.execute(_GET, (account, space))
+        for mark, space, owner, batch_id, day, texts, tokens, usd, price in transaction.execute(
+            _GET, (account, space, since)
+        )
     ]
 
 
@@ -102,6 +112,14 @@ class BatchAccount(Account):
         """Those of a vector space that are kept, whoever has sent them."""
         with self._database.write() as transaction:
             return batches_of(transaction, self._id, space, self.today(-BATCH_DAYS))
+
+    def peek(self, space: str) -> list[Batch]:
+        """The same without a write."""
+        path = sqlite_path(self._url)
+        if path is not None and not path.exists():
+            return []
+        with closing(Database(self._url, BUDGET, SCHEMA, read_only=True)) as database, database.read() as transaction:
+            return _kept(transaction, self._id, space, day_of(self._clock.now() - BATCH_DAYS * 86_400))
 
     def end(self, batch: Batch, tokens: int) -> None:
         """Book what a batch was billed for, once; it is kept no longer."""
