@@ -13,7 +13,15 @@ from typing import Any
 from qdrant_client import models
 
 from config.fields import FieldType, Language, Precision
-from tasks.errors import CollectionError, HeadraceError, NoCollectionError, NoTextIndexError, TransientError
+from tasks.errors import (
+    CollectionError,
+    ConfigError,
+    HeadraceError,
+    NoCollectionError,
+    NoTextIndexError,
+    ServiceError,
+    TransientError,
+)
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.base import Place
@@ -64,6 +72,7 @@ class QdrantServerStore:
         self._precision: Precision = precision
         self._language: Language = "english"
         self._dimension: int | None = None
+        self._has_words = False  # as far as this object has seen
         self._is_marked = False  # as far as this object has seen
         self._fields = _NO_FIELDS
         self._tenant = ""
@@ -150,8 +159,8 @@ class QdrantServerStore:
         condition = as_filter(query.conditions)  # refuses what it cannot name, whether there are records or not
         asked: Any = models.TextQuery(text=query.words) if query.words else query.vector.tolist()
         how = None if query.words else search_params(self._precision)
-        if query.words and not has_text_index(self._info()):
-            raise NoTextIndexError(f"{self._server.name} has no text index; the next sync asks the server for one")
+        if query.words and not self._has_words:
+            self._require_words()
 
         def nearest(limit: int) -> list[Hit]:
             with suppress(NoCollectionError), self._server.asked() as client:
@@ -167,7 +176,12 @@ class QdrantServerStore:
                 return [Hit(PointId(str(one.id)), one.score, one.payload or {}) for one in answer.points]
             return []
 
-        return page(query, judged(nearest, query.conditions))
+        try:
+            return page(query, judged(nearest, query.conditions))
+        except (ConfigError, ServiceError):
+            if query.words:
+                self._require_words()  # it was there, and others may have removed it
+            raise
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """The newest mark; None where that is somebody else's."""
@@ -243,6 +257,11 @@ class QdrantServerStore:
         if info is None:
             raise NoCollectionError(f"{self._server.name}: there is no collection yet; it is made by a sync")
         return info
+
+    def _require_words(self) -> None:
+        self._has_words = has_text_index(self._info())
+        if not self._has_words:
+            raise NoTextIndexError(f"{self._server.name} has no text index; the next sync asks the server for one")
 
     def _held_dimension(self) -> int:
         if self._dimension is None:

@@ -9,7 +9,8 @@ import pytest
 from config.errors import ConfigError
 from config.fields import FieldType
 from config.read import read_pipeline
-from tasks.records import Filter
+from tasks.errors import NoTextIndexError
+from tasks.records import Filter, Query
 from tasks.upsert.open import open_store
 from tasks.upsert.qdrant_server import bulk
 from tasks.upsert.qdrant_server.store import QdrantServerStore
@@ -185,3 +186,18 @@ def test_a_server_that_goes_at_the_end_leaves_the_graph_to_the_next_run(
     assert "the graph is built when the next run begins" in caplog.text
     opened().ensure(8)
     assert server.collections["c"].indexing_threshold == 10_000
+
+
+def test_the_index_for_words_is_asked_after_once_and_again_where_the_server_refuses(
+    server: QdrantServer, opened: Opened
+) -> None:
+    made, words = opened(), Query(point("a").vector, 5, words="text")
+    made.ensure(8)
+    made.upsert(columns(point("a")))
+    server.asked()
+    assert [len(made.search(words)), len(made.search(words))] == [1, 1]
+    assert server.asked() == ["GET /collections/c", *["POST /collections/c/points/query"] * 2]
+    del server.collections["c"].schema["text"]
+    server.faults = [Fault("/query", 400, "no index with scoring for the field text")]
+    with pytest.raises(NoTextIndexError, match="has no text index"):
+        made.search(words)
