@@ -151,7 +151,7 @@ class Site:
         for room in (opening, rebuilding, surroundings, choosing):
             patch.setattr(room, "open_store", self.store, raising=False)
         for room in (opening, choosing):
-            patch.setattr(room, "open_embedder", lambda config, _: _Paying(self, config))
+            patch.setattr(room, "open_embedder", lambda config, *_: _Paying(self, config))
         for room in (opening, rebuilding, table, surroundings, choosing):
             patch.setattr(room, "Registry", _Registry)
         patch.setattr(opening, "Ledger", self.ledger)
