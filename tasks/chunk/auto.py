@@ -170,5 +170,7 @@ def _words_before(text: str, lowest: int, start: int, tokens: int) -> list[tuple
 
 
 def _words_of(document: Document) -> str:
-    named = (" ".join(str(document.metadata.get(name, "")).split()) for name in ("title", "description"))
+    said = document.metadata
+    parts = (said.get("title", ""), said.get("description") or said.get("summary") or "")
+    named = (" ".join(str(part).split()) for part in parts)
     return "\n\n".join(filter(None, named))

@@ -31,10 +31,6 @@ def read_page(text: str, hidden: Callable[[str], list[Span]]) -> Parsed:
     front = read_front_matter(text)
     named = plain_title(front.text("title"))
     body = text[front.end :]
-    if not body.strip() and front.end:
-        words = (named and f"# {named}", front.text("description") or front.text("summary"))
-        # A page all the same, that shows these.
-        return Parsed("\n\n".join(filter(None, words)), named, properties=front.fields)
     body = blanked(body, hidden(body))
     title = named or next((heading.title for heading in find_headings(body) if heading.title), "")
     extent = Extent(front.end, 1 + text.count("\n", 0, front.end))

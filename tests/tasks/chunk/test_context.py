@@ -78,6 +78,7 @@ def test_a_document_without_text_is_found_by_its_title_and_description(text: str
     [chunk] = cut(document(text, title="Only  this", description="And this."))
     assert (chunk.text, chunk.start, chunk.context) == ("", 0, "")
     assert chunk.stored == "Only this\n\nAnd this."
+    assert cut(document(text, title="Only this", summary="And this."))[0].stored == chunk.stored
     assert cut(document(text, description="And this.")) == []
     assert cut(document(text, title="Only this"), context="none") == []
     long = cut(document(text, title="Only this", description=PROSE * 20))

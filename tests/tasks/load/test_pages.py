@@ -67,11 +67,6 @@ def test_a_page_that_begins_with_a_rule_loses_nothing(text: str) -> None:
     assert (document.text, document.extent.offset) == (text, 0)
 
 
-def test_a_page_of_front_matter_alone_shows_its_title_and_description() -> None:
-    document = read("a.md", "---\ntitle: Keys\ndescription: How they are turned\n---\n\n")
-    assert (document.text, document.metadata) == ("# Keys\n\nHow they are turned", {"title": "Keys"})
-
-
 HIDDEN = {
     "comment": "<!-- {} -->",
     "comment over paragraphs": "<!--\n# {}\n\nmore\n-->",
