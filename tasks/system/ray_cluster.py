@@ -1,7 +1,7 @@
 """Objects of ours on the nodes of a Ray cluster.
 
-Ray restarts an actor whose node died, and asks it once more what it had not answered; so a call may be worked off
-twice, and its one answer is counted here. Nothing that lives there may therefore have an effect but what it returns.
+Ray restarts an actor whose node died, as soon as there is room for it. Whoever asked it asks another one
+then, so a call may be worked off twice: nothing that lives there may have an effect but what it returns.
 """
 
 import ipaddress
@@ -43,6 +43,8 @@ class RayCluster:
         self._config = config
         self._waiting: set[Future[Any]] = set()
         self._answers = 0
+        self._failing_since = 0.0  # 0: the last answer was one
+        self._had_nodes = True  # when they were last looked for
         self._lock = threading.Lock()
         self._is_closed = threading.Event()
 
@@ -107,7 +109,7 @@ class RayCluster:
             num_cpus=each["CPU"],
             num_gpus=each.get("GPU", 0),
             max_restarts=-1,
-            max_task_retries=-1,
+            max_task_retries=0,  # Ray would wait for a node in silence, while other actors have nothing to do
             scheduling_strategy="SPREAD",
         )
         return [RayWorker(self, kind.remote(make, tuple(arguments))) for _ in range(max(1, count))]
@@ -139,13 +141,25 @@ class RayCluster:
             self._answers += 1
         error = there.exception()
         if error is not None:
-            waiting.set_exception(WorkerDiedError(f"an actor of the Ray cluster ended: {type(error).__name__}"))
+            waiting.set_exception(self._death(error))
             return
+        self._failing_since = 0.0
         is_result, value = there.result()
         if is_result:
             waiting.set_result(value)
         else:
             waiting.set_exception(value)
+
+    def _death(self, error: BaseException) -> Exception:
+        """WorkerDiedError as long as another try may help."""
+        now = time.monotonic()
+        self._failing_since = self._failing_since or now
+        if not self._had_nodes:
+            return self._nodeless() if now - self._failing_since > self._config.patience_seconds else WorkerDiedError()
+        said = " ".join(str(error).split())[-400:]
+        if now - self._failing_since > self._config.patience_seconds:
+            return ServiceError(f"no actor of the Ray cluster answers: {said}; is Headrace installed on its nodes?")
+        return WorkerDiedError(f"an actor of the Ray cluster ended: {said}")
 
     def _look_after(self) -> None:
         """Ray waits for ever, and in silence, where no node is left, and where other jobs have taken all CPUs."""
@@ -155,7 +169,8 @@ class RayCluster:
             now = time.monotonic()
             if not self._waiting or self._answers != answers:
                 answers, answered_at = self._answers, now
-            if not self._waiting or self._nodes():
+            self._had_nodes = bool(self._nodes())
+            if not self._waiting or self._had_nodes:
                 had_node_at = now
             elif now - had_node_at > self._config.patience_seconds:
                 self._give_up()
@@ -170,12 +185,13 @@ class RayCluster:
         with self._lock:
             waiting, self._waiting = self._waiting, set()
         for one in waiting:
-            one.set_exception(
-                ServiceError(
-                    f"the Ray cluster has had no node for {self._config.patience_seconds:g} s; what was embedded is"
-                    " kept. Start its nodes, then run again"
-                )
-            )
+            one.set_exception(self._nodeless())
+
+    def _nodeless(self) -> ServiceError:
+        return ServiceError(
+            f"the Ray cluster has had no node for {self._config.patience_seconds:g} s; what was embedded is kept. Start"
+            " its nodes, then run again"
+        )
 
     def _nodes(self) -> list[dict[str, float]]:
         """The resources of those that live and have a CPU to give away: the head often has none."""

@@ -1,8 +1,10 @@
 """A model in several workers: a process for each GPU, since one alone cannot feed them all, or actors of a cluster."""
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 from tasks.embed.local.runtime.base import Features, runtime_name
 from tasks.embed.local.runtime.loading import PADDED
@@ -12,6 +14,7 @@ from tasks.records import Vectors
 from tasks.system.child_process import ChildProcess
 from tasks.system.worker import StartWorkers, Worker, WorkerDiedError
 
+PAUSE_SECONDS = 1.0
 BATCHES_PER_WORKER = 2  # on their way to one process: while it computes one, the next is there
 
 
@@ -42,12 +45,13 @@ class DeviceProcesses:
     def forward(self, features: Features, /) -> Vectors:
         """Raise MemoryError when the device has too little memory, ServiceError when its process died."""
         try:
-            return self._shared.forward(features)
+            vectors: Vectors = self._shared.call("forward", features)
         except WorkerDiedError as error:
             raise ServiceError(
                 f"{error}; it had one of {', '.join(self._devices)}, and most likely too little memory: lower"
                 " batch_tokens, or name one device"
             ) from error
+        return vectors
 
     def close(self) -> None:
         """End the processes."""
@@ -65,10 +69,11 @@ class ElsewhereRuntime:
 
     def __init__(self, start: StartWorkers, make: Callable[..., object], *arguments: object) -> None:
         """`make(*arguments)` is a runtime; an error of its making is raised here."""
+        self._is_closed = False
         workers = start(make, *arguments)
         self._shared = SharedWorkers(workers)
         try:
-            name, self.devices = workers[0].call("described")
+            name, self.devices = self._call("described")
         except BaseException:
             self.close()
             raise
@@ -76,16 +81,22 @@ class ElsewhereRuntime:
         self.lanes = self._shared.lanes
 
     def forward(self, features: Features, /) -> Vectors:
-        """Raise MemoryError when the device has too little memory, ServiceError when its worker is given up."""
-        try:
-            return self._shared.forward(features)
-        except WorkerDiedError as error:
-            raise ServiceError(
-                f"{error}; see the cluster's own log, then run again: what was embedded is kept"
-            ) from error
+        """Raise MemoryError when the device has too little memory, ServiceError when the workers are given up."""
+        vectors: Vectors = self._call("forward", features)
+        return vectors
+
+    def _call(self, method: str, *arguments: object) -> Any:
+        """What a worker left behind is another's; their keeper says when it is enough."""
+        while True:
+            try:
+                return self._shared.call(method, *arguments)
+            except WorkerDiedError:
+                if self._is_closed:
+                    raise ServiceError("the run ends early, nothing more is embedded") from None
 
     def close(self) -> None:
         """End the workers."""
+        self._is_closed = True
         self._shared.close()
 
 
@@ -99,14 +110,22 @@ class SharedWorkers:
             self._free.put(worker)
         self.lanes = BATCHES_PER_WORKER * len(workers)
 
-    def forward(self, features: Features, /) -> Vectors:
-        """Raise what the runtime raises there, and WorkerDiedError where its worker ends."""
+    def call(self, method: str, *arguments: object) -> Any:
+        """Raise what the runtime raises there, and WorkerDiedError where its worker ends, which is then left alone."""
         worker = self._free.get()
+        pause = 0.0
         try:
-            vectors: Vectors = worker.call("forward", features)
+            return worker.call(method, *arguments)
+        except WorkerDiedError:
+            pause = PAUSE_SECONDS
+            raise
         finally:
-            self._free.put(worker)
-        return vectors
+            if pause:
+                again = threading.Timer(pause, self._free.put, [worker])
+                again.daemon = True
+                again.start()
+            else:
+                self._free.put(worker)
 
     def close(self) -> None:
         """End the workers."""
