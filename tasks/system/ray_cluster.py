@@ -169,12 +169,15 @@ class RayCluster:
             now = time.monotonic()
             if not self._waiting or self._answers != answers:
                 answers, answered_at = self._answers, now
-            self._had_nodes = bool(self._nodes())
+            try:
+                self._had_nodes = bool(self._nodes())
+            except self._ray.exceptions.RayError:  # its head is gone
+                self._had_nodes = False
             if not self._waiting or self._had_nodes:
                 had_node_at = now
             elif now - had_node_at > self._config.patience_seconds:
                 self._give_up()
-            if now - answered_at > SILENT_SECONDS:
+            if not self._answers and now - answered_at > SILENT_SECONDS:
                 answered_at = now
                 _log.warning(
                     "the Ray cluster has not answered for %.0f s; `ray status` tells whether other jobs have its CPUs",

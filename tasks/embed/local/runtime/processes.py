@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -30,10 +32,13 @@ class DeviceProcesses:
     ) -> None:
         """The processes start at once, and import what they need by themselves."""
         workers = [ChildProcess(TorchRuntime, folder, device, precision, attention) for device in devices]
-        self._shared = SharedWorkers(workers)
+        self._workers = workers
+        self._free: SimpleQueue[Worker] = SimpleQueue()
+        for worker in workers * BATCHES_PER_WORKER:
+            self._free.put(worker)
         self._devices = tuple(devices)
         self.name = runtime_name("torch", precision, devices, attention)
-        self.lanes = self._shared.lanes
+        self.lanes = BATCHES_PER_WORKER * len(workers)
 
     @property
     def hardware(self) -> str:
@@ -44,25 +49,29 @@ class DeviceProcesses:
 
     def forward(self, features: Features, /) -> Vectors:
         """Raise MemoryError when the device has too little memory, ServiceError when its process died."""
+        worker = self._free.get()
         try:
-            vectors: Vectors = self._shared.call("forward", features)
+            vectors: Vectors = worker.call("forward", features)
         except WorkerDiedError as error:
             raise ServiceError(
                 f"{error}; it had one of {', '.join(self._devices)}, and most likely too little memory: lower"
                 " batch_tokens, or name one device"
             ) from error
+        finally:
+            self._free.put(worker)
         return vectors
 
     def close(self) -> None:
         """End the processes."""
-        self._shared.close()
+        for worker in self._workers:
+            worker.close()
 
 
 class ElsewhereRuntime:
     """A model's runtime in workers that may be on other machines, each of which chooses its own for its devices.
 
     They compute what they are sent, and nothing else: a batch that is worked off twice, since its answer was lost, has
-    no effect but the time it takes.
+    no effect but the time it takes. A worker is given something once it has said that it is there.
     """
 
     hardware = "elsewhere"
@@ -70,64 +79,57 @@ class ElsewhereRuntime:
     def __init__(self, start: StartWorkers, make: Callable[..., object], *arguments: object) -> None:
         """`make(*arguments)` is a runtime; an error of its making is raised here."""
         self._is_closed = False
-        workers = start(make, *arguments)
-        self._shared = SharedWorkers(workers)
+        self._free: SimpleQueue[Worker | BaseException] = SimpleQueue()  # an error is for all who wait
+        self._workers = start(make, *arguments)
+        for worker in [*self._workers] * BATCHES_PER_WORKER:
+            self._offer(worker)
         try:
             name, self.devices = self._call("described")
         except BaseException:
             self.close()
             raise
-        self.name = f"{name}, in {len(workers)} {'actor' if len(workers) == 1 else 'actors'}"
-        self.lanes = self._shared.lanes
+        count = len(self._workers)
+        self.name = f"{name}, in {count} {'actor' if count == 1 else 'actors'}"
+        self.lanes = BATCHES_PER_WORKER * count
 
     def forward(self, features: Features, /) -> Vectors:
         """Raise MemoryError when the device has too little memory, ServiceError when the workers are given up."""
         vectors: Vectors = self._call("forward", features)
         return vectors
 
-    def _call(self, method: str, *arguments: object) -> Any:
-        """What a worker left behind is another's; their keeper says when it is enough."""
-        while True:
-            try:
-                return self._shared.call(method, *arguments)
-            except WorkerDiedError:
-                if self._is_closed:
-                    raise ServiceError("the run ends early, nothing more is embedded") from None
-
     def close(self) -> None:
         """End the workers."""
         self._is_closed = True
-        self._shared.close()
-
-
-class SharedWorkers:
-    """Runtimes in workers; a batch goes to whichever is free, and the next is there when one is done."""
-
-    def __init__(self, workers: Sequence[Worker]) -> None:
-        self._workers = workers
-        self._free: SimpleQueue[Worker] = SimpleQueue()
-        for worker in [*workers] * BATCHES_PER_WORKER:
-            self._free.put(worker)
-        self.lanes = BATCHES_PER_WORKER * len(workers)
-
-    def call(self, method: str, *arguments: object) -> Any:
-        """Raise what the runtime raises there, and WorkerDiedError where its worker ends, which is then left alone."""
-        worker = self._free.get()
-        pause = 0.0
-        try:
-            return worker.call(method, *arguments)
-        except WorkerDiedError:
-            pause = PAUSE_SECONDS
-            raise
-        finally:
-            if pause:
-                again = threading.Timer(pause, self._free.put, [worker])
-                again.daemon = True
-                again.start()
-            else:
-                self._free.put(worker)
-
-    def close(self) -> None:
-        """End the workers."""
+        self._free.put(ServiceError("the run ends early, nothing more is embedded"))
         for worker in self._workers:
             worker.close()
+
+    def _call(self, method: str, *arguments: object) -> Any:
+        """What a worker left behind is another's; their keeper says when it is enough."""
+        while True:
+            worker = self._free.get()
+            if isinstance(worker, BaseException):
+                self._free.put(worker)
+                raise worker
+            try:
+                answer = worker.call(method, *arguments)
+            except WorkerDiedError:
+                self._offer(worker)
+                continue
+            except BaseException:
+                self._free.put(worker)
+                raise
+            self._free.put(worker)
+            return answer
+
+    def _offer(self, worker: Worker) -> None:
+        worker.ask("described").add_done_callback(partial(self._offered, worker))
+
+    def _offered(self, worker: Worker, answer: "Future[Any]") -> None:
+        error = answer.exception()
+        if not isinstance(error, WorkerDiedError):
+            self._free.put(error or worker)
+        elif not self._is_closed:
+            again = threading.Timer(PAUSE_SECONDS, self._offer, [worker])
+            again.daemon = True
+            again.start()

@@ -254,7 +254,7 @@ def test_several_devices_work_in_processes_of_their_own() -> None:
         batches = [processes.forward(padded([encoding], 0)) for encoding in encodings]
         found = unit_rows(np.concatenate(batches), 384)
         np.testing.assert_allclose(found, embed(embedder, short_texts(4)), atol=1e-5)
-        pids = [worker.pid for worker in processes._shared._workers]
+        pids = [worker.pid for worker in processes._workers]
         assert len(set(pids)) == 2
         os.kill(pids[0], signal.SIGKILL)
         with pytest.raises(ServiceError, match="lower batch_tokens"):
