@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.console.quality import kept_text
+from tasks.console.standing import duration
 from tasks.console.terminal import line_of
 from tasks.ledger.quarantine import QuarantinedDocument
 from tasks.ledger.runs import RunProgress
@@ -65,7 +66,7 @@ def plan_text(plan: PlanReport) -> str:
         "documents": f"{'; '.join(filter(None, [changes, stay]))} ({documents.listed:,} listed)",
         "chunks": f"{_would(work)}; {chunks.total:,} in the collection{' then' if any(work.values()) else ''}",
         "tokens": _tokens_to_embed(report),
-        "time": f"about {_duration(plan.eta_seconds)} of embedding" if plan.eta_seconds else "",
+        "time": f"about {duration(plan.eta_seconds)} of embedding" if plan.eta_seconds else "",
         "model": report.model,
         "plan hash": report.plan_hash if documents.deleted or documents.withheld else "",
         "passed over": _passed_over(report.passed_over),
@@ -234,12 +235,6 @@ def _times(seconds: Seconds) -> str:
     work = {word: getattr(seconds, stage) for stage, word in _STAGES.items()}
     spent = ", ".join(f"{word} {value:,.2f}" for word, value in work.items() if value >= 0.005)
     return f"{seconds.total:,.2f} s" + (f" ({spent})" if spent else "")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return "a second"
-    return f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
 
 
 def _model(report: Report) -> str:
