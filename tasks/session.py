@@ -92,7 +92,7 @@ def open_session(
         pipeline = choice.pipeline.limited_to(max_usd)
         ledger = open_ledger(pipeline, read_only=read_only) if pipeline.generation > 1 else first
         stack.callback(ledger.close)
-        store = _open_store(pipeline, read_only=read_only)
+        store = open_collection(pipeline, read_only=read_only)
         stack.callback(store.close)
         workplace = Here() if read_only else open_workplace(pipeline.runner)
         stack.callback(workplace.close)
@@ -123,8 +123,8 @@ def open_ledger(pipeline: Pipeline, *, read_only: bool = False) -> Ledger:
     return Ledger(state, pipeline.name, pipeline.generation, read_only=read_only)
 
 
-def _open_store(pipeline: Pipeline, *, read_only: bool) -> VectorStore:
-    """With an index of words beside it, where it has none itself; closing it closes both."""
+def open_collection(pipeline: Pipeline, *, read_only: bool = False) -> VectorStore:
+    """The store, with an index of words beside it where it has none itself; closing it closes both."""
     store = open_store(pipeline.store, pipeline.name, pipeline.search.language)
     try:
         words = words_of(pipeline, _existing if read_only else str, read_only=read_only)

@@ -22,10 +22,9 @@ from tasks.load.base import Part, Source, Watchable
 from tasks.load.files.watched import WatchedFolders
 from tasks.load.paths import document_id
 from tasks.records import DocumentId, Listing
-from tasks.session import Session, open_session
+from tasks.session import Session, open_collection, open_session
 from tasks.sync.rebuild import Sync
 from tasks.sync.report import Outcome, Report
-from tasks.upsert.open import open_store
 
 POLL_SECONDS = 60.0
 WHOLE_SECONDS = 600.0  # where every source is a watched folder
@@ -68,8 +67,10 @@ def _rounds(file: Path, every_seconds: float | None, sync: Sync) -> Generator[Re
         is_watched = watched.names == session.sources.keys()
         every = every_seconds or (WHOLE_SECONDS if is_watched else POLL_SECONDS)
         due, opened = 0.0, _foundations(file, session)
-        while opened == _foundations(file, session):
+        while True:
             changes = watched.wait(max(0.0, due - time.monotonic()))
+            if opened != _foundations(file, session):
+                return
             part = _part(session, changes)
             if part is None or time.monotonic() >= due:
                 due = time.monotonic() + every
@@ -84,7 +85,7 @@ def _round(session: Session, sync: Sync, sources: Mapping[str, Source]) -> Repor
     """One ordinary sync of these; a limit to its money is its own, as with any other run."""
     pipeline = session.pipeline
     with ExitStack() as stack:
-        store = stack.enter_context(closing(open_store(pipeline.store, pipeline.name, pipeline.search.language)))
+        store = stack.enter_context(closing(open_collection(pipeline)))
         embedder = session.embedder
         if isinstance(pipeline.embedder, PaidEmbedder):
             embedder = stack.enter_context(closing(open_embedder(pipeline.embedder, pipeline.state)))
