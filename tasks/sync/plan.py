@@ -103,7 +103,7 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
     report.chunks.unwritten = spent.unwritten
     _check_money(session.pipeline.embedder, report)
     report.chunks.total = session.ledger.counts().live + report.chunks.written - report.chunks.removed
-    return PlanReport(report, eta_seconds(session.ledger, report.tokens.embedded))
+    return PlanReport(report, eta_seconds(session.ledger, report.tokens.embedded, report.chunks.embedded))
 
 
 def _tell_doubt(session: Session, report: Report) -> None:
@@ -151,9 +151,12 @@ def _check_money(embedder: embedders.Embedder, report: Report) -> None:
             )
 
 
-def eta_seconds(ledger: Ledger, tokens: int) -> float | None:
-    """What so many tokens take at the pace of the last runs; None where none of them has embedded."""
+def eta_seconds(ledger: Ledger, tokens: int, chunks: int) -> float | None:
+    """What so much takes at the pace of the last runs; None where none of them has embedded.
+
+    Pictures have no tokens: where there is nothing else, they are counted.
+    """
     reports = [run.report for run in run_summaries(ledger, RUNS_CONSIDERED) if run.report]
-    seen = sum(report.tokens.embedded for report in reports)
+    seen = sum(report.tokens.embedded if tokens else report.chunks.embedded for report in reports)
     seconds = sum(report.seconds.embed for report in reports)
-    return round(tokens * seconds / seen, 1) if seen else None
+    return round((tokens or chunks) * seconds / seen, 1) if seen else None

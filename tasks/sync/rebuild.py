@@ -159,7 +159,7 @@ class _Rebuild:
             )
         with open_session(self._pipeline, choose=as_live, read_only=True) as session:
             tokens = sum(document.tokens for document in session.ledger.documents().values())
-            seconds = eta_seconds(session.ledger, tokens)
+            seconds = eta_seconds(session.ledger, tokens, session.ledger.counts().live)
             place = session.store.place(self._pipeline.live_name)
             if session.store.sentinel() is not None:
                 publish(session.store, session.pipeline)  # where it leads already: shows whether we may

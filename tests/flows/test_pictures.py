@@ -77,6 +77,19 @@ def test_a_picture_is_paid_for_once_wherever_it_is_and_whatever_is_said_of_it(ga
     assert verify(gallery)["ok"]
 
 
+def test_a_plan_of_pictures_alone_knows_how_long_they_take(gallery: Pipeline) -> None:
+    for text in ("a.md", "b.md", "sub/c.txt"):
+        (gallery.folder / "docs" / text).unlink()
+    assert gallery.plan()["eta_seconds"] is None
+    gallery.sync()
+    assert gallery.plan()["eta_seconds"] == 0
+    for tone in ("green", "blue"):
+        put(gallery, f"{tone}.png", picture(tone))
+    plan = gallery.plan()
+    assert (plan["chunks"]["embedded"], plan["tokens"]["embedded"]) == (2, 0)
+    assert plan["eta_seconds"] is not None
+
+
 def test_a_picture_that_is_wrong_is_set_aside_and_the_others_go_on(gallery: Pipeline) -> None:
     put(gallery, "words.png", b"no picture")
     put(gallery, "cut.png", picture()[:-60])
