@@ -16,11 +16,11 @@ from tasks.console.artifacts import ArtifactProgress
 from tasks.console.quality import evaluation_text
 from tasks.console.states import attended
 from tasks.errors import ConfigError
-from tasks.evaluate.evaluation import Evaluator
+from tasks.evaluate.evaluation import Evaluation, Evaluator
 from tasks.evaluate.history import Kept, keep
 from tasks.evaluate.judgments import read_judgments
 from tasks.runners.prefect import tracked_flow
-from tasks.session import open_session
+from tasks.session import Session, open_session
 
 DROPPED = "headrace.quality.dropped"
 
@@ -38,21 +38,24 @@ def evaluate(config: str, options: EvaluateOptions = EvaluateOptions()) -> dict[
 
     """
     pipeline = read_pipeline(Path(config))
-    named = pipeline.quality
+    with told_to_prefect(), attended(), open_session(pipeline, read_only=True) as session:
+        done, kept = measured(session, options)
+        ArtifactProgress(session).publish(f"```\n{evaluation_text(done)}\n{kept.sentence()}\n```", "quality")
+    tell(pipeline.name, kept)
+    return {**done.as_json(), "kept": kept.as_json()}
+
+
+def measured(session: Session, options: EvaluateOptions) -> tuple[Evaluation, Kept]:
+    """What is kept of it, too; ConfigError where no queries are named."""
+    pipeline, named = session.pipeline, session.pipeline.quality
     queries, qrels = options.queries or (named and named.queries), options.qrels or (named and named.qrels)
     spans = options.spans or (named and named.spans)
     if not (queries and qrels):
         raise ConfigError(f"{pipeline.name}: no queries to ask; name `queries` and `qrels`, here or under `quality`")
-    with told_to_prefect(), attended(), open_session(pipeline, read_only=True) as session:
-        progress = ArtifactProgress(session)
-        judgments = read_judgments(
-            Path(queries), Path(qrels), Path(spans) if spans else None, session.ledger.documents()
-        )
-        done = Evaluator(session, judgments).measure(options.mode)
-        kept = keep(pipeline, done)
-        progress.publish(f"```\n{evaluation_text(done)}\n{kept.sentence()}\n```", "quality")
-    tell(pipeline.name, kept)
-    return {**done.as_json(), "kept": kept.as_json()}
+    documents = session.ledger.documents()
+    judgments = read_judgments(Path(queries), Path(qrels), Path(spans) if spans else None, documents)
+    done = Evaluator(session, judgments).measure(options.mode)
+    return done, keep(pipeline, done)
 
 
 def tell(pipeline: str, kept: Kept) -> None:

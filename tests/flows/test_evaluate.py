@@ -94,18 +94,30 @@ def test_the_flow_keeps_its_result_and_emits_an_event_for_a_drop(
     judged: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The flow's own code, without a server: what Prefect does with an event is its own concern."""
+    from config.options import EvaluateOptions
+    from config.read import read_pipeline
     from flows import evaluate as flow
+    from tasks.evaluate.history import Kept
+    from tasks.session import open_session
 
     events: list[Any] = []
     monkeypatch.setattr(flow, "emit_event", lambda name, resource, payload: events.append((name, resource, payload)))
     quality = f"quality: {{queries: {judged.folder}/queries.txt, qrels: {judged.folder}/qrels.tsv}}\n"
     judged.config.write_text(f"{judged.config.read_text()}search: {{mode: text}}\n{quality}")
-    assert flow.evaluate.fn(str(judged.config))["kept"]["change"] is None
+
+    def run() -> Kept:
+        pipeline = read_pipeline(judged.config)
+        with open_session(pipeline, read_only=True) as session:
+            _, kept = flow.measured(session, EvaluateOptions())
+        flow.tell(pipeline.name, kept)
+        return kept
+
+    assert run().change is None
     for name in PAGES:
         judged.write(name, "# Nothing of it\n\nAll that stood here is gone.\n")
     judged.sync()
     assert events == []
-    assert flow.evaluate.fn(str(judged.config))["kept"]["dropped"] is True
+    assert run().has_dropped
     [(name, resource, payload)] = events
     assert (name, resource["prefect.resource.name"]) == ("headrace.quality.dropped", "trial")
     assert payload["sentence"].startswith("ndcg@10 0.000")
