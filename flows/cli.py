@@ -10,11 +10,12 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from typing import Any
 
 from flows.command_line import UsageError, parse
 from flows.commands.table import COMMANDS
-from flows.streams import keep_stderr_writable
+from flows.streams import keep_answer_apart, keep_stderr_writable
 from flows.termination import TerminatedError, heed
 from tasks.console.terminal import shown
 from tasks.system.garbage import look_rarely
@@ -28,6 +29,8 @@ def run() -> int:
     _read_names_as_utf8()
     heed()
     keep_stderr_writable()
+    if "--json" in sys.argv:
+        keep_answer_apart()
     codes: list[int] = []
     atexit.register(_end, codes)  # the handlers of what is imported later run before it
     codes.append(main())
@@ -70,7 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not options.json:
             _show_log()
-        answer = COMMANDS[options.command].run(options)  # imports for half a second, when somebody may press Ctrl-C
+        options.stdout = sys.stdout
+        with redirect_stdout(sys.stderr):  # a user's function, or a library, may print
+            # Imports for half a second, when somebody may press Ctrl-C.
+            answer = COMMANDS[options.command].run(options)
     except KeyboardInterrupt as error:
         options.report = _report(error)
         how, code = ("terminated", error.exit_code) if isinstance(error, TerminatedError) else ("interrupted", 130)

@@ -26,3 +26,12 @@ def keep_stderr_writable() -> None:
     encoding = sys.stderr.encoding if sys.stderr else "utf-8"
     raw = io.FileIO(2, "w", closefd=False)
     sys.stderr = _Lenient(cast("io.BufferedWriter", raw), encoding, "backslashreplace", write_through=True)
+
+
+def keep_answer_apart() -> None:
+    """Lead what child processes and libraries write to descriptor 1 to stderr; `sys.stdout` alone still ends there."""
+    if sys.stdout:
+        raw = io.FileIO(os.dup(1), "w")
+        buffered = io.BufferedWriter(raw)
+        os.dup2(2, 1)
+        sys.stdout = io.TextIOWrapper(buffered, sys.stdout.encoding, sys.stdout.errors)

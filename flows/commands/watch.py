@@ -1,7 +1,6 @@
 """`headrace watch`."""
 
 import json
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from contextlib import suppress
@@ -38,8 +37,8 @@ def run(options: Namespace, /) -> Answer:
     def tell(told: "Report | Trouble") -> None:
         text = _line(told) if options.json else _text(told)
         if text:
-            sys.stdout.write(f"{text}\n")
-            sys.stdout.flush()
+            options.stdout.write(f"{text}\n")
+            options.stdout.flush()
 
     with suppress(BrokenPipeError):  # nobody reads any more: the last line finds that out, too
         watch(Path(options.config), options.every, shown_sync(quiet=True), tell)

@@ -1,7 +1,12 @@
 """Rows of a database, of a file and of a function, synced from the command line."""
 
+import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import Pipeline
 
@@ -56,3 +61,24 @@ def test_rows_of_every_kind_are_synced_and_only_what_changed_is_read(pipeline: P
     report = pipeline.run("sync", str(pipeline.config), "--json").json
     assert (report["documents"]["deleted"], report["unlisted"], report["outcome"]) == (0, 2, "partial")
     assert {"1", "p"} <= set(pipeline.texts())
+
+
+PRINTING = """
+import os
+print("module")
+def documents():
+    print("function")
+    os.system("echo child")
+    yield "p", "Page", {}
+"""
+
+
+@pytest.mark.parametrize("command", ["plan", "sync"])
+def test_what_a_function_and_its_children_print_is_no_part_of_the_answer(pipeline: Pipeline, command: str) -> None:
+    (pipeline.folder / "rows.py").write_text(PRINTING)
+    source = "  - kind: python\n    function: rows:documents\nembedder:"
+    pipeline.config.write_text(pipeline.config.read_text().replace("embedder:", source, 1))
+    arguments = [sys.executable, "-m", "flows.cli", command, str(pipeline.config), "--json"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout)["documents"]["listed"] == 4
+    assert {"module", "function", "child"} <= set(done.stderr.splitlines())
