@@ -76,7 +76,6 @@ def run(options: Namespace, /) -> Answer:
     with open_session(pipeline, read_only=True) as session:
         found = search_collection(session, read_image(Path(options.image)) if options.image else query, wanted)
     asked = {name: getattr(options, name) for name in ("limit", "offset", "min_score", "per_document")}
-    text = hits_text(found.hits, query, get_terminal_size().columns, first=options.offset + 1)
     shape = {
         "query": query,
         "image": options.image and escaped(options.image),
@@ -87,5 +86,5 @@ def run(options: Namespace, /) -> Answer:
         "rerank": found.rerank or None,
         "hits": [hit.as_json() for hit in found.hits],
     }
-    text = f"{text}\n  ! {found.note}" if found.note else text
-    return Answer(shape, text, emphasis=telling_words(query))
+    text = hits_text(found.hits, query, get_terminal_size().columns, first=options.offset + 1)
+    return Answer(shape, f"{text}\n  ! {found.note}" if found.note else text, emphasis=telling_words(query))
