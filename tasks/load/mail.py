@@ -136,9 +136,13 @@ def _below(root: str, problems: MutableSequence[str]) -> Iterator[tuple[str, str
                 yield from ((f"{above}/{part}/{name}", _shown(inside), True) for name in files)
         else:
             paths = [f"{above}/{file}" for file in sorted(files)]
-            boxes = (
-                path for path in paths if not Path(path).is_symlink() and Path(path).is_file() and _is_mailbox(path)
-            )
+            regular = [path for path in paths if not Path(path).is_symlink() and Path(path).is_file()]
+            boxes = dict.fromkeys(path for path in regular if _is_mailbox(path))
+            problems += [
+                f'{path} is no mbox file any more: it does not begin with "From "; mend it, or move it elsewhere'
+                for path in regular
+                if path not in boxes and _should_be_mailbox(path)
+            ]
             yield from ((path, _shown(os.path.normpath(f"{inside}/{Path(path).stem}")), False) for path in boxes)
 
 
@@ -240,6 +244,12 @@ def _metadata(content: bytes) -> "dict[str, Scalar | list[Scalar]]":
         if is_date(date):
             metadata["date"] = date
     return metadata
+
+
+def _should_be_mailbox(path: str) -> bool:
+    """By its name, or by the index of a mail program beside it; an empty one holds no message."""
+    is_named = path.lower().endswith((".mbox", ".mbx", "/mbox")) or Path(f"{path}.msf").is_file()
+    return is_named and Path(path).stat().st_size > 0
 
 
 def _is_mailbox(path: str) -> bool:

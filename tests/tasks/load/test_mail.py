@@ -203,6 +203,22 @@ def test_what_cannot_be_listed_is_a_failed_scope(tmp_path: Path, make: object, c
     assert cause in failed[0].reason
 
 
+@pytest.mark.parametrize("name", ["a.mbox", "A.MBX", "mbox", "Inbox"])
+def test_a_mailbox_of_a_folder_that_was_damaged_makes_the_listing_incomplete(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "other.mbox", mbox(message(1)))
+    write(tmp_path / "notes.txt", "No mail.")
+    if name == "Inbox":
+        write(tmp_path / "Inbox.msf", "// an index")
+    write(tmp_path / name, mbox(message(2)))
+    assert len(names(opened(tmp_path))) == 2
+    write(tmp_path / name, "\x01" * 900)
+    listing = opened(tmp_path).list()
+    assert len(listing.refs) == 1
+    assert [scope.reason.startswith(f"{tmp_path / name} is no mbox file any more") for scope in listing.failed] == [
+        True
+    ]
+
+
 def test_an_empty_mailbox_lists_nothing(tmp_path: Path) -> None:
     assert opened(write(tmp_path / "x.mbox", "")).list().failed == ()
 
