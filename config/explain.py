@@ -27,6 +27,7 @@ _EXPECTED = {
     "less_than_equal": "at most {le}",
     "literal_error": "{expected}",
     "model_attributes_type": "a mapping",
+    "dict_type": "a mapping",
     "model_type": "a mapping",
     "string_pattern_mismatch": "text that matches {pattern}",
     "string_too_long": "at most {max_length} characters",
@@ -84,19 +85,29 @@ def _walk(loc: Fields) -> tuple[tuple[int | str, ...], _Shape]:
     fields: list[int | str] = []
     shape: _Shape = whole
     for part in loc:
+        options = [option for option in shape.get("anyOf", ()) if option.get("type") != "null"]
+        if len(options) == 1:
+            shape = _resolved(options[0], whole)
         if "discriminator" in shape:
             shape = {"$ref": shape["discriminator"]["mapping"].get(part, "")}
+        elif len(options) > 1:  # the name that pydantic gives to one of several types
+            shape = {}
         else:
             fields.append(part)
             shape = shape.get("items", {}) if isinstance(part, int) else shape.get("properties", {}).get(part, {})
-        name = shape.get("$ref", "").rpartition("/")[2]
-        shape = {**whole["$defs"].get(name, {}), **shape}
+        shape = _resolved(shape, whole)
     return tuple(fields), shape
+
+
+def _resolved(shape: _Shape, whole: _Shape) -> _Shape:
+    return {**whole["$defs"].get(shape.get("$ref", "").rpartition("/")[2], {}), **shape}
 
 
 def _settings(loc: Fields) -> Sequence[str]:
     """The settings of a section; first those that say most of it."""
-    names = _walk(loc)[1].get("properties", {})
+    shape = _walk(loc)[1]
+    sections = [_resolved(option, Pipeline.model_json_schema()) for option in (shape, *shape.get("anyOf", ()))]
+    names = [name for section in sections for name in section.get("properties", ())]
     return sorted(names, key=lambda name: (name != "kind", name not in {"path", "model"}))
 
 

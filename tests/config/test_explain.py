@@ -72,6 +72,13 @@ MISTAKES = [
     ("[{path: docs}]", "[docs]", '2: sources[0]: "docs"; expected a mapping'),
     ("[{path: docs}]", "", "2: sources: null; expected a list"),
     ("[{path: docs}]", "[{}]", "2: sources[0].path: missing; expected: Folder, file or fsspec URL"),
+    (
+        "[{path: docs}]",
+        "[{path: docs, acl: {reader: [a]}}]",
+        "2: sources[0].acl.reader: unknown setting; expected one of readers, default, sidecar, field, column, owner; did"
+        " you mean readers?",
+    ),
+    ("[{path: docs}]", "[{path: docs, metadata: {a: [{}]}}]", "2: sources[0].metadata: expected text, a number"),
     ("{kind: hashing}", "hashing", '3: embedder: "hashing"; expected a mapping'),
     (
         "hashing",
@@ -96,6 +103,13 @@ MISTAKES = [
 def test_a_mistake_is_explained(tmp_path: Path, old: str, new: str, message: str) -> None:
     (line,) = refusal(tmp_path, RIGHT.replace(old, new, 1))
     assert line[: len(message) + 7] == f"p.yaml:{message}"
+
+
+def test_what_may_be_one_of_two_types_is_named_as_the_file_has_it(tmp_path: Path) -> None:
+    assert refusal(tmp_path, RIGHT.replace("[{path: docs}]", "[{path: docs, metadata: 5}]")) == [
+        "p.yaml:2: sources[0].metadata: 5; expected a mapping",
+        "p.yaml:2: sources[0].metadata: 5; expected a list",
+    ]
 
 
 def test_a_suggestion_comes_from_the_section_that_was_written(tmp_path: Path) -> None:
