@@ -190,7 +190,8 @@ def _ending(outcome: Outcome) -> str:
 def _changes(documents: Documents, words: Sequence[str]) -> dict[str, int]:
     """What changes in the collection, under these words; what has moved is neither new nor gone."""
     moved = 0 if documents.withheld else documents.moved
-    counts = (documents.added - moved, documents.changed, moved, _gone(documents), documents.withheld)
+    added = max(documents.added - moved, 0)  # what moved may also be listed under a name that was there already
+    counts = (added, documents.changed, moved, _gone(documents), documents.withheld)
     return dict(zip(words, counts, strict=True))
 
 

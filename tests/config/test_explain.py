@@ -75,8 +75,8 @@ MISTAKES = [
     (
         "[{path: docs}]",
         "[{path: docs, acl: {reader: [a]}}]",
-        "2: sources[0].acl.reader: unknown setting; expected one of readers, default, sidecar, field, column, owner; did"
-        " you mean readers?",
+        "2: sources[0].acl.reader: unknown setting; expected one of readers, default, sidecar, field, column, owner;"
+        " did you mean readers?",
     ),
     ("[{path: docs}]", "[{path: docs, metadata: {a: [{}]}}]", "2: sources[0].metadata: expected text, a number"),
     ("{kind: hashing}", "hashing", '3: embedder: "hashing"; expected a mapping'),
