@@ -13,6 +13,8 @@ from tasks.records import Document, DocumentRef, Metadata
 
 _SUFFIXES = {"markdown": ".md", "text": ".txt", "html": ".html"}
 
+_SHOWN = 30  # characters of a column's name
+
 
 class RowShape:
     """Says what of a row is what; a row is a mapping from columns to values."""
@@ -35,7 +37,8 @@ class RowShape:
         """Raise ConfigError for a column that `place` does not have, or has twice."""
         for column in self.columns:
             if columns.count(column) != 1:
-                there = ", ".join(map(str, columns)) or "none"
+                # The first row is shown where a file has no header: of a text no more than tells which row it is.
+                there = ", ".join(f"{name[:_SHOWN]}…" if len(name) > _SHOWN else name for name in columns) or "none"
                 how = "no column" if column not in columns else "two columns"
                 raise ConfigError(f"{place} has {how} {column!r}; its columns are: {there}")
 

@@ -90,6 +90,7 @@ def test_a_packed_table_is_unpacked(tmp_path: Path) -> None:
         ("a.csv", HEAD + b"1,caf\xe9,2\n", "set `encoding`"),
         ("a.jsonl", b'{"id": 1, "title": "a"}\n{"id": 2,\n', "line 2 is no JSON"),
         ("a.jsonl", b"[1]\n", "line 1 is no object"),
+        ("a.csv", b"7," + b"long " * 20 + b"\n", "its columns are: 7, long long long long long long …"),
         ("a.jsonl", b"", "has no column 'id'; its columns are: none"),
         ("a.json", b'{"id": 1}', "expected a list of objects"),
         ("a.json", b"[" * 100_000, "recursion"),
