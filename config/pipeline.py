@@ -171,6 +171,8 @@ class Pipeline(Section):
                     fields = rest.get("filter_fields") or {}
                     if isinstance(fields, dict):
                         return {**given, "store": {**store, "filter_fields": {**fields, READERS: "keyword"}}}
+            case _:
+                pass
         return given
 
     @model_validator(mode="after")

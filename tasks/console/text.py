@@ -160,6 +160,8 @@ def where_text(pipeline: str, shape: Mapping[str, object]) -> str:
     match shape.get("readers"):
         case {"field": field, "any_of": list(principals)}:
             rows["readers"] = f"whoever searches must filter by {field}, for one of {', '.join(map(str, principals))}"
+        case _:
+            pass
     return _page(f"{pipeline}: where other readers find it", rows, [], [])
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -108,7 +108,7 @@ def history(database: Database, most: int) -> list[Kept]:
 
 
 @contextmanager
-def _opened(pipeline: Pipeline) -> Iterator[Database]:
+def _opened(pipeline: Pipeline) -> Generator[Database]:
     """The first generation's, which lists all others, too."""
     with closing(Database(pipeline.as_generation(1).state, EVALUATIONS, schema_of(pipeline.name))) as database:
         yield database

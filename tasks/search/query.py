@@ -194,7 +194,8 @@ class Asking:
             return list(hits)
         first, rest = hits[: settings.top], hits[settings.top :]
         if unread := [hit for hit in first if hit.id not in self._read]:
-            scores = open_reranker(settings).scores(str(self.query), [_readable(hit) for hit in unread])
+            opened = open_reranker(settings)  # pyright: ignore[reportArgumentType] - a frozen section has a hash
+            scores = opened.scores(str(self.query), [_readable(hit) for hit in unread])
             self._read |= {hit.id: score for hit, score in zip(unread, scores, strict=True)}
         scored = [replace(hit, score=self._read[hit.id]) for hit in first]
         return sorted(scored, key=lambda hit: -hit.score) + [replace(hit, score=0.0) for hit in rest]

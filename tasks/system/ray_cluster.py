@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from config.runner import RayRunner
@@ -75,7 +75,8 @@ class RayCluster:
         waiting: Future[Any] = Future()
         with self._lock:
             self._waiting.add(waiting)
-        reference.future().add_done_callback(lambda there: self._settle(waiting, there))
+        there: Future[Any] = reference.future()
+        there.add_done_callback(partial(self._settle, waiting))
         return waiting
 
     def end(self, actor: Any) -> None:

@@ -57,8 +57,8 @@ def _lists_by_folder(files: Any) -> bool:
     from fsspec import AbstractFileSystem
     from fsspec.asyn import AsyncFileSystem
 
-    kind = type(files)
-    return bool(kind._find is AsyncFileSystem._find if files.async_impl else kind.find is AbstractFileSystem.find)
+    method, base = ("_find", AsyncFileSystem) if files.async_impl else ("find", AbstractFileSystem)
+    return getattr(type(files), method) is getattr(base, method)
 
 
 def _refuse(error: OSError) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Set
+from importlib import import_module
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -38,7 +39,7 @@ class WatchedFolders:
         if not self._folders:
             return self
         try:
-            import watchfiles  # noqa: F401
+            import_module("watchfiles")
         except ImportError as error:
             raise MissingExtraError("watch", "watch") from error
         self._thread.start()

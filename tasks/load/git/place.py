@@ -32,6 +32,7 @@ class Folder:
 
     def commit(self) -> str:
         """What the branch names now; GitError where it names nothing."""
+        cause: GitError | None = None
         for name in (f"refs/heads/{self._branch}", self._branch) if self._branch else ("HEAD",):
             try:
                 return _resolved(self.git, name)
