@@ -40,7 +40,8 @@ def evaluate(config: str, options: EvaluateOptions = EvaluateOptions()) -> dict[
     pipeline = read_pipeline(Path(config))
     with told_to_prefect(), attended(), open_session(pipeline, read_only=True) as session:
         done, kept = measured(session, options)
-        ArtifactProgress(session).publish(f"```\n{evaluation_text(done)}\n{kept.sentence()}\n```", "quality")
+        told = f"{kept.measure} {kept.value.mean:.3f}"
+        ArtifactProgress(session).publish(f"```\n{evaluation_text(done)}\n{kept.sentence()}\n```", "quality", told)
     tell(pipeline.name, kept)
     return {**done.as_json(), "kept": kept.as_json()}
 

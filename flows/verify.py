@@ -40,7 +40,11 @@ def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, A
             done = verify_session(session, options, PrefectRunner(), progress)
         except LeaseHeldError as held:
             return skipped(held)
-        progress.publish(f"```\n{verification_text(done)}\n```", "verification")
+        progress.publish(
+            f"```\n{verification_text(done)}\n```",
+            "verification",
+            "nothing wrong" if done.ok else "not what the ledger says",
+        )
     if not done.ok:
         error = CollectionError(f"{pipeline.name}: the collection is not what the ledger says: {done.as_json()}")
         return Failed(message=str(error), data=error)

@@ -67,10 +67,10 @@ class ArtifactProgress:
         name = partial(self._rename, _told(report))
         in_thread(partial(self._publish, "\n\n".join(filter(None, page)), name)).join(PATIENCE_SECONDS)
 
-    def publish(self, page: str, kind: str) -> None:
-        """Markdown, and a word in the run's name, for what is no sync."""
+    def publish(self, page: str, kind: str, told: str) -> None:
+        """Markdown, and what it comes to in the run's name, for what is no sync."""
         self._stop()
-        name = partial(self._rename, kind)
+        name = partial(self._rename, told)
         in_thread(partial(self._publish, page, name, kind)).join(PATIENCE_SECONDS)
 
     def __enter__(self) -> Self:

@@ -170,7 +170,7 @@ def test_a_verification_is_named_after_its_pipeline(server: Mapping[str, str], p
     command = [sys.executable, "-m", "flows.verify", str(pipeline.config.rename(pipeline.folder / "other.yaml"))]
     subprocess.run(command, env=dict(server), cwd=ROOT, capture_output=True, check=True)
     named = ask(server, "flow_runs/filter", {"flow_runs": {"name": {"like_": "verify"}}})
-    assert [run["name"] for run in named] == ["verify trial"]
+    assert [run["name"] for run in named] == ["verify trial: nothing wrong"]
 
 
 def test_a_run_that_is_not_wholly_done_fails_in_prefect_too(server: Mapping[str, str], pipeline: Pipeline) -> None:
