@@ -11,10 +11,9 @@ from pydantic import ValidationError
 from config.labels import RESERVED
 from config.sources import FilesSource
 from tasks.dedupe import identity
-from tasks.load.base import Remembering
 from tasks.load.labels import Labelled
 from tasks.load.open import open_source
-from tasks.records import Document, DocumentRef, Listing
+from tasks.records import Document
 
 PAGE = """\
 ---
@@ -341,31 +340,3 @@ def test_where_rules_cannot_be_listed_documents_stay_as_they_are(
     answer = source.list()
     assert [ref.path for ref in answer.refs] == ["a.md"]
     assert [scope.prefix for scope in answer.failed] == ["s:sub/"]
-
-
-def test_a_source_that_remembers_its_listings_still_does(tmp_path: Path) -> None:
-    class Forgetful:
-        name = "s"
-
-        def __init__(self) -> None:
-            self.recalled = ""
-
-        def list(self) -> Listing:
-            return Listing("s", ())
-
-        def read(self, ref: DocumentRef, /) -> Document:
-            return Document(ref, "")
-
-        def recall(self, memory: str) -> None:
-            self.recalled = memory
-
-        def memory(self) -> str:
-            return "seen"
-
-    inner = Forgetful()
-    config = FilesSource(path=str(tmp_path), name="s")
-    source = Labelled(inner, config)
-    assert isinstance(source, Remembering)
-    source.recall("before")
-    assert (inner.recalled, source.memory()) == ("before", "seen")
-    assert not isinstance(Labelled(open_source(config), config), Remembering)

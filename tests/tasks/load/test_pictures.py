@@ -30,7 +30,7 @@ TURNED = {
     7: Pillow.Transpose.TRANSVERSE,
     8: Pillow.Transpose.ROTATE_270,
 }  # what a camera does that says so
-NOTHING: dict[str, Any] = {**Parsed("")._asdict()}
+NOTHING: dict[str, Any] = {**Parsed("")._asdict(), "properties": {}}
 EXACT: dict[str, dict[str, Any]] = {
     "PNG": {},
     "JPEG": {"quality": 100, "subsampling": 0},
