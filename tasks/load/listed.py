@@ -67,8 +67,8 @@ class Listed(Generic[Place]):
         if ref.id in self._doubles:
             raise DocumentError(
                 "duplicate-id",
-                f"{ref.id}: {self._doubles[ref.id]:,} rows have this id; make it one row, or name more columns: id:"
-                " [first, second]",
+                f"{ref.id}: {self._doubles[ref.id]:,} rows have this id; make it one row, or tell them apart by an `id`"
+                " of several columns, [first, second], or by what your function yields",
             )
         both = zip(self._refs[at : at + most], self._places[at : at + most], strict=True)
         return [(one, place) for one, place in both if one.id not in self._doubles]

@@ -48,4 +48,7 @@ def read_asker(user: str, groups: Sequence[str]) -> Asker:
     user = user.strip()
     if not user or user.startswith(GROUP):
         raise ConfigError(f"--as {user!r}: expected a user's name; groups are named after --groups, as A,B")
-    return Asker(user, tuple(filter(None, map(str.strip, groups))))
+    names = tuple(filter(None, map(str.strip, groups)))
+    if wrong := next((name for name in names if name.startswith(GROUP)), None):
+        raise ConfigError(f"--groups {wrong!r}: expected a group's name alone, {wrong.removeprefix(GROUP)!r}")
+    return Asker(user, names)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from config import sources
 from config.options import SyncOptions
+from config.source_sections import PathsSection
 from tasks.dedupe.diff import Changes, Known, find_changes, within
 from tasks.errors import ConfigError, DocumentError, ServiceError, TransientError
 from tasks.ledger.ledger import Ledger
@@ -73,10 +74,9 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
         report.unlisted += 1
         report.notes.append(f"not listed, so nothing below it was deleted: {scope.reason}")
     silent = tuple(one.source for one in listings if not (one.refs or one.failed) and one.only is None)
-    report.notes += [
-        f"source {name!r} lists no documents; check its path, and include and exclude, which heed the case of names"
-        for name in silent
-    ]
+    files = {one.name for one in session.pipeline.sources if isinstance(one, PathsSection)}
+    where = "its path, and include and exclude, which heed the case of names", "what it is told to read"
+    report.notes += [f"source {name!r} lists no documents; check {where[name not in files]}" for name in silent]
     report.notes += _taken_out(session, known)
     left = tuple(document for document in absent if document not in hidden)
     others = 0 if only is None else count_documents(session.ledger) - len(documents)

@@ -220,3 +220,8 @@ def test_a_stricter_rule_holds_although_the_money_ends(closed: Pipeline, openai_
     assert report["code"] == 4
     assert names(closed, "--as", "alice", "--mode", "text") == {"a.md"}
     assert names(closed, "--as", "bob", "--mode", "text") == {"a.md", "b.md"}
+
+
+def test_a_group_is_named_without_its_mark(pipeline: Pipeline) -> None:
+    outcome = pipeline.run("search", str(pipeline.config), "x", "--as", "alice", "--groups", "hr,group:it")
+    assert (outcome.code, "expected a group's name alone, 'it'" in outcome.err) == (2, True)

@@ -133,7 +133,8 @@ def _resolved(git: Git, name: str) -> str:
 
 
 def _branches(git: Git) -> str:
-    names = git.run("for-each-ref", "--format=%(refname:short)", "--count=6", "refs/heads").decode().split()
+    newest = "--sort=-committerdate"
+    names = git.run("for-each-ref", newest, "--format=%(refname:short)", "--count=6", "refs/heads").decode().split()
     return ", ".join(names[:5]) + (", …" if len(names) > 5 else "") or "(it is empty)"
 
 
