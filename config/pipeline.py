@@ -64,11 +64,9 @@ class Rerank(Section):
     @property
     def provider(self) -> str:
         """Who has the model."""
-        if self.kind != "auto":
-            return self.kind
-        if not self.model.startswith("rerank-"):
-            return "sentence-transformers"
-        return "cohere" if "-v" in self.model else "voyage"
+        service = "cohere" if "-v" in self.model else "voyage"
+        likely = service if self.model.startswith("rerank-") else "sentence-transformers"
+        return {"auto": likely}.get(self.kind, self.kind)
 
     @model_validator(mode="after")
     def _money_has_a_price(self) -> Self:

@@ -15,7 +15,8 @@ HeadraceError
 │   └── ForbiddenAddressError  … for it leads to an address that is not allowed
 ├── ServiceError          a provider, store or disk failed for good: stop the run
 │   ├── NoCollectionError … there is no collection yet; who only reads takes that for an empty one
-│   └── ExistsError       … another writer has just made it; a store's own likewise
+│   ├── ExistsError       … another writer has just made it; a store's own likewise
+│   └── DamagedWordsError an index of words cannot be read; the next sync makes it anew
 ├── IncompleteRunError    a run ended in order, and did not do everything
 ├── RateLimitedError      a provider's limit; the dispatcher alone sees it, and sends again, so it is not transient
 ├── MalformedError        a provider's answer does not fit the question; seen by the dispatcher alone

@@ -9,19 +9,18 @@ from typing import Any, NamedTuple
 
 from config import embedders
 from config.pipeline import Pipeline
-from tasks.embed.local.runtime.device import choose_devices
-from tasks.embed.local.sentence_transformers import SentenceTransformersEmbedder
 from tasks.embed.local.shape import read_shape
 from tasks.embed.local.weights import find_folder, weights_hash
-from tasks.embed.models import is_installed, local_model
-from tasks.errors import ConfigError, LockedError, MissingExtraError, ServiceError
+from tasks.embed.models import local_model
+from tasks.errors import ConfigError, LockedError, ServiceError
 from tasks.evaluate.beside import Sync
 from tasks.evaluate.evaluation import Comparison
 from tasks.finetune.card import card
 from tasks.finetune.material import Material, Request, counted, gather, prepared
-from tasks.finetune.train import Base, Course, Settings, Training
+from tasks.finetune.open import open_base, open_section
+from tasks.finetune.train import Course, Settings, Training
 from tasks.finetune.trial import compare
-from tasks.session import Session, check_space, open_session
+from tasks.session import check_space, open_session
 from tasks.system.process_lock import ProcessLock
 
 MODELS = ".headrace/models"  # beside the configuration's file
@@ -70,14 +69,14 @@ def improve(pipeline: Pipeline, request: Request, sync: Sync, tell: Callable[[st
 
 def fit(pipeline: Pipeline, request: Request, tell: Callable[[str], None]) -> Improvement:
     """The same without the test: whoever chooses among several trainings does it by their validation."""
-    section = _trainable(pipeline.embedder)
+    section = open_section(pipeline.embedder)
     with ExitStack() as stack:
         with open_session(pipeline, read_only=True) as session:
             sentinel = session.store.sentinel()
             if sentinel is None:
                 raise ConfigError(f"{pipeline.name!r} has no collection yet; run `headrace sync` first")
             check_space(session, sentinel)
-            base, settings = _base(session, section), _settings(section, request.settings)
+            base, settings = open_base(session, section), _settings(section, request.settings)
             material = gather(session, request)
             digest = material.digest(settings, f"{weights_hash(read_shape(base.folder).folders)} {base[2:]}")
             folder = _place(pipeline, request.name or f"{pipeline.name}-{digest[:8]}")
@@ -124,35 +123,6 @@ def _trial(comparison: Comparison) -> dict[str, Any]:
         "confidence": {name: [value.low, value.high] for name, value in comparison.differences.items()},
         "sentence": comparison.sentence(),
     }
-
-
-def _trainable(section: embedders.Embedder) -> embedders.SentenceTransformersEmbedder:
-    if not isinstance(section, embedders.SentenceTransformersEmbedder):
-        name = getattr(section, "model", section.kind)
-        raise ConfigError(
-            f"{name!r} (kind: {section.kind}) cannot be trained here; expected a local model of texts under `embedder`:"
-            " kind: sentence-transformers"
-        )
-    if not (is_installed("datasets") and is_installed("accelerate")):
-        raise MissingExtraError("finetune", "finetune")
-    if read_shape(find_folder(section.model, section.revision)).is_static:
-        raise ConfigError(
-            f"{section.model!r} is a table of one vector for each token, and is not trained here; expected a"
-            " transformer, such as sentence-transformers/all-MiniLM-L6-v2"
-        )
-    return section
-
-
-def _base(session: Session, section: embedders.SentenceTransformersEmbedder) -> Base:
-    """What the live generation was built with may be another model than the configuration's."""
-    embedder = session.embedder
-    if not isinstance(embedder, SentenceTransformersEmbedder) or embedder.model != section.model:
-        raise ConfigError(
-            f"the live generation was built with {embedder.model!r}, and the configuration says {section.model!r};"
-            " expected the same: run `headrace rebuild` first, or go back to that model"
-        )
-    folder = find_folder(section.model, section.revision)
-    return Base(folder, choose_devices(section.device)[0], embedder.query_prefix, embedder.space.document_prefix)
 
 
 def _settings(section: embedders.SentenceTransformersEmbedder, wanted: Settings) -> Settings:
