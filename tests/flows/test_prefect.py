@@ -173,6 +173,18 @@ def test_a_verification_is_named_after_its_pipeline(server: Mapping[str, str], p
     assert [run["name"] for run in named] == ["verify trial: nothing wrong"]
 
 
+def test_an_evaluation_says_in_its_name_what_it_measured(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    (pipeline.folder / "queries.txt").write_text("q1\tfirst page\nq2\tsecond page\n")
+    (pipeline.folder / "qrels.tsv").write_text("q1\ta.md\t1\nq2\tb.md\t1\n")
+    quality = f"quality: {{queries: {pipeline.folder}/queries.txt, qrels: {pipeline.folder}/qrels.tsv}}\n"
+    pipeline.config.write_text(f"{pipeline.config.read_text()}search: {{mode: text}}\n{quality}")
+    pipeline.sync("--direct")
+    command = [sys.executable, "-m", "flows.evaluate", str(pipeline.config)]
+    subprocess.run(command, env=dict(server), cwd=ROOT, capture_output=True, check=True)
+    named = ask(server, "flow_runs/filter", {"flow_runs": {"name": {"like_": "evaluate"}}})
+    assert [run["name"] for run in named] == ["evaluate trial: ndcg@10 1.000"]
+
+
 def test_a_run_that_is_not_wholly_done_fails_in_prefect_too(server: Mapping[str, str], pipeline: Pipeline) -> None:
     headrace(server, "sync", str(pipeline.config))
     (pipeline.folder / "docs/b.md").write_bytes(b"\x00" * 500)
