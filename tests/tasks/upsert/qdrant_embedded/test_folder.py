@@ -190,7 +190,7 @@ def test_the_pointer_survives_a_death_between_writing_and_replacing_it(tmp_path:
 
 def test_the_sentinel_is_plain_json(tmp_path: Path) -> None:
     generations = built(tmp_path / "c", FIRST)
-    generations.mark(Sentinel("ein Stamm", 3, "space", "docs", "host:/a.yaml", 5.5))
+    generations.mark(Sentinel("ein Stamm", 3, "space", "docs", "host:/a.yaml", 5.5, 6.5, 1, 2, 3))
     text = (tmp_path / "c" / FIRST / "sentinel.json").read_text()
     whole = {
         "lineage": "ein Stamm",
@@ -199,5 +199,9 @@ def test_the_sentinel_is_plain_json(tmp_path: Path) -> None:
         "pipeline": "docs",
         "place": "host:/a.yaml",
         "at": 5.5,
+        "complete_at": 6.5,
+        "withheld": 1,
+        "quarantined": 2,
+        "unknown": 3,
     }
     assert json.loads(text) == whole

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -263,7 +264,7 @@ def test_what_is_sent_is_what_the_published_interface_says(server: QdrantServer,
     store.mark(Sentinel("line", 1, "space"))
     (mark,) = bodies["PUT /collections/c/points"]["points"]
     assert mark["vector"] == {}
-    marked = {"lineage": "line", "epoch": 1, "space": "space", "pipeline": "", "place": "", "at": 0.0}
+    marked = asdict(Sentinel("line", 1, "space"))
     assert json.loads(json.dumps(mark["payload"])) == {"headrace": marked}
     store.search(Query(ANYWHERE, 3, [Filter("a.b", "in", (True, 1, "1")), Filter("year", ">", (2024,))]))
     assert bodies["POST /collections/c/points/query"]["filter"] == {
