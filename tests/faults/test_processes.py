@@ -133,7 +133,7 @@ def test_overtaken_processes_leave_no_trace(tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
     machine = Folder(tmp_path)
     texts, clock, met, fenced = dict(START), 0.0, 0, 0
-    for number in range(ROUNDS):
+    for number in range(4 * ROUNDS):
         texts, clock = edited(texts, dice), clock + 1
         machine.write(texts, clock)
         codes = disturb(tmp_path, dice)
@@ -146,6 +146,8 @@ def test_overtaken_processes_leave_no_trace(tmp_path: Path, seed: int) -> None:
                 machine.write(texts, clock)
                 machine.sync()
             assert divergence(machine, Lines(texts, dict.fromkeys(texts, "T"))) == [], number
+            if number >= ROUNDS - 1 and met >= ROUNDS / 2 and fenced:  # on a busy machine they meet less often
+                break
     machine.close()
     assert met >= ROUNDS / 2, "processes did meet"
     assert fenced > 0, "some went on after another had taken the lease, and were stopped by the fence"
