@@ -58,6 +58,7 @@ def test_names_and_answers_do_not_depend_on_the_locale(tmp_path: Path, latin: st
         found = run(tmp_path, locale, "search", "c.yaml", "Gruß aus 日本.md", "--json")
         answer = json.loads(found.stdout.decode("utf-8"))
         assert {hit["document"] for hit in answer["hits"]} >= {f"dôcs:{name}" for name in NAMES}, kind
+        answer.pop("complete_at")
         first = first or answer
         assert answer == first, kind
         if "stdout" in kind or kind == "ascii":

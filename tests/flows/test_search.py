@@ -78,7 +78,9 @@ def test_folding_leaves_a_filter_as_it_is(pages: Pipeline) -> None:
 def test_what_was_asked_for_stands_in_the_answer(pages: Pipeline) -> None:
     answer = search(pages, "--offset", "2", "--min-score", "0.1", "--per-document", "3", "--filter", "source=docs")
     hits = answer.pop("hits")
+    assert answer.pop("complete_at") > 0
     assert answer == {
+        "rerank": None,
         "query": "page of the third kind",
         "image": None,
         "limit": 5,

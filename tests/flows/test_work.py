@@ -117,7 +117,8 @@ def test_a_run_with_changes_does_as_much_as_there_are_changes(pipeline: Pipeline
     many = without_modules(watched(pipeline))
     assert few == many
     assert (many["embed calls"], many["texts embedded"]) == (1, 2)
-    assert (many["documents opened"], many["store writes"], many["points written"]) == (3, 1, 3)
+    # The page that keeps little of its text is written at the end, when the guard has seen all others.
+    assert (many["documents opened"], many["store writes"], many["points written"]) == (3, 2, 3)
 
 
 def test_documents_that_were_touched_are_read_once_and_not_chunked(pipeline: Pipeline) -> None:
