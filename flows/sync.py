@@ -75,7 +75,7 @@ def _planned(pipeline: Pipeline, options: SyncOptions) -> dict[str, Any]:
         ArtifactProgress(session) as progress,
     ):
         planned = plan_sync(session, options, progress)
-        progress.publish(f"```\n{plan_text(planned)}\n```", "plan", "as planned")
+        progress.publish(f"```\n{plan_text(planned)}\n```", "plan", "plan")
     return planned.as_json()
 
 

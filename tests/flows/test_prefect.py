@@ -287,8 +287,9 @@ def test_a_tracked_run_that_is_terminated_is_recorded_and_crashed(
 ) -> None:
     done = terminated_run(pipeline, server, number)
     assert (done.returncode, json.loads(done.stdout)["outcome"]) == (code, "interrupted")
-    states = ask(server, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["CRASHED"]}}}})
-    assert {state["state"]["message"] for state in states} == {"Execution was aborted by a termination signal."}
+    crashed = {"flow_runs": {"state": {"type": {"any_": ["CRASHED"]}}}, "sort": "START_TIME_DESC", "limit": 1}
+    (run,) = ask(server, "flow_runs/filter", crashed)
+    assert run["state"]["message"] == "Execution was aborted by a termination signal."
     assert pipeline.run("status", str(pipeline.config), "--json").json["runs"][0]["outcome"] == "interrupted"
 
 
