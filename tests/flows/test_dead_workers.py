@@ -19,12 +19,11 @@ from tests.conftest import Pipeline
 from tests.flows.test_prefect import ask, deploy, wait_for
 from tests.prefect_server import prefect_server
 
-pytestmark = pytest.mark.prefect
-
-KILLS = int(os.environ.get("KILLS", "1"))
+KILLS = int(os.environ.get("KILLS", "0"))
 SEED = int(os.environ.get("SEED", str(random.randrange(10**6))))
 RUN_SECONDS = 300.0
 ALIVE = ["PENDING", "RUNNING", "CANCELLING"]
+pytestmark = [pytest.mark.prefect, pytest.mark.skipif(not KILLS, reason="minutes: by `make kills`")]
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from tests.conftest import Pipeline
 from tests.ray_cluster import LIGHT, RayNodes
 from tests.tasks.embed.local.test_runtime import tiny_model
 
+BY_HAND = pytest.mark.skipif(not os.environ.get("RAY"), reason="minutes: by `make ray`")
 pytestmark = [pytest.mark.model, pytest.mark.filterwarnings("ignore")]  # Ray's own
 
 CONFIG = """\
@@ -96,6 +97,7 @@ def test_a_cluster_makes_the_same_collection_to_the_byte(
     assert records(there.parent) == expected
 
 
+@BY_HAND
 def test_a_node_that_dies_costs_no_chunk(nodes: RayNodes, model: Path, documents: Path, tmp_path: Path) -> None:
     config = configured(tmp_path / "there", model, f"runner: {{kind: ray, address: '{nodes.address}'}}")
     command = [sys.executable, "-m", "flows.cli", "sync", str(config), "--json", "--direct"]
@@ -108,6 +110,7 @@ def test_a_node_that_dies_costs_no_chunk(nodes: RayNodes, model: Path, documents
     assert headrace("verify", config, "--json").returncode == 0
 
 
+@BY_HAND
 def test_a_cluster_without_nodes_ends_the_run_and_the_next_goes_on(
     nodes: RayNodes, model: Path, documents: Path, tmp_path: Path
 ) -> None:
@@ -166,7 +169,7 @@ def test_without_its_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch,
     assert np.isfinite(open_embedder(config).embed_query("a text")).all()
 
 
-@pytest.mark.skipif(not os.environ.get("RAY"), reason="minutes: by `make ray`")
+@BY_HAND
 def test_nodes_and_coordinators_that_die_again_and_again_leave_nothing_wrong(
     nodes: RayNodes, model: Path, documents: Path, tmp_path: Path
 ) -> None:
