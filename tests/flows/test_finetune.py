@@ -204,7 +204,7 @@ def test_what_cannot_be_learnt_from_is_told(toy: Toy, monkeypatch: pytest.Monkey
     }.items():
         code, answer = toy.run("finetune", *options)
         assert (code, words in answer["error"]) == (2, True), answer["error"]
-    monkeypatch.setattr("tasks.finetune.improve.is_installed", lambda name: name != "datasets")
+    monkeypatch.setattr("tasks.finetune.open.is_installed", lambda name: name != "datasets")
     code, answer = toy.run("finetune", *toy.judged)
     assert (code, "pip install -e '.[finetune]'" in answer["error"]) == (2, True)
     assert not [path for path in toy.models.glob("*") if path.name.startswith("toy-")]
