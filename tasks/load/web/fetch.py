@@ -80,12 +80,7 @@ class Fetcher:
 
     def get(self, url: str, limits: Limits, *, is_wanted: bool = True) -> Answer:
         """The answer 200, redirects followed; what else a server answers is an error."""
-        answer = self.ask(url, limits, {}, lambda _: is_wanted)
-        for _ in range(REDIRECTS):
-            if not answer.target:
-                break
-            check_hop(answer.target)
-            answer = self.ask(answer.target, limits, {}, lambda _: is_wanted)
+        answer = followed(url, lambda place: self.ask(place, limits, {}, lambda _: is_wanted))
         require_ok(answer)
         return answer
 
@@ -116,6 +111,17 @@ class Fetcher:
             return answer._replace(content=bytes(packed))
         form = _GZIP if "gzip" in coding else _ZLIB if packed[:1] == b"\x78" else _RAW
         return answer._replace(content=unpacked(url, bytes(packed), limits.bytes, form))
+
+
+def followed(url: str, ask: Callable[[str], Answer]) -> Answer:
+    """The answer where redirects end, each of which is checked; of too many the last one."""
+    answer = ask(url)
+    for _ in range(REDIRECTS):
+        if not answer.target:
+            break
+        check_hop(answer.target)
+        answer = ask(answer.target)
+    return answer
 
 
 def require_ok(answer: Answer) -> None:

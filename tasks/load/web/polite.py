@@ -15,8 +15,7 @@ from config import sources
 from tasks.errors import MissingExtraError, TransientError
 from tasks.load.web.address import place_of, spelled
 from tasks.load.web.address_guard import AddressPolicy
-from tasks.load.web.connections import REDIRECTS, check_hop
-from tasks.load.web.fetch import Answer, Fetcher, Limits, require_ok
+from tasks.load.web.fetch import Answer, Fetcher, Limits, followed, require_ok
 from tasks.retry import LONGEST_SECONDS, full_jitter, retry_after
 
 if TYPE_CHECKING:
@@ -83,17 +82,8 @@ class Polite:
 
     def get(self, url: str, limits: Limits) -> Answer:
         """The answer 200, redirects followed; what else a server answers is an error."""
-        answer = self._followed(url, limits, self.ask)
+        answer = followed(url, lambda place: self.ask(place, limits))
         require_ok(answer)
-        return answer
-
-    def _followed(self, url: str, limits: Limits, ask: Callable[[str, Limits], Answer]) -> Answer:
-        answer = ask(url, limits)
-        for _ in range(REDIRECTS):
-            if not answer.target:
-                break
-            check_hop(answer.target)
-            answer = ask(answer.target, limits)
         return answer
 
     def _ask(
@@ -130,7 +120,7 @@ class Polite:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._robots:
-            answer = self._followed(urljoin(origin, "/robots.txt"), ROBOTS, self._ask)
+            answer = followed(urljoin(origin, "/robots.txt"), lambda place: self._ask(place, ROBOTS))
             is_there = not 400 <= answer.status < 500 or answer.status == HTTPStatus.TOO_MANY_REQUESTS
             if is_there:
                 require_ok(answer)
