@@ -13,6 +13,7 @@ from config.options import EvaluateOptions
 from config.read import read_pipeline
 from flows.termination import told_to_prefect
 from tasks.console.artifacts import ArtifactProgress
+from tasks.console.events import resource_of
 from tasks.console.quality import evaluation_text
 from tasks.console.states import attended
 from tasks.errors import ConfigError
@@ -62,8 +63,7 @@ def measured(session: Session, options: EvaluateOptions) -> tuple[Evaluation, Ke
 def tell(pipeline: str, kept: Kept) -> None:
     """Emit an event where the index answers worse than before, and not by chance; an automation may listen to it."""
     if kept.has_dropped:
-        resource = {"prefect.resource.id": f"headrace.pipeline.{pipeline}", "prefect.resource.name": pipeline}
-        emit_event(DROPPED, resource, payload={**kept.as_json(), "sentence": kept.sentence()})
+        emit_event(DROPPED, resource_of(pipeline), payload={**kept.as_json(), "sentence": kept.sentence()})
 
 
 if __name__ == "__main__":

@@ -9,9 +9,14 @@ _KEPT = ("run", "outcome", "documents", "chunks", "tokens", "cost_usd", "seconds
 _MOST_NOTES = 10
 
 
+def resource_of(pipeline: str) -> dict[str, str]:
+    """What all events of a pipeline are about."""
+    return {"prefect.resource.id": f"headrace.pipeline.{pipeline}", "prefect.resource.name": pipeline}
+
+
 def announce(pipeline: str, outcome: str, shape: Mapping[str, Any], note: str = "") -> None:
     """`headrace.sync.OUTCOME`, and `headrace.sync.quarantine` where documents are in it, with the report's numbers."""
-    resource = {"prefect.resource.id": f"headrace.pipeline.{pipeline}", "prefect.resource.name": pipeline}
+    resource = resource_of(pipeline)
     payload = {name: shape[name] for name in _KEPT if name in shape}
     payload["notes"] = [*shape.get("notes", ()), *([note] if note else [])][-_MOST_NOTES:]
     emit_event(f"headrace.sync.{outcome}", resource, payload=payload)
