@@ -3,6 +3,7 @@
 import csv
 import math
 import re
+import sys
 from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 from typing import TYPE_CHECKING
 
@@ -84,24 +85,24 @@ def add_judgments(parser: ArgumentParser) -> None:
 
 def money(text: str) -> float:
     """US dollars, from nothing to all that a number can say."""
-    try:
-        amount = float(text)
-    except ValueError:
-        amount = -1.0
-    if not 0 <= amount < math.inf:
-        raise ArgumentTypeError(f"{text!r} is not an amount of money; expected US dollars such as 2.50")
-    return amount
+    expected = "is not an amount of money; expected US dollars such as 2.50"
+    return number(text, 0.0, sys.float_info.max, expected)
 
 
 def similarity(text: str) -> float:
     """A cosine similarity."""
+    return number(text, -1.0, 1.0, "is no cosine similarity; expected a number from -1 to 1, such as 0.4")
+
+
+def number(text: str, least: float, most: float, otherwise: str) -> float:
+    """Both ends may be given; `otherwise` goes on after what was given instead."""
     try:
-        score = float(text)
+        given = float(text)
     except ValueError:
-        score = math.nan
-    if not -1 <= score <= 1:
-        raise ArgumentTypeError(f"{text!r} is no cosine similarity; expected a number from -1 to 1, such as 0.4")
-    return score
+        given = math.nan
+    if not least <= given <= most:
+        raise ArgumentTypeError(f"{text!r} {otherwise}")
+    return given
 
 
 def duration(text: str) -> float:

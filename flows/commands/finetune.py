@@ -1,10 +1,9 @@
 """`headrace finetune`."""
 
-import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from flows.arguments import add_config, count, positive
+from flows.arguments import add_config, count, number, positive
 from tasks.console.answer import Answer
 
 SUMMARY = "train a local model on this corpus, and say whether it is better"
@@ -46,6 +45,7 @@ def run(options: Namespace, /) -> Answer:
     from config.fields import Name
     from config.read import read_pipeline
     from flows.beside import whole_sync
+    from flows.commands.sync import say
     from tasks.console.finetune import improvement_text
     from tasks.errors import ConfigError
     from tasks.finetune.improve import improve
@@ -69,13 +69,8 @@ def run(options: Namespace, /) -> Answer:
     )
     mix = [Path(file) for file in options.mix]
     request = Request(pairs, queries, qrels, spans, options.mined, mix, options.name or "", options.test, settings)
-    made = improve(read_pipeline(Path(options.config)), request, sync, _silent if options.json else _say)
+    made = improve(read_pipeline(Path(options.config)), request, sync, _silent if options.json else say)
     return Answer(made.as_json(), improvement_text(made, options.config))
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
 
 
 def _silent(_line: str) -> None:
@@ -91,13 +86,7 @@ def _rate(text: str) -> float:
 
 
 def _number(text: str, least: float, most: float, what: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not least <= number <= most:
-        raise ArgumentTypeError(f"{text!r} is no {what}; expected a number from {least} to {most}")
-    return number
+    return number(text, least, most, f"is no {what}; expected a number from {least} to {most}")
 
 
 def _sizes(text: str) -> tuple[int, ...]:
