@@ -155,12 +155,12 @@ class RayCluster:
         """WorkerDiedError as long as another try may help."""
         now = time.monotonic()
         self._failing_since = self._failing_since or now
-        if not self._had_nodes:
-            return self._nodeless() if now - self._failing_since > self._config.patience_seconds else WorkerDiedError()
         said = " ".join(str(error).split())[-400:]
-        if now - self._failing_since > self._config.patience_seconds:
-            return ServiceError(f"no actor of the Ray cluster answers: {said}; is Headrace installed on its nodes?")
-        return WorkerDiedError(f"an actor of the Ray cluster ended: {said}")
+        if now - self._failing_since <= self._config.patience_seconds:
+            return WorkerDiedError(f"an actor of the Ray cluster ended: {said}")
+        if not self._had_nodes:
+            return self._nodeless()
+        return ServiceError(f"no actor of the Ray cluster answers: {said}; is Headrace installed on its nodes?")
 
     def _look_after(self) -> None:
         """Ray waits for ever, and in silence, where no node is left, and where other jobs have taken all CPUs."""
