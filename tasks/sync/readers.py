@@ -14,6 +14,7 @@ from tasks.dedupe.diff import diff_points, trusted_hint
 from tasks.dedupe.identity import bookkeeping, payload_key
 from tasks.keyed_vectors import KeyedVectors
 from tasks.ledger.ledger import KnownDocument, KnownPoint
+from tasks.ledger.lookup import known_of
 from tasks.ledger.tables import LIVE, PENDING
 from tasks.load.labels import Labelled, labels_in
 from tasks.load.rules import Readers
@@ -43,9 +44,9 @@ def _give(session: Session, readers: Mapping[DocumentId, Readers]) -> int:
         rule = readers.get(book.document) if book else None
         if book and rule is not None and payload["metadata"].get(READERS) != [*rule]:
             payloads.setdefault(book.document, {})[point] = payload
-    known, changed = session.ledger.documents(), 0
+    changed = 0
     for part in slices([*payloads], DOCUMENTS_AT_ONCE):
-        points = session.ledger.points(part)
+        known, points = known_of(session.ledger, part), session.ledger.points(part)
         changes = [
             change
             for one in part
