@@ -17,7 +17,9 @@ _TICKS = re.compile(r"(?<!`)`+")
 _COMMENT = re.compile("<!--")
 _UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _NOTE = re.compile(r"^ {0,3}\[(?://|comment|_)[^\]\n]*\]:[^\n]*", re.MULTILINE | re.IGNORECASE)
+_COMMENT_END = re.compile("-->")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_MARKS = re.compile(r"[ \t>\-*+0-9.)]*")  # before what a line says
 _ITEM = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)])[ \t]")
 
 
@@ -70,18 +72,21 @@ def _comments(text: str, start: int, end: int) -> Iterator[Span]:
         return
     code = code_spans(text, start, end)
     starts = [low for low, _ in code]
-    floor = start
+    closes, blanks = _Ahead(_COMMENT_END, text, end), _Ahead(_BLANK_LINE, text, end)
+    floor, seen, line_start = start, 0, 0
     for match in _COMMENT.finditer(text, start, end):
         at = match.start()
+        line_start = text.rfind("\n", seen, at) + 1 or line_start
+        is_block = line_start >= seen and _MARKS.fullmatch(text, line_start, at) is not None
+        seen = at
         span = code[bisect_left(starts, at) - 1] if bisect_left(starts, at) else (0, 0)
-        close = text.find("-->", match.end(), end)
-        if at < floor or at < span[1] or close < 0:
+        close = closes.next(match.end())
+        if at < floor or at < span[1] or close == end:
             continue
-        line = text[text.rfind("\n", 0, at) + 1 : at]
-        is_block = not line.strip(" \t>-*+0123456789.)")
-        if is_block and len(line.expandtabs(4)) - len(line.expandtabs(4).lstrip()) >= 4 and not _is_in_list(text, at):
+        line = text[line_start:at].expandtabs(4) if is_block else ""
+        if len(line) - len(line.lstrip()) >= 4 and not _is_in_list(text, at):
             continue  # code that shows a comment
-        if is_block or not _BLANK_LINE.search(text, at, close):
+        if is_block or blanks.next(at) >= close:
             floor = close + 3
             yield at, floor
 
@@ -93,19 +98,32 @@ def code_spans(text: str, start: int, end: int) -> list[Span]:
     for match in ticks:
         rows.setdefault(len(match[0]), []).append(match.start())
     spans: list[Span] = []
-    floor, blank = start, -1
+    blanks = _Ahead(_BLANK_LINE, text, end)
+    floor = start
     for match in ticks:
         if match.start() < floor:
             continue
         same = rows[len(match[0])]
         after = bisect_left(same, match.end())
-        if blank < match.end():
-            next_blank = _BLANK_LINE.search(text, match.end(), end)
-            blank = next_blank.start() if next_blank else end
-        if after < len(same) and same[after] < blank:
+        if after < len(same) and same[after] < blanks.next(match.end()):
             floor = same[after] + len(match[0])
             spans.append((match.start(), floor))
     return spans
+
+
+class _Ahead:
+    """The next match from a place that only moves on: each sign of the text is looked at once."""
+
+    def __init__(self, pattern: re.Pattern[str], text: str, end: int) -> None:
+        self._pattern, self._text, self._end = pattern, text, end
+        self._at = -1
+
+    def next(self, start: int) -> int:
+        """Where it begins, the end of the text where there is none."""
+        if self._at < start:
+            match = self._pattern.search(self._text, start, self._end)
+            self._at = match.start() if match else self._end
+        return self._at
 
 
 def _is_in_list(text: str, at: int) -> bool:
