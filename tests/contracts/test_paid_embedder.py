@@ -1,6 +1,7 @@
 """What every embedder that costs money promises beside: limits, money, retries, errors, and answers that do not fit."""
 
 import sqlite3
+import threading
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
@@ -416,12 +417,22 @@ def test_a_run_that_was_overtaken_gets_all_that_is_paid_and_sends_nothing_more(p
     embedder = paid.open(concurrency=3)
     most = int(embedder._known.limits.tokens_per_request.most * SAFETY / embedder._known.tokens_factor)
     batches = embedder.embed([f"text {number}" for number in range(40)], [most] * 40)
+    two_there, has_first = threading.Semaphore(0), threading.Event()
+
+    def hold_all_but_one(texts: list[str]) -> None:
+        if texts is not paid.server.requests[0]:
+            two_there.release()
+            has_first.wait(60)
+
+    paid.server.before_answer = hold_all_but_one
     rows = [*next(batches).rows]
+    has_first.set()
+    assert all(two_there.acquire(timeout=60) for _ in range(2))
     with pytest.raises(FencedError, match="overtaken"):  # noqa: PT012 - what was paid for comes first
         rows += batches.throw(FencedError("overtaken")).rows
         for batch in batches:
             rows += batch.rows
-    assert sorted(f"text {row}" for row in rows) == sorted(paid.server.answered)
+    assert sorted(f"text {row}" for row in rows) == sorted(text for texts in paid.server.requests for text in texts)
     assert len(rows) <= 2 * 3
 
 

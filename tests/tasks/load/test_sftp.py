@@ -4,7 +4,7 @@ import asyncio
 import gc
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncssh
@@ -22,7 +22,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 class Guarded(asyncssh.SSHServer):
-    """One user, by password."""
+    """One user, by password; `connections` gets each that is made."""
+
+    def __init__(self, connections: list[asyncssh.SSHServerConnection]) -> None:
+        self._connections = connections
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connections.append(conn)
 
     def password_auth_supported(self) -> bool:
         return True
@@ -47,7 +53,8 @@ class Server:
     root: Path
     key: asyncssh.SSHKey
     mine: asyncssh.SSHKey
-    port: int = 0
+    port: int = field(default=0, init=False)
+    connections: list[asyncssh.SSHServerConnection] = field(default_factory=list, init=False)
 
     def open(self, **settings: object) -> Source:
         url = f"sftp://ada@127.0.0.1:{self.port}/"
@@ -57,11 +64,19 @@ class Server:
         known = folder / "authorized"
         known.write_bytes(self.mine.export_public_key())
         server = await asyncssh.listen(
-            "127.0.0.1", 0, server_host_keys=[self.key], server_factory=Guarded, authorized_client_keys=str(known),
+            "127.0.0.1", 0, server_host_keys=[self.key], server_factory=lambda: Guarded(self.connections),
+            authorized_client_keys=str(known),
             sftp_factory=lambda channel: Files(channel, chroot=str(self.root).encode()),
         )  # fmt: skip
         self.port = server.get_port()
         return server
+
+    async def stop(self, acceptor: asyncssh.SSHAcceptor) -> None:
+        acceptor.close()
+        for connection in self.connections:
+            connection.abort()
+            await connection.wait_closed()
+        await acceptor.wait_closed()
 
 
 @pytest.fixture
@@ -83,8 +98,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield made
     finally:
         fsspec.get_filesystem_class("sftp").clear_instance_cache()
-        loop.call_soon_threadsafe(acceptor.close)
-        asyncio.run_coroutine_threadsafe(acceptor.wait_closed(), loop).result()
+        asyncio.run_coroutine_threadsafe(made.stop(acceptor), loop).result()
         gc.collect()  # the clients, whose sockets their file systems would leave for later
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
