@@ -2,7 +2,6 @@
 
 import csv
 import math
-import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 from typing import TYPE_CHECKING
@@ -10,9 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tasks.search.permission import Asker
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_INTERVAL = re.compile(r"(\d{1,9})([smhd])")
-LEAST_INTERVAL = 10  # seconds
+LEAST_INTERVAL, MOST_INTERVAL = 10, 366 * 86_400  # seconds
 
 BOOTSTRAPPED = 200  # queries, unless their number is given
 MOST = 1_000_000  # results, or vectors to compare
@@ -107,11 +104,11 @@ def number(text: str, least: float, most: float, otherwise: str) -> float:
 
 def duration(text: str) -> float:
     """Seconds, from a number with its unit."""
+    from tasks.durations import parse_duration
     from tasks.errors import ConfigError
-    from tasks.freshness import seconds_of
 
     try:
-        return seconds_of(text)
+        return parse_duration(text)
     except ConfigError as error:
         raise ArgumentTypeError(str(error)) from error
 
@@ -138,8 +135,7 @@ def _whole(text: str, least: int) -> int:
 
 def interval(text: str) -> int:
     """Seconds between two runs."""
-    match = _INTERVAL.fullmatch(text)
-    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
-    if not LEAST_INTERVAL <= seconds <= 366 * _UNITS["d"]:
+    seconds = duration(text)
+    if not LEAST_INTERVAL <= seconds <= MOST_INTERVAL:
         raise ArgumentTypeError(f"{text!r} is no interval from {LEAST_INTERVAL}s to 366d; expected 90s, 15m, 6h or 1d")
-    return seconds
+    return round(seconds)

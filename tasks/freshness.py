@@ -1,13 +1,10 @@
 """How fresh a collection is, by the mark in it, and whether that is fresh enough for whoever asks."""
 
-import re
 from dataclasses import dataclass
 
-from tasks.errors import CollectionError, ConfigError
+from tasks.durations import format_duration
+from tasks.errors import CollectionError
 from tasks.records import Sentinel
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +22,7 @@ class Freshness:
         """One line that a person reads."""
         counts = {"withheld": self.withheld, "quarantined": self.quarantined, "not listed": self.unknown}
         lacks = "".join(f"; {count:,} {name}" for name, count in counts.items() if count)
-        when = "no sync yet" if self.age_seconds is None else f"{in_words(self.age_seconds)} ago"
+        when = "no sync yet" if self.age_seconds is None else f"{format_duration(self.age_seconds)} ago"
         return f"{when}{lacks}"
 
 
@@ -44,20 +41,5 @@ def require_fresh(name: str, sentinel: Sentinel | None, now: float, max_age_seco
     if seen.age_seconds is None or seen.age_seconds > max_age_seconds:
         raise CollectionError(
             f"the collection of {name!r} is too old for this question: its last complete sync was {seen.text}, and at"
-            f" most {in_words(max_age_seconds)} were asked for; run sync, or ask for less"
+            f" most {format_duration(max_age_seconds)} were asked for; run sync, or ask for less"
         )
-
-
-def seconds_of(text: str) -> float:
-    """Seconds, from a number with its unit; ConfigError for anything else."""
-    match = _DURATION.fullmatch(text)
-    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
-    if not seconds:
-        raise ConfigError(f"{text!r} is no length of time; expected a number and its unit, such as 30s, 5m, 1h or 2d")
-    return seconds
-
-
-def in_words(seconds: float) -> str:
-    """Rounded to the largest unit of which there are at least two."""
-    unit = next((unit for unit in ("d", "h", "m") if seconds >= 2 * _UNITS[unit]), "s")
-    return f"{seconds / _UNITS[unit]:.0f} {unit.replace('m', 'min')}"

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.console.standing import duration
+from tasks.durations import format_duration
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.runs import stored_tokens
 from tasks.sync.report import Outcome, Report
@@ -32,7 +32,7 @@ def history(ledger: Ledger) -> str:
     chunks, costs, lags = [one.chunks.embedded for one in reports], [one.cost_usd for one in reports], _lags(runs)
     charts = [
         _Chart("chunks embedded", chunks, f"{max(chunks):,}"),
-        _Chart("time since the run before", lags, duration(max(lags))),
+        _Chart("time since the run before", lags, format_duration(max(lags))),
     ]
     if any(costs):
         charts.insert(1, _Chart("cost", costs, f"${max(costs):.4f}"))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextvars import copy_context
 
+from tasks.durations import format_duration
 from tasks.sync.report import Report
 
 _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
@@ -46,7 +47,7 @@ class Standing:
         if 0 < self.done < self.documents:
             pace = self.done / max(time.monotonic() - self._started, 0.001)
             parts.append(f"{pace:.{0 if pace >= 10 else 1}f} documents/s")
-            parts.append(f"about {duration((self.documents - self.done) / pace)} left")
+            parts.append(f"about {format_duration((self.documents - self.done) / pace)} left")
         return ", ".join(parts)
 
 
@@ -80,11 +81,3 @@ def _size(count: int) -> str:
         if count >= unit:
             return f"{count / unit:.1f} {name}"
     return f"{count} bytes"
-
-
-def duration(seconds: float) -> str:
-    """The time in words, as exact as an estimate is."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"

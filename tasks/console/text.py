@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.console.quality import kept_text
-from tasks.console.standing import duration
 from tasks.console.terminal import line_of
+from tasks.durations import format_duration
 from tasks.ledger.quarantine import QuarantinedDocument
 from tasks.ledger.runs import RunProgress
 from tasks.sync.generations import GenerationStatus
@@ -66,7 +66,7 @@ def plan_text(plan: PlanReport) -> str:
         "documents": f"{'; '.join(filter(None, [changes, stay]))} ({documents.listed:,} listed)",
         "chunks": f"{_would(work)}; {chunks.total:,} in the collection{' then' if any(work.values()) else ''}",
         "tokens": _tokens_to_embed(report),
-        "time": f"about {duration(plan.eta_seconds)} of embedding" if plan.eta_seconds else "",
+        "time": f"about {format_duration(plan.eta_seconds)} of embedding" if plan.eta_seconds else "",
         "model": report.model,
         "plan hash": report.plan_hash if documents.deleted or documents.withheld else "",
         "passed over": _passed_over(report.passed_over),

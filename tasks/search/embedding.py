@@ -7,9 +7,10 @@ from contextlib import closing
 import numpy as np
 
 from config.pipeline import Pipeline
+from tasks.durations import parse_duration
 from tasks.embed.open import open_embedder
 from tasks.errors import ConfigError, ServiceError
-from tasks.freshness import require_fresh, seconds_of
+from tasks.freshness import require_fresh
 from tasks.generations import as_live
 from tasks.records import Vector, Vectors
 from tasks.session import open_ledger
@@ -24,7 +25,7 @@ class LiveEmbedder:
 
         `max_age`, such as "1h": refuse queries while the last complete sync is longer ago.
         """
-        self._max_age_seconds = None if max_age is None else seconds_of(max_age)
+        self._max_age_seconds = None if max_age is None else parse_duration(max_age)
         with closing(open_ledger(pipeline, read_only=True)) as first:
             live = as_live(pipeline, first).pipeline
         self._live = live

@@ -201,7 +201,7 @@ FORMAT = Addition(
     {"tests/contracts/test_format.py": "fake or sample or suffix"},
 )
 
-EVERYWHERE = {"tests/config": "config", "tests/architecture/test_kinds.py": "test_kinds"}
+EVERYWHERE = {"tests/config/test_schema.py": "test_schema", "tests/architecture/test_kinds.py": "test_kinds"}
 ADDITIONS = (STORE, EMBEDDER, SOURCE, FORMAT)
 
 

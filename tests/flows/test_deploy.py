@@ -14,7 +14,7 @@ from tests.conftest import Pipeline
         (["--cron", "0 0 31 2 *"], "it never comes"),
         (["--cron", "0 * * * *", "--timezone", "Europe/Berln"], "Invalid timezone"),
         (["--timezone", "Europe/Berlin"], "--timezone is for --cron"),
-        (["--interval", "5"], "expected 90s, 15m, 6h or 1d"),
+        (["--interval", "5"], "is no length of time"),
         (["--interval", "9s"], "from 10s to 366d"),
         (["--interval", "99999d"], "from 10s to 366d"),
         (["--interval", "15m", "--cron", "0 * * * *"], "does not go together with"),

@@ -7,8 +7,9 @@ from contextlib import closing
 
 import pytest
 
+from tasks.durations import format_duration, parse_duration
 from tasks.errors import CollectionError, ConfigError
-from tasks.freshness import freshness, in_words, seconds_of
+from tasks.freshness import freshness
 from tasks.records import Sentinel
 from tasks.upsert.marks import read_mark
 from tests.conftest import Pipeline
@@ -114,12 +115,12 @@ def test_where_says_where_the_mark_lies(pipeline: Pipeline) -> None:
 @pytest.mark.parametrize("text", ["", "1", "h", "1 h", "-1h", "0m", "1w", "1e9s", "\u0661h", "9" * 20 + "s"])
 def test_what_is_no_length_of_time_is_refused(text: str, pipeline: Pipeline) -> None:
     with pytest.raises(ConfigError, match="expected a number and its unit"):
-        seconds_of(text)
+        parse_duration(text)
     outcome = pipeline.run("search", str(pipeline.config), "x", f"--max-age={text}")
     assert (outcome.code, "expected a number and its unit" in outcome.err) == (2, True)
 
 
 def test_ages_are_told_in_words() -> None:
-    assert [in_words(seconds) for seconds in (0, 119, 120, 7199, 7200, 200_000)] == [
-        *("0 s", "119 s", "2 min", "120 min", "2 h", "2 d")
+    assert [format_duration(seconds) for seconds in (0, 119, 120, 7199, 7200, 9000, 200_000, 900_000)] == [
+        *("0 s", "119 s", "2 min", "120 min", "2 h", "2.5 h", "2.3 d", "10 d")
     ]

@@ -36,7 +36,7 @@ def test_the_first_line_says_how_much_there_is(documents: int, size_bytes: int, 
     [
         (10, "50", "30 s"),
         (30, "17", "90 s"),
-        (31, "16", "2 min"),
+        (31, "16", "93 s"),
         (1000, "0.5", "50 min"),
         (4000, "0.1", "3.3 h"),
     ],
