@@ -1,6 +1,7 @@
 """What a tracked run shows in the Prefect UI: its name, a progress bar and a log while it works, then a summary."""
 
 import re
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -38,13 +39,15 @@ class ArtifactProgress:
         self._log = get_run_logger()
         self._bar: Any = None  # the artifact's id
         self._ticks: tuple[Ticks, ...] = ()
+        self._marking: threading.Thread | None = None
         self._standing: Standing | None = None
         self._shown = ""
         session.ledger.flow_run = self._run
 
     def begin(self, documents: int, size_bytes: int, look: Callable[[], Report], /) -> None:
         """Log how much there is; the bar comes with the first update."""
-        mark_dead(self._session.ledger.dead_flow_run)
+        if dead := self._session.ledger.dead_flow_run:
+            self._marking = in_thread(partial(mark_dead, dead))
         self._standing = Standing(documents, size_bytes, look)
         self._log.info(self._standing.first_line())
         if documents:
@@ -78,6 +81,8 @@ class ArtifactProgress:
 
     def __exit__(self, *_: object) -> None:
         self._stop()
+        if self._marking:
+            self._marking.join(PATIENCE_SECONDS)
 
     def _stop(self) -> None:
         for ticks in self._ticks:

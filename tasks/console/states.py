@@ -1,30 +1,28 @@
 """The states that Prefect shows of runs: honest about what a run came to, and about one whose process died."""
 
-import os
-import socket
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.runtime import flow_run
+from prefect.context import FlowRunContext
 from prefect.states import Cancelled, Crashed, Failed
 
 from tasks.console.standing import in_thread
 from tasks.errors import LockedError
+from tasks.runners.prefect import PROCESS
 from tasks.sync.report import IncompleteRunError, Report
+from tasks.system.signature import has_ended, start_of
 
 SKIPPED = "Skipped"
 TAG = "headrace"  # of our deployments, and of runs from the command line
 PATIENCE_SECONDS = 5.0
-UNSIGNED_SECONDS = 300.0  # a worker starts a run within seconds; one that died meanwhile never does
-_PROCESS = "headrace.process"
+UNSIGNED_SECONDS = {"process": 60.0}  # a worker starts a process within seconds; one that died meanwhile never does
+MOST_UNSIGNED_SECONDS = 300.0  # and a container once its image is there
 _GOING = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 
 
@@ -43,9 +41,8 @@ def skipped(error: LockedError) -> State[Any]:
 
 @contextmanager
 def attended() -> Generator[None]:
-    """Says whose process the flow run is, and marks runs whose process died; both beside the work."""
-    run = UUID(str(flow_run.id))
-    thread = in_thread(partial(_attend, run))
+    """Marks runs whose process died, beside the work; every run that begins has said before whose process it is."""
+    thread = in_thread(_mark_all_dead)
     try:
         yield
     finally:
@@ -54,22 +51,18 @@ def attended() -> Generator[None]:
 
 def mark_dead(run: str) -> None:
     """Mark a run that held a lease which is free again, as Crashed: wherever it ran, it is no more."""
-    if run:
-        in_thread(partial(_mark_dead, UUID(run)))
-
-
-def _attend(own: UUID) -> None:
     with suppress(Exception), get_client(sync_client=True) as client:
-        client.update_flow_run_labels(own, {_PROCESS: _signature(os.getpid())})
-        going = FlowRunFilter.model_validate({"state": {"type": {"any_": [*_GOING]}}, "tags": {"all_": [TAG]}})
+        _end(client, client.read_flow_run(UUID(run)))
+
+
+def _mark_all_dead() -> None:
+    own = FlowRunContext.get()
+    going = FlowRunFilter.model_validate({"state": {"type": {"any_": [*_GOING]}}, "tags": {"all_": [TAG]}})
+    with suppress(Exception), get_client(sync_client=True) as client:
         for run in client.read_flow_runs(flow_run_filter=going, limit=200):
-            if run.id != own and _has_died(run):
-                _end(client, run)
-
-
-def _mark_dead(run: UUID) -> None:
-    with suppress(Exception), get_client(sync_client=True) as client:
-        _end(client, client.read_flow_run(run))
+            if own and own.flow_run and run.id != own.flow_run.id and _has_died(run, _begun(own.flow_run)):
+                with suppress(Exception):
+                    _end(client, run)
 
 
 def _end(client: SyncPrefectClient, run: FlowRun) -> None:
@@ -82,34 +75,19 @@ def _end(client: SyncPrefectClient, run: FlowRun) -> None:
         client.set_flow_run_state(run.id, Crashed(message="The process died; the next run goes on from there."))
 
 
-def _has_died(run: FlowRun) -> bool:
-    """Of processes on this machine, and of runs that no process has signed: a worker may have died before it began."""
-    if signature := str(run.labels.get(_PROCESS, "")):
-        host, pid, _ = signature.split(" ", 2)
-        return host == socket.gethostname() and _signature(int(pid)) != signature
+def _begun(run: FlowRun) -> datetime:
+    """By the server's clock, as are all other runs' states: those of machines differ."""
+    return run.state.timestamp if run.state else datetime.min.replace(tzinfo=UTC)
+
+
+def _has_died(run: FlowRun, now: datetime) -> bool:
+    """A run that no process has signed has not begun: to cancel it is all that is left, or its worker died before."""
+    if signed := str(run.labels.get(PROCESS, "")):
+        return has_ended(signed)
+    if run.state is None or run.state.type is StateType.CANCELLING:
+        return run.state is not None
     pid = run.infrastructure_pid or ""
-    if pid and (not pid.isdecimal() or _start(int(pid))):
+    if pid and (not pid.isdecimal() or start_of(int(pid))):
         return False
-    return run.state is not None and datetime.now(UTC) - run.state.timestamp > timedelta(seconds=UNSIGNED_SECONDS)
-
-
-def _signature(pid: int) -> str:
-    """Machine, number and start of a process, for numbers are given again."""
-    return f"{socket.gethostname()} {pid} {_start(pid)}"
-
-
-def _start(pid: int) -> str:
-    """In the kernel's ticks, or a word where it does not tell them; empty for one that has ended."""
-    try:
-        state, *numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return "" if state == "Z" else numbers[18]
-    except FileNotFoundError:
-        if Path("/proc/self/stat").exists():
-            return ""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return ""
-    except PermissionError:
-        pass
-    return "running"
+    kind = str(run.labels.get("prefect.worker.type", "process"))
+    return now - run.state.timestamp > timedelta(seconds=UNSIGNED_SECONDS.get(kind, MOST_UNSIGNED_SECONDS))

@@ -1,15 +1,17 @@
 """The stages as Prefect tasks: one task run per window and stage."""
 
+import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import Flow, Task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.context import TagsContext
+from prefect.context import FlowRunContext, TagsContext
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
@@ -21,8 +23,10 @@ from tasks.retry import JITTER, RETRY_DELAYS_SECONDS, is_transient
 from tasks.runners.base import Pending
 from tasks.runners.chain import Chain
 from tasks.runners.pace import MOST_CHUNKS
+from tasks.system.signature import signature
 from tasks.windows import Refs, Written
 
+PROCESS = "headrace.process"  # the label of a run that says whose process it is
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -94,7 +98,13 @@ def tracked_flow(name: str) -> Callable[[Callable[P, R]], Flow[P, R]]:
 
 
 def run_name() -> str:
-    """`sync handbook`, of flow and pipeline; after the file where its name cannot be read: the run says why."""
+    """`sync handbook`, of flow and pipeline; after the file where its name cannot be read: the run says why.
+
+    Prefect asks for it before a run counts as running, so none does whose process nobody knows.
+    """
+    if (context := FlowRunContext.get()) and context.flow_run:
+        client = cast(SyncPrefectClient, context.client)
+        client.update_flow_run_labels(context.flow_run.id, {PROCESS: signature(os.getpid())})
     config = Path(flow_run.parameters["config"])
     try:
         pipeline = read_name(config)

@@ -47,13 +47,13 @@ sys.exit(run())
 """
 
 
-def wait_for(what: Callable[[], Any], seconds: float) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float, pause_seconds: float = 0.3) -> Any:
     """The first answer that is true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if answer := what():
             return answer
-        time.sleep(0.3)
+        time.sleep(pause_seconds)
     pytest.fail(f"nothing after {seconds} s")
 
 

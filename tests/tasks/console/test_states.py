@@ -1,7 +1,6 @@
-"""Which runs are taken for dead: those whose process is gone here, and those that nobody has begun for minutes."""
+"""Which runs are taken for dead: those whose process is gone here, and those that nobody has begun for long."""
 
 import os
-import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -9,11 +8,13 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, StateType
 
 from tasks.console import states
+from tasks.system.signature import signature, start_of
 
-HERE = socket.gethostname()
+NOW = datetime.now(UTC)
+HERE = signature(os.getpid()).split()[0]
 
 
 def ended() -> int:
@@ -23,14 +24,20 @@ def ended() -> int:
     return process.pid
 
 
-def taken_for_dead(signature: str, pid: str = "", age_seconds: float = 0.0) -> bool:
-    state = SimpleNamespace(timestamp=datetime.now(UTC) - timedelta(seconds=age_seconds))
-    labels = {"headrace.process": signature} if signature else {}
-    return states._has_died(cast(FlowRun, SimpleNamespace(labels=labels, infrastructure_pid=pid, state=state)))
+def taken_for_dead(
+    signed: str, pid: str = "", age_seconds: float = 0.0, kind: str = "", state: StateType = StateType.PENDING
+) -> bool:
+    labels = {"headrace.process": signed, "prefect.worker.type": kind}
+    run = SimpleNamespace(
+        labels={name: value for name, value in labels.items() if value},
+        infrastructure_pid=pid,
+        state=SimpleNamespace(type=state, timestamp=NOW - timedelta(seconds=age_seconds)),
+    )
+    return states._has_died(cast(FlowRun, run), NOW)
 
 
 def test_a_process_that_lives_is_alive_for_ever() -> None:
-    assert not taken_for_dead(states._signature(os.getpid()), age_seconds=1e7)
+    assert not taken_for_dead(signature(os.getpid()), age_seconds=1e7)
 
 
 def test_a_process_that_ended_or_has_given_its_number_away_is_dead() -> None:
@@ -43,16 +50,28 @@ def test_what_runs_elsewhere_cannot_be_seen_from_here() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pid", "age_seconds", "is_dead"),
+    ("pid", "kind", "age_seconds", "is_dead"),
     [
-        ("", 10, False),
-        ("", 400, True),
-        ("own", 400, False),
-        ("cluster:namespace:job", 1e7, False),
+        ("", "", 10, False),
+        ("", "", 70, True),
+        ("", "process", 70, True),
+        ("", "docker", 70, False),
+        ("", "docker", 400, True),
+        ("own", "process", 400, False),
+        ("cluster:namespace:job", "kubernetes", 1e7, False),
     ],
 )
-def test_a_run_that_nobody_signed_is_dead_after_some_minutes(pid: str, age_seconds: float, is_dead: bool) -> None:
-    assert taken_for_dead("", str(os.getpid()) if pid == "own" else pid, age_seconds) is is_dead
+def test_a_run_that_nobody_signed_is_dead_after_a_while(pid: str, kind: str, age_seconds: float, is_dead: bool) -> None:
+    assert taken_for_dead("", str(os.getpid()) if pid == "own" else pid, age_seconds, kind) is is_dead
+
+
+def test_a_run_that_was_cancelled_before_anybody_signed_it_needs_nobody_to_end() -> None:
+    assert taken_for_dead("", state=StateType.CANCELLING)
+    assert not taken_for_dead(signature(os.getpid()), state=StateType.CANCELLING)
+
+
+def test_a_container_of_the_same_name_has_other_processes() -> None:
+    assert not taken_for_dead(f"{HERE.partition('[')[0]}[4711] {ended()} 4711", age_seconds=1e7)
 
 
 def test_a_child_that_nobody_has_waited_for_is_dead() -> None:
@@ -61,4 +80,4 @@ def test_a_child_that_nobody_has_waited_for_is_dead() -> None:
         process.stdout.read()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert taken_for_dead(f"{HERE} {process.pid} 4711")
-        assert states._start(process.pid) == ""
+        assert start_of(process.pid) == ""
