@@ -12,13 +12,13 @@ def signature(pid: int) -> str:
 
 
 def has_ended(signed: str) -> bool:
-    """Of processes on this machine; of others nobody here can tell."""
+    """Whether a process of this machine is no more; of others nobody here can tell."""
     machine, pid, _ = signed.split(" ", 2)
     return machine == _machine() and signature(int(pid)) != signed
 
 
 def start_of(pid: int) -> str:
-    """In the kernel's ticks, or a word where it does not tell them; empty for one that has ended."""
+    """The time in the kernel's ticks, or a word where it does not tell them; empty for one that has ended."""
     try:
         state, *numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return "" if state == "Z" else numbers[18]
