@@ -24,6 +24,12 @@ class SourceSection(Section):
     canary: str | None = Field(
         default=None, description="Path of a document that is always there; without it the listing is not believed."
     )
+    silent_after_hours: float | None = Field(
+        default=None,
+        gt=0,
+        description="Hours without a new, changed or deleted document after which runs say that the source is silent,"
+        " and an alert can be raised. Default: never.",
+    )
     max_bytes: int = Field(default=50_000_000, gt=0, description="Larger documents are set aside, not read.")
     metadata: Metadata
     acl: Acl | None = Field(

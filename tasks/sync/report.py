@@ -105,6 +105,8 @@ class Report:
 
     `quality` compares the new generation with the live one, where queries are configured for that.
 
+    `silent` are sources without anything new for too long, each named once in that time.
+
     `switched`: it has made its generation the live one. `unlisted` counts parts of sources that could not be listed.
     `model` is named as the configuration does; `runtime` is what a local one ran on, and in which precision; empty
     where no text was embedded here. `cost_usd` is what was booked for this run: for texts that were refused, sent
@@ -130,6 +132,7 @@ class Report:
     passed_over: Counter[str] = field(default_factory=Counter[str])
     quality: dict[str, Any] | None = None
     unlisted: int = 0
+    silent: list[str] = field(default_factory=list[str])
 
     @property
     def exit_code(self) -> int:

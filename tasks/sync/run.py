@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from tasks.dedupe.window import Differ
 from tasks.errors import BudgetError, HeadraceError, LockedError, keep_report
 from tasks.ledger.lease import Lease, leased
 from tasks.ledger.runs import finish_run, start_run
-from tasks.records import DocumentRef, Sentinel
+from tasks.records import DocumentId, DocumentRef, Sentinel
 from tasks.runners.base import Pending, Runner
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
@@ -28,6 +28,7 @@ from tasks.sync.metrics import write_metrics
 from tasks.sync.progress import Progress, RecordedProgress
 from tasks.sync.readers import give_readers
 from tasks.sync.report import Outcome, Report
+from tasks.sync.silence import tell_silence
 from tasks.system.file_system import escaped
 from tasks.upsert.window import write_changes
 from tasks.windows import Spent, Written
@@ -59,6 +60,7 @@ class Run:
         self._progress: Progress = progress
         self._pace = Pace(runner.most_at_first)
         self._spent = Spent()
+        self._news = set[str]()  # sources
         self._not_known: Sequence[DocumentRef] = ()  # whether the collection has them as they are
         self._marks: Marks | None = None  # until the collection was found to be ours
         self._spent_usd_before = session.embedder.spent_usd
@@ -149,6 +151,7 @@ class Run:
         tally = written.tally
         self._pace.finished(tally.documents_seen, tally.slowest_seconds, tally.texts_paid, tally.points_to_put)
         self.report.count_written(written, self._spent)
+        self._note_news(change.id for change in written.changes if change.is_new or not change.is_unchanged)
         self._count_spent()
         documents = self.report.documents
         documents.served_old += self._session.ledger.served([failure.id for failure in written.failures])
@@ -164,6 +167,7 @@ class Run:
         report.count_changes(leavers.cleared, self._spent)
         for part, verdict in decide(session, leavers, survey, self._options):
             report.plan_hash = verdict.plan_hash
+            self._note_news(part.missing)
             if verdict.allowed:
                 lost = session.ledger.live_points(part.missing)
                 carry_out(session, part, verdict)
@@ -185,6 +189,9 @@ class Run:
                 self.report.notes.append(f"{given:,} {old} served as before, and read by those whom the rules name now")
             reap(session, self._marks.before_writing)
 
+    def _note_news(self, documents: Iterable[DocumentId]) -> None:
+        self._news.update(document.partition(":")[0] for document in documents)
+
     def _look(self) -> Report:
         """Show whoever watches, from another thread: what is embedded counts before its window is done."""
         self._count_spent()
@@ -198,6 +205,7 @@ class Run:
         report, ledger = self.report, self._session.ledger
         self._count_spent()
         report.tell_doubts(len(self._session.cache.damaged), self._session.embedder.other_model)
+        tell_silence(self._session, report, self._news)
         report.runtime = self._session.embedder.runtime
         report.seconds.total = time.perf_counter() - self._started
         report.chunks.total = ledger.counts().live

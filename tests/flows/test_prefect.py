@@ -347,7 +347,7 @@ def test_a_deployment_is_brought_up_to_date_and_alerts_are_made_once(
     (found,) = ask(server, "deployments/filter", {"deployments": {"id": {"any_": [first]}}})
     assert found["schedules"] == []
     names = [one["name"] for one in ask(server, "automations/filter", {})]
-    assert len(names) == len(set(names)) == 4
+    assert len(names) == len(set(names)) == 5
     missing = headrace(server, "deploy", str(pipeline.config), "--alert", "slack-webhook/none")
     assert (missing.returncode, "Prefect has no such block" in missing.stderr) == (2, True)
 
