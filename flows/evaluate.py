@@ -14,6 +14,7 @@ from config.read import read_pipeline
 from flows.termination import told_to_prefect
 from tasks.console.artifacts import ArtifactProgress
 from tasks.console.events import resource_of
+from tasks.console.history import history
 from tasks.console.quality import evaluation_text
 from tasks.console.states import attended
 from tasks.errors import ConfigError
@@ -42,7 +43,8 @@ def evaluate(config: str, options: EvaluateOptions = EvaluateOptions()) -> dict[
     with told_to_prefect(), attended(), open_session(pipeline, read_only=True) as session:
         done, kept = measured(session, options)
         told = f"{kept.measure} {kept.value.mean:.3f}"
-        ArtifactProgress(session).publish(f"```\n{evaluation_text(done)}\n{kept.sentence()}\n```", "quality", told)
+        page = f"```\n{evaluation_text(done)}\n{kept.sentence()}\n```\n\n{history(session)}"
+        ArtifactProgress(session).publish(page, "quality", told)
     tell(pipeline.name, kept)
     return {**done.as_json(), "kept": kept.as_json()}
 

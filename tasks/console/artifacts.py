@@ -66,7 +66,7 @@ class ArtifactProgress:
         page = [summary(report, self._session.ledger.quarantined())]
         with suppress(HeadraceError):  # the past is no reason to fail
             page.append(savings(self._session.ledger, report, self._session.embedder.usd_per_million_tokens))
-            page.append(history(self._session.ledger))
+            page.append(history(self._session))
         name = partial(self._rename, _told(report))
         in_thread(partial(self._publish, "\n\n".join(filter(None, page)), name)).join(PATIENCE_SECONDS)
 

@@ -1,12 +1,15 @@
-"""The last runs of a pipeline as a picture and in words, for a page in Markdown."""
+"""The last runs and evaluations of a pipeline as a picture and in words, for a page in Markdown."""
 
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.durations import format_duration
+from tasks.evaluate.history import Kept
+from tasks.evaluate.history import history as evaluations
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.runs import stored_tokens
+from tasks.session import Session
 from tasks.sync.report import Outcome, Report
 from tasks.sync.status import RunSummary, run_summaries
 
@@ -18,27 +21,43 @@ _FAILED = "#b3382c"
 
 @dataclass(frozen=True, slots=True)
 class _Chart:
-    title: str
+    title: str  # with the largest value, in words
     values: Sequence[float]
-    most: str  # the largest value, in words
+    colours: Sequence[str]
 
 
-def history(ledger: Ledger) -> str:
-    """A picture of chunks, cost and lag over the last runs; empty before there are two."""
-    runs = [run for run in reversed(run_summaries(ledger, RUNS_DRAWN)) if run.report]
-    if len(runs) < 2:
+def history(session: Session) -> str:
+    """A picture of chunks, cost and lag over the last runs, and of quality; empty before there is any."""
+    runs = [run for run in reversed(run_summaries(session.ledger, RUNS_DRAWN)) if run.report]
+    charts = _runs(runs) if len(runs) > 1 else []
+    if kept := evaluations(session.registry.database, RUNS_DRAWN):
+        charts.append(_quality([one for one in reversed(kept) if one.measure == kept[0].measure]))
+    if not charts:
         return ""
+    words = "; ".join(chart.title for chart in charts)
+    head = f"The last {len(runs)} runs" if len(runs) > 1 else "The last evaluations"
+    picture = base64.b64encode(_svg(charts).encode()).decode()
+    return f"### {head}\n\n![{words}](data:image/svg+xml;base64,{picture})\n\n{words}."
+
+
+def _runs(runs: Sequence[RunSummary]) -> list[_Chart]:
     reports = [run.report for run in runs if run.report]
     chunks, costs, lags = [one.chunks.embedded for one in reports], [one.cost_usd for one in reports], _lags(runs)
+    colours = [_COLOURS.get(one.outcome, _FAILED) for one in reports]
     charts = [
-        _Chart("chunks embedded", chunks, f"{max(chunks):,}"),
-        _Chart("time since the run before", lags, format_duration(max(lags))),
+        _Chart(f"chunks embedded, at most {max(chunks):,}", chunks, colours),
+        _Chart(f"time since the run before, at most {format_duration(max(lags))}", lags, colours),
     ]
     if any(costs):
-        charts.insert(1, _Chart("cost", costs, f"${max(costs):.4f}"))
-    words = "; ".join(f"{chart.title}: at most {chart.most}" for chart in charts)
-    picture = base64.b64encode(_svg(charts, [one.outcome for one in reports]).encode()).decode()
-    return f"### The last {len(runs)} runs\n\n![{words}](data:image/svg+xml;base64,{picture})\n\n{words}."
+        charts.insert(1, _Chart(f"cost, at most ${max(costs):.4f}", costs, colours))
+    return charts
+
+
+def _quality(kept: Sequence[Kept]) -> _Chart:
+    """The last evaluations, whose number is not that of the runs; one that answers worse, and not by chance, is red."""
+    values = [one.value.mean for one in kept]
+    colours = [_FAILED if one.has_dropped else _COLOURS[Outcome.DONE] for one in kept]
+    return _Chart(f"{kept[0].measure} of the last evaluations, now {values[-1]:.3f}", values, colours)
 
 
 def savings(ledger: Ledger, report: Report, usd_per_million_tokens: float) -> str:
@@ -59,19 +78,19 @@ def _lags(runs: Sequence[RunSummary]) -> list[float]:
     return [0.0, *(max(0.0, run.started_at - end) for run, end in zip(runs[1:], ends, strict=False))]
 
 
-def _svg(charts: Sequence[_Chart], outcomes: Sequence[Outcome]) -> str:
+def _svg(charts: Sequence[_Chart]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT * len(charts)}"'
         ' font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#ffffff"/>'
     ]
-    step = (_WIDTH - 2 * _LEFT) / len(outcomes)
     for row, chart in enumerate(charts):
         base, largest = _HEIGHT * (row + 1) - 8, max(chart.values) or 1
-        parts.append(f'<text x="{_LEFT}" y="{base - 66}" fill="#333333">{chart.title}, at most {chart.most}</text>')
-        for column, (value, outcome) in enumerate(zip(chart.values, outcomes, strict=True)):
+        step = (_WIDTH - 2 * _LEFT) / len(chart.values)
+        parts.append(f'<text x="{_LEFT}" y="{base - 66}" fill="#333333">{chart.title}</text>')
+        for column, (value, colour) in enumerate(zip(chart.values, chart.colours, strict=True)):
             high = max(1.0, 58 * value / largest)
             parts.append(
                 f'<rect x="{_LEFT + column * step:.1f}" y="{base - high:.1f}" width="{min(step * 0.8, 40):.1f}"'
-                f' height="{high:.1f}" fill="{_COLOURS.get(outcome, _FAILED)}"/>'
+                f' height="{high:.1f}" fill="{colour}"/>'
             )
     return "".join([*parts, "</svg>"])
