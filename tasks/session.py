@@ -20,7 +20,7 @@ from tasks.embed.open import open_embedder
 from tasks.errors import CollectionError, ConfigError
 from tasks.generations import Choose, as_live
 from tasks.ledger.generations import Registry
-from tasks.ledger.ledger import Ledger
+from tasks.ledger.ledger import Ledger, schema_of
 from tasks.ledger.marks import own_space, require_own
 from tasks.load.base import Source
 from tasks.load.labels import Labelled
@@ -31,8 +31,7 @@ from tasks.system.here import Here
 from tasks.system.open import open_workplace
 from tasks.system.worker import Workplace
 from tasks.upsert.base import VectorStore
-from tasks.upsert.open import open_store, words_of
-from tasks.upsert.words.store import WordedStore
+from tasks.upsert.open import open_store, worded
 
 GRACE_SECONDS = 900.0  # longer than any request of a dead process can still be on its way to the store
 
@@ -126,12 +125,8 @@ def open_ledger(pipeline: Pipeline, *, read_only: bool = False) -> Ledger:
 def open_collection(pipeline: Pipeline, *, read_only: bool = False) -> VectorStore:
     """The store, with an index of words beside it where it has none itself; closing it closes both."""
     store = open_store(pipeline.store, pipeline.name, pipeline.search.language)
-    try:
-        words = words_of(pipeline, _existing if read_only else str, read_only=read_only)
-    except BaseException:
-        store.close()
-        raise
-    return WordedStore(store, words) if words else store
+    schema = schema_of(f"{pipeline.name}:{pipeline.generation}:words")
+    return worded(store, pipeline, _existing if read_only else str, schema, read_only=read_only)
 
 
 def _open_chunker(pipeline: Pipeline, embedder: Embedder, workplace: Workplace) -> Chunker:

@@ -12,9 +12,9 @@ from tasks.ledger.generations import LEAVING, LIVE, Generation, Registry, erase
 from tasks.ledger.lease import leased
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.marks import epoch_marked, lineage
-from tasks.session import Session, open_ledger
+from tasks.session import Session, open_collection, open_ledger
 from tasks.upsert.base import VectorStore
-from tasks.upsert.open import open_store, words_of
+from tasks.upsert.open import open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +98,9 @@ def _drop(pipeline: Pipeline, registry: Registry) -> None:
     """Collection first, ledger last: a killed process leaves what the next one needs to go on."""
     with closing(open_ledger(pipeline)) as ledger:
         with leased(ledger, wait=False):
-            with closing(open_store(pipeline.store, pipeline.name)) as store:
+            with closing(open_collection(pipeline)) as store:
                 if _is_own(store, ledger):
                     store.drop()
-                    if words := words_of(pipeline):
-                        words.remove()
             if pipeline.generation == 1:
                 erase(ledger)
         if pipeline.generation > 1:

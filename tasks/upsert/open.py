@@ -2,19 +2,16 @@
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 from config import stores
 from config.fields import FieldType, Language
 from config.pipeline import Pipeline
-from tasks.database.address import is_sqlite, sqlite_path
+from tasks.database.address import sqlite_path
 from tasks.errors import MissingExtraError
 from tasks.upsert.base import VectorStore
 from tasks.upsert.filters import PIPELINE
 from tasks.upsert.shared import SharedStore
-
-if TYPE_CHECKING:
-    from tasks.upsert.words.index import WordIndex
 
 
 def open_store(config: stores.Store, pipeline: str, language: Language = "english") -> VectorStore:
@@ -23,18 +20,21 @@ def open_store(config: stores.Store, pipeline: str, language: Language = "englis
     return SharedStore(store, pipeline) if config.shared else store
 
 
-def words_of(pipeline: Pipeline, place: Callable[[str], str] = str, *, read_only: bool = False) -> "WordIndex | None":
-    """An index of words beside the ledger, where the store has none; `place` says which URL stands for one.
+def worded(
+    store: VectorStore, pipeline: Pipeline, place: Callable[[str], str], schema: str, *, read_only: bool = False
+) -> VectorStore:
+    """The store, with an index of words beside the ledger where it has none itself; closing it closes both.
 
-    None also where the ledger is on a server.
+    `place` says which URL stands for one, `schema` is for a ledger on PostgreSQL.
     """
-    if pipeline.store.kind not in ("chroma", "pinecone") or not is_sqlite(pipeline.state):
-        return None
+    if pipeline.store.kind not in ("chroma", "pinecone"):
+        return store
     from tasks.upsert.words.index import WordIndex
+    from tasks.upsert.words.store import WordedStore
 
     path, mark, rest = pipeline.state.partition("?")
-    url = path if sqlite_path(pipeline.state) is None else f"{path}.words{mark}{rest}"
-    return WordIndex(place(url), pipeline.search.language, read_only=read_only)
+    url = pipeline.state if sqlite_path(pipeline.state) is None else f"{path}.words{mark}{rest}"
+    return WordedStore(store, WordIndex(place(url), pipeline.search.language, schema, read_only=read_only))
 
 
 def _opened(config: stores.Store, collection: str, language: Language) -> VectorStore:

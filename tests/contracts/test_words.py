@@ -3,20 +3,22 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from tasks.records import Filter, Query, Sentinel
 from tasks.upsert.lancedb.store import LanceStore
+from tasks.upsert.memory import MemoryStore
 from tasks.upsert.words.index import WordIndex
 from tasks.upsert.words.store import WordedStore
 from tests.contracts.store.trial import ANYWHERE, point
 from tests.points import Point, columns
 
-KINDS = ("qdrant", "qdrant server", "pgvector", "lancedb", "chroma", "pinecone")
-BESIDE = ("chroma", "pinecone")  # their words are in an index of ours
+KINDS = ("qdrant", "qdrant server", "pgvector", "lancedb", "chroma", "pinecone", "memory")
+BESIDE = ("chroma", "pinecone")  # their words are in an index of ours,
+ON_SERVER = "memory"  # and here that is on PostgreSQL
 TEXTS = {
     "pump": "The pump runs hot when the bearing is dry. Grease the bearing.",
     "bearing": "A bearing that is dry wears out; every bearing wants grease, a dry bearing most of all.",
@@ -52,12 +54,21 @@ def bm25(query: str, texts: dict[str, str]) -> dict[str, float]:
     return {name: score for name, score in scores.items() if score}
 
 
-@pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest, trial_of: Callable[[str], Any]) -> Any:
-    store = trial_of(request.param).open()
-    if request.param in BESIDE:
-        store = WordedStore(store, WordIndex("sqlite://", "english"))
+def opened(kind: str, request: pytest.FixtureRequest) -> Any:
+    """The store of that kind, with an index of words beside it where it has none."""
+    if kind == ON_SERVER:
+        store: Any = WordedStore(MemoryStore(), WordIndex(request.getfixturevalue("postgres_url"), "english", "words"))
+        request.addfinalizer(store.close)
+    else:
+        store = request.getfixturevalue("trial_of")(kind).open()
+        store = WordedStore(store, WordIndex("sqlite://", "english")) if kind in BESIDE else store
     store.ensure(8)
+    return store
+
+
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest) -> Any:
+    store = opened(request.param, request)
     store.upsert(columns(*RECORDS.values()))
     store.mark(Sentinel("lineage", 1, "space"))
     return store
@@ -100,3 +111,24 @@ def test_what_is_written_deleted_or_changed_is_so_for_words_at_once(store: Any) 
     assert set(found(store, "bearing")) == {TEXTS["pump"], TEXTS["long"]}
     store.upsert(columns(record("new", "Another bearing.")))
     assert "Another bearing." in found(store, "bearing")
+
+
+UNSPACED = {
+    "轴承必须每四百小时润滑一次。": ("轴承", "润滑", "一次"),
+    "スープ・パンとサラダ": ("サラダ", "パン"),
+    "ปั๊มร้อนเมื่อแบริ่งแห้ง": ("แบริ่ง", "ร้อน"),
+    "ポンプ用の水と油": ("ポンプ", "水"),
+    "ＧｅｔＨＴＴＰ轴": ("http",),
+}
+
+
+@pytest.mark.parametrize("kind", ["pgvector", *BESIDE, ON_SERVER])
+def test_scripts_without_spaces_are_searched_by_pairs_of_characters(kind: str, request: pytest.FixtureRequest) -> None:
+    store = opened(kind, request)
+    store.upsert(columns(*(record(str(number), text) for number, text in enumerate(UNSPACED))))
+    store.mark(Sentinel("lineage", 1, "space"))
+    for text, queries in UNSPACED.items():
+        for query in queries:
+            assert found(store, query) == [text], query
+    assert found(store, "菜单") == []
+    assert set(found(store, "轴")) == {"轴承必须每四百小时润滑一次。", "ＧｅｔＨＴＴＰ轴"}

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tasks.errors import NoTextIndexError
@@ -81,6 +82,37 @@ def test_another_language_is_another_index_and_embeds_nothing(chroma: Pipeline) 
     assert chroma.run("rebuild", str(chroma.config), "--json").json["chunks"]["embedded"] == 0
     assert search(chroma, "zerkbolts")["hits"] == []
     assert len(search(chroma, "zerkbolt")["hits"]) == 1
+
+
+def test_words_lie_on_the_server_where_the_ledger_does(
+    chroma: Pipeline, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEDGER", postgres_url)
+    own = chroma.folder / "state"
+    text = chroma.config.read_text().replace("sqlite:///state/trial.db", "${LEDGER}").replace("words-", "shared-")
+    chroma.config.write_text(text)
+    assert chroma.sync()["code"] == 0
+    files = sorted(own.iterdir())
+    assert [hit["document"] for hit in search(chroma, "zerkbolts")["hits"]] == ["docs:pump.md"]
+    assert chroma.run("search", str(chroma.config), "zerkbolt", "--json").json["mode"] == "hybrid"
+    assert verify(chroma)["unworded"] == 0
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as server:
+        server.execute("UPDATE \"headrace_trial:1:words\".words SET text = 'something else'")
+        assert verify(chroma)["unworded"] == 2
+        assert verify(chroma, "--repair")["left"]["unworded"] == 0
+        chroma.config.write_text(text + "search: {language: none}\n")
+        assert chroma.run("rebuild", str(chroma.config), "--json").json["chunks"]["embedded"] == 0
+        assert (search(chroma, "zerkbolts")["hits"], len(search(chroma, "zerkbolt")["hits"])) == ([], 1)
+        assert chroma.run("generations", str(chroma.config), "--drop", "1", "--confirm", "1").code == 0
+        names = server.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE '%words'").fetchall()
+    assert names == [("headrace_trial:2:words",)]
+    assert sorted(own.iterdir()) == files
+
+
+def test_a_damaged_index_leaves_the_search_by_vectors(chroma: Pipeline) -> None:
+    words_file(chroma).write_bytes(b"no database " * 1000)
+    shape = chroma.run("search", str(chroma.config), "zerkbolt", "--json").json
+    assert (shape["mode"], len(shape["hits"])) == ("dense", 2)
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ class PgvectorStore:
             rows = words.best(connection, self._table, asked, where, limit)
         if rows is None:
             raise NoTextIndexError(f"{self._server.name} has no index of words yet; the next sync makes it")
-        return [Hit(PointId(row[0]), float(row[1]), as_payload(row[2:])) for row in rows]
+        return [Hit(PointId(row[1]), float(row[0]), as_payload(row[2:])) for row in rows]
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """The newest mark."""

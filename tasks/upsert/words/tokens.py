@@ -4,8 +4,16 @@ import unicodedata
 
 import regex
 
+from config.fields import Language
+
 _PARTS = regex.compile(r"(?<=[\p{Ll}\p{Nd}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})")  # of getUserName and HTTPServer
-_UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー]+")
+# Chinese, Japanese, Thai, Lao, Burmese and Khmer, as ranges that PostgreSQL understands as well.
+UNSPACED = (
+    r"\u0e01-\u0e3a\u0e40-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005\u3007\u3021-\u3029\u3038-\u303b"
+    r"\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9fe"
+    r"\uaa60-\uaa7f\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_UNSPACED = regex.compile(f"[{UNSPACED}]+")
 _WORDS = regex.compile(r"[\p{L}\p{N}\p{M}]+")
 # So frequent that they make a search slow and tell nothing; left out of queries alone.
 _FREQUENT = (
@@ -26,6 +34,11 @@ def expression(query: str, *, is_english: bool) -> str:
     words = dict.fromkeys(_WORDS.findall(spaced(query)))
     telling = [word for word in words if f" {word.lower()} " not in _FREQUENT] if is_english else []
     return " OR ".join(_term(word) for word in telling or words)
+
+
+def configuration_of(language: Language) -> str:
+    """PostgreSQL's name for how words of the language become lexemes."""
+    return "simple" if language == "none" else language
 
 
 def _pairs(run: regex.Match[str]) -> str:
