@@ -29,6 +29,10 @@ def add_arguments(parser: ArgumentParser, /) -> None:
     parser.add_argument(
         "--epochs", type=positive, default=2, metavar="N", help="rounds over all pairs, at most; default: 2"
     )
+    parser.add_argument("--most-steps", type=count, default=0, metavar="N", help="end after so many steps")
+    parser.add_argument(
+        "--most-tokens", type=count, default=0, metavar="N", help="read so much of a text while training: quicker"
+    )
     parser.add_argument("--batch", type=positive, default=32, metavar="N", help="pairs in a step; default: 32")
     parser.add_argument("--learning-rate", type=_rate, default=2e-5, metavar="RATE", help="default: 2e-5")
     parser.add_argument("--negatives", type=count, default=1, metavar="N", help="wrong answers to each; default: 1")
@@ -62,7 +66,14 @@ def run(options: Namespace, /) -> Answer:
         ) from error
     sync = whole_sync(quiet=options.json)
     settings = Settings(
-        options.epochs, options.batch, options.learning_rate, options.negatives, options.matryoshka, options.seed
+        options.epochs,
+        options.batch,
+        options.learning_rate,
+        options.negatives,
+        options.matryoshka,
+        options.seed,
+        options.most_steps,
+        options.most_tokens,
     )
     queries, qrels, spans, pairs = (
         Path(file) if file else None for file in (options.queries, options.qrels, options.spans, options.pairs)

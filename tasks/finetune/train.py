@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,7 +27,10 @@ _STATE = "trainer_state.json"  # the last file of a checkpoint that is written
 
 
 class Settings(NamedTuple):
-    """What shapes the weights, beside the examples; `sizes` are lengths that a vector can be shortened to."""
+    """What shapes the weights, beside the examples; `sizes` are lengths that a vector can be shortened to.
+
+    `most_steps` ends it before the epochs do, `most_tokens` are read of each text meanwhile; 0: no such limit.
+    """
 
     epochs: int = 2
     batch: int = 32
@@ -34,6 +38,8 @@ class Settings(NamedTuple):
     negatives: int = 1
     sizes: tuple[int, ...] = ()
     seed: int = 42
+    most_steps: int = 0
+    most_tokens: int = 0
 
 
 class Base(NamedTuple):
@@ -80,12 +86,15 @@ class Training:
         """
         model = load_model(self.base.folder, self.base.device, "float32")
         model.prompts.update(query=self.base.query_prefix, document=self.base.document_prefix)
+        reads = model.max_seq_length
+        model.max_seq_length = min(filter(None, (reads, self.settings.most_tokens)), default=None)
         with self._room(sum(weights.nbytes for weights in model.parameters())):
             trainer = self._trainer(model)
             before, checkpoints = self._before(trainer), self._checkpoints()
             if checkpoints:
                 self.tell(f"going on after step {max(checkpoints)}")
             trainer.train(resume_from_checkpoint=bool(checkpoints))
+            model.max_seq_length = reads
             model.eval().save_pretrained(str(self.folder / "model"), create_model_card=False)
             self._note_sizes()
         state = trainer.state
@@ -130,13 +139,15 @@ class Training:
 
         settings, base = self.settings, self.base
         in_epoch = max(1, len(self.examples) // settings.batch)
-        every = max(1, in_epoch // LOOKS, in_epoch * settings.epochs // MOST_LOOKS)
+        steps = min(in_epoch * settings.epochs, settings.most_steps or sys.maxsize)
+        every = max(1, min(in_epoch, steps) // LOOKS, steps // MOST_LOOKS)
         return SentenceTransformerTrainingArguments(
             output_dir=str((self.folder / "checkpoints").absolute()),
             num_train_epochs=settings.epochs,
+            max_steps=settings.most_steps or -1,
             per_device_train_batch_size=settings.batch,
             learning_rate=settings.learning_rate,
-            warmup_steps=max(1, in_epoch * settings.epochs // 10),
+            warmup_steps=max(1, steps // 10),
             batch_sampler="no_duplicates",  # the same answer twice would be its own negative
             prompts=dict.fromkeys(names, base.document_prefix) | {"query": base.query_prefix},
             bf16=has_bfloat16(base.device),
