@@ -14,7 +14,16 @@ _TRANSIENT = (
     "too many clients",
 )
 _MISNAMED = ("does not exist", "authentication failed")
-_AWAY = ("starting up", "shutting down", "terminating connection")
+_AWAY = (
+    "starting up",
+    "shutting down",
+    "not yet accepting connections",
+    "terminating connection",
+    "server closed the connection",
+    "connection is lost",
+    "Connection refused",
+    "timeout expired",
+)
 
 
 @contextmanager
@@ -43,7 +52,7 @@ def meaning(name: str, words: str, *, is_cut: bool = False) -> HeadraceError:
     if "FATAL" in text and any(said in text for said in _MISNAMED):
         return ConfigError(f"{name}: {text}; check the address, the user and the password")
     if is_cut or any(said in text for said in _AWAY):
-        return TransientError(f"{name}: {text}; the server ended the connection: once it is up, run again")
+        return TransientError(f"{name}: {text}; the server is away, or ended the connection: once it is up, run again")
     if any(said in text for said in _TRANSIENT):
         return TransientError(f"{name}: {text}; another process may be using it: run again")
     if "disk I/O error" in text:

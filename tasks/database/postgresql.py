@@ -1,10 +1,12 @@
 """PostgreSQL through SQLAlchemy, for its pool: connections that the server ended are noticed and replaced."""
 
+import logging
+import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, create_engine, event
+from sqlalchemy import URL, Engine, create_engine
 from sqlalchemy import Connection as PooledConnection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -14,14 +16,14 @@ from tasks.database.errors import meaning
 from tasks.errors import MissingExtraError, ServiceError, TransientError
 
 CONNECT_SECONDS = 10
+MOST_CONNECTIONS = 12  # of one process to one database, whatever it keeps there; three are in use as a rule
 _CREATING = 7240321  # the advisory lock under which tables are made: PostgreSQL's IF NOT EXISTS is no protection
-_SETTINGS = (
-    "synchronous_commit TO on",
-    # A machine that vanished must not hold its advisory lock for the two hours of the system's default.
-    "tcp_keepalives_idle = 30",
-    "tcp_keepalives_interval = 10",
-    "tcp_keepalives_count = 3",
-)
+# A machine that vanished must not hold its advisory lock for the two hours of the system's default, and a run must not
+# wait so long for a server that did.
+_KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+_SETTINGS = ("synchronous_commit TO on", *(f"tcp_{name} = {value}" for name, value in _KEEPALIVES.items()))
+
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of when a connection was cut, our errors tell
 
 
 class ServerConnection:
@@ -47,8 +49,9 @@ class ServerConnection:
         self._pooled.exec_driver_sql(_own(sql), list(rows))
 
     def rollback(self) -> None:
-        """End the transaction."""
-        self._pooled.exec_driver_sql("ROLLBACK")
+        """End the transaction; with the connection the server has ended it as well."""
+        if not self._pooled.invalidated:
+            self._pooled.exec_driver_sql("ROLLBACK")
 
     def columns(self) -> set[tuple[str, str, bool]]:
         """(table, column, whether it belongs to the key) of all that there is in the schema."""
@@ -71,24 +74,24 @@ class ServerConnection:
 
 
 class ServerConnections:
-    """All of one schema."""
+    """All of one schema: the process has one pool for each database, which its schemas share."""
 
     def __init__(self, url: URL, schema: str, name: str) -> None:
         """`name` is the URL without its password."""
-        arguments = {"connect_timeout": CONNECT_SECONDS, "application_name": "headrace"}
         try:
-            self._engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args=arguments)
+            self._engine = _POOLS.enter(url)
         except ImportError as error:
             raise MissingExtraError("postgresql", "postgres") from error
         self._schema = schema
         self._name = name
-        event.listen(self._engine, "connect", self._prepare)
+        self._is_open = True
 
     @contextmanager
     def open(self) -> Generator[ServerConnection, None, None]:
         """SQLAlchemy's errors become ours."""
         try:
             with self._engine.connect() as pooled:
+                self._prepare(pooled)
                 yield ServerConnection(pooled, self._schema)
         except DBAPIError as error:
             raise meaning(self._name, str(error.orig), is_cut=error.connection_invalidated) from error
@@ -98,14 +101,51 @@ class ServerConnections:
             raise ServiceError(f"{self._name}: {error}") from error
 
     def close(self) -> None:
-        """Drop the connections."""
-        self._engine.dispose()
+        """Drop the connections, where no other schema uses them."""
+        if self._is_open:
+            _POOLS.leave(self._engine)
+        self._is_open = False
 
-    def _prepare(self, connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        for setting in (f'search_path TO "{self._schema}"', *_SETTINGS):
-            cursor.execute(f"SET {setting}")
-        cursor.close()
+    def _prepare(self, pooled: PooledConnection) -> None:
+        """A connection remembers the schema that it was prepared for."""
+        if pooled.info.get("schema") != self._schema:
+            settings = [f'search_path TO "{self._schema}"', *(() if "schema" in pooled.info else _SETTINGS)]
+            pooled.exec_driver_sql("; ".join(f"SET {setting}" for setting in settings))
+            pooled.info["schema"] = self._schema
+
+
+class _Pools:
+    """The engines of this process, and how many use each."""
+
+    def __init__(self) -> None:
+        self._engines: dict[URL, Engine] = {}
+        self._users: dict[Engine, int] = {}
+        self._turn = threading.Lock()
+
+    def enter(self, url: URL) -> Engine:
+        with self._turn:
+            engine = self._engines.get(url)
+            if engine is None:
+                engine = self._engines[url] = create_engine(
+                    url,
+                    isolation_level="AUTOCOMMIT",
+                    pool_pre_ping=True,  # one that was cut while nobody used it is replaced without a word
+                    max_overflow=MOST_CONNECTIONS - 5,  # beside the five that a pool keeps
+                    connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "headrace", **_KEEPALIVES},
+                )
+            self._users[engine] = self._users.get(engine, 0) + 1
+            return engine
+
+    def leave(self, engine: Engine) -> None:
+        with self._turn:
+            self._users[engine] -= 1
+            if not self._users[engine]:
+                engine.dispose()
+                del self._users[engine]
+                self._engines = {url: one for url, one in self._engines.items() if one is not engine}
+
+
+_POOLS = _Pools()
 
 
 def _own(sql: str) -> str:

@@ -112,7 +112,8 @@ class EmbeddingCache:
 def _rows(keys: Sequence[EmbeddingKey], vectors: Vectors, tokens: Sequence[int]) -> list[tuple[bytes | int, ...]]:
     words = np.ascontiguousarray(vectors, dtype="<f4").view("<u4")
     rows = np.hstack([words, _checksums(keys, words)])
-    return [(key, row.tobytes(), count) for key, row, count in zip(keys, rows, tokens, strict=True)]
+    # In order: two processes that put the same texts wait for each other's rows on a server, and never in a circle.
+    return sorted((key, row.tobytes(), count) for key, row, count in zip(keys, rows, tokens, strict=True))
 
 
 def _proven(rows: Sequence[Any]) -> KeyedVectors:

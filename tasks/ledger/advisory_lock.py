@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tasks.database.database import Database, Transaction
 
@@ -22,7 +22,15 @@ def advisory_lock(database: Database, wait_seconds: float) -> Generator[bool, No
             yield is_held
         finally:
             if is_held:
-                session.execute("SELECT pg_advisory_unlock(?)", (key,))
+                _unlock(session, key)
+
+
+def _unlock(session: Transaction, key: int) -> None:
+    """A connection that was cut has given the lock back: no reason for a run to fail that has done all its work."""
+    from sqlalchemy.exc import DBAPIError
+
+    with suppress(DBAPIError):
+        session.execute("SELECT pg_advisory_unlock(?)", (key,))
 
 
 def _try(session: Transaction, key: int) -> bool:

@@ -2,12 +2,16 @@
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, replace
+from typing import Any
 
 from tasks.database.database import Transaction
 from tasks.errors import CollectionError
 from tasks.ledger.ledger import Ledger
 from tasks.records import Sentinel, VectorSpace
+
+_PUT = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 def lineage(ledger: Ledger) -> str:
@@ -73,10 +77,20 @@ def remember_mark(ledger: Ledger, space: VectorSpace, mark: Sentinel) -> None:
             "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
             (_prefix_key(space), space.frozen_query_prefix),
         )
-        transaction.many(
-            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            list(rows.items()),
-        )
+        transaction.many(_PUT, list(rows.items()))
+
+
+def keeper(ledger: Ledger) -> Mapping[str, Any] | None:
+    """Which configuration synced last, where that is kept: see `tasks.sync.owners`."""
+    with ledger.database.read() as transaction:
+        kept: Mapping[str, Any] | None = json.loads(_meta(transaction, "keeper") or "null")
+    return kept
+
+
+def remember_keeper(ledger: Ledger, now: Mapping[str, Any]) -> None:
+    """Keep it for the next run."""
+    with ledger.fenced("keeper") as transaction:
+        transaction.execute(_PUT, ("keeper", json.dumps(now)))
 
 
 def recollection(ledger: Ledger, source: str) -> str:
@@ -88,10 +102,7 @@ def recollection(ledger: Ledger, source: str) -> str:
 def keep_recollection(ledger: Ledger, source: str, memory: str) -> None:
     """Keep it for the next run."""
     with ledger.fenced("listing") as transaction:
-        transaction.execute(
-            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            (f"listing/{source}", memory),
-        )
+        transaction.execute(_PUT, (f"listing/{source}", memory))
 
 
 def _prefix_key(space: VectorSpace) -> str:

@@ -33,7 +33,7 @@ from tasks.ledger.marks import epoch_marked, last_mark, lineage, remember_mark, 
 from tasks.records import Sentinel
 from tasks.session import Session, check_space
 from tasks.sync.audit import audit, repair
-from tasks.sync.owners import refusal, stranger
+from tasks.sync.owners import keep_place, refusal, require_no_namesake, stranger
 from tasks.upsert.marks import SHARED
 
 
@@ -41,6 +41,7 @@ def check_incarnation(session: Session, lease: Lease, *, take_over: bool = False
     """Repair where the table says so, and mark ledger and store; returns what was wrong, "" when all is well."""
     ledger, name = session.ledger, session.pipeline.name
     require_own(ledger, name, take_over=take_over)
+    require_no_namesake(session, take_over=take_over)
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
     doubt = find_doubt(session, sentinel, take_over=take_over)
@@ -50,6 +51,7 @@ def check_incarnation(session: Session, lease: Lease, *, take_over: bool = False
     if doubt:
         doubt = f"{doubt}: {_repair_all(session, take_over=take_over)}"
         leave_mark(session, lease.epoch)
+    keep_place(session)
     return doubt
 
 

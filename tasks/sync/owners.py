@@ -1,12 +1,63 @@
-"""Whose is a collection? Two pipelines that are told the same one must not take each other for a lost one."""
+"""Whose is a collection, or a ledger? Two pipelines that are told the same must not take each other for a lost one."""
 
+import hashlib
+import json
 import time
+from collections.abc import Mapping
+from typing import Any
 
+from config.fields import Section, public_url
 from tasks.errors import CollectionError
-from tasks.ledger.marks import epoch_marked, last_mark, lineage
+from tasks.ledger.marks import epoch_marked, keeper, last_mark, lineage, remember_keeper
 from tasks.records import Sentinel
 from tasks.session import Session
 from tasks.upsert.marks import SHARED
+
+# What of a section says where it is, and not what is done with it.
+_PLACES = {"kind", "name", "path", "url", "query", "function", "repository", "sitemap", "pages", "start"}
+_PLACES |= {"collection", "schema_name", "tenant", "database", "index", "host"}
+
+
+def require_no_namesake(session: Session, *, take_over: bool = False) -> None:
+    """CollectionError where another pipeline of this name works with this ledger: each would delete the other's.
+
+    On a server a pipeline is found by its name. A configuration may move to another machine or file, and be edited, but
+    hardly both at once: one from elsewhere that writes to another collection, or reads other sources, is another one.
+    """
+    ledger = session.ledger
+    before, now = keeper(ledger), _keeper(session)
+    if not ledger.database.is_shared or before is None or take_over or before["place"] == now["place"]:
+        return
+    places = [set(one["sources"]) for one in (before, now)]
+    is_file = before["place"].partition(":")[2] == now["place"].partition(":")[2]
+    is_edited = bool(places[0] & places[1]) if is_file else places[0] <= places[1]
+    if before["collection"] == now["collection"] and is_edited:
+        return
+    other = "another collection" if before["collection"] != now["collection"] else "other sources"
+    raise CollectionError(
+        f"the ledger {ledger.database.name} is that of the pipeline {session.pipeline.name!r} of {before['place']},"
+        f" and {now['place']} has {other} under the same name; give one of them another `name`, or another database"
+        " under `state`; if this one takes its place: headrace sync CONFIG --take-over"
+    )
+
+
+def keep_place(session: Session) -> None:
+    """Note who works with the ledger; called with the lease."""
+    if session.ledger.database.is_shared and keeper(session.ledger) != (now := _keeper(session)):
+        remember_keeper(session.ledger, now)
+
+
+def _keeper(session: Session) -> Mapping[str, Any]:
+    pipeline = session.pipeline
+    sources = sorted(_digest(source, "") for source in pipeline.sources)
+    return {"place": session.place, "collection": _digest(pipeline.store, pipeline.collection), "sources": sources}
+
+
+def _digest(section: Section, name: str) -> str:
+    """Without passwords, which change, and are not to be kept."""
+    told = section.model_dump(mode="json", include=_PLACES)
+    shown = {key: public_url(value) if isinstance(value, str) else value for key, value in told.items()}
+    return hashlib.sha256(json.dumps([name, shown], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def stranger(session: Session, sentinel: Sentinel) -> str:

@@ -22,6 +22,7 @@ from tasks.sync.deletions import Losses, count_deletions, count_withheld
 from tasks.sync.incarnation import find_doubt, is_gone
 from tasks.sync.listing import survey_sources
 from tasks.sync.names import Names
+from tasks.sync.owners import require_no_namesake
 from tasks.sync.progress import Progress
 from tasks.sync.report import Outcome, Report
 from tasks.sync.status import run_summaries
@@ -108,6 +109,7 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
 
 def _tell_doubt(session: Session, report: Report) -> None:
     """A plan mends nothing, so what it counts is what the ledger believes. A run that is going on is no doubt."""
+    require_no_namesake(session)
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
     if is_gone(session.ledger, sentinel):

@@ -10,7 +10,7 @@ from tasks.ledger.marks import epoch_marked
 from tasks.runners.base import Runner
 from tasks.session import Session, check_space
 from tasks.sync.audit import Findings, audit, repair
-from tasks.sync.owners import refusal, stranger
+from tasks.sync.owners import refusal, require_no_namesake, stranger
 from tasks.sync.progress import Progress
 from tasks.sync.report import Report
 from tasks.sync.run import run_sync
@@ -83,6 +83,7 @@ def _audit(session: Session, options: VerifyOptions) -> Findings:
     with undisturbed(ledger) if ledger.database.is_read_only else leased(ledger, wait=options.wait):
         if not epoch_marked(session.ledger):
             raise ConfigError(f"{session.pipeline.name!r} was never synced, so there is nothing to verify; run sync")
+        require_no_namesake(session)
         sentinel = session.store.sentinel()
         check_space(session, sentinel)
         if sentinel is not None and (owner := stranger(session, sentinel)):

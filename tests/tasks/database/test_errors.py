@@ -11,7 +11,7 @@ from tasks.errors import ConfigError, HeadraceError, ServiceError, TransientErro
     [
         ("database is locked", TransientError, "another process may be using it"),
         ("FATAL: sorry, too many clients already", TransientError, "another process"),
-        ("terminating connection due to administrator command", TransientError, "the server ended the connection"),
+        ("terminating connection due to administrator command", TransientError, "ended the connection"),
         ("FATAL: the database system is starting up", TransientError, "once it is up"),
         ('FATAL:  role "nobody" does not exist', ConfigError, "check the address, the user"),
         ('FATAL: database "none" does not exist', ConfigError, "check the address"),
