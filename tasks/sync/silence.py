@@ -3,7 +3,7 @@
 from collections.abc import Container
 
 from config.sources import Source
-from tasks.freshness import in_words
+from tasks.durations import format_duration
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.marks import keep_recollection, recollection
 from tasks.session import Session
@@ -31,8 +31,8 @@ def _tell(ledger: Ledger, report: Report, source: Source, now: float, *, has_new
         return
     report.notes.insert(
         0,
-        f"source {source.name!r} has brought nothing new for {in_words(now - heard)}, and its silent_after_hours is"
-        f" {source.silent_after_hours:g}; is it still fed, and may we still read all of it?",
+        f"source {source.name!r} has brought nothing new for {format_duration(now - heard)}, and its"
+        f" silent_after_hours is {source.silent_after_hours:g}; is it still fed, and may we still read all of it?",
     )
     if now - told >= most_seconds:
         report.silent.append(source.name)
