@@ -1,7 +1,7 @@
 """What every source can be told, whatever its kind."""
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -56,7 +56,22 @@ class SourceSection(Section):
         return self
 
 
-class PathsSection(SourceSection):
+class ScansSection(SourceSection):
+    """What a source can be told whose documents may be pictures of text."""
+
+    ocr: bool | Annotated[str, Field(pattern=r"^[A-Za-z]\w*(/\w+)?(\+[A-Za-z]\w*(/\w+)?)*$")] = Field(
+        default=False,
+        description="Let tesseract, where it is installed, read pages of PDFs that have no text, and pictures: true"
+        " (English), or its languages, such as deu+eng. A page takes seconds.",
+    )
+
+    @property
+    def languages(self) -> str:
+        """As tesseract wants them; empty where nothing is to be read so."""
+        return "eng" if self.ocr is True else self.ocr or ""
+
+
+class PathsSection(ScansSection):
     """What a source can be told whose documents have paths, and of which some are taken."""
 
     include: tuple[str, ...] | None = Field(

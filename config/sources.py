@@ -8,7 +8,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 
 from config.fields import DatabaseUrl, Location, WebAddress, beside_file, public_url
 from config.rows import RowColumns
-from config.source_sections import PRIVATE_NETWORK, PathsSection, PrivateNetwork, SourceSection, named_after
+from config.source_sections import (
+    PRIVATE_NETWORK,
+    PathsSection,
+    PrivateNetwork,
+    ScansSection,
+    SourceSection,
+    named_after,
+)
 from config.statements import one_select
 
 ColumnType = Literal["keyword", "integer", "number", "datetime", "boolean"]
@@ -80,7 +87,7 @@ class MailSource(SourceSection):
         return named_after(given, "path", "mail")
 
 
-class WebSource(SourceSection):
+class WebSource(ScansSection):
     """Pages of a web site: those of a sitemap, those that are named, or those to which its pages link."""
 
     kind: Literal["web"] = Field(description="Documents are pages of a web site.")

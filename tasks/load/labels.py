@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from config import sources
 from config.labels import READERS, RESERVED, Acl, Label
+from config.source_sections import ScansSection
 from tasks.errors import TransientError
 from tasks.load.base import Source, Watchable
 from tasks.load.paths import by_suffix
@@ -42,8 +43,9 @@ class Labelled:
         self._sidecars = Sidecars(config, self._acl.sidecar) if self._acl and self._acl.sidecar else None
         path = getattr(config, "path", "")
         self._root = unquote(urlsplit(path).path) if path.startswith("file://") else path
-        is_told = config.metadata or self._acl is not None
-        settings = repr((sorted(self._labels.items()), self._taken, self._acl))
+        languages = config.languages if isinstance(config, ScansSection) else ""
+        is_told = config.metadata or self._acl is not None or languages
+        settings = repr((sorted(self._labels.items()), self._taken, self._acl)) + languages
         self._settings = _hashed(settings) if is_told else ""
 
     def list(self) -> Listing:

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import assert_never
 
 from config import sources
-from config.source_sections import PathsSection
+from config.source_sections import PathsSection, ScansSection
+from tasks.errors import ConfigError
 from tasks.load.base import Source
 from tasks.load.parse.formats import DEFAULT_PATTERNS, IMAGE_PATTERNS
 from tasks.system.file_system import user_cache
@@ -13,10 +14,16 @@ from tasks.system.file_system import user_cache
 def open_source(config: sources.Source, *, images: bool = False, beside: Path | None = None) -> Source:
     """The source that a configuration names; nothing is touched or contacted before the first listing.
 
-    `images`: pictures are among what it includes by default. What saves it time is kept
+    `images`: the model sees, and pictures are among what it includes by default. What saves it time is kept
     in the folder of the file `beside`, if there is one.
     """
-    if images and isinstance(config, PathsSection) and config.include is None:
+    languages = config.languages if isinstance(config, ScansSection) else ""
+    if images and languages:
+        raise ConfigError(
+            f"source {config.name!r} has `ocr: {languages}`, which makes text of pictures, and the model sees pictures;"
+            " leave `ocr` out, or take a model of text"
+        )
+    if (images or languages) and isinstance(config, PathsSection) and config.include is None:
         config = config.model_copy(update={"include": (*DEFAULT_PATTERNS, *IMAGE_PATTERNS)})
     match config:
         case sources.FilesSource():

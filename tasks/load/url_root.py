@@ -41,6 +41,7 @@ class UrlRoot:
         self.url = config.path
         self.name = config.name
         self.max_bytes = config.max_bytes
+        self._languages = config.languages
         self._filter = PathFilter(config.include, config.exclude)
         links = links_of(self.url)
         for link in links:
@@ -94,7 +95,7 @@ class UrlRoot:
             raise DocumentError("unreadable", f"{ref.id} may not be read with these credentials") from error
         except Exception as error:
             raise TransientError(f"{ref.id} cannot be read: {type(error).__name__}: {error}") from error
-        return parse(ref, read)
+        return parse(ref, read, languages=self._languages)
 
     def full_path(self, ref: DocumentRef) -> str:
         """The document's path in `files`."""

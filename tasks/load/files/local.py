@@ -47,6 +47,7 @@ class Files:
         self._folder = str(self._root)
         self._filter = PathFilter(config.include, config.exclude)
         self._max_bytes = config.max_bytes
+        self._languages = config.languages
         self._device: int | None = None
         self._ignored = Ignored()
         self.name = config.name
@@ -104,7 +105,7 @@ class Files:
     def read(self, ref: DocumentRef, /) -> Document:
         """The bytes of one moment: a file that changes while it is read is read again, three times at most."""
         try:
-            return parse(ref, self._bytes(ref))
+            return parse(ref, self._bytes(ref), languages=self._languages)
         except OSError as error:
             raise self._translated(ref, error) from error
 

@@ -40,6 +40,7 @@ class GitFiles:
         self._objects = Objects(self._place.git)
         self._filter = PathFilter(config.include, config.exclude)
         self._max_bytes = config.max_bytes
+        self._languages = config.languages
         words = f"{config.name}\n{self._place.shown}\n{config.branch}"
         self._log = folder / f"{sha256(words.encode()).hexdigest()[:16]}.json" if config.history else None
         self._blobs: Mapping[str, str] = {}
@@ -67,7 +68,7 @@ class GitFiles:
         except GitError as error:
             remedy = "fetch it into that repository; `git fsck` says what is wrong there"
             raise TransientError(f"{ref.id} cannot be read from {self._place.shown}: {error}; {remedy}") from error
-        document = parse(ref, content)
+        document = parse(ref, content, languages=self._languages)
         return replace(document, metadata={**self._metadata(ref.path), **document.metadata})
 
     def _listing(self) -> Listing:

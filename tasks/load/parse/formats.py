@@ -48,6 +48,8 @@ IMAGE = FileFormat(
     # Which of them it is, its content says: many a PNG is named .jpg.
     Signature("a picture", (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"II*\0", b"MM\0*"), 4),
 )
+# Some writers put things before the mark, and readers allow it.
+PDF = FileFormat((".pdf",), "text", "tasks.load.parse.pdf:parse_pdf", Signature("a PDF", (b"%PDF-",), 1024))
 MESSAGE = Signature("a message", (b"From:", b"FROM:", b"from:", b"Subject:", b"MIME-Version:", b"Received:"), 65_536)
 FORMATS = (
     FileFormat((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"), "markdown", parse_markdown),
@@ -67,8 +69,7 @@ FORMATS = (
     FileFormat((".html", ".htm", ".xhtml"), "markdown", "tasks.load.parse.html:parse_html"),
     FileFormat((".epub",), "markdown", "tasks.load.parse.epub:parse_epub", Signature("an EPUB book", (ARCHIVE,), 2)),
     FileFormat((".eml", ".mht", ".mhtml"), "markdown", "tasks.load.parse.eml:parse_eml", MESSAGE),
-    # Some writers put things before the mark, and readers allow it.
-    FileFormat((".pdf",), "text", "tasks.load.parse.pdf:parse_pdf", Signature("a PDF", (b"%PDF-",), 1024)),
+    PDF,
     FileFormat(
         (".docx", ".docm", ".dotx", ".dotm"),
         "markdown",

@@ -9,11 +9,14 @@ from PIL import Image as Pillow
 
 from tasks.errors import DocumentError
 from tasks.image import Image
+from tasks.load.parse.ocr import MOST_PIXELS as OCR_PIXELS
+from tasks.load.parse.ocr import lines_in
 from tasks.load.parse.text import Parsed
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF")
 MOST_PIXELS = 100_000_000  # of the whole picture: Pillow takes 400 MB for them, three times over
 SHORT_SIDE, LONG_SIDE = 448, 1344  # of what is kept: models look at 224 to 384 pixels, most of them at the middle
+SCREEN = 2_000  # pixels of the long side: what has fewer is no scan at 300 dots per inch
 MOST_RATIO = 32  # a thinner strip would be a giant where a model scales the short side
 _ORIENTATION, _DESCRIPTION = 0x0112, 0x010E  # of EXIF
 _UPRIGHT: dict[object, Pillow.Transpose] = {  # by EXIF's orientation
@@ -33,16 +36,21 @@ _DAMAGE = (
 Pillow.MAX_IMAGE_PIXELS = None  # decided here, and nothing is unpacked before
 
 
-def parse_image(name: str, content: bytes) -> Parsed:
-    """DocumentError for what is damaged, cut off, or too large once it is unpacked."""
+def parse_image(name: str, content: bytes, languages: str = "") -> Parsed:
+    """DocumentError for what is damaged, cut off, or too large once it is unpacked.
+
+    With `languages` it is no picture any more, but the words that tesseract reads in it.
+    """
     try:
         with Pillow.open(BytesIO(content), formats=FORMATS) as picture:
             size = picture.size
             _check_size(name, *size)
-            picture.draft("RGB", _fitted(size, 2.0))  # a JPEG is unpacked at a half, a quarter or an eighth
+            picture.draft(
+                "RGB", size if languages else _fitted(size, 2.0)
+            )  # a JPEG is unpacked at a half, a quarter or an eighth
             picture.load()
             exif = _exif(picture)
-            shown = _rgb(picture, _fitted(size))
+            shown = _rgb(picture, size if languages else _fitted(size))
             caption = _caption(exif.get(_DESCRIPTION) or picture.info.get("Description"))
     except _DAMAGE as error:
         cause = f"{type(error).__name__}: {error}"[:200]
@@ -52,8 +60,25 @@ def parse_image(name: str, content: bytes) -> Parsed:
     orientation = exif.get(_ORIENTATION)
     if orientation in _UPRIGHT:
         shown = shown.transpose(_UPRIGHT[orientation])
+    if languages:
+        return _words_of(name, shown, caption, languages)
     width, height = reversed(size) if orientation in (5, 6, 7, 8) else size
     return Parsed(caption, image=Image(width, height, *shown.size, zlib.compress(shown.tobytes(), 1)))
+
+
+def _words_of(name: str, picture: Pillow.Image, caption: str, languages: str) -> Parsed:
+    lines = lines_in(name, _legible(picture), languages)
+    text = "".join(("\n" if line.before == "line" else "\n\n") + line.text for line in lines).strip()
+    remarks = ("its words are what OCR read in the picture" if text else "OCR found no text in the picture",)
+    return Parsed("\n\n".join(filter(None, (caption, f"{text}\n" if text else ""))), remarks=remarks)
+
+
+def _legible(picture: Pillow.Image) -> Pillow.Image:
+    """No larger than tesseract can take in a minute, and small letters, as on screens, as large as it knows them."""
+    width, height = picture.size
+    factor = min(2.0 if max(picture.size) < SCREEN else 1.0, (OCR_PIXELS / (width * height)) ** 0.5)
+    size = max(1, round(factor * width)), max(1, round(factor * height))
+    return picture if size == picture.size else picture.resize(size, Pillow.Resampling.BICUBIC)
 
 
 def _check_size(name: str, width: int, height: int) -> None:

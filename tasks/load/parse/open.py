@@ -7,8 +7,9 @@ from tasks.image import Image
 from tasks.load.declared import declared_encoding
 from tasks.load.decode import decode, normalised, require_readable
 from tasks.load.parse.code import CODE_PARSER, MOST_BYTES, grammar
-from tasks.load.parse.formats import IMAGE, FileFormat, format_of
+from tasks.load.parse.formats import IMAGE, PDF, FileFormat, format_of
 from tasks.load.parse.isolated import child
+from tasks.load.parse.ocr import require_tesseract
 from tasks.load.parse.signature import check_signature, suffix_by_content
 from tasks.load.parse.text import Parsed
 from tasks.load.parse.version_control import refuse_pointer, without_merge_marks
@@ -16,16 +17,20 @@ from tasks.places import Heading
 from tasks.records import Document, DocumentRef, Format, Metadata
 
 
-def parse(ref: DocumentRef, content: bytes, suffix: str = "", encoding: str = "") -> Document:
+def parse(ref: DocumentRef, content: bytes, suffix: str = "", encoding: str = "", *, languages: str = "") -> Document:
     """The document that a file's suffix says it is. One without content is no error: it becomes an empty document.
 
-    A server's `suffix` and `encoding` win over what the name and the content say.
+    A server's `suffix` and `encoding` win over what the name and the content say. With `languages` tesseract reads
+    pictures, and pages without text.
     """
     suffix = suffix or PurePosixPath(ref.path).suffix.lower() or suffix_by_content(content)
     file_format = format_of(suffix)
     if not encoding and file_format.signature is None:
         encoding = declared_encoding(suffix, content)
-    parsed = _parsed(ref.path, content, file_format, encoding) if content else Parsed("")
+    if languages and file_format in (PDF, IMAGE) and content:
+        parsed = _recognized(ref.path, content, file_format, languages)
+    else:
+        parsed = _parsed(ref.path, content, file_format, encoding) if content else Parsed("")
     language = suffix.removeprefix(".") if file_format.form == "code" else ""
     return _document(ref, parsed, file_format.form, language, _metadata(parsed))
 
@@ -82,8 +87,17 @@ def _parsed(name: str, content: bytes, file_format: FileFormat, encoding: str) -
             if file_format.form == "code":
                 parsed = parsed._replace(headings=_definitions(name, parsed.text))
             return parsed._replace(remarks=(*remarks, *parsed.remarks))
-    parsed = child.SHARED.parse(str(file_format.parser), name, content)
-    # What a library made of a file may hold anything.
+    return _sound(name, child.SHARED.parse(str(file_format.parser), name, content), remarks)
+
+
+def _recognized(name: str, content: bytes, file_format: FileFormat, languages: str) -> Parsed:
+    check_signature(name, content, file_format.signature)
+    require_tesseract(languages)
+    return _sound(name, child.SCANS.parse(str(file_format.parser), name, content, languages))
+
+
+def _sound(name: str, parsed: Parsed, remarks: tuple[str, ...] = ()) -> Parsed:
+    """What a library made of a file may hold anything."""
     return parsed._replace(
         text=require_readable(name, parsed.text),
         title=normalised(parsed.title),

@@ -9,6 +9,7 @@ import pypdfium2.raw as pdfium
 from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 
 from tasks.errors import DocumentError
+from tasks.load.parse.ocr import DPI, MOST_PIXELS, lines_in
 from tasks.load.parse.pages.assembled import assembled
 from tasks.load.parse.pages.forms import marks_on, with_fields
 from tasks.load.parse.pages.letters import UNKNOWN, Letters
@@ -31,11 +32,12 @@ _STRANGE = re.compile(
 )
 _SAMPLES, _LOST = 64, 0.2  # of the objects that a page draws, and of their texts
 _FLAT = 0.01  # points
+_REMEDIES = ("set `ocr: eng` for its source, or run it through OCR (ocrmypdf)", "OCR found nothing: scan it anew")
 _UNSEEN = 2.0  # points: what stands farther outside of the page's edge
 
 
 class Page(NamedTuple):
-    """`unknown` counts the letters that the file draws without saying which they are.
+    """`unknown` counts the letters that the file draws without saying which they are; of a scan, OCR made the entries.
 
     `is_whole` is False where text is drawn in fonts that the file does not hold, which pdfium passes over.
     """
@@ -47,15 +49,19 @@ class Page(NamedTuple):
     is_readable: bool
     unknown: int
     is_whole: bool
+    is_scan: bool = False
 
 
-def parse_pdf(name: str, content: bytes) -> Parsed:
-    """The text of all pages in the order of reading, with pages and rectangles; headings from the outline."""
+def parse_pdf(name: str, content: bytes, languages: str = "") -> Parsed:
+    """The text of all pages in the order of reading, with pages and rectangles; headings from the outline.
+
+    With `languages` tesseract reads pages without text.
+    """
     if b"%%EOF" not in content[-END_BYTES:]:
         raise DocumentError("corrupt", f"{name} is cut off: a PDF ends with %%EOF; fetch it again, or exclude it")
     pdf = _opened(name, content)
     try:
-        return _parsed(name, pdf)
+        return _parsed(name, pdf, languages)
     finally:
         pdf.close()
 
@@ -77,15 +83,15 @@ def _opened(name: str, content: bytes) -> PdfDocument:
     return pdf
 
 
-def _parsed(name: str, pdf: PdfDocument) -> Parsed:
-    pages = list(_pages(pdf))
+def _parsed(name: str, pdf: PdfDocument, languages: str) -> Parsed:
+    pages = list(_pages(name, pdf, languages))
     remarks = list(_remarks(pages, len(pdf)))
     pages = [page for page in pages if page.entries]
     if not pages:
         raise DocumentError(
             "no-text",
             f"{name} has {len(pdf)} pages and no text{_why(remarks)}, so it is probably a scan;"
-            " run it through OCR (ocrmypdf), or exclude it",
+            f" {_REMEDIES[bool(languages)]}, or exclude it",
         )
     repeated = running([(page.number, page.entries, page.edge.bottom, page.edge.top) for page in pages])
     if repeated:
@@ -111,14 +117,18 @@ def _placed(entry: Entry, page: Page) -> Entry:
     return entry
 
 
-def _pages(pdf: PdfDocument) -> Iterator[Page]:
+def _pages(name: str, pdf: PdfDocument, languages: str) -> Iterator[Page]:
     for number in range(1, len(pdf) + 1):
         try:
             page = pdf[number - 1]
         except PdfiumError:
             continue  # named, as one without text
         try:
-            yield _page(number, page)
+            made = _page(number, page)
+            if languages and not (made.entries and made.is_readable):
+                lines = [*_scanned(name, page, made.letters, languages)]
+                made = made._replace(entries=lines, is_scan=True, is_readable=True, unknown=0) if lines else made
+            yield made
         except PdfiumError:
             continue
         finally:
@@ -142,6 +152,22 @@ def _page(number: int, page: PdfPage) -> Page:
         entry.text = entry.text.replace(UNKNOWN, "")
     shown = [entry for entry in made if entry.text.strip()]
     return Page(number, shown, edge, letters, is_readable, unknown, _is_whole(page))
+
+
+def _scanned(name: str, page: PdfPage, letters: Letters, languages: str) -> Iterator[Entry]:
+    width, height = page.get_size()
+    scale = min(DPI / 72, (MOST_PIXELS / max(1.0, width * height)) ** 0.5)
+    picture = page.render(scale=scale, grayscale=True).to_pil()
+    for line in lines_in(name, picture, languages):
+        left, top = _on_page(page, picture.size, *line.sides[:2])
+        right, bottom = _on_page(page, picture.size, *line.sides[2:])
+        yield Entry(line.text, letters.upright(left, bottom, right, top), line.size / scale, line.before)
+
+
+def _on_page(page: PdfPage, size: tuple[int, int], x: int, y: int) -> tuple[float, float]:
+    across, up = ctypes.c_double(), ctypes.c_double()
+    pdfium.FPDF_DeviceToPage(page, 0, 0, *size, 0, x, y, across, up)
+    return across.value, up.value
 
 
 def _noted(note: Run) -> Entry:
@@ -187,6 +213,9 @@ def _remarks(pages: Sequence[Page], count: int) -> Iterator[str]:
     empty = [number for number in range(1, count + 1) if number not in filled and number not in garbled]
     if empty:
         yield f"{_share(empty, count)} no text layer: {ranges(empty)}"
+    scans = [page.number for page in pages if page.is_scan]
+    if scans:
+        yield f"{_share(scans, count)} words that OCR read: {ranges(scans)}"
     partly = [page.number for page in pages if page.entries and not page.is_whole]
     if partly:
         yield f"{_share(partly, count)} text in fonts that are not in the file, and missing: {ranges(partly)}"

@@ -100,7 +100,7 @@ class WebPages:
         if page.suffix == ".html" and self._config.main_text == "auto" and content:
             html, remarks = main_part(url, html_of(url, content, charset))
             content, charset = html.encode(), "utf-8"
-        document = parse(ref, content, page.suffix, charset)
+        document = parse(ref, content, page.suffix, charset, languages=self._config.languages)
         dated = {"lastmod": page.dated} if page.dated else {}
         metadata = {**document.metadata, "url": url, **dated}
         return replace(document, metadata=metadata, remarks=(*remarks, *document.remarks))

@@ -21,12 +21,13 @@ from tasks.load.parse.isolated.frames import read_frame, write_frame
 from tasks.load.parse.text import Parsed, parsed_from
 
 SECONDS = 60.0
+SCAN_SECONDS = 1800.0  # for a document that OCR reads: some seconds a page
 START_SECONDS = 60.0
 DOCUMENTS = 500
 ANSWER_BYTES = 1 << 30
 MOST_PIXELS = 1 << 22  # that a parser may hand over: a bomb must not go off here either
 WORKER = "tasks.load.parse.isolated.worker"
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TESSDATA_PREFIX")
 
 
 class ParserProcess:
@@ -53,13 +54,15 @@ class ParserProcess:
         """None before the first document, and after `close`."""
         return self._process.pid if self._process else None
 
-    def parse(self, parser: str, name: str, content: bytes) -> Parsed:
-        """`parser` is `module:function`; DocumentError for a document that it refuses, or that costs its life.
+    def parse(self, parser: str, name: str, content: bytes, *arguments: str) -> Parsed:
+        """`parser` is `module:function`, and takes the arguments too.
+
+        DocumentError for a document that it refuses, or that costs its life.
 
         A death that nothing explains may be somebody else's doing (the kernel short of memory): a second process gets
         the document once more.
         """
-        request = json.dumps({"parser": parser, "name": name}).encode()
+        request = json.dumps({"parser": parser, "name": name, "arguments": arguments}).encode()
         with self._lock:
             answer = self._ask(name, request, content) or self._ask(name, request, content)
         if answer is None:
@@ -194,5 +197,7 @@ def _environment() -> dict[str, str]:
 
 
 SHARED = ParserProcess()
-atexit.register(SHARED.close)
-os.register_at_fork(after_in_child=SHARED.forget)
+SCANS = ParserProcess(seconds=SCAN_SECONDS)
+for _process in (SHARED, SCANS):
+    atexit.register(_process.close)
+    os.register_at_fork(after_in_child=_process.forget)

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import IO
 
@@ -18,7 +18,7 @@ from tasks.load.parse.isolated.confine import MEMORY_BYTES, allow_cpu, confine
 from tasks.load.parse.isolated.frames import read_frame, write_frame
 from tasks.load.parse.text import Parsed
 
-Parser = Callable[[str, bytes], Parsed]  # name of the document, content
+Parser = Callable[..., Parsed]  # name of the document, content, and what else a parser takes
 
 READY = b"ready"
 DEEPEST_CALLS = 5_000
@@ -36,7 +36,7 @@ def serve(requests: IO[bytes], answers: IO[bytes], cpu_seconds: int) -> None:
         allow_cpu(cpu_seconds)
         name = str(request["name"])
         try:
-            answer = _answer(str(request["parser"]), name, content)
+            answer = _answer(_parser(str(request["parser"])), name, content, request["arguments"])
         except MemoryError:
             message = f"{name} needs more memory than its parser may take; split it, or exclude it"
             write_frame(answers, json.dumps({"reason": "parser-failed", "message": message}).encode())
@@ -45,9 +45,9 @@ def serve(requests: IO[bytes], answers: IO[bytes], cpu_seconds: int) -> None:
         write_frame(answers, json.dumps(answer).encode())
 
 
-def _answer(parser: str, name: str, content: bytes) -> dict[str, object]:
+def _answer(parser: Parser, name: str, content: bytes, arguments: Sequence[str]) -> dict[str, object]:
     try:
-        parsed = _parser(parser)(name, content)
+        parsed = parser(name, content, *arguments)
     except DocumentError as error:
         return {"reason": error.reason, "message": str(error)}
     except MemoryError:
