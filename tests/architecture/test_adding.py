@@ -132,7 +132,11 @@ EMBEDDER = Addition(
             ),
         ),
     },
-    {"tests/contracts/test_paid_embedder.py": "toy", "tests/contracts/test_embedder.py": "toy"},
+    # A slice: the same provider keeps every promise in tests/contracts/test_embedder_mutants.py.
+    {
+        "tests/contracts/test_paid_embedder.py": "toy and (side or bills)",
+        "tests/contracts/test_embedder.py": "toy and unit",
+    },
 )
 
 SOURCE = Addition(
