@@ -135,7 +135,9 @@ class Pipeline(Section):
     quality: Quality | None = Field(default=None, description="The gate before a new generation goes live.")
     runner: Runner = Field(default_factory=LocalRunner, description="Where models run.")
     metrics: Location | None = Field(
-        default=None, description="A file that each run writes anew in Prometheus' text format, such as x.prom."
+        default=None,
+        description="A file that each run writes anew in Prometheus' text format, such as x.prom; or where a collector"
+        " of OpenTelemetry takes metrics by gRPC, such as http://collector:4317.",
     )
     deletions: Deletions = Field(default_factory=lambda: Deletions.model_validate({}), description="The guard.")
     _generation: int = PrivateAttr(default=1)

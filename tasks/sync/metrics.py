@@ -1,32 +1,65 @@
-"""What a run came to as a file in Prometheus' text format, for node_exporter's textfile collector among others."""
+"""What a run came to, for systems that watch: Prometheus by a file, others by a collector of OpenTelemetry.
+
+The file is for node_exporter's textfile collector among others.
+"""
 
 import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tasks.errors import MissingExtraError
 from tasks.ledger.ledger import Ledger
 from tasks.sync.report import Outcome, Report
 from tasks.sync.status import run_summaries
 
 RUNS_CONSIDERED = 50
+SEND_SECONDS = 10
+Gauges = Mapping[str, tuple[str, Mapping[str, float]]]  # name -> what it means, and values by kind; one alone has none
 
 _log = logging.getLogger("headrace")
 
 
-def write_metrics(path: Path, report: Report, ledger: Ledger) -> None:
-    """Writes the file anew, at one stroke; one that cannot be written is told, and is no failure of the run.
+def write_metrics(place: str, report: Report, ledger: Ledger) -> None:
+    """Writes the file anew, at one stroke, or sends to the URL; what does not work is told, and fails no run.
 
     Call once the run is in the ledger. `last_done` outlives runs that fail: it says how old the index is.
     """
+    gauges = _gauges(report, ledger)
+    if "://" in place:
+        _send(place, report.pipeline, gauges)
+    else:
+        _write(Path(place), report.pipeline, gauges)
+
+
+def _send(url: str, pipeline: str, gauges: Gauges) -> None:
+    """Over gRPC; certificates and headers are set by OpenTelemetry's own variables in the environment."""
+    try:
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    except ImportError:
+        _log.warning("metrics: %s", MissingExtraError("metrics by OpenTelemetry", "otlp"))
+        return
+    exporter = OTLPMetricExporter(url, timeout=SEND_SECONDS)
+    provider = MeterProvider([PeriodicExportingMetricReader(exporter)], shutdown_on_exit=False)
+    meter = provider.get_meter("headrace")
+    for name, (text, values) in gauges.items():
+        gauge = meter.create_gauge(f"headrace_{name}", description=text)
+        for kind, value in values.items():
+            gauge.set(value, {"pipeline": pipeline, **({"kind": kind} if kind else {})})
+    provider.shutdown(timeout_millis=SEND_SECONDS * 1000)
+
+
+def _write(path: Path, pipeline: str, gauges: Gauges) -> None:
     from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
     registry = CollectorRegistry()
-    for name, (text, values) in _gauges(report, ledger).items():
+    for name, (text, values) in gauges.items():
         kinds = ["kind"] if len(values) > 1 else []
         gauge = Gauge(f"headrace_{name}", text, ["pipeline", *kinds], registry=registry)
         for kind, value in values.items():
-            gauge.labels(*[report.pipeline, kind][: 1 + len(kinds)]).set(value)
+            gauge.labels(*[pipeline, kind][: 1 + len(kinds)]).set(value)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_to_textfile(str(path), registry)
@@ -34,8 +67,7 @@ def write_metrics(path: Path, report: Report, ledger: Ledger) -> None:
         _log.warning("metrics: cannot write %s: %s; name another file under `metrics`", path, error.strerror)
 
 
-def _gauges(report: Report, ledger: Ledger) -> Mapping[str, tuple[str, Mapping[str, float]]]:
-    """Name -> what it means, and its values by kind; a single one has no kind."""
+def _gauges(report: Report, ledger: Ledger) -> Gauges:
     shape = report.as_json()
     ends = [run.finished_at for run in run_summaries(ledger, RUNS_CONSIDERED) if run.outcome is Outcome.DONE]
     done = [end for end in ends if end is not None]

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from config.options import SyncOptions
 from tasks.dedupe.window import Differ
@@ -211,7 +210,7 @@ class Run:
         report.chunks.total = ledger.counts().live
         finish_run(ledger, report.run, report.outcome, report.as_json())
         if path := self._session.pipeline.metrics:
-            write_metrics(Path(path), report, ledger)
+            write_metrics(path, report, ledger)
 
 
 def _outcome(error: BaseException) -> Outcome:

@@ -1,5 +1,18 @@
 """The file of metrics holds each run's numbers, whole."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import (
+    MetricsServiceServicer,
+    add_MetricsServiceServicer_to_server,
+)
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import Pipeline
@@ -34,3 +47,41 @@ def test_metrics_that_cannot_be_written_fail_no_run(pipeline: Pipeline) -> None:
     done = pipeline.run("sync", str(pipeline.config))
     assert done.code == 0
     assert "metrics: cannot write" in done.err
+
+
+def test_a_collector_of_opentelemetry_gets_the_same_numbers(pipeline: Pipeline) -> None:
+    got: list[ExportMetricsServiceRequest] = []
+
+    class Collector(MetricsServiceServicer):
+        def Export(self, request: ExportMetricsServiceRequest, context: object) -> ExportMetricsServiceResponse:  # noqa: N802
+            got.append(request)
+            return ExportMetricsServiceResponse()
+
+    server = grpc.server(ThreadPoolExecutor(1))
+    add_MetricsServiceServicer_to_server(Collector(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        pipeline.config.write_text(f"{pipeline.config.read_text()}metrics: http://127.0.0.1:{port}\n")
+        assert pipeline.sync()["code"] == 0
+    finally:
+        server.stop(None)
+    metrics = {one.name: one for one in got[0].resource_metrics[0].scope_metrics[0].metrics}
+    points = {
+        (name, *sorted((label.key, label.value.string_value) for label in point.attributes)): point
+        for name, one in metrics.items()
+        for point in one.gauge.data_points
+    }
+    assert points["headrace_documents", ("kind", "added"), ("pipeline", "trial")].as_int == 3
+    assert points["headrace_exit_code", ("pipeline", "trial")].as_int == 0
+    assert points["headrace_seconds", ("kind", "total"), ("pipeline", "trial")].as_double > 0
+
+
+def test_without_its_library_the_extra_is_named_and_no_run_fails(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.grpc.metric_exporter", None)
+    pipeline.config.write_text(f"{pipeline.config.read_text()}metrics: http://127.0.0.1:9\n")
+    done = pipeline.run("sync", str(pipeline.config))
+    assert done.code == 0
+    assert "pip install -e '.[otlp]'" in done.err
