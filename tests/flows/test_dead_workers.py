@@ -142,7 +142,7 @@ def test_the_next_run_syncs_whatever_died(pipeline: Pipeline, tmp_path_factory: 
             found += [] if text in str(pipeline.texts()) else ["not synced"]
             told.update([f"{state}, then {'cancelled and all' if how == 'cancel' else how} killed"])
             wrong += [f"kill {number} ({how} while {state}): {one}" for one in found]
-            sys.stderr.write(f"SEED={SEED}: {number + 1} kills, {dict(told)}; wrong: {wrong}\n")
+            print(f"SEED={SEED}: {number + 1} kills, {dict(told)}; wrong: {wrong}", file=sys.__stderr__)
             assert state_of(environment, living) == "RUNNING", f"{wrong}, and a live run was marked"
         time.sleep(max(UNSIGNED_SECONDS.values()))
         await_end(environment, start(environment, deployment))
