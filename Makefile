@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) < 3 ? $$(getconf _NPROCESSORS_ONLN) + 1 : 4 )))
 
 .DEFAULT_GOAL := help
-.PHONY: pipelines ray bench-ray help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean server prefect-next kills soak-watch quality mteb finetune-bench
+.PHONY: pipelines scale ray bench-ray help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean server prefect-next kills soak-watch quality mteb finetune-bench
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,9 @@ kills: tools ## kill runs and workers of a real Prefect server at 100 moments: t
 
 bench: tools ## the table of what must be fast, as ratios in one run; minutes
 	$(BIN)/python -m tests.benchmarks
+
+scale: tools ## documents by the million in shards, hashed: DOCUMENTS="100000 1000000:8"; an hour, 10000000:64 takes a night
+	$(BIN)/python -m tests.benchmarks.scale $(DOCUMENTS)
 
 pipelines: tools ## 50 pipelines and 8 processes on one PostgreSQL server, undisturbed and with its connections cut; minutes
 	$(BIN)/python -m tests.benchmarks.pipelines

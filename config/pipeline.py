@@ -131,6 +131,13 @@ class Pipeline(Section):
         validate_default=True,
         description="URL of the embedding cache, shared by all pipelines that name it.",
     )
+    shards: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        description="The ledger is spread over so many databases beside `state`, each with a part of the documents; a"
+        " run works them off in turn and takes the memory of one: for more than a million documents.",
+    )
     search: Search = Field(default_factory=lambda: Search.model_validate({}), description="Search settings.")
     quality: Quality | None = Field(default=None, description="The gate before a new generation goes live.")
     runner: Runner = Field(default_factory=LocalRunner, description="Where models run.")
@@ -217,13 +224,17 @@ class Pipeline(Section):
         first = self._first or self
         state, store = first.state, first.store
         if number > 1:
-            path, mark, rest = state.partition("?")
-            is_file = path.startswith("sqlite") and path.partition("://")[2].strip("/") not in ("", ":memory:")
-            state = f"{path}.{number}{mark}{rest}" if is_file else state
+            state = first.state_of(str(number))
             store = store.as_generation(number, f"{first.collection}-{number}")
         made = self.model_copy(update={"state": state, "store": store})
         made._generation, made._first = number, first if number > 1 else None
         return made
+
+    def state_of(self, part: str) -> str:
+        """Where the ledger of a generation, or one of its shards, is: beside its file; on a server schemas do that."""
+        path, mark, rest = self.state.partition("?")
+        is_file = path.startswith("sqlite") and path.partition("://")[2].strip("/") not in ("", ":memory:")
+        return f"{path}.{part}{mark}{rest}" if is_file and part else self.state
 
     def limited_to(self, max_usd: float | None) -> Self:
         """The same pipeline with the run's own money limit, where one is given and the embedder costs money."""

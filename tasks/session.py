@@ -21,7 +21,8 @@ from tasks.errors import CollectionError, ConfigError
 from tasks.generations import Choose, as_live
 from tasks.ledger.generations import Registry
 from tasks.ledger.ledger import Ledger, schema_of
-from tasks.ledger.marks import own_space, require_own
+from tasks.ledger.marks import kept_shards, own_space, require_own
+from tasks.ledger.shards import ShardedLedger
 from tasks.load.base import Source
 from tasks.load.labels import Labelled
 from tasks.load.open import open_source
@@ -117,9 +118,17 @@ def open_session(
 
 
 def open_ledger(pipeline: Pipeline, *, read_only: bool = False) -> Ledger:
-    """The ledger of the generation that is meant."""
-    state = _existing(pipeline.state) if read_only else pipeline.state
-    return Ledger(state, pipeline.name, pipeline.generation, read_only=read_only)
+    """The ledger of the generation that is meant, in as many shards as it was made with."""
+
+    def opened(shard: str = "") -> Ledger:
+        name = f"{pipeline.name}:{pipeline.generation}:{shard}" if shard else pipeline.name
+        state = pipeline.state_of(shard)
+        generation = 1 if shard else pipeline.generation
+        return Ledger(_existing(state) if read_only else state, name, generation, read_only=read_only)
+
+    whole = opened()
+    count = kept_shards(whole) or pipeline.shards
+    return whole if count == 1 else ShardedLedger(whole, opened, count)
 
 
 def open_collection(pipeline: Pipeline, *, read_only: bool = False) -> VectorStore:

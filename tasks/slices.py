@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
+from zlib import crc32
 
 Item = TypeVar("Item")
 
@@ -23,3 +24,8 @@ def bounded(sizes: Iterable[int], most_items: int, most_size: int) -> Iterator[s
         total += size
     if end > start:
         yield slice(start, end)
+
+
+def shard_of(document: str, shards: int) -> int:
+    """Which of so many shards a document is in, for ever: a hash of its name says it."""
+    return crc32(document.encode("utf-8", "surrogatepass")) % shards

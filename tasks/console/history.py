@@ -8,7 +8,7 @@ from tasks.durations import format_duration
 from tasks.evaluate.history import Kept
 from tasks.evaluate.history import history as evaluations
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.runs import stored_tokens
+from tasks.ledger.lookup import stored_tokens
 from tasks.session import Session
 from tasks.sync.report import Outcome, Report
 from tasks.sync.status import RunSummary, run_summaries

@@ -108,6 +108,11 @@ class Database:
             for suffix in ("-wal", "-shm", ".lock", ""):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
+    def rest(self) -> None:
+        """Drop a file's idle connections with their caches; it is opened again when it is needed."""
+        if self.path is not None:
+            self._connections.close()
+
     def close(self) -> None:
         """Drop the connections; SQLite's write-ahead log is folded in by the last one."""
         self._connections.close()

@@ -68,9 +68,13 @@ class ServerConnection:
         return {name for (name,) in self.execute(sql, (self._schema,))}
 
     def prepare(self) -> None:
-        """One process at a time makes tables, and the schema is there."""
+        """One process at a time makes tables, and the schema is there.
+
+        Only who reads a table hears of what others made while it waited: IF NOT EXISTS alone may still miss a schema.
+        """
         self.execute("SELECT pg_advisory_xact_lock(?)", (_CREATING,))
-        self.execute(f'CREATE SCHEMA IF NOT EXISTS "{self._schema}"', ())
+        if not self.execute("SELECT count(*) FROM pg_namespace WHERE nspname = ?", (self._schema,)).scalar():
+            self.execute(f'CREATE SCHEMA "{self._schema}"', ())
 
 
 class ServerConnections:

@@ -40,7 +40,9 @@ def pairs_of(document: Document) -> Pairs:
     words = np.array(numbers, dtype=np.uint64)
     words = words[words != _NOTHING]
     made = words == _MACHINE_MADE
-    words = words[~(made & np.roll(made, 1)) | (np.arange(len(words)) == 0)]
+    is_first = np.ones(len(words), dtype=bool)  # of those in a row
+    is_first[1:] = ~(made[1:] & made[:-1])
+    words = words[is_first]
     first, second = (words[:-1], words[1:]) if len(words) > 1 else (words, words)
     mixed = (first * np.uint64(_FACTORS[0]) ^ second) * np.uint64(_FACTORS[1])
     return np.unique((mixed >> np.uint64(32)).astype(np.uint32))

@@ -22,16 +22,20 @@ MOST_WAITING = 32_000_000  # characters of documents that are like no other so f
 class Differ:
     """Reads the ledger and the cache, writes neither; one for each run."""
 
-    def __init__(self, identity: Identity, ledger: Ledger, cache: EmbeddingCache, before: Known) -> None:
-        """`before` is what the ledger knew when the run began."""
+    def __init__(self, identity: Identity, ledger: Ledger, cache: EmbeddingCache) -> None:
+        """Nothing is known before `begin`."""
         self._identity = identity
         self._fingerprint = identity.fingerprint
         self._ledger = ledger
         self._cache = cache
-        self._before = before
+        self._before = Known({})
         self._groups = Groups()
         self._waiting = 0
         self._samples: dict[DocumentId, bytes] = {}  # of the window's documents
+
+    def begin(self, before: Known) -> None:
+        """The windows of a shard follow; `before` is what the ledger knew of it when the run began."""
+        self._before = before
 
     def is_current(self, document: Document, /) -> bool:
         """Whether the collection has just this: a ledger that vouches for a version vouches for all of its points."""

@@ -9,7 +9,7 @@ truth for Headrace's own readers; the name that the store publishes for others f
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -165,6 +165,15 @@ def _generation(row: Sequence[Any]) -> Generation:
 
 def erase(ledger: Ledger) -> None:
     """Forget what the ledger says of a collection that was dropped; the table of generations stays."""
+    own = ("departure", "run", "meta")
+    rows = ("document", "point", "quarantine")
+    for shard in ledger.in_turn():
+        _empty(shard, rows if shard is not ledger else (*rows, *own))
+    if ledger.shard_count > 1:
+        _empty(ledger, own)
+
+
+def _empty(ledger: Ledger, tables: Iterable[str]) -> None:
     with ledger.fenced("erase") as transaction:
-        for table in ("document", "point", "quarantine", "departure", "run", "meta"):
+        for table in tables:
             transaction.execute(f"DELETE FROM {table}")  # noqa: S608 - constants

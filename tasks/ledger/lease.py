@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.database.errors import translated
@@ -29,10 +29,14 @@ _TAKE = (
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """`was_clean` is False when the run before did not end properly and the machine has been restarted since."""
+    """`was_clean` is False when the run before did not end properly and the machine has been restarted since.
+
+    `behind` names a shard of the ledger that is older than the rest; "" where none is.
+    """
 
     epoch: int
     was_clean: bool
+    behind: str = ""
 
 
 @contextmanager
@@ -42,7 +46,7 @@ def leased(ledger: Ledger, *, wait: bool) -> Generator[Lease, None, None]:
         lease = _next_epoch(ledger)
         ledger.epoch = lease.epoch
         try:
-            yield lease
+            yield replace(lease, behind=ledger.fence())
         except BaseException:
             _take_name_off(ledger)
             raise

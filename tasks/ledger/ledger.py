@@ -6,10 +6,9 @@ and nothing is forgotten before the store was read and did not have it (forget a
 """
 
 import hashlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from tasks.database.connection import Rows
 from tasks.database.database import Database, Transaction
@@ -22,8 +21,9 @@ from tasks.ledger.quarantine import (
     quarantine_entries,
     quarantined_documents,
 )
+from tasks.ledger.rows import Counts, KnownDocument, KnownPoint, Owned, Row, Stray
 from tasks.ledger.tables import DOOMED, GONE, LEDGER, LIVE, PENDING
-from tasks.records import Bookkeeping, DocumentId, EmbeddingKey, PointId
+from tasks.records import DocumentId, PointId
 from tasks.windows import DocumentChange, Quarantined, Remark
 
 _EPOCH = "SELECT epoch FROM lease"
@@ -47,56 +47,6 @@ _LOSE_POINT = "UPDATE point SET state = 'GONE', gone_at = ? WHERE document = ? A
 _DELAY_POINT = "UPDATE point SET gone_at = ? WHERE document = ? AND id = ?"
 _FORGET_POINT = "DELETE FROM point WHERE document = ? AND id = ? AND state = 'GONE'"
 
-Owned = tuple[DocumentId, PointId]  # a point and the document it belongs to
-
-
-class KnownDocument(NamedTuple):
-    """A tuple, for every run makes one of each; `version` None: dirty, it may have too few or too many points."""
-
-    version: str | None
-    hint: str
-    source: str
-    chunks: int
-    tokens: int
-    remark: str | None = None
-
-
-class KnownPoint(NamedTuple):
-    """`state` is one of PENDING, LIVE, DOOMED and GONE."""
-
-    id: PointId
-    key: str
-    state: str
-    embedding: EmbeddingKey = EmbeddingKey(b"")
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Documents, and points by what the ledger knows of them."""
-
-    documents: int
-    live: int = 0
-    pending: int = 0
-    doomed: int = 0
-    gone: int = 0
-
-
-class Stray(NamedTuple):
-    """A record in the store that says it is ours, though the ledger does not know it."""
-
-    id: PointId
-    book: Bookkeeping
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A point as the ledger knows it."""
-
-    document: DocumentId
-    state: str
-    key: str
-    embedding: EmbeddingKey
-
 
 class Ledger:
     """One pipeline's ledger; `epoch` is set by the lease, and writes without it are refused."""
@@ -111,6 +61,23 @@ class Ledger:
         self.epoch: int | None = None
         self.flow_run = ""  # Prefect's id of the run that works with this ledger, for whoever finds it dead
         self.dead_flow_run = ""  # of the one that held the lease before and died; known once the lease is taken
+
+    @property
+    def shard_count(self) -> int:
+        """How many ledgers this one is in truth: see `tasks.ledger.shards`."""
+        return 1
+
+    def in_turn(self) -> Iterator["Ledger"]:
+        """Each shard, to be used before the next is asked for."""
+        yield self
+
+    def split(self, documents: Iterable[DocumentId]) -> Iterator[tuple["Ledger", Sequence[DocumentId]]]:
+        """The shards that have some of these, each with its own."""
+        yield self, list(documents)
+
+    def fence(self) -> str:
+        """Write the epoch into all shards; the name of one that is older than the rest, "" for none."""
+        return ""
 
     def documents(self) -> dict[DocumentId, KnownDocument]:
         """Everything known, in one pass."""
@@ -278,6 +245,10 @@ class Ledger:
         if self.epoch is None or newest != self.epoch:
             raise FencedError(f"another run took the lease (epoch {newest}, ours {self.epoch}); {consequence}")
 
+    def remove(self) -> None:
+        """Delete it for good."""
+        self.database.remove()
+
     def close(self) -> None:
         """Release the file."""
         self.database.close()
@@ -295,4 +266,6 @@ def _point_rows(changes: Sequence[DocumentChange], state: str) -> Iterator[tuple
             yield change.id, new.id, new.key, new.embedding, state
 
 
-__all__ = ["DOOMED", "GONE", "LIVE", "PENDING", "KnownDocument", "KnownPoint", "Ledger"]
+__all__ = [
+    "DOOMED", "GONE", "LIVE", "PENDING", "Counts", "KnownDocument", "KnownPoint", "Ledger", "Owned", "Row", "Stray",
+]  # fmt: skip

@@ -9,25 +9,39 @@ from tasks.records import DocumentId
 def known_of(ledger: Ledger, documents: Sequence[DocumentId]) -> dict[DocumentId, KnownDocument]:
     """Those of them that the ledger knows."""
     sql = "SELECT id, version, hint, source, chunks, tokens, remark FROM document WHERE id IN ({})"
-    with ledger.database.read() as transaction:
-        return {DocumentId(row[0]): KnownDocument._make(row[1:]) for row in transaction.select_in(sql, documents)}
+    known: dict[DocumentId, KnownDocument] = {}
+    for shard, ids in ledger.split(documents):
+        with shard.database.read() as transaction:
+            known |= {DocumentId(row[0]): KnownDocument._make(row[1:]) for row in transaction.select_in(sql, ids)}
+    return known
 
 
 def count_documents(ledger: Ledger) -> int:
     """All that the ledger knows, without a look at their points."""
-    with ledger.database.read() as transaction:
-        return int(transaction.execute("SELECT COUNT(*) FROM document").scalar() or 0)
+    return sum(_number(shard, "SELECT COUNT(*) FROM document") for shard in ledger.in_turn())
+
+
+def stored_tokens(ledger: Ledger) -> int:
+    """The tokens of all that the ledger knows to be in the collection."""
+    return sum(_number(shard, "SELECT SUM(tokens) FROM document") for shard in ledger.in_turn())
 
 
 def has_below(ledger: Ledger, folder: DocumentId) -> bool:
     """Whether there is a document in the folder, which ends in a slash."""
     sql = "SELECT 1 FROM document WHERE substr(id, 1, ?) = ? LIMIT 1"
-    with ledger.database.read() as transaction:
-        return transaction.execute(sql, (len(folder), folder)).scalar() is not None
+    return any(_number(shard, sql, (len(folder), folder)) for shard in ledger.in_turn())
 
 
 def samples(ledger: Ledger, documents: Sequence[DocumentId]) -> dict[DocumentId, bytes]:
     """Samples of their texts, without those that were written before samples were kept, and have not changed since."""
     sql = "SELECT id, sample FROM document WHERE sample IS NOT NULL AND id IN ({})"
-    with ledger.database.read() as transaction:
-        return {DocumentId(row[0]): bytes(row[1]) for row in transaction.select_in(sql, documents)}
+    kept: dict[DocumentId, bytes] = {}
+    for shard, ids in ledger.split(documents):
+        with shard.database.read() as transaction:
+            kept |= {DocumentId(row[0]): bytes(row[1]) for row in transaction.select_in(sql, ids)}
+    return kept
+
+
+def _number(shard: Ledger, sql: str, values: Sequence[object] = ()) -> int:
+    with shard.database.read() as transaction:
+        return int(transaction.execute(sql, values).scalar() or 0)

@@ -93,6 +93,20 @@ def remember_keeper(ledger: Ledger, now: Mapping[str, Any]) -> None:
         transaction.execute(_PUT, ("keeper", json.dumps(now)))
 
 
+def kept_shards(ledger: Ledger) -> int | None:
+    """Over how many shards the rows of documents are spread; None while there are none."""
+    with ledger.database.read() as transaction:
+        if (count := _meta(transaction, "shards")) is not None:
+            return int(count)
+        return 1 if _meta(transaction, "epoch_marked") else None
+
+
+def keep_shards(ledger: Ledger, count: int) -> None:
+    """Keep it, before anything is in a shard."""
+    with ledger.fenced("shards") as transaction:
+        transaction.execute(_PUT, ("shards", str(count)))
+
+
 def recollection(ledger: Ledger, source: str) -> str:
     """What a source wished to remember of its last listing; "" before the first."""
     with ledger.database.read() as transaction:

@@ -83,9 +83,3 @@ def last_runs(ledger: Ledger, limit: int) -> list[RecordedRun]:
             "SELECT id, started_at, finished_at, outcome, report FROM run ORDER BY epoch DESC LIMIT ?", (limit,)
         )
         return [RecordedRun(row[0], row[1], row[2], row[3], json.loads(row[4] or "null")) for row in rows]
-
-
-def stored_tokens(ledger: Ledger) -> int:
-    """The tokens of all that the ledger knows to be in the collection."""
-    with ledger.database.read() as transaction:
-        return int(transaction.execute("SELECT COALESCE(SUM(tokens), 0) FROM document").scalar())

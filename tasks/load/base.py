@@ -39,6 +39,19 @@ class Remembering(Protocol):
 
 
 @runtime_checkable
+class Splitting(Protocol):
+    """A source that can list by shards, one of them in memory at a time; whoever has one asks by isinstance."""
+
+    def split(self, shards: int, /) -> bool:
+        """From now on a listing names no documents itself: `refs` does. False where this one cannot."""
+        ...
+
+    def refs(self, shard: int, /) -> tuple[DocumentRef, ...]:
+        """Documents of the last listing; those of the shard that was asked for last can be read."""
+        ...
+
+
+@runtime_checkable
 class Watchable(Protocol):
     """A source in a folder whose changes the operating system tells; whoever has one asks by isinstance."""
 

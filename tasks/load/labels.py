@@ -12,7 +12,7 @@ from config import sources
 from config.labels import READERS, RESERVED, Acl, Label
 from config.source_sections import ScansSection
 from tasks.errors import TransientError
-from tasks.load.base import Source, Watchable
+from tasks.load.base import Source, Splitting, Watchable
 from tasks.load.paths import by_suffix
 from tasks.load.rules import Readers, RuleError, of_field, of_file, readers_of
 from tasks.load.sidecars import Sidecars
@@ -65,6 +65,15 @@ class Labelled:
             return listing
         return replace(listing, refs=tuple(ref._replace(hint=self._hint(ref)) for ref in listing.refs))
 
+    def split(self, shards: int, /) -> bool:
+        """Rules beside documents are looked for among all paths."""
+        return not self._sidecars and isinstance(self.source, Splitting) and self.source.split(shards)
+
+    def refs(self, shard: int, /) -> tuple[DocumentRef, ...]:
+        """What the source itself has, with hints that say more."""
+        refs = self.source.refs(shard) if isinstance(self.source, Splitting) else ()
+        return tuple(ref._replace(hint=self._hint(ref)) for ref in refs) if self._settings else refs
+
     @property
     def folder(self) -> Path | None:
         """What the source itself has; None where changes of other files change documents too."""
@@ -82,7 +91,7 @@ class Labelled:
     def read(self, ref: DocumentRef, /) -> Document:
         """The rule is read after the document: who makes it stricter before writing secrets is not overtaken."""
         document = self.source.read(ref)
-        configured = labels_of(self._labels, path_values(ref, document.metadata))
+        configured = labels_of(self._labels, path_values(ref, document.metadata)) if self._labels else {}
         own = {name: value for name, value in document.metadata.items() if name not in self._labels}
         metadata = {**self._own(own), **configured}
         remarks = document.remarks

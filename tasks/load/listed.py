@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from tasks.errors import DocumentError
 from tasks.load.paths import document_id
+from tasks.load.spool import Spool
 from tasks.records import DocumentId, DocumentRef, FailedScope, Listing
 
 Place = TypeVar("Place")
@@ -20,9 +21,10 @@ class Listed(Generic[Place]):
     Rows that share an id are one document that cannot be read, rather than one that another replaces.
     """
 
-    def __init__(self, source: str) -> None:
-        """Rows are added first, and looked up after `listing`."""
+    def __init__(self, source: str, shards: int = 1) -> None:
+        """Rows are added first, and looked up after `listing`; with several shards they wait on disk for `refs`."""
         self._source = source
+        self._spool: Spool[tuple[DocumentRef, Place]] | None = Spool(shards) if shards > 1 else None
         self._refs: list[DocumentRef] = []
         self._places: list[Place] = []
         self._nameless = 0
@@ -36,7 +38,11 @@ class Listed(Generic[Place]):
         if not path:
             self._nameless += 1
             return
-        self._refs.append(DocumentRef(document_id(self._source, path), self._source, path, hint, size_bytes))
+        ref = DocumentRef(document_id(self._source, path), self._source, path, hint, size_bytes)
+        if self._spool:
+            self._spool.add(ref.id, (ref, place))
+            return
+        self._refs.append(ref)
         self._places.append(place)
 
     def listing(self, failed: Sequence[FailedScope] = (), advice: str = "") -> Listing:
@@ -44,13 +50,7 @@ class Listed(Generic[Place]):
 
         `advice` says how such rows are left out.
         """
-        ids = [ref.id for ref in self._refs]
-        order = sorted(range(len(ids)), key=ids.__getitem__)
-        self._refs = [self._refs[at] for at in order]
-        self._places = [self._places[at] for at in order]
-        ids.sort()
-        if any(map(operator.eq, ids, islice(ids, 1, None))):
-            self._join_doubles()
+        self._sort()
         scopes = [*failed]
         if self._nameless:
             rows = "1 row has" if self._nameless == 1 else f"{self._nameless:,} rows have"
@@ -58,6 +58,14 @@ class Listed(Generic[Place]):
                 FailedScope(f"{self._source}:", f"source {self._source!r}: {rows} no value in the id; {advice}")
             )
         return Listing(self._source, tuple(self._refs), tuple(scopes))
+
+    def refs(self, shard: int) -> tuple[DocumentRef, ...]:
+        """Those of a shard, which are the ones that can be looked up from now on."""
+        if self._spool:
+            rows = self._spool.read(shard)
+            self._refs, self._places, self._doubles = [row[0] for row in rows], [row[1] for row in rows], {}
+            self._sort()
+        return tuple(self._refs)
 
     def from_here(self, ref: DocumentRef, most: int) -> list[tuple[DocumentRef, Place]]:
         """The document and those that follow it in the listing; DocumentError where its row is none or not alone."""
@@ -72,6 +80,15 @@ class Listed(Generic[Place]):
             )
         both = zip(self._refs[at : at + most], self._places[at : at + most], strict=True)
         return [(one, place) for one, place in both if one.id not in self._doubles]
+
+    def _sort(self) -> None:
+        ids = [ref.id for ref in self._refs]
+        order = sorted(range(len(ids)), key=ids.__getitem__)
+        self._refs = [self._refs[at] for at in order]
+        self._places = [self._places[at] for at in order]
+        ids.sort()
+        if any(map(operator.eq, ids, islice(ids, 1, None))):
+            self._join_doubles()
 
     def _join_doubles(self) -> None:
         refs: list[DocumentRef] = []

@@ -30,12 +30,13 @@ class PythonDocuments:
         self._config = config
         self._shape = RowShape(config)
         self._shelved: Shelved | None = None
+        self._shards = 1
 
     def list(self) -> Listing:
         """What the function yields up to its end; an exception makes the listing incomplete, and nothing is deleted."""
         if self._shelved:
             self._shelved.close()
-        shelved = self._shelved = Shelved(self.name, self._shape)
+        shelved = self._shelved = Shelved(self.name, self._shape, self._shards)
         number, failed = 0, list[FailedScope]()
         try:
             for number, item in enumerate(self._items(), 1):
@@ -49,6 +50,15 @@ class PythonDocuments:
                 self._failed(f"stopped after {number:,} of its items: {words}", is_outage=isinstance(error, OSError))
             )
         return shelved.listing(failed[:1], "give each document an id")
+
+    def split(self, shards: int, /) -> bool:
+        """From now on a listing is asked for by shards."""
+        self._shards = shards
+        return True
+
+    def refs(self, shard: int, /) -> tuple[DocumentRef, ...]:
+        """Those of a shard, which are the ones that can be read from now on."""
+        return self._shelved.refs(shard) if self._shelved else ()
 
     def read(self, ref: DocumentRef, /) -> Document:
         """The document as it was yielded."""

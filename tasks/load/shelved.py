@@ -19,11 +19,11 @@ _LENGTH = 8  # bytes before each row
 class Shelved:
     """Rows in an unnamed temporary file, which is gone with the process and is for this account alone."""
 
-    def __init__(self, source: str, shape: RowShape) -> None:
+    def __init__(self, source: str, shape: RowShape, shards: int = 1) -> None:
         """Rows are added first, and read after `listing`; OSError where the disk is full."""
         self._source = source
         self._shape = shape
-        self._listed: Listed[int] = Listed(source)
+        self._listed: Listed[int] = Listed(source, shards)
         self._file = tempfile.TemporaryFile(buffering=WRITE_BYTES)  # noqa: SIM115 - closed when nobody has it any more
         self._close = weakref.finalize(self, self._file.close)
         self._end = 0
@@ -49,6 +49,10 @@ class Shelved:
         """All that was added; `advice` says what to do about rows without an id."""
         self._file.flush()
         return self._listed.listing([*failed], advice)
+
+    def refs(self, shard: int) -> tuple[DocumentRef, ...]:
+        """Those of a shard, which are the ones that can be read from now on."""
+        return self._listed.refs(shard)
 
     def read(self, ref: DocumentRef) -> Document:
         """The document as it was added."""

@@ -34,12 +34,13 @@ class TableRows:
         self._config = config
         self._shape = RowShape(config, sorted(config.types.items()))
         self._shelved: Shelved | None = None
+        self._shards = 1
 
     def list(self) -> Listing:
         """The rows of all files, which are told by their suffix."""
         if self._shelved:
             self._shelved.close()
-        self._shelved = Shelved(self.name, self._shape)
+        self._shelved = Shelved(self.name, self._shape, self._shards)
         failed: list[FailedScope] = []
         try:
             for path in self._paths():
@@ -49,6 +50,15 @@ class TableRows:
         except (ConfigError, OSError) as error:
             failed.append(self._failed(str(error), error))
         return self._shelved.listing(failed, "give them one, or take them out of the file")
+
+    def split(self, shards: int, /) -> bool:
+        """From now on a listing is asked for by shards."""
+        self._shards = shards
+        return True
+
+    def refs(self, shard: int, /) -> tuple[DocumentRef, ...]:
+        """Those of a shard, which are the ones that can be read from now on."""
+        return self._shelved.refs(shard) if self._shelved else ()
 
     def read(self, ref: DocumentRef, /) -> Document:
         """The row as it was listed."""

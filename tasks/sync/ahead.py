@@ -16,7 +16,7 @@ from tasks.runners.pace import Pace
 from tasks.runners.same_model import SameModel
 from tasks.session import Session
 from tasks.sync.listing import Survey
-from tasks.windows import Deduped, Spent
+from tasks.windows import Deduped, Refs, Spent
 
 IDLE_ROUNDS = 6  # in which all that was sent came back without a vector
 
@@ -50,11 +50,12 @@ def pay_ahead(session: Session, survey: Survey, spent: Spent) -> None:
 
 def _send(session: Session, survey: Survey, batches: Batches, proof: SameModel) -> dict[EmbeddingKey, int]:
     """Send what is not on its way; all that is wanted, with its tokens."""
-    chain = Chain(session, Differ(session.identity, session.ledger, session.cache, survey.known), Spent())
+    differ = Differ(session.identity, session.ledger, session.cache)
+    chain = Chain(session, differ, Spent())
     wanted: dict[EmbeddingKey, int] = {}
     sent, texts, size = batches.on_their_way(), Texts(), 0
     try:
-        for window in Pace().windows(survey.changes.to_read):
+        for window in _windows(survey, differ):
             session.ledger.check()
             deduped = chain.dedupe(chain.read(window))
             for key, text, tokens in _texts(deduped, {*wanted, *batches.refused}):
@@ -73,6 +74,12 @@ def _send(session: Session, survey: Survey, batches: Batches, proof: SameModel) 
     except BudgetError:
         pass  # it stops the windows, once they have what was paid for
     return wanted
+
+
+def _windows(survey: Survey, differ: Differ) -> Iterator[Refs]:
+    for shard in survey.shards():
+        differ.begin(shard.known)
+        yield from Pace().windows(shard.changes.to_read)
 
 
 def _texts(deduped: Deduped, without: Set[EmbeddingKey]) -> Iterator[tuple[EmbeddingKey, str, int]]:

@@ -41,7 +41,6 @@ def decide(
 def _objection(session: Session, source: str, leavers: Leavers, survey: Survey) -> str:
     """What the guard has against the losses of one source, "" for nothing."""
     lost = leavers.within({source})
-    known = sum(one.source == source for one in survey.known.documents.values())
     silent = (source,) if source in survey.silent and lost.missing else ()
-    now = Circumstances(known, survey.changes.listed, moved=lost.moved, silent=silent)
+    now = Circumstances(survey.known[source], survey.listed, moved=lost.moved, silent=silent)
     return judge(lost.documents, now, session.pipeline.deletions, None).reason

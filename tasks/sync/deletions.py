@@ -8,13 +8,14 @@ from typing import Any
 from config.options import SyncOptions
 from tasks.dedupe.near import lose_their_own
 from tasks.ledger.departures import departed, remember_departure
+from tasks.ledger.rows import KnownDocument
 from tasks.ledger.tables import DOOMED, GONE
 from tasks.load.paths import source_of
 from tasks.records import DocumentId
 from tasks.session import Session
 from tasks.slices import slices
 from tasks.sync.guard import Circumstances, Verdict, judge
-from tasks.sync.listing import Survey
+from tasks.sync.listing import Shard, Survey
 from tasks.sync.names import Move
 from tasks.sync.report import Outcome, Report
 from tasks.system.file_system import escaped
@@ -82,27 +83,33 @@ class Losses:
 
     def __init__(self, survey: Survey) -> None:
         """What is known before the first window."""
-        known = self._known = survey.known.documents
-        self._missing = survey.changes.missing
+        self._lost = survey.lost
         self._gone: Places = defaultdict(list)
-        for document in self._missing:
-            if version := known[document].version:
-                self._gone[known[document].source, version].append(document)
+        for document, known in survey.lost.items():
+            if known.version:
+                self._gone[known.source, known.version].append(document)
         self._contents = {version for _, version in self._gone}
         self._new: Places = defaultdict(list)
         self._stays: Places = defaultdict(list)
         self._changes: list[DocumentChange] = []
-        unchanged = survey.changes.unchanged if self._gone else ()
-        for ref in unchanged:
+        self._before: dict[DocumentId, str | None] = {}  # the versions of what waits for the end
+        self._known: Mapping[DocumentId, KnownDocument] = {}
+        self._there: Counter[Place] = Counter()
+
+    def begin(self, shard: Shard) -> None:
+        """The windows of a shard follow."""
+        known = self._known = shard.known.documents
+        for ref in shard.changes.unchanged if self._gone else ():
             if (version := known[ref.id].version) in self._contents:
                 self._stays[ref.source, str(version)].append(ref.id)
-        self._there = Counter({place: len(ids) for place, ids in self._stays.items()})
+                self._there[ref.source, str(version)] += 1
 
     def see(self, changes: Iterable[DocumentChange]) -> None:
         """Those of one window."""
         for change in changes:
             if change.waits:
                 self._changes.append(change)
+                self._before[change.id] = self._known[change.id].version
             elif change.version in self._contents:
                 self._there[change.source, change.version] += 1
                 places = self._new if change.is_new else self._stays
@@ -118,7 +125,7 @@ class Losses:
         counted.update(change.id for change in shrunk)
         cleared = [change for change in self._changes if change.id not in counted]
         self._there.update((change.source, change.version) for change in cleared if change.version in self._contents)
-        return Leavers(self._missing, emptied, shrunk, collapsed, cleared, self._moved(), self._moves())
+        return Leavers([*self._lost], emptied, shrunk, collapsed, cleared, self._moved(), self._moves())
 
     def _collapsed(self) -> list[DocumentChange]:
         """Documents that are nearly the same now and were not before."""
@@ -126,7 +133,7 @@ class Losses:
         for change in self._changes:
             if change.like is not None:
                 alike[change.like].append(change)
-        groups = [group for group in alike.values() if len({self._known[change.id].version for change in group}) > 1]
+        groups = [group for group in alike.values() if len({self._before[change.id] for change in group}) > 1]
         return [change for group in sorted(groups, key=len, reverse=True) for change in lose_their_own(group)]
 
     def _moved(self) -> dict[str, int]:
@@ -144,7 +151,7 @@ class Losses:
 
     def _moves(self) -> list[Move]:
         """Each new document once, with one that left: of its own source, where there is one. Empty ones have not."""
-        gone = {place: ids for place, ids in self._gone.items() if self._known[ids[0]].chunks}
+        gone = {place: ids for place, ids in self._gone.items() if self._lost[ids[0]].chunks}
         moves = _pairs(gone, self._new)
         paired = {document for move in moves for document in move}
         moves += _pairs(_without(gone, paired), _without(self._new, paired))
@@ -174,11 +181,10 @@ def _by_content(documents: Counter[tuple[str, str]]) -> Counter[str]:
 
 def weigh(session: Session, leavers: Leavers, survey: Survey, options: SyncOptions) -> Verdict:
     """Ask the guard about all kinds of loss together."""
-    known = survey.known.documents
     lost = departed(session.ledger, session.clock())
-    emptied = {known[document].source for document in leavers.missing}
+    emptied = {survey.lost[document].source for document in leavers.missing}
     silent = tuple(name for name in survey.silent if name in emptied)
-    known_in_all, listed = len(known) + survey.others, survey.changes.listed + survey.others
+    known_in_all, listed = survey.known.total() + survey.others, survey.listed + survey.others
     now = Circumstances(known_in_all, listed, lost, leavers.moved, silent)
     return judge(leavers.documents, now, session.pipeline.deletions, options.confirm_deletes)
 

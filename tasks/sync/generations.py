@@ -104,7 +104,7 @@ def _drop(pipeline: Pipeline, registry: Registry) -> None:
             if pipeline.generation == 1:
                 erase(ledger)
         if pipeline.generation > 1:
-            ledger.database.remove()
+            ledger.remove()
     registry.forget(pipeline.generation)
 
 

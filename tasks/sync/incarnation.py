@@ -33,7 +33,7 @@ from tasks.ledger.marks import epoch_marked, last_mark, lineage, remember_mark, 
 from tasks.records import Sentinel
 from tasks.session import Session, check_space
 from tasks.sync.audit import audit, repair
-from tasks.sync.owners import keep_place, refusal, require_no_namesake, stranger
+from tasks.sync.owners import keep_place, refusal, require_no_namesake, require_shards, stranger
 from tasks.upsert.marks import SHARED
 
 
@@ -42,11 +42,14 @@ def check_incarnation(session: Session, lease: Lease, *, take_over: bool = False
     ledger, name = session.ledger, session.pipeline.name
     require_own(ledger, name, take_over=take_over)
     require_no_namesake(session, take_over=take_over)
+    require_shards(session)
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
     doubt = find_doubt(session, sentinel, take_over=take_over)
     if not doubt and sentinel is not None and not lease.was_clean:
         doubt = "the machine went down during a run"
+    if not doubt and lease.behind:
+        doubt = f"the shard {lease.behind} of the ledger is an older copy, or was lost"
     session.store.ensure(session.embedder.space.dimension)
     if doubt:
         doubt = f"{doubt}: {_repair_all(session, take_over=take_over)}"

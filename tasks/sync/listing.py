@@ -2,43 +2,73 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from config import sources
 from config.options import SyncOptions
 from config.source_sections import PathsSection
 from tasks.dedupe.diff import Changes, Known, find_changes, within
-from tasks.errors import ConfigError, DocumentError, ServiceError, TransientError
-from tasks.ledger.ledger import Ledger
+from tasks.errors import ConfigError, ServiceError
+from tasks.ledger.ledger import KnownDocument, Ledger
 from tasks.ledger.lookup import count_documents, known_of
 from tasks.ledger.marks import keep_recollection, recollection
-from tasks.load.base import Remembering, Source
+from tasks.ledger.quarantine import QuarantineEntry
+from tasks.load.base import Remembering
 from tasks.load.labels import Labelled
-from tasks.records import DocumentId, FailedScope, Listing
+from tasks.records import DocumentId, DocumentRef
 from tasks.session import Session
+from tasks.slices import shard_of
+from tasks.sync.listings import Listings, failed_wholly
 from tasks.sync.report import Outcome, Report
 from tasks.windows import Quarantined, Remark
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What a run starts from.
-
-    `left` are quarantined documents that the sources do not list any more; `silent` sources list nothing at all.
-    `others` are documents that nothing was asked about; `is_part`: this looked at some documents alone.
-    """
+class Shard:
+    """The documents of one shard of the ledger, or all of them, and what of them is to be done."""
 
     known: Known
     changes: Changes
-    left: tuple[DocumentId, ...]
-    silent: tuple[str, ...]
+
+
+@dataclass
+class Survey:
+    """What a run starts from: sums over all shards, and each shard when its turn comes.
+
+    `known` counts documents of the ledger by source; `lost` are those that are not listed any more, `left` quarantined
+    ones of that kind; `silent` sources list nothing at all. `doubtful` are those of which it is not known whether the
+    collection has them as they are, where it matters who may read them. `others` are documents that nothing was asked
+    about; `is_part`: this looked at some documents alone.
+    """
+
+    shards: Callable[[], Iterator[Shard]]
+    known: Counter[str] = field(default_factory=Counter[str])
+    lost: dict[DocumentId, KnownDocument] = field(default_factory=dict[DocumentId, KnownDocument])
+    left: list[DocumentId] = field(default_factory=list[DocumentId])
+    silent: tuple[str, ...] = ()
+    doubtful: list[DocumentRef] = field(default_factory=list[DocumentRef])
+    listed: int = 0
+    to_read: int = 0
+    size_bytes: int = 0
+    unknown: int = 0
     others: int = 0
     is_part: bool = False
 
+    def add(self, shard: Shard, *, has_readers: bool) -> None:
+        """Count a shard; what it holds is not kept."""
+        changes, documents = shard.changes, shard.known.documents
+        self.known.update(document.source for document in documents.values())
+        self.lost.update((document, documents[document]) for document in changes.missing)
+        if has_readers:
+            self.doubtful += (*changes.to_read, *changes.quarantined)
+        self.listed += changes.listed
+        self.to_read += len(changes.to_read)
+        self.size_bytes += sum(ref.size_bytes for ref in changes.to_read)
+        self.unknown += len(changes.unknown)
+
 
 def survey_sources(session: Session, report: Report, options: SyncOptions) -> Survey:
-    """List every source and sort the documents; parts that could not be listed make the outcome partial.
+    """List every source once and sort the documents; parts that could not be listed make the outcome partial.
 
     Raises ConfigError when not a single source could be listed: most likely a path is wrong. ServiceError where all of
     them have an outage.
@@ -46,48 +76,94 @@ def survey_sources(session: Session, report: Report, options: SyncOptions) -> Su
     started = time.perf_counter()
     for name, source in _remembering(session):
         source.recall("" if options.paranoid else recollection(session.ledger, name))
-    listings = [_listing(session.sources[config.name], config) for config in session.pipeline.sources]
-    failed = [scope for listing in listings for scope in listing.failed]
-    if failed and not any(listing.refs for listing in listings) and all(_failed_wholly(one) for one in listings):
-        kind = ServiceError if all(scope.is_outage for scope in failed) else ConfigError
-        raise kind(f"{session.pipeline.name}: no source can be listed: " + "; ".join(s.reason for s in failed))
-    only = _asked_about(listings)
-    quarantine = session.ledger.quarantine_entries()
-    if only is not None:
-        quarantine = {document: entry for document, entry in quarantine.items() if document in only}
-    documents = session.ledger.documents() if only is None else known_of(session.ledger, sorted(only))
-    known = Known(documents, {} if options.retry_quarantined else quarantine)
-    # An empty fingerprint matches no stored hint, so every document is read and hashed.
-    fingerprint = "" if options.paranoid else session.identity.fingerprint
-    listed = [ref for listing in listings for ref in listing.refs]
-    changes = find_changes(listed, known, failed, fingerprint)
-    present = {ref.id for ref in listed}
-    absent = [document for document in quarantine if document not in present]
-    hidden = set(within(absent, failed))
+    listings = Listings(session)
+    if listings.failed and all(map(failed_wholly, listings.all)) and not any(listings.counts().values()):
+        kind = ServiceError if all(scope.is_outage for scope in listings.failed) else ConfigError
+        reasons = "; ".join(scope.reason for scope in listings.failed)
+        raise kind(f"{session.pipeline.name}: no source can be listed: {reasons}")
+    looks = _Looks(session, options, listings)
+    survey = Survey(looks.again, is_part=listings.only is not None)
+    for shard in looks.first():
+        survey.add(shard, has_readers=session.pipeline.has_readers)
+        _count(session.ledger, report, shard)
+    survey.left = looks.left
+    if survey.is_part:
+        survey.others = count_documents(session.ledger) - survey.known.total()
     report.seconds.list = time.perf_counter() - started
-    _count(session.ledger, report, known, changes)
-    for listing in listings:
+    for listing in listings.all:
         report.passed_over.update(listing.passed_over)
         report.notes += listing.notes
-    for scope in failed:
+    for scope in listings.failed:
         report.outcome = Outcome.PARTIAL
         report.unlisted += 1
         report.notes.append(f"not listed, so nothing below it was deleted: {scope.reason}")
-    silent = tuple(one.source for one in listings if not (one.refs or one.failed) and one.only is None)
+    counts = looks.listed
+    survey.silent = tuple(
+        one.source for one in listings.all if not (counts[one.source] or one.failed) and one.only is None
+    )
     files = {one.name for one in session.pipeline.sources if isinstance(one, PathsSection)}
     where = "its path, and include and exclude, which heed the case of names", "what it is told to read"
-    report.notes += [f"source {name!r} lists no documents; check {where[name not in files]}" for name in silent]
-    report.notes += _taken_out(session, known)
-    left = tuple(document for document in absent if document not in hidden)
-    others = 0 if only is None else count_documents(session.ledger) - len(documents)
-    return Survey(known, changes, left, silent, others, is_part=only is not None)
+    report.notes += [f"source {name!r} lists no documents; check {where[name not in files]}" for name in survey.silent]
+    report.notes += _taken_out(session, survey)
+    return survey
 
 
-def _asked_about(listings: Sequence[Listing]) -> set[DocumentId] | None:
-    """None: about all documents there are."""
-    if any(listing.only is None for listing in listings):
-        return None
-    return {document for listing in listings for document in listing.only or ()}
+class _Looks:
+    """Compares the ledger with the listings, a shard at a time; what is to be done is found again when its turn comes.
+
+    A ledger in one piece is compared once.
+    """
+
+    def __init__(self, session: Session, options: SyncOptions, listings: Listings) -> None:
+        self._ledger = session.ledger
+        self._options = options
+        self._listings = listings
+        # An empty fingerprint matches no stored hint, so every document is read and hashed.
+        self._fingerprint = "" if options.paranoid else session.identity.fingerprint
+        self._whole: Shard | None = None
+        self._idle: set[int] = set()
+        self._has_losses = False
+        self.left: list[DocumentId] = []  # quarantined ones that are not listed any more
+        self.listed: Counter[str] = Counter()
+
+    def first(self) -> Iterator[Shard]:
+        """All shards; call once."""
+        for number, ledger in enumerate(self._ledger.in_turn()):
+            refs = self._listings.refs(number)
+            self.listed.update(ref.source for ref in refs)
+            shard, quarantine = self._look(ledger, refs, number)
+            if self._ledger.shard_count == 1:
+                self._whole = shard
+            if not shard.changes.to_read:
+                self._idle.add(number)
+            self._has_losses = self._has_losses or bool(shard.changes.missing)
+            present = {ref.id for ref in refs}
+            absent = [document for document in quarantine if document not in present]
+            hidden = set(within(absent, self._listings.failed))
+            self.left += [document for document in absent if document not in hidden]
+            yield shard
+
+    def again(self) -> Iterator[Shard]:
+        """Those with something to read; all of them where something left, for it may have moved into any."""
+        if self._whole:
+            yield self._whole
+            return
+        for number, ledger in enumerate(self._ledger.in_turn()):
+            if number not in self._idle or self._has_losses:
+                yield self._look(ledger, self._listings.refs(number), number)[0]
+
+    def _look(
+        self, ledger: Ledger, refs: Sequence[DocumentRef], number: int
+    ) -> tuple[Shard, Mapping[DocumentId, QuarantineEntry]]:
+        quarantine = ledger.quarantine_entries()
+        if self._listings.only is None:
+            documents = ledger.documents()
+        else:
+            only = [one for one in self._listings.only if shard_of(one, self._ledger.shard_count) == number]
+            quarantine = {document: entry for document, entry in quarantine.items() if document in only}
+            documents = known_of(ledger, sorted(only))
+        known = Known(documents, {} if self._options.retry_quarantined else quarantine)
+        return Shard(known, find_changes(refs, known, self._listings.failed, self._fingerprint)), quarantine
 
 
 def remember_listings(session: Session) -> None:
@@ -101,47 +177,20 @@ def _remembering(session: Session) -> list[tuple[str, Remembering]]:
     return [(name, source) for name, source in inner.items() if isinstance(source, Remembering)]
 
 
-def _taken_out(session: Session, known: Known) -> list[str]:
+def _taken_out(session: Session, survey: Survey) -> list[str]:
     """Sentences on sources that the ledger knows and the configuration does not."""
     configured = {config.name for config in session.pipeline.sources}
-    left_over = Counter(one.source for one in known.documents.values() if one.source not in configured)
     return [
         f"source {name!r} is not in the configuration any more: its {count:,} documents are to leave the collection"
-        for name, count in sorted(left_over.items())
+        for name, count in sorted(survey.known.items())
+        if name not in configured
     ]
 
 
-def _listing(source: Source, config: sources.Source) -> Listing:
-    """The source's listing, not believed where it lacks something and the canary is missing or cannot be read."""
-    listing = source.list()
-    if config.canary is None or listing.only is not None or _failed_wholly(listing):
-        return listing
-    problem = _missed_canary(source, listing, config.canary)
-    if not problem:
-        return listing
-    failed = FailedScope(f"{source.name}:", f"the canary {config.canary!r} of source {source.name!r} {problem}")
-    return replace(listing, failed=(*listing.failed, failed))
-
-
-def _missed_canary(source: Source, listing: Listing, canary: str) -> str:
-    ref = next((ref for ref in listing.refs if ref.path == canary), None)
-    if ref is None:
-        return "is not listed"
-    try:
-        source.read(ref)
-    except (DocumentError, TransientError) as error:
-        return f"cannot be read: {error}"
-    return ""
-
-
-def _failed_wholly(listing: Listing) -> bool:
-    return any(scope.prefix == f"{listing.source}:" for scope in listing.failed)
-
-
-def _count(ledger: Ledger, report: Report, known: Known, changes: Changes) -> None:
-    documents = report.documents
+def _count(ledger: Ledger, report: Report, shard: Shard) -> None:
+    documents, known, changes = report.documents, shard.known, shard.changes
     empty = [ref.id for ref in changes.unchanged if known.documents[ref.id].chunks == 0]
-    documents.listed = changes.listed
+    documents.listed += changes.listed
     documents.empty += len(empty)
     documents.unchanged += len(changes.unchanged) - len(empty)
     report.names.add(report.names.empty, empty)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from config.fields import Section, public_url
-from tasks.errors import CollectionError
+from tasks.errors import CollectionError, ConfigError
 from tasks.ledger.marks import epoch_marked, keeper, last_mark, lineage, remember_keeper
 from tasks.records import Sentinel
 from tasks.session import Session
@@ -39,6 +39,17 @@ def require_no_namesake(session: Session, *, take_over: bool = False) -> None:
         f" and {now['place']} has {other} under the same name; give one of them another `name`, or another database"
         " under `state`; if this one takes its place: headrace sync CONFIG --take-over"
     )
+
+
+def require_shards(session: Session) -> None:
+    """ConfigError where the ledger is spread otherwise than the configuration says: documents would not be found."""
+    made, wanted = session.ledger.shard_count, session.pipeline.shards
+    if made != wanted:
+        raise ConfigError(
+            f"`shards` is {wanted}, and the ledger {session.ledger.database.name} was made with {made}; set `shards:"
+            f" {made}`, or run `headrace rebuild`: it makes a new generation with {wanted}, and what is in the cache is"
+            " not paid for again"
+        )
 
 
 def keep_place(session: Session) -> None:

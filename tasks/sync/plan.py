@@ -1,5 +1,6 @@
 """What a sync would do, without an embedding call and without a write."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +21,13 @@ from tasks.session import Session, check_space
 from tasks.sync.decision import decide
 from tasks.sync.deletions import Losses, count_deletions, count_withheld
 from tasks.sync.incarnation import find_doubt, is_gone
-from tasks.sync.listing import survey_sources
+from tasks.sync.listing import Survey, survey_sources
 from tasks.sync.names import Names
-from tasks.sync.owners import require_no_namesake
+from tasks.sync.owners import require_no_namesake, require_shards
 from tasks.sync.progress import Progress
 from tasks.sync.report import Outcome, Report
 from tasks.sync.status import run_summaries
-from tasks.windows import Deduped, Spent
+from tasks.windows import Deduped, Refs, Spent
 
 RUNS_CONSIDERED = 10
 
@@ -73,12 +74,12 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
     report.notes += filter(None, [session.note, retirement_note(embedder.model), embedder.assumed])
     _tell_doubt(session, report)
     survey = survey_sources(session, report, options)
-    to_read = survey.changes.to_read
-    progress.begin(len(to_read), sum(ref.size_bytes for ref in to_read), lambda: report)
+    progress.begin(survey.to_read, survey.size_bytes, lambda: report)
     spent, unpaid = Spent(), _Unpaid(embedder)
-    chain = Chain(session, Differ(session.identity, session.ledger, session.cache, survey.known), spent)
+    differ = Differ(session.identity, session.ledger, session.cache)
+    chain = Chain(session, differ, spent)
     losses = Losses(survey)
-    for window in Pace().windows(to_read):
+    for window in _windows(survey, differ, losses):
         deduped = chain.dedupe(chain.read(window))
         texts = unpaid.new(deduped)
         spent.add(texts, [tokens for _, tokens in texts.values()])
@@ -107,9 +108,17 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
     return PlanReport(report, eta_seconds(session.ledger, report.tokens.embedded, report.chunks.embedded))
 
 
+def _windows(survey: Survey, differ: Differ, losses: Losses) -> Iterator[Refs]:
+    for shard in survey.shards():
+        differ.begin(shard.known)
+        losses.begin(shard)
+        yield from Pace().windows(shard.changes.to_read)
+
+
 def _tell_doubt(session: Session, report: Report) -> None:
     """A plan mends nothing, so what it counts is what the ledger believes. A run that is going on is no doubt."""
     require_no_namesake(session)
+    require_shards(session)
     sentinel = session.store.sentinel()
     check_space(session, sentinel)
     if is_gone(session.ledger, sentinel):

@@ -100,7 +100,7 @@ class Run:
         record(self._session)
         survey = survey_sources(self._session, self.report, self._options)
         remember_listings(self._session)
-        self._not_known = (*survey.changes.to_read, *survey.changes.quarantined)
+        self._not_known = survey.doubtful
         losses, marks = Losses(survey), Marks(self._session, lease.epoch)
         self._marks = marks
         self._windows(survey, losses, marks)
@@ -111,7 +111,7 @@ class Run:
 
     def _completed(self, mark: Sentinel, survey: Survey) -> Sentinel:
         """What readers may know of how complete the collection is."""
-        documents, unknown = self.report.documents, len(survey.changes.unknown)
+        documents, unknown = self.report.documents, survey.unknown
         is_complete = not (documents.withheld or self.report.unlisted)
         at = round(self._session.clock(), 3) if is_complete else mark.complete_at
         withheld, quarantined = documents.withheld, documents.quarantined
@@ -119,21 +119,23 @@ class Run:
 
     def _windows(self, survey: Survey, losses: Losses, marks: Marks) -> None:
         """Keep a few windows going, so memory stays flat however large the source is."""
-        session, to_read = self._session, survey.changes.to_read
-        size_bytes = sum(ref.size_bytes for ref in to_read)
-        self._progress.begin(len(to_read), size_bytes, self._look)
+        session = self._session
+        self._progress.begin(survey.to_read, survey.size_bytes, self._look)
         pay_ahead(session, survey, self._spent)
-        differ = Differ(session.identity, session.ledger, session.cache, survey.known)
+        differ = Differ(session.identity, session.ledger, session.cache)
         chain = Chain(session, differ, self._spent, marks.before_writing)
-        session.chunker.expect(size_bytes)
+        session.chunker.expect(survey.size_bytes)
         going: deque[Pending] = deque()
         try:
-            for window in self._pace.windows(to_read):
-                going.append(self._runner.start(chain, window))
-                if len(going) >= WINDOWS_IN_FLIGHT:
+            for shard in survey.shards():
+                differ.begin(shard.known)
+                losses.begin(shard)
+                for window in self._pace.windows(shard.changes.to_read):
+                    going.append(self._runner.start(chain, window))
+                    if len(going) >= WINDOWS_IN_FLIGHT:
+                        self._finish_first(going, losses)
+                while going:  # what is read, and what it is compared with, is of one shard
                     self._finish_first(going, losses)
-            while going:
-                self._finish_first(going, losses)
         finally:
             self._runner.close()
             for pending in going:  # some may be written all the same, although the run ends here

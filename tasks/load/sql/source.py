@@ -49,10 +49,11 @@ class SqlRows:
         self._lock = threading.Lock()
         self._read: deque[dict[DocumentId, Row | None]] = deque(maxlen=READS_KEPT)
         self._at_a_time = FIRST_READ
+        self._shards = 1
 
     def list(self) -> Listing:
         """All rows of one moment; where that fails in the middle, nothing is known, and nothing is deleted."""
-        listed: Listed[Key] = Listed(self.name)
+        listed: Listed[Key] = Listed(self.name, self._shards)
         try:
             with self._database.reading() as connection:
                 self._check(connection)
@@ -67,6 +68,15 @@ class SqlRows:
         self._read.clear()
         named = " and ".join(f"{name} IS NOT NULL" for name in self._config.ids)
         return listed.listing(advice=f"give them one, or leave them out: WHERE {named}")
+
+    def split(self, shards: int, /) -> bool:
+        """From now on a listing is asked for by shards."""
+        self._shards = shards
+        return True
+
+    def refs(self, shard: int, /) -> tuple[DocumentRef, ...]:
+        """Those of a shard, which are the ones that can be read from now on."""
+        return self._listed.refs(shard)
 
     def read(self, ref: DocumentRef, /) -> Document:
         """The row as it is now; DocumentError where it is gone, or is not alone under its id."""

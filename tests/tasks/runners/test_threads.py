@@ -14,7 +14,6 @@ import pytest
 from config import embedders
 from config.options import SyncOptions
 from config.read import read_pipeline
-from tasks.dedupe.diff import Known
 from tasks.dedupe.window import Differ
 from tasks.embed.hashing import HashingEmbedder
 from tasks.errors import TransientError
@@ -172,8 +171,7 @@ def test_a_window_is_recorded_while_the_store_takes_the_one_before(folder: Path)
         store = Taking(folder, session.ledger)
         store.ensure(session.embedder.space.dimension)
         watched = replace(session, store=store)
-        held = Known(session.ledger.documents())
-        chain = Chain(watched, Differ(session.identity, session.ledger, session.cache, held), Spent())
+        chain = Chain(watched, Differ(session.identity, session.ledger, session.cache), Spent())
         refs = session.sources["docs"].list().refs
         runner = ThreadRunner()
         going = [runner.start(chain, Refs([ref])) for ref in refs]
