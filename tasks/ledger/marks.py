@@ -94,7 +94,7 @@ def remember_keeper(ledger: Ledger, now: Mapping[str, Any]) -> None:
 
 
 def kept_shards(ledger: Ledger) -> int | None:
-    """Over how many shards the rows of documents are spread; None while there are none."""
+    """The number of shards that the rows of documents are spread over; None while there are none."""
     with ledger.database.read() as transaction:
         if (count := _meta(transaction, "shards")) is not None:
             return int(count)

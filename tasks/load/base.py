@@ -43,7 +43,7 @@ class Splitting(Protocol):
     """A source that can list by shards, one of them in memory at a time; whoever has one asks by isinstance."""
 
     def split(self, shards: int, /) -> bool:
-        """From now on a listing names no documents itself: `refs` does. False where this one cannot."""
+        """Whether a listing names no documents itself from now on: `refs` does."""
         ...
 
     def refs(self, shard: int, /) -> tuple[DocumentRef, ...]:

@@ -4,15 +4,17 @@ import operator
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from tasks.errors import DocumentError
 from tasks.load.paths import document_id
 from tasks.load.spool import Spool
 from tasks.records import DocumentId, DocumentRef, FailedScope, Listing
+from tasks.slices import shard_of
 
 Place = TypeVar("Place")
 _ID = operator.itemgetter(0)
+_PLAIN = {int, str, bool, float}  # JSON gives them back as they were
 
 
 class Listed(Generic[Place]):
@@ -24,7 +26,8 @@ class Listed(Generic[Place]):
     def __init__(self, source: str, shards: int = 1) -> None:
         """Rows are added first, and looked up after `listing`; with several shards they wait on disk for `refs`."""
         self._source = source
-        self._spool: Spool[tuple[DocumentRef, Place]] | None = Spool(shards) if shards > 1 else None
+        self._spool = Spool(shards) if shards > 1 else None
+        self._odd: list[Place] = []  # places that JSON would change, such as dates: they stay in memory
         self._refs: list[DocumentRef] = []
         self._places: list[Place] = []
         self._nameless = 0
@@ -38,11 +41,11 @@ class Listed(Generic[Place]):
         if not path:
             self._nameless += 1
             return
-        ref = DocumentRef(document_id(self._source, path), self._source, path, hint, size_bytes)
+        document = document_id(self._source, path)
         if self._spool:
-            self._spool.add(ref.id, (ref, place))
+            self._spool.add(shard_of(document, self._spool.shards), [path, hint, size_bytes, self._as_json(place)])
             return
-        self._refs.append(ref)
+        self._refs.append(DocumentRef(document, self._source, path, hint, size_bytes))
         self._places.append(place)
 
     def listing(self, failed: Sequence[FailedScope] = (), advice: str = "") -> Listing:
@@ -62,8 +65,10 @@ class Listed(Generic[Place]):
     def refs(self, shard: int) -> tuple[DocumentRef, ...]:
         """Those of a shard, which are the ones that can be looked up from now on."""
         if self._spool:
-            rows = self._spool.read(shard)
-            self._refs, self._places, self._doubles = [row[0] for row in rows], [row[1] for row in rows], {}
+            self._refs, self._places, self._doubles = [], [], {}
+            for path, hint, size_bytes, place in self._spool.read(shard):
+                self._refs.append(DocumentRef(document_id(self._source, path), self._source, path, hint, size_bytes))
+                self._places.append(self._from_json(place))
             self._sort()
         return tuple(self._refs)
 
@@ -80,6 +85,17 @@ class Listed(Generic[Place]):
             )
         both = zip(self._refs[at : at + most], self._places[at : at + most], strict=True)
         return [(one, place) for one, place in both if one.id not in self._doubles]
+
+    def _as_json(self, place: Place) -> Any:
+        if all(type(part) in _PLAIN for part in (place if isinstance(place, tuple) else [place])):
+            return place
+        self._odd.append(place)
+        return {"odd": len(self._odd) - 1}
+
+    def _from_json(self, given: Any) -> Place:
+        if isinstance(given, dict):
+            return self._odd[given["odd"]]
+        return cast("Place", tuple(given) if isinstance(given, list) else given)
 
     def _sort(self) -> None:
         ids = [ref.id for ref in self._refs]

@@ -52,7 +52,7 @@ class PythonDocuments:
         return shelved.listing(failed[:1], "give each document an id")
 
     def split(self, shards: int, /) -> bool:
-        """From now on a listing is asked for by shards."""
+        """Whether listings are asked for by shards from now on."""
         self._shards = shards
         return True
 

@@ -52,7 +52,7 @@ class TableRows:
         return self._shelved.listing(failed, "give them one, or take them out of the file")
 
     def split(self, shards: int, /) -> bool:
-        """From now on a listing is asked for by shards."""
+        """Whether listings are asked for by shards from now on."""
         self._shards = shards
         return True
 

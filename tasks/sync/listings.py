@@ -14,7 +14,7 @@ from tasks.slices import shard_of
 
 
 class Listings:
-    """Of all sources; `only`: nothing but these documents was asked about, None: about all there are.
+    """What each source told; `only`: nothing but these documents was asked about, None: about all there are.
 
     Where the ledger has several shards, rows of databases, tables and functions wait on disk until their shard's turn;
     the refs of other sources are in memory.

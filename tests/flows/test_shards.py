@@ -2,11 +2,13 @@
 
 import sqlite3
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tasks.load.listed import Listed
 from tasks.slices import shard_of
 from tests.conftest import Outcome, Pipeline
 
@@ -191,6 +193,22 @@ def test_rows_of_one_id_are_set_aside_in_whichever_shard(sharded: Pipeline, monk
     report = sharded.sync()
     assert (report["code"], report["documents"]["quarantined"], report["documents"]["listed"]) == (1, 2, 33)
     assert on(sharded, "search", "Row number 29", "--json").json["hits"][0]["document"] == "rows-documents:r29"
+
+
+def test_the_places_of_rows_come_back_from_disk_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.load.spool.AT_A_TIME", 1)
+    listed: Listed[object] = Listed("s", SHARDS)
+    places = [(1, "two"), (True, 0.1), (date(2026, 1, 2),), (b"bytes", None), 7, ("\ud800", 2**70)]
+    for number, place in enumerate(places):
+        listed.add(f"d{number}", f"hint {number}", number, place)
+    assert listed.listing().refs == ()
+    seen: dict[str, object] = {}
+    for shard in range(SHARDS):
+        for ref in listed.refs(shard):
+            assert ref == (f"s:{ref.path}", "s", ref.path, f"hint {ref.path[1:]}", int(ref.path[1:]))
+            seen[ref.path] = listed.from_here(ref, 1)[0][1]
+    assert seen == {f"d{number}": place for number, place in enumerate(places)}
+    assert [type(place) for place in seen.values()].count(tuple) == 5
 
 
 def test_a_source_that_cannot_be_listed_loses_nothing(sharded: Pipeline) -> None:

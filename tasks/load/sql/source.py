@@ -70,7 +70,7 @@ class SqlRows:
         return listed.listing(advice=f"give them one, or leave them out: WHERE {named}")
 
     def split(self, shards: int, /) -> bool:
-        """From now on a listing is asked for by shards."""
+        """Whether listings are asked for by shards from now on."""
         self._shards = shards
         return True
 
