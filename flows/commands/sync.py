@@ -104,12 +104,12 @@ def _sync_tracked(config: str, wanted: "SyncOptions", api: "PrefectApi | None") 
     from prefect import tags
 
     from flows.sync import sync as flow
-    from tasks.console.states import SKIPPED
+    from tasks.console.states import SKIPPED, TAG, own_heartbeats
     from tasks.errors import LockedError
     from tasks.sync.report import IncompleteRunError, report_from
 
     try:
-        with tags("headrace"):  # as a deployment's runs have it
+        with tags(TAG), own_heartbeats():  # the tag, as a deployment's runs have it
             state = cast("State[Any]", flow(str(Path(config).absolute()), wanted, return_state=True))
         if state.name == SKIPPED:
             raise LockedError(state.message or SKIPPED)

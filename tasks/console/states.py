@@ -7,12 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.filters import FlowRunFilter, WorkerFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.context import FlowRunContext
+from prefect.context import FlowRunContext, SettingsContext, get_settings_context
+from prefect.events import emit_event
+from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Crashed, Failed
 
-from tasks.console.standing import in_thread
+from tasks.console.standing import Ticks, in_thread
 from tasks.errors import LockedError
 from tasks.runners.prefect import PROCESS
 from tasks.sync.report import IncompleteRunError, Report
@@ -21,8 +23,9 @@ from tasks.system.signature import has_ended, start_of
 SKIPPED = "Skipped"
 TAG = "headrace"  # of our deployments, and of runs from the command line
 PATIENCE_SECONDS = 5.0
-UNSIGNED_SECONDS = {"process": 60.0}  # a worker starts a process within seconds; one that died meanwhile never does
-MOST_UNSIGNED_SECONDS = 300.0  # and a container once its image is there
+HEARTBEAT_SECONDS = 180.0  # as Prefect's own
+UNSIGNED_SECONDS = 60.0  # a worker starts a process within seconds; one that died meanwhile never does
+MOST_UNSIGNED_SECONDS = 300.0  # where the worker lives and is slow, or fetches the image of a container
 _GOING = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 
 
@@ -40,13 +43,41 @@ def skipped(error: LockedError) -> State[Any]:
 
 
 @contextmanager
+def own_heartbeats() -> Generator[None]:
+    """Lets flow runs in it send their heartbeats by `attended`.
+
+    The thread that Prefect has for them sleeps by the second, and a run waits at its end until it wakes.
+    """
+    context = get_settings_context()
+    flows = context.settings.flows.model_copy(update={"heartbeat_frequency": None})
+    settings = context.settings.model_copy(update={"flows": flows})
+    with SettingsContext(profile=context.profile, settings=settings):
+        yield
+
+
+@contextmanager
 def attended() -> Generator[None]:
     """Marks runs whose process died, beside the work; every run that begins has said before whose process it is."""
     thread = in_thread(_mark_all_dead)
+    beats = None
+    if get_current_settings().flows.heartbeat_frequency is None:
+        _beat()
+        beats = Ticks(HEARTBEAT_SECONDS, _beat)
     try:
         yield
     finally:
         thread.join(PATIENCE_SECONDS)
+        if beats:
+            beats.end()
+
+
+def _beat() -> None:
+    if (own := FlowRunContext.get()) and own.flow_run:
+        about = {
+            "prefect.resource.id": f"prefect.flow-run.{own.flow_run.id}",
+            "prefect.resource.name": own.flow_run.name,
+        }
+        emit_event("prefect.flow-run.heartbeat", about)
 
 
 def mark_dead(run: str) -> None:
@@ -60,7 +91,7 @@ def _mark_all_dead() -> None:
     going = FlowRunFilter.model_validate({"state": {"type": {"any_": [*_GOING]}}, "tags": {"all_": [TAG]}})
     with suppress(Exception), get_client(sync_client=True) as client:
         for run in client.read_flow_runs(flow_run_filter=going, limit=200):
-            if own and own.flow_run and run.id != own.flow_run.id and _has_died(run, _begun(own.flow_run)):
+            if own and own.flow_run and run.id != own.flow_run.id and _has_died(client, run, _begun(own.flow_run)):
                 with suppress(Exception):
                     _end(client, run)
 
@@ -80,7 +111,7 @@ def _begun(run: FlowRun) -> datetime:
     return run.state.timestamp if run.state else datetime.min.replace(tzinfo=UTC)
 
 
-def _has_died(run: FlowRun, now: datetime) -> bool:
+def _has_died(client: SyncPrefectClient, run: FlowRun, now: datetime) -> bool:
     """A run that no process has signed has not begun: to cancel it is all that is left, or its worker died before."""
     if signed := str(run.labels.get(PROCESS, "")):
         return has_ended(signed)
@@ -89,5 +120,15 @@ def _has_died(run: FlowRun, now: datetime) -> bool:
     pid = run.infrastructure_pid or ""
     if pid and (not pid.isdecimal() or start_of(int(pid))):
         return False
-    kind = str(run.labels.get("prefect.worker.type", "process"))
-    return now - run.state.timestamp > timedelta(seconds=UNSIGNED_SECONDS.get(kind, MOST_UNSIGNED_SECONDS))
+    age, short = now - run.state.timestamp, timedelta(seconds=UNSIGNED_SECONDS)
+    if age > timedelta(seconds=MOST_UNSIGNED_SECONDS):
+        return True
+    is_process = run.labels.get("prefect.worker.type", "process") == "process"
+    return is_process and age > short and not _has_worker(client, run, now - short)
+
+
+def _has_worker(client: SyncPrefectClient, run: FlowRun, since: datetime) -> bool:
+    """Whether the worker that took the run up has been heard of since then; every half minute is usual."""
+    heard = WorkerFilter.model_validate({"last_heartbeat_time": {"after_": since}})
+    workers = client.read_workers_for_work_pool(run.work_pool_name, worker_filter=heard) if run.work_pool_name else []
+    return run.labels.get("prefect.worker.name") in {worker.name for worker in workers}

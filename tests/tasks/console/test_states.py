@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from tasks.console import states
@@ -27,13 +28,17 @@ def ended() -> int:
 def taken_for_dead(
     signed: str, pid: str = "", age_seconds: float = 0.0, kind: str = "", state: StateType = StateType.PENDING
 ) -> bool:
-    labels = {"headrace.process": signed, "prefect.worker.type": kind}
+    """`kind` is the worker's; with an exclamation mark it has been heard of a moment ago."""
+    labels = {"headrace.process": signed, "prefect.worker.type": kind.rstrip("!"), "prefect.worker.name": "one"}
     run = SimpleNamespace(
         labels={name: value for name, value in labels.items() if value},
         infrastructure_pid=pid,
         state=SimpleNamespace(type=state, timestamp=NOW - timedelta(seconds=age_seconds)),
+        work_pool_name="pool",
     )
-    return states._has_died(cast(FlowRun, run), NOW)
+    heard = [SimpleNamespace(name=name) for name in ("another", *(["one"] if kind.endswith("!") else []))]
+    client = SimpleNamespace(read_workers_for_work_pool=lambda _pool, worker_filter: heard)
+    return states._has_died(cast(SyncPrefectClient, client), cast(FlowRun, run), NOW)
 
 
 def test_a_process_that_lives_is_alive_for_ever() -> None:
@@ -55,6 +60,8 @@ def test_what_runs_elsewhere_cannot_be_seen_from_here() -> None:
         ("", "", 10, False),
         ("", "", 70, True),
         ("", "process", 70, True),
+        ("", "process!", 70, False),
+        ("", "process!", 400, True),
         ("", "docker", 70, False),
         ("", "docker", 400, True),
         ("own", "process", 400, False),
