@@ -25,7 +25,7 @@ from tasks.console.states import attended, skipped, state_of
 from tasks.console.text import plan_text
 from tasks.errors import FencedError, HeadraceError, LockedError, kept_report
 from tasks.generations import as_synced
-from tasks.runners.prefect import PrefectRunner, tracked_flow
+from tasks.runners.prefect import PrefectRunner, pipeline_name, tracked_flow
 from tasks.session import Session, open_session
 from tasks.sync.plan import plan_sync
 from tasks.sync.rebuild import sync_or_rebuild
@@ -51,21 +51,24 @@ def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | 
 
 def followed(config: str, options: SyncOptions) -> dict[str, Any] | State[Any]:
     """What `options` ask for, as the final state of a flow run."""
-    pipeline = read_pipeline(Path(config))
+    name = pipeline_name(config)
     with told_to_prefect(), attended():
         try:
+            pipeline = read_pipeline(Path(config))
             if options.dry_run:
                 return _planned(pipeline, options)
             report = sync_or_rebuild(pipeline, options, synced)
         except LockedError as error:
             if isinstance(error, FencedError):  # it had begun
                 raise
-            announce(pipeline.name, "skipped", {}, str(error))
+            announce(name, "skipped", {}, str(error))
             return skipped(error)
-        except HeadraceError as error:
-            announce(pipeline.name, "failed", kept_report(error), str(error))
+        except Exception as error:
+            is_foreseen = isinstance(error, HeadraceError)
+            why = str(error) if is_foreseen else f"unforeseen: {type(error).__name__}; the run's log says where"
+            announce(name, "failed", kept_report(error), why)
             raise
-        announce(pipeline.name, report.outcome, report.as_json())
+        announce(name, report.outcome, report.as_json())
         return state_of(report)
 
 

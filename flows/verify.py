@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import State
-from prefect.states import Failed
 
 from config.options import VerifyOptions
 from config.read import read_pipeline
@@ -46,8 +45,7 @@ def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, A
             "nothing wrong" if done.ok else "not what the ledger says",
         )
     if not done.ok:
-        error = CollectionError(f"{pipeline.name}: the collection is not what the ledger says: {done.as_json()}")
-        return Failed(message=str(error), data=error)
+        raise CollectionError(f"{pipeline.name}: the collection is not what the ledger says: {done.as_json()}")
     return done.as_json()
 
 

@@ -112,7 +112,8 @@ class Tally:
         names, spent = ("read", "cut", "embed"), (self.load_seconds, self.chunk_seconds, self.embed_seconds)
         stages = dict(zip((*names, "write"), (*spent, self.upsert_seconds), strict=True))
         seconds = ", ".join(f"{name} {value:.1f} s" for name, value in stages.items())
-        counts = f"{self.documents_seen:,} documents, {self.texts_paid:,} chunks embedded, {reused:,} reused"
+        seen = f"{self.documents_seen:,} {'document' if self.documents_seen == 1 else 'documents'}"
+        counts = f"{seen}, {self.texts_paid:,} chunks embedded, {reused:,} reused"
         return f"{counts}; {seconds}"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from time import monotonic, sleep
 
 from tests.conftest import Pipeline
+from tests.forked import Forked
 
 SECONDS = 90
 BUSY = """
@@ -39,12 +40,17 @@ def terminated_run(
     environment: Mapping[str, str],
     number: signal.Signals = signal.SIGTERM,
     before: Sequence[str] = (),
+    *,
+    is_forked: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """`before` is what starts it, such as nohup."""
     mark = pipeline.folder / "busy"
-    command = [*before, sys.executable, "-c", BUSY, "sync", str(pipeline.config), "--json", str(mark)]
-    with subprocess.Popen(
-        command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    arguments = ["-c", BUSY, "sync", str(pipeline.config), "--json", str(mark)]
+    command = [*before, sys.executable, *arguments]
+    with (
+        Forked(arguments, environment)
+        if is_forked
+        else subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     ) as process:
         limit = monotonic() + SECONDS
         while not mark.exists() and process.poll() is None and monotonic() < limit:

@@ -1,9 +1,11 @@
 """The stages as Prefect tasks: one task run per window and stage."""
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -15,10 +17,12 @@ from prefect.context import FlowRunContext, TagsContext
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
+from prefect.states import Failed
 
 from config.errors import ConfigError
 from config.fields import Section
 from config.read import read_name
+from tasks.errors import HeadraceError
 from tasks.retry import JITTER, RETRY_DELAYS_SECONDS, is_transient
 from tasks.runners.base import Pending
 from tasks.runners.chain import Chain
@@ -89,28 +93,49 @@ class PlainFlow(Flow[P, R]):
 
 
 def tracked_flow(name: str) -> Callable[[Callable[P, R]], Flow[P, R]]:
-    """Decorates a function of a configuration file and options: its runs are named after the pipeline."""
+    """Decorates a function of a configuration file and options: its runs are named after the pipeline.
+
+    A failure that was foreseen ends the run in its own words. Raised, it would be traced back in the run's log, and its
+    sentence would be hard to find.
+    """
 
     def decorate(function: Callable[P, R]) -> Flow[P, R]:
-        return PlainFlow(function, name=name, flow_run_name=run_name, persist_result=False)
+        @wraps(function)
+        def told(*arguments: P.args, **named: P.kwargs) -> R:
+            logging.getLogger("prefect.flow_runs").addFilter(_is_news)
+            logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)  # that a stage is done, its window says
+            try:
+                return function(*arguments, **named)
+            except HeadraceError as error:
+                return cast(R, Failed(message=str(error), data=error))
+
+        return PlainFlow(told, name=name, flow_run_name=run_name, persist_result=False)
 
     return decorate
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Prefect's engine logs what a failed state holds once more, with its traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HeadraceError))
+
+
 def run_name() -> str:
-    """`sync handbook`, of flow and pipeline; after the file where its name cannot be read: the run says why.
+    """`sync handbook`, of flow and pipeline.
 
     Prefect asks for it before a run counts as running, so none does whose process nobody knows.
     """
     if (context := FlowRunContext.get()) and context.flow_run:
         client = cast(SyncPrefectClient, context.client)
         client.update_flow_run_labels(context.flow_run.id, {PROCESS: signature(os.getpid())})
-    config = Path(flow_run.parameters["config"])
+    return f"{flow_run.flow_name} {pipeline_name(flow_run.parameters['config'])}"
+
+
+def pipeline_name(config: str) -> str:
+    """The name in the file; the file's own where that cannot be read."""
     try:
-        pipeline = read_name(config)
+        return read_name(Path(config))
     except ConfigError:
-        pipeline = config.stem
-    return f"{flow_run.flow_name} {pipeline}"
+        return Path(config).stem
 
 
 class PrefectRunner:

@@ -17,6 +17,7 @@ from urllib.error import HTTPError
 
 import pytest
 
+from tests import forked
 from tests.batch_server import BatchServer
 from tests.browser import browser, chromium
 from tests.conftest import CONFIG, Pipeline
@@ -27,9 +28,6 @@ from tests.provider_server import Fault
 from tests.terminated_run import terminated_run
 
 pytestmark = pytest.mark.prefect
-
-ROOT = Path(__file__).parents[2]
-
 
 GATED = """
 import sys, time
@@ -67,18 +65,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, st
 @pytest.fixture(scope="module")
 def worker(server: Mapping[str, str]) -> Iterator[None]:
     """A process worker that starts in another folder than the project's."""
-    prefect(server, "work-pool", "create", "headrace", "--type", "process")
+    ask(server, "work_pools/", {"name": "headrace", "type": "process"})
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "headrace"]
     with subprocess.Popen(
-        command, env=dict(server), cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command,
+        env={**server, "PREFECT_WORKER_QUERY_SECONDS": "1"},
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as process:
         yield
         end(process)
-
-
-def prefect(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
-    return subprocess.run(command, env=dict(environment), cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def ask(environment: Mapping[str, str], path: str, body: Mapping[str, Any], method: str = "POST") -> Any:
@@ -101,8 +99,7 @@ def ask(environment: Mapping[str, str], path: str, body: Mapping[str, Any], meth
 
 
 def headrace(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flows.cli", *arguments]
-    return subprocess.run(command, env=dict(environment), cwd=ROOT, capture_output=True, text=True, check=False)
+    return forked.run(["-m", "flows.cli", *arguments], environment)
 
 
 def deploy(environment: Mapping[str, str], config: Path, *options: str) -> str:
@@ -167,8 +164,8 @@ def finished_tasks(environment: Mapping[str, str]) -> list[str]:
 
 def test_a_verification_is_named_after_its_pipeline(server: Mapping[str, str], pipeline: Pipeline) -> None:
     pipeline.sync("--direct")
-    command = [sys.executable, "-m", "flows.verify", str(pipeline.config.rename(pipeline.folder / "other.yaml"))]
-    subprocess.run(command, env=dict(server), cwd=ROOT, capture_output=True, check=True)
+    config = pipeline.config.rename(pipeline.folder / "other.yaml")
+    forked.run(["-m", "flows.verify", str(config)], server, check=True)
     named = ask(server, "flow_runs/filter", {"flow_runs": {"name": {"like_": "verify"}}})
     assert [run["name"] for run in named] == ["verify trial: nothing wrong"]
 
@@ -179,8 +176,7 @@ def test_an_evaluation_says_in_its_name_what_it_measured(server: Mapping[str, st
     quality = f"quality: {{queries: {pipeline.folder}/queries.txt, qrels: {pipeline.folder}/qrels.tsv}}\n"
     pipeline.config.write_text(f"{pipeline.config.read_text()}search: {{mode: text}}\n{quality}")
     pipeline.sync("--direct")
-    command = [sys.executable, "-m", "flows.evaluate", str(pipeline.config)]
-    subprocess.run(command, env=dict(server), cwd=ROOT, capture_output=True, check=True)
+    forked.run(["-m", "flows.evaluate", str(pipeline.config)], server, check=True)
     named = ask(server, "flow_runs/filter", {"flow_runs": {"name": {"like_": "evaluate"}}})
     assert [run["name"] for run in named] == ["evaluate trial: ndcg@10 1.000"]
 
@@ -210,12 +206,25 @@ def told_events(environment: Mapping[str, str], names: set[str]) -> dict[str, An
     return found if {*found} == names else {}
 
 
+def test_a_foreseen_failure_is_said_once_and_heard_by_alerts(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    deployment = deploy(server, pipeline.config, "--work-pool", "nobody")
+    pipeline.config.unlink()
+    run = ask(server, f"deployments/{deployment}/create_flow_run", {})["id"]
+    forked.run(["-m", "prefect.engine", run], {**server, "PREFECT__FLOW_RUN_ID": run})  # as a worker starts it
+    name, message = state_of(server, run)
+    assert (name, "trial.yaml: no such file" in message) == ("Failed", True)
+    wait_for(partial(logged, server, run, "no such file"), 30)
+    assert logged(server, run, "Traceback") == []
+    failed = {"filter": {"event": {"name": ["headrace.sync.failed"]}, "related": {"id": [f"prefect.flow-run.{run}"]}}}
+    (told,) = wait_for(lambda: ask(server, "events/filter", failed)["events"], 30)
+    assert told["payload"]["notes"] == [message]
+
+
 @contextmanager
-def busy_run(environment: Mapping[str, str], pipeline: Pipeline) -> Iterator[subprocess.Popen[str]]:
+def busy_run(environment: Mapping[str, str], pipeline: Pipeline) -> Iterator[forked.Forked]:
     """A tracked run whose model is at work until the file `gate` goes."""
     gate = pipeline.folder / "gate"
-    command = [sys.executable, "-c", GATED, "sync", str(pipeline.config), "--json", str(gate)]
-    with subprocess.Popen(command, env=dict(environment), cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with forked.Forked(["-c", GATED, "sync", str(pipeline.config), "--json", str(gate)], environment) as process:
         wait_for(gate.exists, 60)
         yield process
 
@@ -261,20 +270,13 @@ def test_a_run_beside_another_is_skipped_at_once_and_names_it(server: Mapping[st
 def test_a_server_that_falls_silent_does_not_stop_the_run(server: Mapping[str, str], pipeline: Pipeline) -> None:
     """It says so at the end, with what is done in place."""
     away = {**server, "PREFECT_API_REQUEST_TIMEOUT": "3", "PREFECT_CLIENT_MAX_RETRIES": "0"}
-    with Gate(server["PREFECT_API_URL"]) as gate:
-        command = [sys.executable, "-c", GATED, "sync", str(pipeline.config), "--json", str(pipeline.folder / "gate")]
-        with subprocess.Popen(
-            command,
-            env={**away, "PREFECT_API_URL": gate.url},
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            wait_for(lambda: (pipeline.folder / "gate").exists(), 60)
-            gate.silence()
-            (pipeline.folder / "gate").unlink()
-            out, err = process.communicate(timeout=120)
+    with (
+        Gate(server["PREFECT_API_URL"]) as gate,
+        busy_run({**away, "PREFECT_API_URL": gate.url}, pipeline) as process,
+    ):
+        gate.silence()
+        (pipeline.folder / "gate").unlink()
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 70, err
     assert "the Prefect server does not answer" in json.loads(out)["error"]
     assert pipeline.run("status", str(pipeline.config), "--json").json["runs"][0]["outcome"] == "done"
@@ -285,7 +287,7 @@ def test_a_server_that_falls_silent_does_not_stop_the_run(server: Mapping[str, s
 def test_a_tracked_run_that_is_terminated_is_recorded_and_crashed(
     server: Mapping[str, str], pipeline: Pipeline, number: signal.Signals, code: int
 ) -> None:
-    done = terminated_run(pipeline, server, number)
+    done = terminated_run(pipeline, server, number, is_forked=True)
     assert (done.returncode, json.loads(done.stdout)["outcome"]) == (code, "interrupted")
     crashed = {"flow_runs": {"state": {"type": {"any_": ["CRASHED"]}}}, "sort": "START_TIME_DESC", "limit": 1}
     (run,) = ask(server, "flow_runs/filter", crashed)
@@ -304,16 +306,14 @@ def test_a_server_that_is_not_there_is_named(server: Mapping[str, str], pipeline
 @pytest.mark.usefixtures("worker")
 def test_a_deployment_runs_from_its_form(server: Mapping[str, str], pipeline: Pipeline) -> None:
     deployment = deploy(server, pipeline.config)
-    wrong = prefect(server, "deployment", "run", "sync/trial", "--param", 'options={"max_usd": -1}')
-    assert "less than the minimum of 0" in re.sub(r"\s+", " ", wrong.stdout + wrong.stderr)
-    ask(server, f"deployments/{deployment}/create_flow_run", {"parameters": {"options": {"dry_run": True}}})
+    path, form = f"deployments/{deployment}/create_flow_run", {"dry_run": True, "paranoid": True}
+    with pytest.raises(HTTPError) as wrong:
+        ask(server, path, {"parameters": {"options": {"max_usd": -1}}})
+    assert "less than the minimum of 0" in wrong.value.read().decode()
+    ask(server, path, {"parameters": {"options": form}})
     done = wait_for(lambda: runs(server, deployment, "COMPLETED"), 180)
     assert done[0]["name"] == "sync trial: plan"
     assert not (pipeline.folder / "db").exists()
-    ask(server, f"deployments/{deployment}/create_flow_run", {"parameters": {"options": {"paranoid": True}}})
-    wait_for(lambda: runs(server, deployment, "COMPLETED")[1:], 180)
-    assert {run["name"] for run in runs(server, deployment, "COMPLETED")} == {"sync trial: plan", "sync trial: 3 added"}
-    assert len(pipeline.texts()) == 3
 
 
 @pytest.mark.skipif(chromium() is None, reason="no Chromium here; CHROMIUM names one")
@@ -338,7 +338,7 @@ def test_a_deployment_is_brought_up_to_date_and_alerts_are_made_once(
         "from prefect.blocks.notifications import CustomWebhookNotificationBlock as Block;"
         " Block(name='ops', url='http://127.0.0.1:9/').save('ops', overwrite=True)"
     )
-    subprocess.run([sys.executable, "-c", save], env=dict(server), cwd=ROOT, check=True, capture_output=True)
+    forked.run(["-c", save], server, check=True)
     first = deploy(server, pipeline.config, "--cron", "0 6 * * *", "--alert", "custom-webhook/ops")
     (found,) = ask(server, "deployments/filter", {"deployments": {"id": {"any_": [first]}}})
     assert [one["schedule"]["cron"] for one in found["schedules"]] == ["0 6 * * *"]
@@ -355,9 +355,13 @@ def test_a_deployment_is_brought_up_to_date_and_alerts_are_made_once(
 @pytest.mark.usefixtures("worker")
 def test_a_schedule_fires(server: Mapping[str, str], pipeline: Pipeline) -> None:
     deployment = deploy(server, pipeline.config, "--interval", "15s")
-    done = wait_for(lambda: [run for run in runs(server, deployment, "COMPLETED") if run["auto_scheduled"]], 240)
-    ask(server, f"deployments/{deployment}/pause_deployment", {})  # or it fires beside all the tests that follow
-    assert done
+
+    def fired(*states: str) -> list[Any]:
+        return [run for state in states for run in runs(server, deployment, state) if run["auto_scheduled"]]
+
+    wait_for(lambda: fired("PENDING", "RUNNING", "COMPLETED"), 240)
+    ask(server, f"deployments/{deployment}/pause_deployment", {})  # or it fires again and again where a run takes long
+    wait_for(lambda: fired("COMPLETED"), 240)
     assert len(pipeline.texts()) == 3
 
 
@@ -396,7 +400,7 @@ def test_a_key_and_a_text_show_nowhere_however_a_run_fails(
 ) -> None:
     """The key comes from a Secret block; servers that repeat what they were sent are the worst case."""
     save = f"from prefect.blocks.system import Secret; Secret(value={KEY!r}).save('canary', overwrite=True)"
-    subprocess.run([sys.executable, "-c", save], env=dict(server), cwd=ROOT, check=True, capture_output=True)
+    forked.run(["-c", save], server, check=True)
     settings = f"kind: openai, api_key: '${{secret:canary}}', base_url: '{openai_server.url}', dimensions: 16"
     pipeline.config.write_text(CONFIG.format(embedder="{" + settings + "}"))
     pipeline.write("secret.md", f"# Page\n\n{WORDS}\n")
