@@ -102,8 +102,8 @@ def tracked_flow(name: str) -> Callable[[Callable[P, R]], Flow[P, R]]:
     def decorate(function: Callable[P, R]) -> Flow[P, R]:
         @wraps(function)
         def told(*arguments: P.args, **named: P.kwargs) -> R:
-            logging.getLogger("prefect.flow_runs").addFilter(_is_news)
-            logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)  # that a stage is done, its window says
+            for name in ("prefect.flow_runs", "prefect.task_runs"):
+                logging.getLogger(name).addFilter(_is_news)
             try:
                 return function(*arguments, **named)
             except HeadraceError as error:
@@ -115,8 +115,13 @@ def tracked_flow(name: str) -> Callable[[Callable[P, R]], Flow[P, R]]:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Prefect's engine logs what a failed state holds once more, with its traceback."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HeadraceError))
+    """Prefect logs of each stage that it is done, or that one before it is not, which the line of its window says.
+
+    Its engine logs what a failed state holds once more, with its traceback.
+    """
+    is_foreseen = record.exc_info and isinstance(record.exc_info[1], HeadraceError)
+    is_stage = record.name == "prefect.task_runs"
+    return not (is_foreseen or (is_stage and any(word in record.getMessage() for word in ("Completed(", "NotReady("))))
 
 
 def run_name() -> str:
