@@ -41,7 +41,30 @@ class Chunking(Section):
         return self
 
 
-class Rerank(Section):
+class PaidModel(Section):
+    """What a model that costs money may be told, beside an embedder."""
+
+    api_key: SecretStr | None = Field(default=None, description="Default: the provider's environment variable.")
+    base_url: WebAddress | None = Field(default=None, description="Another server with the same protocol.")
+    max_usd: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Stop one command before it costs more."
+    )
+    max_usd_per_day: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Stop before all commands with this key together spend more here in one day (UTC).",
+    )
+
+    def require_price(self, price: float | None, name: str) -> None:
+        """ValueError for a limit of money without one."""
+        limits = {"max_usd": self.max_usd, "max_usd_per_day": self.max_usd_per_day}
+        limit = next((name for name, usd in limits.items() if usd is not None), None)
+        if limit and price is None:
+            raise ValueError(f"{limit} needs `{name}` beside it: nothing else says what is spent")
+
+
+class Rerank(PaidModel):
     """A model that reads the query with each of the best results, and sorts them anew."""
 
     model: str = Field(
@@ -54,12 +77,7 @@ class Rerank(Section):
     )
     top: int = Field(default=50, ge=1, le=100, description="So many of the best results are read.")
     device: str = Field(default="auto", description="Of a model that runs here: auto, cpu, cuda, cuda:N or mps.")
-    api_key: SecretStr | None = Field(default=None, description="Default: the provider's environment variable.")
-    base_url: WebAddress | None = Field(default=None, description="Another server with the provider's protocol.")
     usd_per_query: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="What one query costs.")
-    max_usd: float | None = Field(
-        default=None, ge=0, allow_inf_nan=False, description="Stop one command before it costs more."
-    )
 
     @property
     def provider(self) -> str:
@@ -70,8 +88,32 @@ class Rerank(Section):
 
     @model_validator(mode="after")
     def _money_has_a_price(self) -> Self:
-        if self.max_usd is not None and self.usd_per_query is None:
-            raise ValueError("max_usd needs `usd_per_query` beside it: what one query costs")
+        self.require_price(self.usd_per_query, "usd_per_query")
+        return self
+
+
+class Writer(PaidModel):
+    """A chat model that writes questions for `evaluate --bootstrap --writer`, behind an endpoint like OpenAI's."""
+
+    model: str = Field(min_length=1, description="The server's name of the model, such as gpt-4o-mini.")
+    base_url: WebAddress = Field(
+        default="https://api.openai.com/v1",
+        description="Where `/chat/completions` is: http://localhost:11434/v1 asks Ollama on this machine.",
+    )
+    api_key: SecretStr | None = Field(default=None, description="Default: the environment variable OPENAI_API_KEY.")
+    usd_per_million_tokens: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="The price of what it reads."
+    )
+    usd_per_million_output_tokens: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="The price of what it writes. Default: the same."
+    )
+    extra_body: dict[str, Any] = Field(
+        default_factory=dict, description="More fields of each request, such as {reasoning_effort: minimal}."
+    )
+
+    @model_validator(mode="after")
+    def _money_has_a_price(self) -> Self:
+        self.require_price(self.usd_per_million_tokens, "usd_per_million_tokens")
         return self
 
 
@@ -140,6 +182,7 @@ class Pipeline(Section):
     )
     search: Search = Field(default_factory=lambda: Search.model_validate({}), description="Search settings.")
     quality: Quality | None = Field(default=None, description="The gate before a new generation goes live.")
+    writer: Writer | None = Field(default=None, description="Who writes questions, where there are none.")
     runner: Runner = Field(default_factory=LocalRunner, description="Where models run.")
     metrics: Location | None = Field(
         default=None,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 LEAST_INTERVAL, MOST_INTERVAL = 10, 366 * 86_400  # seconds
 
+MODES = ("hybrid", "dense", "text")  # of a search
 BOOTSTRAPPED = 200  # queries, unless their number is given
 MOST = 1_000_000  # results, or vectors to compare
 
@@ -76,6 +77,13 @@ def add_judgments(parser: ArgumentParser) -> None:
         metavar="N",
         help=f"make N queries (default: {BOOTSTRAPPED}) of the documents' own titles, docstrings and links; these are"
         " left out of a copy of the index, which is asked",
+    )
+    parser.add_argument(
+        "--writer",
+        nargs="?",
+        const="",
+        metavar="MODEL",
+        help="let a chat model write these queries, that of `writer` in the configuration or another one of its server",
     )
     parser.add_argument("--chart", metavar="FILE", help="draw it: a file that ends in .png or .html")
 

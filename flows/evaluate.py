@@ -53,11 +53,10 @@ def measured(session: Session, options: EvaluateOptions) -> tuple[Evaluation, Ke
     """What is kept of it, too; ConfigError where no queries are named."""
     pipeline, named = session.pipeline, session.pipeline.quality
     queries, qrels = options.queries or (named and named.queries), options.qrels or (named and named.qrels)
-    spans = options.spans or (named and named.spans)
+    spans = options.spans or (named.spans if named else None)
     if not (queries and qrels):
         raise ConfigError(f"{pipeline.name}: no queries to ask; name `queries` and `qrels`, here or under `quality`")
-    documents = session.ledger.documents()
-    judgments = read_judgments(Path(queries), Path(qrels), Path(spans) if spans else None, documents)
+    judgments = read_judgments(queries, qrels, spans, session.ledger.documents())
     done = Evaluator(session, judgments).measure(options.mode)
     return done, keep(pipeline, done)
 

@@ -1,13 +1,12 @@
 """The queries that a command is asked to measure with."""
 
 from argparse import Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from config.pipeline import Pipeline
+    from config.pipeline import Pipeline, Writer
     from tasks.evaluate.golden import Bootstrap
     from tasks.evaluate.judgments import Judgments
     from tasks.load.base import Source
@@ -23,6 +22,8 @@ class Judge:
         from tasks.errors import ConfigError
 
         check_chart(options.chart)
+        if options.writer is not None and not options.bootstrap:
+            raise ConfigError("--writer writes the queries of --bootstrap; say that beside it")
         given, quality = (options.queries, options.qrels), pipeline.quality
         if options.bootstrap and any((*given, options.spans)):
             raise ConfigError("--bootstrap makes the queries, so --queries, --qrels and --spans do not go with it")
@@ -34,7 +35,8 @@ class Judge:
                 " --bootstrap, which makes some of the documents themselves"
             )
         self._options = options
-        self.made: Bootstrap | None = _made(pipeline, options.bootstrap) if options.bootstrap else None
+        self._spent_usd = 0.0
+        self.made: Bootstrap | None = self._made(pipeline, options.bootstrap) if options.bootstrap else None
 
     def __call__(self, session: "Session") -> "Judgments":
         """Those for the documents of this index."""
@@ -43,16 +45,45 @@ class Judge:
         if self.made:
             return self.made.judgments
         options = self._options
-        spans = Path(options.spans) if options.spans else None
-        return read_judgments(Path(options.queries), Path(options.qrels), spans, session.ledger.documents())
+        return read_judgments(options.queries, options.qrels, options.spans, session.ledger.documents())
+
+    def left(self, max_usd: float | None) -> float | None:
+        """What the queries have left of the command's money."""
+        return None if max_usd is None else max(0.0, max_usd - self._spent_usd)
 
     def sources(self, sources: "Mapping[str, Source]") -> "Mapping[str, Source]":
         """The documents to be asked for."""
         return self.made.without_queries(sources) if self.made else sources
 
+    def _made(self, pipeline: "Pipeline", most: int) -> "Bootstrap":
+        from tasks.embed.open import books_of
+        from tasks.evaluate.golden import bootstrapped
+        from tasks.load.open import open_source
 
-def _made(pipeline: "Pipeline", most: int) -> "Bootstrap":
-    from tasks.evaluate.golden import bootstrapped
-    from tasks.load.open import open_source
+        sources = [open_source(source) for source in pipeline.sources]
+        if self._options.writer is None:
+            return bootstrapped(sources, most)
+        from tasks.evaluate.writer import Questions
 
-    return bootstrapped([open_source(source) for source in pipeline.sources], most)
+        questions = Questions(_writer(pipeline, self._options), books_of(pipeline))
+        made = questions.about(sources, most)
+        self._spent_usd = questions.spent_usd
+        return made
+
+
+def _writer(pipeline: "Pipeline", options: Namespace) -> "Writer":
+    """The one of the configuration, with the model and the money of the command."""
+    from pydantic import ValidationError
+
+    from config.pipeline import Writer
+    from tasks.errors import ConfigError
+
+    own = pipeline.writer.model_dump(exclude_unset=True) if pipeline.writer else {}
+    own |= {"model": options.writer} if options.writer else {}
+    own |= {"max_usd": options.max_usd} if options.max_usd is not None else {}
+    try:
+        return Writer.model_validate(own)
+    except ValidationError as error:
+        said = error.errors()[0]
+        remedy = "name one: --writer MODEL, or `writer: {model: …}` in the configuration"
+        raise ConfigError(remedy if said["type"] == "missing" else f"writer: {said['msg']}") from error

@@ -3,12 +3,11 @@
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from flows.arguments import add_config, add_judgments, money, positive
+from flows.arguments import MODES, add_config, add_judgments, money, positive
 from tasks.console.answer import Answer
 
 SUMMARY = "say which model, chunk size and mode suit these documents"
-_MODES = ("hybrid", "dense", "text")
-_PRECISIONS = ("float32", "float16")
+_PRECISIONS = ("float32", "float16", "int8", "binary")
 
 
 def _listed(text: str) -> list[str]:
@@ -27,7 +26,7 @@ def _some_of(known: tuple[str, ...], text: str) -> list[str]:
 
 
 def _modes(text: str) -> list[str]:
-    return _some_of(_MODES, text)
+    return _some_of(MODES, text)
 
 
 def _precisions(text: str) -> list[str]:
@@ -45,9 +44,13 @@ def add_arguments(parser: ArgumentParser, /) -> None:
         help="models, each perhaps with `@` and a shorter length of its vectors; `headrace models` lists some",
     )
     parser.add_argument("--chunk-tokens", type=_sizes, default=[], metavar="N,M", help="with chunks of these sizes")
-    parser.add_argument("--mode", type=_modes, default=[], metavar="A,B", help=f"asked in these: {', '.join(_MODES)}")
+    parser.add_argument("--mode", type=_modes, default=[], metavar="A,B", help=f"asked in these: {', '.join(MODES)}")
     parser.add_argument(
-        "--precision", type=_precisions, default=[], metavar="A,B", help="vectors kept as float32, float16"
+        "--precision",
+        type=_precisions,
+        default=[],
+        metavar="A,B",
+        help="vectors kept as float32, float16, or searched by int8 or binary ones, as Qdrant's server can",
     )
     add_judgments(parser)
     parser.add_argument("--max-usd", type=money, metavar="USD", help="stop before all of it together costs more")
@@ -69,7 +72,7 @@ def run(options: Namespace, /) -> Answer:
     pipeline = read_pipeline(Path(options.config))
     judge = Judge(pipeline, options)
     columns = Columns(options.models, options.chunk_tokens, options.mode, options.precision)
-    making = Making(whole_sync(quiet=options.json), options.max_usd, judge.sources)
+    making = Making(whole_sync(quiet=options.json), judge.left(options.max_usd), judge.sources)
     rows = list(candidates(pipeline, columns, judge, making))
     chosen, why = suggestion(rows)
     if options.chart:

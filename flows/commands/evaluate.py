@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.arguments import add_config, add_judgments, add_rerank, money, positive
+from flows.arguments import MODES, add_config, add_judgments, add_rerank, money, positive
 from tasks.console.answer import Answer
 
 if TYPE_CHECKING:
@@ -15,14 +15,13 @@ if TYPE_CHECKING:
     from tasks.session import Session
 
 SUMMARY = "measure how well the index answers queries with known answers"
-_MODES = ("hybrid", "dense", "text")
 
 
 def add_arguments(parser: ArgumentParser, /) -> None:
     """Asks for the judgments, and for what is compared."""
     add_config(parser)
     add_judgments(parser)
-    parser.add_argument("--mode", choices=_MODES, help="default: as the configuration says")
+    parser.add_argument("--mode", choices=MODES, help="default: as the configuration says")
     parser.add_argument("--generation", type=positive, metavar="N", help="another generation than the live one")
     parser.add_argument("--model", metavar="MODEL", help="all documents with another model, beside the index")
     parser.add_argument("--chunk-tokens", type=positive, metavar="N", help="with chunks of this size, beside the index")
@@ -33,7 +32,7 @@ def add_arguments(parser: ArgumentParser, /) -> None:
     parser.add_argument(
         "--keep", action="store_true", help="remember the result for `headrace status`, and say whether it dropped"
     )
-    parser.add_argument("--against", choices=_MODES, metavar="MODE", help="compare with this mode")
+    parser.add_argument("--against", choices=MODES, metavar="MODE", help="compare with this mode")
     add_rerank(parser)
     parser.add_argument("--against-plain", action="store_true", help="compare with the same without `search.rerank`")
     parser.add_argument("--against-live", action="store_true", help="compare with the live index as it is configured")
@@ -82,8 +81,8 @@ def _check(options: Namespace) -> None:
 
     beside = options.model or options.chunk_tokens or options.bootstrap or options.generation
     if options.keep and beside:
-        raise ConfigError("--keep remembers how the live index answers, so it goes with no other one")
-    if options.bootstrap and (options.generation or options.against_live):
+        raise ConfigError("--keep remembers how the live index answers to the same queries, so it goes with no others")
+    if options.bootstrap and options.writer is None and (options.generation or options.against_live):
         raise ConfigError(
             "--bootstrap asks a copy of the index, without what became queries, so it does not go with --generation and"
             " --against-live"
@@ -96,9 +95,10 @@ def _opened(pipeline: "Pipeline", options: Namespace, judge: "Judge") -> "Abstra
     from tasks.evaluate.beside import Making, Variant, open_beside, open_generation
     from tasks.session import open_session
 
-    if options.model or options.chunk_tokens or options.bootstrap:
+    if options.model or options.chunk_tokens or (options.bootstrap and options.writer is None):
         variant = Variant(options.model, chunk_tokens=options.chunk_tokens)
-        return open_beside(pipeline, variant, Making(whole_sync(quiet=options.json), options.max_usd, judge.sources))
+        making = Making(whole_sync(quiet=options.json), judge.left(options.max_usd), judge.sources)
+        return open_beside(pipeline, variant, making)
     if options.generation:
         return open_generation(pipeline, options.generation)
     return open_session(pipeline, read_only=True)

@@ -4,7 +4,7 @@ from argparse import Action, ArgumentParser, Namespace
 from pathlib import Path
 from shutil import get_terminal_size
 
-from flows.arguments import add_asker, add_config, add_rerank, asker_of, count, duration, positive, similarity
+from flows.arguments import MODES, add_asker, add_config, add_rerank, asker_of, count, duration, positive, similarity
 from tasks.console.answer import Answer
 
 SUMMARY = "find the chunks nearest to a query"
@@ -35,7 +35,7 @@ def add_arguments(parser: ArgumentParser, /) -> None:
     parser.add_argument("--min-score", type=similarity, metavar="X", help="only results of this score or a better one")
     parser.add_argument("--per-document", type=positive, metavar="N", help="at most N results of one document")
     parser.add_argument("--context", type=count, default=0, metavar="N", help="also the N chunks before and after each")
-    parser.add_argument("--mode", choices=("hybrid", "dense", "text"), help="by vectors and words, or by one of them")
+    parser.add_argument("--mode", choices=MODES, help="by vectors and words, or by one of them")
     add_asker(parser)
     parser.add_argument(
         "--max-age",

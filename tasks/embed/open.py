@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from config import embedders
+from config.pipeline import Pipeline
 from tasks.embed.base import Embedder
 from tasks.system.file_system import user_state
 from tasks.system.worker import StartWorkers
@@ -52,6 +53,12 @@ def open_embedder(config: embedders.Embedder, state: str = "", start: StartWorke
 
             return HashingEmbedder(config)
     assert_never(config)
+
+
+def books_of(pipeline: Pipeline) -> str:
+    """The URL of the database in which the pipeline's paid requests share their limits and their money."""
+    own = pipeline.embedder.budget if isinstance(pipeline.embedder, embedders.PaidEmbedder) else ""
+    return own or _budget(pipeline.state)
 
 
 def _budget(state: str) -> str:

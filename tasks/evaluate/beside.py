@@ -11,6 +11,7 @@ from config import stores
 from config.pipeline import Pipeline
 from tasks.embed.catalogue import section_for
 from tasks.errors import ConfigError
+from tasks.evaluate.coarse import OVERSAMPLING, coarse
 from tasks.generations import Choice, as_given, recorded
 from tasks.ledger.generations import Registry
 from tasks.ledger.ledger import Ledger
@@ -74,7 +75,9 @@ def open_generation(pipeline: Pipeline, number: int) -> Generator[Session]:
 def open_beside(pipeline: Pipeline, variant: Variant, making: Making) -> Generator[Session]:
     """All documents embedded otherwise, in a temporary folder; texts that the cache knows cost nothing."""
     with tempfile.TemporaryDirectory(prefix="headrace-evaluate-") as folder:
-        place = {"kind": "qdrant", "path": str(Path(folder) / "store"), "precision": variant.precision or "float32"}
+        precision = variant.precision or "float32"
+        kept = "float32" if precision in OVERSAMPLING else precision
+        place = {"kind": "qdrant", "path": str(Path(folder) / "store"), "precision": kept}
         changed = variant.of(pipeline)
         beside = changed.model_copy(
             update={"store": stores.QdrantStore.model_validate(place), "state": f"sqlite:///{folder}/state.db"}
@@ -82,7 +85,7 @@ def open_beside(pipeline: Pipeline, variant: Variant, making: Making) -> Generat
         with open_session(beside, choose=as_given, max_usd=making.max_usd) as session:
             session = replace(session, sources=making.sources(session.sources))
             making.sync(session)
-            yield session
+            yield coarse(session, precision) if precision in OVERSAMPLING else session
 
 
 def _changed(section: Any, name: str, value: object) -> Any:

@@ -16,7 +16,7 @@ from tasks.evaluate.judgments import Judgments
 from tasks.session import Session
 
 TIMED_TEXTS = 64
-BYTES = {"float32": 4, "float16": 2}
+BYTES = {"float32": 4, "float16": 2, "int8": 1, "binary": 0.125}  # of a number, in memory
 _SIZED = re.compile(r"(.+)@([1-9][0-9]{0,5})")
 
 Judge = Callable[[Session], Judgments]
@@ -24,7 +24,7 @@ Judge = Callable[[Session], Judgments]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One column. `bytes` are those of the vectors; a speed is None where only money would tell it."""
+    """One column. `bytes` are those of the vectors in memory; a speed is None where only money would tell it."""
 
     label: str
     dimension: int
@@ -132,7 +132,7 @@ def _measured(
             evaluation=evaluator.measure(mode),
             tokens_per_second=speed,
             usd=round(tokens * embedder.usd_per_million_tokens / 1e6, 9),
-            bytes=chunks * dimension * BYTES[variant.precision or "float32"],
+            bytes=round(chunks * dimension * BYTES[variant.precision or "float32"]),
             licence=licence,
         )
 

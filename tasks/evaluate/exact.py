@@ -17,7 +17,7 @@ ROUNDING = 1e-4  # of a similarity: records as near as the last one count as wel
 
 def against_exact(session: Session, queries: Sequence[str]) -> dict[str, Interval]:
     """The share of the exact nearest that the store's answer has, for 10 and for 100 of them; all vectors are read."""
-    ids, matrix = _vectors(session)
+    ids, matrix = unit_vectors(session)
     place = {point: row for row, point in enumerate(ids)}
     shares: dict[int, dict[str, float]] = {depth: {} for depth in DEPTHS}
     for number, text in enumerate(queries):
@@ -44,8 +44,8 @@ def exact_json(shares: dict[str, Interval]) -> dict[str, Any]:
     return {name: list(one) for name, one in shares.items()}
 
 
-def _vectors(session: Session) -> tuple[list[PointId], Vectors]:
-    """At unit length."""
+def unit_vectors(session: Session) -> tuple[list[PointId], Vectors]:
+    """All of the index, at unit length."""
     ids, parts = list[PointId](), list[Vectors]()
     for some in slices([point for point, _ in session.store.scan()], VECTORS_AT_A_TIME):
         held = session.store.vectors(some)

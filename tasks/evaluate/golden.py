@@ -35,7 +35,7 @@ _SENTENCE = re.compile(r".{1,200}?(?=[.!?](?:\s|$)|$)")
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """`span` answers the query, the whole `document` where it is None; the query itself stands at `cut`."""
+    """`span` answers the query, the whole `document` where it is None; the query itself stands at `cut`, or nowhere."""
 
     kind: str
     query: str
@@ -119,7 +119,8 @@ class Bootstrap:
         """The same documents, with blanks where the queries stand."""
         cuts: dict[DocumentId, list[Span]] = defaultdict(list)
         for pair in self.pairs:
-            cuts[pair.cut.document].append(pair.cut)
+            if pair.cut.end > pair.cut.start:
+                cuts[pair.cut.document].append(pair.cut)
         return {name: _Blanked(source, cuts) for name, source in sources.items()}
 
 

@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 from tasks.errors import ConfigError
 from tasks.records import DocumentId
 
+File = str | Path
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -41,13 +43,13 @@ class Judgments:
     made: str = ""
 
 
-def read_judgments(queries: Path, qrels: Path, spans: Path | None, documents: Iterable[DocumentId]) -> Judgments:
+def read_judgments(queries: File, qrels: File, spans: File | None, documents: Iterable[DocumentId]) -> Judgments:
     """Queries as JSONL (`_id`, `text`) or as lines of id and text; judgments as TSV or in TREC's four columns.
 
     A document is named by its path, by its name without its suffix, or by its id here. ConfigError says in which line
     something is wrong.
     """
-    names = _names(documents)
+    names, queries, qrels = _names(documents), Path(queries), Path(qrels)
     grades: dict[str, dict[DocumentId, int]] = {}
     unknown: dict[str, None] = {}
     for query, name, grade in _qrels(qrels):
@@ -57,7 +59,7 @@ def read_judgments(queries: Path, qrels: Path, spans: Path | None, documents: It
         elif grade > 0:
             grades.setdefault(query, {})[document] = grade
     places: dict[str, list[Span]] = {}
-    for query, name, start, end in _spans(spans) if spans else ():
+    for query, name, start, end in _spans(Path(spans)) if spans else ():
         if document := names.get(name):
             places.setdefault(query, []).append(Span(document, start, end))
     judged = [

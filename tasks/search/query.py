@@ -10,6 +10,7 @@ import numpy as np
 
 from config.pipeline import Rerank, SearchMode
 from tasks.embed.base import Embedder, ImageEmbedder
+from tasks.embed.open import books_of
 from tasks.errors import ConfigError, DocumentError, NoTextIndexError
 from tasks.freshness import freshness, require_fresh
 from tasks.image import Image
@@ -194,7 +195,7 @@ class Asking:
             return list(hits)
         first, rest = hits[: settings.top], hits[settings.top :]
         if unread := [hit for hit in first if hit.id not in self._read]:
-            opened = open_reranker(settings)  # pyright: ignore[reportArgumentType] - a frozen section has a hash
+            opened = open_reranker(settings, books_of(self.session.pipeline))  # pyright: ignore[reportArgumentType] - a frozen section has a hash
             scores = opened.scores(str(self.query), [_readable(hit) for hit in unread])
             self._read |= {hit.id: score for hit, score in zip(unread, scores, strict=True)}
         scored = [replace(hit, score=self._read[hit.id]) for hit in first]

@@ -5,24 +5,23 @@ A cross-encoder runs here; Cohere's and Voyage's are asked over HTTP. Both answe
 
 import os
 import threading
-import time
-import weakref
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
 from config.pipeline import Rerank
+from tasks.embed.api import cohere, voyage
+from tasks.embed.api.dispatch.account import Terms
+from tasks.embed.api.posts import Posts
+from tasks.embed.api.sdk import Sender
 from tasks.embed.local.runtime.device import choose_devices
 from tasks.embed.local.weights import find_folder
-from tasks.errors import BudgetError, ConfigError, HeadraceError, ServiceError, TransientError
-from tasks.retry import retry_after, with_retries
+from tasks.embed.models import paid_models
+from tasks.errors import ConfigError, HeadraceError
 
 BATCH_TEXTS = 16
 LOCAL_TOKENS = 512
-CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 60.0
-_KEYS = {"cohere": ("CO_API_KEY", "COHERE_API_KEY"), "voyage": ("VOYAGE_API_KEY",)}
-_ADDRESSES = {"cohere": "https://api.cohere.com", "voyage": "https://api.voyageai.com"}
-_PATHS = {"cohere": "/v2/rerank", "voyage": "/v1/rerank"}
+_PLACES = {"cohere": (cohere.ADDRESS, "/v2/rerank"), "voyage": (voyage.ADDRESS, "/v1/rerank")}
 
 
 class Reranker(Protocol):
@@ -34,10 +33,12 @@ class Reranker(Protocol):
 
 
 @lru_cache(maxsize=2)
-def open_reranker(settings: Rerank) -> Reranker:
-    """The one that the settings name, once for a process; ConfigError for a model or a key that is not to be had."""
-    kind = settings.provider
-    return _CrossEncoder(settings) if kind == "sentence-transformers" else _Service(kind, settings)
+def open_reranker(settings: Rerank, budget: str) -> Reranker:
+    """The one that the settings name, once for a process; ConfigError for a model or a key that is not to be had.
+
+    `budget` is the database in which processes share the money of a service.
+    """
+    return _CrossEncoder(settings) if settings.provider == "sentence-transformers" else _Service(settings, budget)
 
 
 class _CrossEncoder:
@@ -70,77 +71,38 @@ class _CrossEncoder:
 
 
 class _Service:
-    """Money is counted before a request is sent, by what the settings say that one costs."""
+    """Paid for by the query, whatever its length."""
 
-    def __init__(self, kind: str, settings: Rerank) -> None:
+    def __init__(self, settings: Rerank, budget: str) -> None:
+        kind = settings.provider
+        keys = paid_models(kind).keys
         given = settings.api_key.get_secret_value() if settings.api_key else ""
-        key = given or next(filter(None, map(os.environ.get, _KEYS[kind])), "")
-        if not key or not (key.isascii() and key.isprintable()) or " " in key:
+        key = given or next(filter(None, map(os.environ.get, keys)), "")
+        if not key:
             raise ConfigError(
-                f"search.rerank asks {kind.capitalize()}, and there is no key that can be sent; export"
-                f" {_KEYS[kind][0]}=…, or write api_key under `rerank`"
+                f"search.rerank asks {kind.capitalize()}, and there is no key; export {keys[0]}=…, or write api_key"
+                " under `rerank`"
             )
-        import httpx
-
-        from tasks.embed.api.guard import guard
-
-        self._kind, self._settings, self._key = kind, settings, key
-        self._http = httpx.Client(
-            base_url=(settings.base_url or _ADDRESSES[kind]).rstrip("/").removesuffix("/v1"),
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+        address, path = _PLACES[kind]
+        url = (settings.base_url or address).rstrip("/").removesuffix("/v1") + path
+        terms = Terms(
+            max_usd=settings.max_usd,
+            max_usd_per_day=settings.max_usd_per_day,
+            usd_per_million_tokens=(settings.usd_per_query or 0.0) * 1e6,  # a query counts as a token
         )
-        guard(self._http)
-        weakref.finalize(self, self._http.close)
+        sender = Sender(f"{kind.capitalize()}'s rerank", key, keys[0], "search.rerank")
+        self._model = settings.model
+        self._posts = Posts(sender, url, _scores, budget, terms)
         self._turn = threading.Lock()
-        self._spent_usd = 0.0
 
     def scores(self, query: str, texts: Sequence[str], /) -> list[float]:
-        body = {"model": self._settings.model, "query": query, "documents": list(texts)}
         with self._turn:
-            return with_retries(lambda: self._asked(body, len(texts)))
+            (found,) = self._posts.answers([{"model": self._model, "query": query, "documents": list(texts)}], [1])
+        if isinstance(found, HeadraceError):
+            raise type(found)(f"{found}; search with --no-rerank, or change `search.rerank`")
+        return found
 
-    def _asked(self, body: Mapping[str, Any], texts: int) -> list[float]:
-        import httpx
 
-        self._pay()
-        try:
-            answer = self._http.post(_PATHS[self._kind], json=body)
-        except httpx.HTTPError as error:
-            raise TransientError(
-                f"{self._name} cannot be reached ({type(error).__name__}); check the network"
-            ) from None
-        if answer.status_code < 500 and not answer.is_success:  # what is refused is not charged for
-            self._spent_usd -= self._settings.usd_per_query or 0.0
-        if not answer.is_success:
-            raise self._refusal(answer.status_code, answer.text, answer.headers.get("retry-after"))
-        try:
-            shape = answer.json()
-            rows = {int(row["index"]): float(row["relevance_score"]) for row in shape.get("results") or shape["data"]}
-            return [rows[number] for number in range(texts)]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise ServiceError(
-                f"{self._name} answered without a score for each text; is base_url its server?"
-            ) from None
-
-    def _pay(self) -> None:
-        limit, price = self._settings.max_usd, self._settings.usd_per_query or 0.0
-        if limit is not None and self._spent_usd + price > limit:
-            raise BudgetError(
-                f"search.rerank.max_usd is {limit:g} and ${self._spent_usd:.4f} is spent; raise it, or search with"
-                " --no-rerank"
-            )
-        self._spent_usd += price
-
-    def _refusal(self, status: int, text: str, wish: str | None) -> HeadraceError:
-        words = " ".join(text.replace(self._key, "***").split())[:200]
-        said = f"{self._name} answered {status}: {words}"
-        if status in (408, 429) or status >= 500:
-            return TransientError(f"{said}; try again later", retry_after(wish, time.time()))
-        if status in (401, 403, 404):
-            return ConfigError(f"{said}; check the key, `model` and `base_url` under search.rerank")
-        return ServiceError(f"{said}; search with --no-rerank, or lower `top`")
-
-    @property
-    def _name(self) -> str:
-        return f"{self._kind.capitalize()}'s rerank"
+def _scores(body: Mapping[str, Any], answer: Any) -> tuple[list[float], None]:
+    rows = {int(row["index"]): float(row["relevance_score"]) for row in answer.get("results") or answer["data"]}
+    return [rows[number] for number in range(len(body["documents"]))], None

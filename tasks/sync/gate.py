@@ -1,6 +1,5 @@
 """Whether a new generation answers well enough to be read: the live one and the new one on the same queries."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from config.pipeline import Pipeline
@@ -26,10 +25,9 @@ def weigh_quality(pipeline: Pipeline, new: Session) -> Verdict | None:
     quality = pipeline.quality
     if quality is None:
         return None
-    spans = Path(quality.spans) if quality.spans else None
     with open_session(pipeline, choose=as_live, read_only=True) as live:
         known = {*live.ledger.documents(), *new.ledger.documents()}
-        judgments = read_judgments(Path(quality.queries), Path(quality.qrels), spans, known)
+        judgments = read_judgments(quality.queries, quality.qrels, quality.spans, known)
         before = Evaluator(live, judgments).measure()
         after = Evaluator(new, judgments).measure(before.mode)
     comparison = Comparison(after, before)

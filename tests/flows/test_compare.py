@@ -53,6 +53,17 @@ def test_the_table_says_what_was_compared_and_why_one_is_suggested(manual: Pipel
     assert "  ! synthetic queries, made from the documents: 12 headings" in out
 
 
+def test_coarse_vectors_are_compared_with_whole_ones(manual: Pipeline) -> None:
+    names = ("float32", "float16", "int8", "binary")
+    rows = compare(manual, "--models", "hashing@16", "--precision", ",".join(names), "--mode", "dense", "--json").json
+    assert [row["bytes"] for row in rows] == [
+        row["chunks"] * 16 * size / 8 for row, size in zip(rows, (32, 16, 8, 1), strict=True)
+    ]
+    whole, _, coarse, coarsest = (row["metrics"]["ndcg@10"] for row in rows)
+    assert 0.8 * whole < coarse <= 1
+    assert coarsest > 0
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

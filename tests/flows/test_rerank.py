@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tasks.search.rerank import open_reranker
 from tests.cohere_server import CohereServer
 from tests.conftest import Outcome, Pipeline
 from tests.provider_server import ProviderServer
@@ -93,7 +94,7 @@ def service(
     make, model, path = SERVICES[request.param]
     with make() as server:
         place = f"api_key: '${{RERANK_KEY}}', base_url: '{server.url}'"
-        configured(pages, f"{{model: {model}, {place}, usd_per_query: 0.002, max_usd: 0.013}}")
+        configured(pages, f"{{model: {model}, {place}, usd_per_query: 0.002, max_usd: 0.005}}")
         yield pages, server, path
 
 
@@ -118,7 +119,7 @@ def answering(path: str, statuses: list[int], asked: list[Any]) -> Answers:
 def test_a_service_sorts_the_best(
     service: tuple[Pipeline, ProviderServer, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.retry.RETRY_DELAYS_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("tasks.embed.api.dispatch.backoff.full_jitter", lambda *_: 0.0)
     pages, server, path = service
     asked: list[Any] = []
     server.elsewhere = answering(path, [429, 503], asked)
@@ -128,12 +129,32 @@ def test_a_service_sorts_the_best(
     assert (len(asked[0]["documents"]), asked[0]["query"]) == (8, "which pump wants grease")
     server.elsewhere = answering(path, [401], asked)
     refused = search(pages)
-    assert (refused.code, "check the key" in refused.json["error"], "sk-test" in refused.out) == (2, True, False)
+    assert (refused.code, "search.rerank.api_key" in refused.json["error"], "sk-test" in refused.out) == (
+        2,
+        True,
+        False,
+    )
     server.elsewhere = answering(path, [500] * 9, asked)
-    assert "try again later" in search(pages).json["error"]
+    assert "run again later; tried 4 times" in search(pages).json["error"]
+    server.elsewhere = answering(path, [], asked)
+    assert search(pages).code == 0
     spent = search(pages)
-    assert (spent.code, "max_usd is 0.013" in spent.json["error"]) == (4, True)
+    assert (spent.code, "max_usd is 0.005" in spent.json["error"]) == (4, True)
     assert search(pages, "--no-rerank").code == 0
+
+
+def test_what_all_searches_of_a_day_pay_has_a_limit(service: tuple[Pipeline, ProviderServer, str]) -> None:
+    pages, server, path = service
+    asked: list[Any] = []
+    server.elsewhere = answering(path, [], asked)
+    pages.config.write_text(pages.config.read_text().replace("max_usd:", "max_usd_per_day:"))
+    codes = []
+    for _ in range(3):
+        open_reranker.cache_clear()  # as in another process
+        codes.append(search(pages).code)
+    assert (codes, len(asked)) == ([0, 0, 4], 2)
+    refused = search(pages)
+    assert "max_usd_per_day is 0.005: $0.004000 are spent" in refused.json["error"]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +162,8 @@ def test_a_service_sorts_the_best(
     [
         ("{model: ./nowhere}", "nowhere"),
         ("{model: rerank-2.5}", "export VOYAGE_API_KEY"),
-        ("{model: rerank-v3.5, max_usd: 1}", "usd_per_query"),
+        ("{model: rerank-v3.5, max_usd: 1}", "max_usd needs `usd_per_query`"),
+        ("{model: rerank-v3.5, max_usd_per_day: 1}", "max_usd_per_day needs `usd_per_query`"),
         ("{top: 5}", "model"),
     ],
 )

@@ -59,7 +59,7 @@ class CohereProvider:
         from cohere.core.parse_error import ParsingError
 
         if isinstance(error, httpx.HTTPError | httpx.InvalidURL):
-            return unreachable(self, error)
+            return unreachable(self.name, error)
         if isinstance(error, ParsingError):
             return MalformedError("the answer cannot be read")
         if isinstance(error, ApiError):

@@ -72,7 +72,7 @@ class GeminiProvider:
         from google.genai.errors import APIError
 
         if isinstance(error, httpx.HTTPError | httpx.InvalidURL):
-            return unreachable(self, error)
+            return unreachable(self.name, error)
         if isinstance(error, APIError):
             return meaning(_refusal(error), self, clock)
         return None

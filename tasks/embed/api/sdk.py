@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -38,17 +38,27 @@ class Refusal:
     is_about_settings: bool = False
 
 
-def meaning(refusal: Refusal, provider: Provider, clock: Clock) -> HeadraceError:
+class Sender(NamedTuple):
+    """Who asked: a service, our key for it, the variable that may hold that, and the section that configures it all."""
+
+    name: str
+    key: str
+    variable: str
+    section: str = "embedder"
+
+
+def meaning(refusal: Refusal, asker: "Provider | Sender", clock: Clock) -> HeadraceError:
     """What a refusal means by its status, where the provider has not found out more."""
+    sender = asker if isinstance(asker, Sender) else Sender(asker.name, asker.account[1], asker.models.keys[0])
     status, headers = refusal.status, lower_case(refusal.headers)
-    words = scrubbed(refusal.words, provider.account[1])
-    text = f"{provider.name} answered {status}: {words}"
+    words = scrubbed(refusal.words, sender.key)
+    text = f"{sender.name} answered {status}: {words}"
     delay = asked_delay(headers, clock) if refusal.delay_seconds is None else refusal.delay_seconds
     if refusal.is_about_money or status == 402:
-        return ServiceError(f"{text}; nothing more is embedded until the account may spend again")
+        return ServiceError(f"{text}; nothing more is sent until the account may spend again")
     if refusal.is_about_settings or status in (401, 403, 404, 501) or 300 <= status < 400:
-        key = provider.models.keys[0]
-        return ConfigError(f"{text}; check {key} or embedder.api_key, embedder.model and embedder.base_url")
+        own = sender.section
+        return ConfigError(f"{text}; check {sender.variable} or {own}.api_key, {own}.model and {own}.base_url")
     if status == 413 or (status in (400, 422) and too_large(text, refusal.words)):
         return too_large(text, refusal.words) or TooLargeError(text)
     if status == 429:
@@ -59,9 +69,9 @@ def meaning(refusal: Refusal, provider: Provider, clock: Clock) -> HeadraceError
     return RefusedError(text) if status >= 400 else MalformedError(f"the answer cannot be read: {words}")
 
 
-def unreachable(provider: Provider, error: Exception) -> OutageError:
+def unreachable(name: str, error: Exception, section: str = "embedder") -> OutageError:
     """The outage that an error of the network is; the error's own words may hold the address, and so a password."""
-    text = f"{provider.name} cannot be reached ({type(error).__name__}); check the network and embedder.base_url"
+    text = f"{name} cannot be reached ({type(error).__name__}); check the network and {section}.base_url"
     sent = was_sent(error)
     is_late = sent and "Timeout" in type(error).__name__
     return OutageError(text, may_be_billed=sent, is_unreachable=not sent, timed_out=is_late)

@@ -80,7 +80,7 @@ class VoyageProvider:
         from voyageai.error import APIConnectionError, Timeout, VoyageError
 
         if isinstance(error, httpx.HTTPError | httpx.InvalidURL | APIConnectionError | Timeout):
-            return unreachable(self, error)
+            return unreachable(self.name, error)
         if isinstance(error, VoyageError):
             return meaning(_refusal(error), self, clock)
         return None
