@@ -25,7 +25,9 @@ def evaluation_text(one: Evaluation, comparison: Comparison | None = None) -> st
         other = comparison.other
         rows.append(f"  against {_way(other)}, generation {other.generation}, {other.model}: {comparison.sentence()}")
     if one.unknown:
-        rows.append(f"  ! {one.unknown:,} judged documents are not in the index")
+        rows.append(f"  ! judged documents that are not in the index, or not by that name alone: {one.unknown:,}")
+    if one.unasked:
+        rows.append(f"  ! queries without a judged document in the index, which are not asked: {one.unasked:,}")
     return "\n".join([*rows, *(f"  ! {note}" for note in (one.made, one.note) if note)])
 
 

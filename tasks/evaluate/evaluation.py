@@ -32,7 +32,7 @@ Values = dict[str, dict[str, float]]  # by measure, by query
 class Evaluation:
     """What one way of asking achieves; `values` are by measure and query, `unknown` counts documents it lacks.
 
-    `made` says of what synthetic queries were made.
+    `unasked` counts queries that none of its documents answers, `made` says of what synthetic queries were made.
     """
 
     pipeline: str
@@ -44,6 +44,7 @@ class Evaluation:
     note: str = ""
     made: str = ""
     rerank: str = ""
+    unasked: int = 0
 
     @property
     def queries(self) -> int:
@@ -78,6 +79,7 @@ class Evaluation:
             "metrics": {name: value.mean for name, value in metrics.items()},
             "confidence": {name: [value.low, value.high] for name, value in metrics.items()},
             "unknown_documents": self.unknown,
+            "unasked_queries": self.unasked,
             "synthetic": bool(self.made),
             "notes": [*filter(None, [self.made, self.note])],
         }
@@ -159,6 +161,7 @@ class Evaluator:
             note=note,
             made=judged.made,
             rerank=reranker,
+            unasked=judged.unasked,
         )
 
 

@@ -50,7 +50,7 @@ def test_two_modes_are_compared_in_a_sentence(judged: Pipeline) -> None:
     outcome = asked(judged, "--mode", "text", "--against", "text")
     assert "against text, generation 1" in outcome.out
     assert "no difference that these 3 queries prove: ndcg@10 +0.000, between +0.000 and +0.000" in outcome.out
-    assert "  ! 1 judged documents are not in the index" in outcome.out
+    assert "  ! judged documents that are not in the index, or not by that name alone: 1" in outcome.out
     shape = asked(judged, "--mode", "text", "--against", "dense", "--json").json
     assert shape["against"]["mode"] == "dense"
     assert set(shape["difference"]) == set(shape["metrics"])

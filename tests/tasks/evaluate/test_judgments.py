@@ -52,19 +52,49 @@ def test_places_of_answers_are_read(tmp_path: Path) -> None:
     assert read(tmp_path, "q1 one?", "q1\ta\t1", spans).queries[0].spans == (Span(A, 5, 9),)
 
 
+def test_files_of_other_programs_are_read(tmp_path: Path) -> None:
+    asked = '\ufeff{"id": 1, "query": "one?"}', " ", '{"_id": "2", "text": "two?"}', '{"_id": 3, "text": "three?"}'
+    said = "\ufeff", "qid\tQ0\tdocno\trel", "1\t0\tdocs\\a.md\t1.0", "1\t0\ta\t2", "1\t0\ta\t1", " 2\t0\t./b.txt \t1"
+    queries, qrels = "\r\n".join(asked), "\r\n".join(said)
+    judgments = read(tmp_path, queries, qrels)
+    assert [(one.id, one.grades) for one in judgments.queries] == [("1", {A: 2}), ("2", {B: 1})]
+    assert judgments.unasked == 1
+
+
+def test_a_whole_path_comes_before_a_part_of_another(tmp_path: Path) -> None:
+    (tmp_path / "q").write_text("q1 one?")
+    (tmp_path / "r").write_text("q1\ta\t1")
+    documents = [DocumentId("s:a"), DocumentId("s:a.md"), DocumentId("s:x/a.md")]
+    assert read_judgments(tmp_path / "q", tmp_path / "r", None, documents).queries[0].grades == {DocumentId("s:a"): 1}
+
+
 @pytest.mark.parametrize(
     ("queries", "qrels", "place"),
     [
         ('{"_id": "q1"}', "q1\ta\t1", r"queries, line 1: .*expected"),
         ("q1", "q1\ta\t1", r"queries, line 1: 'q1'"),
+        ('{"_id": "q1", "text": null}', "q1\ta\t1", r"queries, line 1: .*expected"),
+        ('{"_id": "q1", "text": " "}', "q1\ta\t1", r"with words in the text"),
+        ('["q1", "one?"]\n[1]', "q1\ta\t1", r"queries, line 2"),
+        ("q1 one?\nq1 two?", "q1\ta\t1", r"queries, line 2: .*'q1' has another one further up"),
+        ("q1 one?", "q1\ta\tgood\nq1\ta\t--1", r"qrels, line 2"),
+        ("q1 one?", "q1\ta\t" + "9" * 5000, r"qrels, line 1"),
+        ("q1 one?", "q1\ta\t2.5", r"qrels, line 1"),
+        ("1 one?", "1\ta\tyes", r"qrels, line 1"),
         ("q1 one?", "q1\ta\t1\nq1\ta\tgood", r"qrels, line 2: .*whole number as grade"),
-        ("q1 one?", "q1\ta", r"no query of .* has a judgment"),
+        ("q1 one?", "q1\ta\t0", r"no query of .* has a judgment"),
         ("q1 one?", "q9\ta\t1", r"no query of .* has a judgment"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, queries: str, qrels: str, place: str) -> None:
     with pytest.raises(ConfigError, match=place):
         read(tmp_path, queries, qrels)
+
+
+@pytest.mark.parametrize("spans", ["q1\ta\t9\t5", "q1\ta\t-1\t5", "q1\ta\tx\t5\nq1\ta\tx\t5", "q1\ta\t5"])
+def test_places_that_are_none_are_told(tmp_path: Path, spans: str) -> None:
+    with pytest.raises(ConfigError, match=r"spans.*expected"):
+        read(tmp_path, "q1 one?", "q1\ta\t1", spans)
 
 
 def test_a_file_that_is_missing_is_told(tmp_path: Path) -> None:
