@@ -38,7 +38,7 @@ def plain_title(text: str, links: Collection[str] = ()) -> str:
     """
     if not _MARKED.search(text):
         return short_title(text)
-    text = _without_attributes(_WIKI.sub(r"\1", _FOOTNOTE.sub("", _HIDDEN.sub("", text))))
+    text = _without_attributes(_WIKI.sub(r"\1", _FOOTNOTE.sub("", _without_comments(text))))
     if is_endless(text):
         return short_title(text)
     tokens = _reader().parseInline(text, {"references": _References(links)})[0].children or []
@@ -53,8 +53,14 @@ def is_endless(text: str) -> bool:
 
 def plain_markup(text: str) -> str:
     """The words of a heading in HTML; where only a picture stands, its description."""
-    text = _HIDDEN.sub("", text)
+    text = _without_comments(text)
     return short_title(_EMOJI.sub("", html.unescape(_ELEMENT.sub(" " if "\n" in text else "", text)))) or _alt(text)
+
+
+def _without_comments(text: str) -> str:
+    """Behind the last end no comment is looked for: each would be sought to the text's end."""
+    end = text.rfind("-->") + 3
+    return _HIDDEN.sub("", text[:end]) + text[end:]
 
 
 def _words(tokens: Sequence["Token"]) -> Iterator[str]:

@@ -78,6 +78,7 @@ class _Reader:
         self.files: list[str] = []
         self._pictures = 0
         self._depth = 0
+        self._last: dict[str, int] = {}  # where each end of a formula stands for the last time
 
     def pictures(self) -> tuple[str, ...]:
         """A remark on what is only seen."""
@@ -89,12 +90,14 @@ class _Reader:
         if self._depth >= DEEPEST:
             return text
         self._depth += 1
+        around, self._last = self._last, {mark: text.rfind(mark) for mark in _CLOSED.values()}
         parts: list[str] = []
         at = 0
         while token := _TOKEN.search(text, at):
             parts.append(text[at : token.start()])
             part, at = self._token(text, token)
             parts.append(part)
+        self._last = around
         self._depth -= 1
         return "".join([*parts, text[at:]])
 
@@ -108,8 +111,10 @@ class _Reader:
             case "listing" | "math":
                 return _environment(text, value, end, is_math=kind == "math")
             case "formula":
-                stop = text.find(_CLOSED[value], end) + len(_CLOSED[value])
-                return (text[token.start() : stop], stop) if stop > end else (value, end)
+                # The end of each that is not closed would be sought to the end of the text.
+                close = _CLOSED[value]
+                stop = text.find(close, end) + len(close) if self._last[close] >= end else end
+                return text[token.start() : stop], stop
             case "verb":
                 stop = text.find(value, end, end + LONGEST_ARGUMENT)
                 return (f"`{text[end:stop]}`", stop + 1) if stop >= 0 else ("", end)

@@ -15,7 +15,8 @@ from tasks.titles import plain_title
 NEAR_LINES = 50  # above an indented comment, in which its list begins
 _TICKS = re.compile(r"(?<!`)`+")
 _COMMENT = re.compile("<!--")
-_UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_UNSEEN = re.compile(r"<(script|style)\b", re.IGNORECASE)
+_ENDS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in ("script", "style")}
 _NOTE = re.compile(r"^ {0,3}\[(?://|comment|_)[^\]\n]*\]:[^\n]*", re.MULTILINE | re.IGNORECASE)
 _COMMENT_END = re.compile("-->")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
@@ -48,13 +49,22 @@ def unseen(text: str) -> list[Span]:
     for block in find_blocks(text, 0, len(text)):
         spans += _comments(text, floor, block.start)
         if block.form == "html" or block.form == "verbatim":
-            spans += [match.span() for match in _UNSEEN.finditer(text, block.start, block.end)]
+            spans += _programs(text, block.start, block.end)
             spans += _in_markup(text, block.start, block.end)
         elif block.form == "comment":
             end = text.rfind("-->", block.start, block.end)
             spans.append((block.start, block.end if end < 0 or text[block.start :].lstrip()[:4] != "<!--" else end + 3))
         floor = block.end
     return [*spans, *_comments(text, floor, len(text))]
+
+
+def _programs(text: str, start: int, end: int) -> Iterator[Span]:
+    ends = {name: _Ahead(pattern, text, end) for name, pattern in _ENDS.items()}
+    for match in _UNSEEN.finditer(text, start, end):
+        close = ends[match[1].lower()].next(match.end())
+        if match.start() >= start and close < end:
+            start = text.index(">", close) + 1
+            yield match.start(), start
 
 
 def _in_markup(text: str, start: int, end: int) -> Iterator[Span]:

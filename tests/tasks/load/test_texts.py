@@ -374,9 +374,13 @@ SHAPES: dict[str, tuple[Callable[[str], Parsed], Callable[[int], str]]] = {
     "comments with one end": (parse_markdown, lambda n: "a <!-- " * (n // 7) + "\n\nb -->"),
     "comments after marks": (parse_markdown, lambda n: "- " * (n // 4) + "<!-- b --> " * (n // 22)),
     "comments after ticks": (parse_markdown, lambda n: "a `b` <!-- c\n" * (n // 13)),
+    "scripts that never end": (parse_markdown, lambda n: "<script>" * (n // 8)),
+    "styles in scripts": (parse_markdown, lambda n: "<div>\n" + "<script><style></script>" * (n // 24)),
+    "comments in a title of HTML": (parse_markdown, lambda n: "<h1>" + "<!--" * (n // 4) + "</h1>"),
     "rules": (parse_markdown, lambda n: "---\n" * (n // 4)),
     "indented comments": (parse_markdown, lambda n: "    <!-- a -->\n" * (n // 15)),
     "programs": (parse_mdx, lambda n: "export const a = {\n\n" * (n // 20)),
+    "open formulas": (lambda text: parse_latex("a", text.encode()), lambda n: r"\(" * (n // 2)),
     "open elements": (parse_mdx, lambda n: '<a b="' * (n // 6)),
     "open braces": (parse_mdx, lambda n: "<a {" * (n // 4)),
 }
