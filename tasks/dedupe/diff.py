@@ -32,10 +32,11 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger knew when the run began."""
+    """What the ledger knew when the run began, and samples of texts of which it has none."""
 
     documents: Mapping[DocumentId, KnownDocument]
     quarantine: Mapping[DocumentId, QuarantineEntry] = field(default_factory=dict[DocumentId, QuarantineEntry])
+    samples: Mapping[DocumentId, bytes] = field(default_factory=dict[DocumentId, bytes])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ class PointDiff:
 def trusted_hint(fingerprint: str, hint: str) -> str:
     """The hint as it is stored: worth nothing once another identity would cut or embed the same text otherwise."""
     return f"{fingerprint}/{hint}" if hint else ""
+
+
+def is_told_by_embeddings(before: KnownDocument, fingerprint: str) -> bool:
+    """Whether they say what text it had: not where it was cut or embedded another way, or is half written."""
+    return before.version is not None and (not before.hint or before.hint.startswith(fingerprint))
 
 
 def find_changes(

@@ -32,10 +32,15 @@ Pairs = NDArray[np.uint32]
 
 
 def pairs_of(document: Document) -> Pairs:
-    """A number for each pair of words that follow each other, sorted; a picture has one of its own."""
-    if document.image:
-        return np.array([crc32(document.image.digest.encode())], dtype=np.uint32)
-    text = document.text if document.text.isascii() else _WITHOUT_SPACES.sub(r" \1 ", document.text)
+    """Those of its text, or of its picture."""
+    return pairs_in(document.text, document.image.digest if document.image else "")
+
+
+def pairs_in(text: str, picture: str = "") -> Pairs:
+    """A number for each pair of words that follow each other, sorted; the digest of a picture has one of its own."""
+    if picture:
+        return np.array([crc32(picture.encode())], dtype=np.uint32)
+    text = text if text.isascii() else _WITHOUT_SPACES.sub(r" \1 ", text)
     numbers = [_number(word) if len(word) <= LONGEST_WORD else _MACHINE_MADE for word in text.split()]
     words = np.array(numbers, dtype=np.uint64)
     words = words[words != _NOTHING]
@@ -53,9 +58,25 @@ def sample(pairs: Pairs) -> bytes:
     return pairs[:SAMPLE].astype("<u4").tobytes()
 
 
+def joined(some: bytes, others: bytes) -> bytes:
+    """The sample of two texts together."""
+    return sample(np.union1d(pairs_from(some), pairs_from(others)))
+
+
+def comparable(former: bytes, sampled: bytes) -> bytes:
+    """What of the first sample would be in the second, if the second text had it."""
+    numbers, others = pairs_from(former), pairs_from(sampled)
+    return former if len(others) < SAMPLE else numbers[numbers <= others[-1]].tobytes()
+
+
+def pairs_from(sampled: bytes) -> Pairs:
+    """Those of a sample."""
+    return np.frombuffer(sampled, dtype="<u4")
+
+
 def without(former: bytes, pairs: Pairs) -> bytes:
     """What of this sample is not in the text with these pairs."""
-    numbers = np.frombuffer(former, dtype="<u4")
+    numbers = pairs_from(former)
     return numbers[~np.isin(numbers, pairs)].tobytes()
 
 
@@ -120,7 +141,7 @@ def likeness(some: frozenset[int], others: frozenset[int]) -> float:
 
 
 def _numbers(sampled: bytes) -> frozenset[int]:
-    return frozenset(np.frombuffer(sampled, dtype="<u4").tolist())
+    return frozenset(pairs_from(sampled).tolist())
 
 
 @lru_cache(maxsize=1 << 16)

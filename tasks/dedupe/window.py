@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tasks.dedupe.cache import EmbeddingCache
-from tasks.dedupe.diff import Known, diff_points, trusted_hint
+from tasks.dedupe.diff import Known, diff_points, is_told_by_embeddings, trusted_hint
 from tasks.dedupe.identity import Identity, document_version, wanted_points
 from tasks.dedupe.near import Groups, pairs_of, sample, without
 from tasks.ledger.ledger import KnownPoint, Ledger
 from tasks.ledger.lookup import samples
-from tasks.ledger.tables import LIVE
+from tasks.ledger.tables import LIVE, PENDING
 from tasks.passages import Content
 from tasks.records import Chunk, Document, DocumentId, DocumentRef, EmbeddingKey
 from tasks.windows import Chunked, Deduped, DocumentChange, NewPoint, Quarantined
@@ -50,7 +50,7 @@ class Differ:
         """One change or failure per document, and each unpaid text once."""
         documents = chunked.loaded.documents
         ids = [document.ref.id for document in documents]
-        points, self._samples = self._ledger.points(ids), samples(self._ledger, ids)
+        points, self._samples = self._ledger.points(ids), {**self._before.samples, **samples(self._ledger, ids)}
         diffs = [
             self._diff_document(document, chunks, points.get(document.ref.id, []))
             for document, chunks in zip(documents, chunked.chunks, strict=True)
@@ -121,7 +121,7 @@ class Differ:
             chunks=len(chunks),
             tokens=sum(chunk.tokens for chunk in chunks),
             is_new=before is None,
-            is_emptied=not chunks and any(point.state == LIVE for point in points),
+            is_emptied=not chunks and any(point.state in (LIVE, PENDING) for point in points),
             is_unchanged=before is not None and before.version == version and not put and not diff.doom,
             remark="; ".join(document.remarks) or ("" if chunks else "holds no text"),
         )
@@ -135,15 +135,14 @@ class Differ:
             return change
         pairs = pairs_of(document)
         change = replace(change, sample=sample(pairs))
-        before = self._before.documents.get(change.id)
+        before, former = self._before.documents.get(change.id), self._samples.get(change.id, b"")
         live = {point.embedding for point in points if point.state == LIVE}
-        if before is None or before.version is None or not live or not change.chunks:
+        if before is None or not (live or before.version is None) or not change.chunks:
             return change
-        former = self._samples.get(change.id, b"")
-        if not former and before.hint and not before.hint.startswith(self._fingerprint):
-            return change  # cut or embedded another way, so its embeddings do not tell
+        if not former and not is_told_by_embeddings(before, self._fingerprint):
+            return change
         lost = without(former, pairs)
-        share = max(len(live & kept) / len(live), 1 - len(lost) / len(former) if former else 0.0)
+        share = max(len(live & kept) / len(live) if live else 0.0, 1 - len(lost) / len(former) if former else 0.0)
         if share >= LEAST_KEPT:
             return change
         is_shrunk = change.tokens * SHRUNK <= before.tokens

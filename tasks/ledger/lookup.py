@@ -42,6 +42,15 @@ def samples(ledger: Ledger, documents: Sequence[DocumentId]) -> dict[DocumentId,
     return kept
 
 
+def without_samples(ledger: Ledger) -> set[DocumentId]:
+    """Documents whose text was never sampled."""
+    lacking: set[DocumentId] = set()
+    for shard in ledger.in_turn():
+        with shard.database.read() as transaction:
+            lacking.update(row[0] for row in transaction.execute("SELECT id FROM document WHERE sample IS NULL"))
+    return lacking
+
+
 def _number(shard: Ledger, sql: str, values: Sequence[object] = ()) -> int:
     with shard.database.read() as transaction:
         return int(transaction.execute(sql, values).scalar() or 0)

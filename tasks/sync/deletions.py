@@ -133,7 +133,8 @@ class Losses:
         for change in self._changes:
             if change.like is not None:
                 alike[change.like].append(change)
-        groups = [group for group in alike.values() if len({self._before[change.id] for change in group}) > 1]
+        before = self._before  # one that is half written has no version
+        groups = [group for group in alike.values() if len({before[one.id] or one.id for one in group}) > 1]
         return [change for group in sorted(groups, key=len, reverse=True) for change in lose_their_own(group)]
 
     def _moved(self) -> dict[str, int]:
@@ -195,7 +196,7 @@ def _document(item: DocumentId | DocumentChange | Move) -> DocumentId:
     return item.id if isinstance(item, DocumentChange) else item
 
 
-def count_withheld(leavers: Leavers, verdict: Verdict, report: Report) -> None:
+def count_withheld(leavers: Leavers, verdict: Verdict, report: Report, options: SyncOptions) -> None:
     """Put into the report what the guard did not let through, and how it can be."""
     _count_moves(leavers, report)
     report.documents.withheld = len(leavers.documents)
@@ -203,9 +204,10 @@ def count_withheld(leavers: Leavers, verdict: Verdict, report: Report) -> None:
     report.documents.held = len(leavers.listed)
     report.documents.served_old += len(leavers.listed)
     report.outcome = Outcome.WITHHELD
+    command = "rebuild" if options.rebuild else "sync"
     report.notes.append(
-        f"deletions withheld: {verdict.reason}{_kinds(leavers)}; none of them was deleted."
-        f" If they are meant, run sync with --confirm-deletes {verdict.plan_hash}"
+        f"deletions withheld: {verdict.reason}{kinds(leavers)}; none of them was deleted."
+        f" If they are meant, run {command} with --confirm-deletes {verdict.plan_hash}"
     )
 
 
@@ -229,20 +231,20 @@ def _moved_last(documents: Iterable[DocumentId], leavers: Leavers) -> list[Docum
     return sorted(documents, key=lambda document: document in moved)
 
 
-def _kinds(leavers: Leavers) -> str:
+def kinds(leavers: Leavers) -> str:
     """Where a loss is not plain absence, the person should know what to look at."""
-    kinds = [f"{leavers.moved} more have moved: the same content is listed under another name"] if leavers.moved else []
+    told = [f"{leavers.moved} more have moved: the same content is listed under another name"] if leavers.moved else []
     if leavers.emptied:
-        kinds.append(f"{len(leavers.emptied)} became empty")
+        told.append(f"{len(leavers.emptied)} became empty")
     if leavers.shrunk:
         count = len(leavers.shrunk)
-        kinds.append(f"{count} would keep less than a third of their text, see {leavers.shrunk[0].id}")
+        told.append(f"{count} would keep less than a third of their text, see {leavers.shrunk[0].id}")
     if leavers.collapsed:
         count, one = len(leavers.collapsed), leavers.collapsed[0]
         text = next((" ".join(new.payload["text"].split()) for new in one.put), "")
         begins = f": {escaped(text[:MOST_SHOWN])!r}" if text else ""
-        kinds.append(f"{count} that used to differ would have nearly the same content{begins}, see {one.id}")
-    return f" ({', '.join(kinds)})" if kinds else ""
+        told.append(f"{count} that used to differ would have nearly the same content{begins}, see {one.id}")
+    return f" ({', '.join(told)})" if told else ""
 
 
 def carry_out(session: Session, leavers: Leavers, verdict: Verdict) -> None:

@@ -3,14 +3,14 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from config.options import SyncOptions
 from config.source_sections import PathsSection
-from tasks.dedupe.diff import Changes, Known, find_changes, within
+from tasks.dedupe.diff import Changes, Known, find_changes, is_told_by_embeddings, within
 from tasks.errors import ConfigError, ServiceError
 from tasks.ledger.ledger import KnownDocument, Ledger
-from tasks.ledger.lookup import count_documents, known_of
+from tasks.ledger.lookup import count_documents, known_of, without_samples
 from tasks.ledger.marks import keep_recollection, recollection
 from tasks.ledger.quarantine import QuarantineEntry
 from tasks.load.base import Remembering
@@ -20,6 +20,7 @@ from tasks.session import Session
 from tasks.slices import shard_of
 from tasks.sync.listings import Listings, failed_wholly
 from tasks.sync.report import Outcome, Report
+from tasks.sync.samples import stored_samples
 from tasks.windows import Quarantined, Remark
 
 
@@ -115,6 +116,7 @@ class _Looks:
     """
 
     def __init__(self, session: Session, options: SyncOptions, listings: Listings) -> None:
+        self._session = session
         self._ledger = session.ledger
         self._options = options
         self._listings = listings
@@ -146,11 +148,30 @@ class _Looks:
     def again(self) -> Iterator[Shard]:
         """Those with something to read; all of them where something left, for it may have moved into any."""
         if self._whole:
-            yield self._whole
+            yield self._sampled(self._whole, self._ledger)
             return
         for number, ledger in enumerate(self._ledger.in_turn()):
             if number not in self._idle or self._has_losses:
-                yield self._look(ledger, self._listings.refs(number), number)[0]
+                yield self._sampled(self._look(ledger, self._listings.refs(number), number)[0], ledger)
+
+    def _sampled(self, shard: Shard, ledger: Ledger) -> Shard:
+        """The same, with samples of what the collection has where neither the ledger nor a version tells it.
+
+        The ledger was lost, or is of old and its documents are cut another way now. Nothing is asked about a few: what
+        they lose, the guard lets through.
+        """
+        documents, fingerprint = shard.known.documents, self._session.identity.fingerprint
+        limits = self._session.pipeline.deletions
+        most = max(limits.max_count, int(limits.max_fraction * len(documents)))
+        doubted = {
+            ref.id
+            for ref in shard.changes.to_read
+            if (before := documents.get(ref.id)) and not is_told_by_embeddings(before, fingerprint)
+        }
+        lacking = doubted & without_samples(ledger) if len(doubted) > most else set[DocumentId]()
+        if len(lacking) <= most:
+            return shard
+        return replace(shard, known=replace(shard.known, samples=stored_samples(self._session.store, lacking)))
 
     def _look(
         self, ledger: Ledger, refs: Sequence[DocumentRef], number: int

@@ -101,7 +101,7 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
         if verdict.allowed:
             count_deletions(part, session.ledger.live_points(part.missing), report, spent)
         else:
-            count_withheld(part, verdict, report)
+            count_withheld(part, verdict, report, options)
     report.chunks.unwritten = spent.unwritten
     _check_money(session.pipeline.embedder, report)
     report.chunks.total = session.ledger.counts().live + report.chunks.written - report.chunks.removed

@@ -8,6 +8,7 @@ import logging
 import shutil
 from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from config.options import SyncOptions
@@ -20,11 +21,13 @@ from tasks.ledger.generations import BUILDING, KEPT, LEAVING, Generation, Regist
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.marks import epoch_marked
 from tasks.session import Session, open_ledger, open_session
+from tasks.sync.decision import decide
+from tasks.sync.deletions import kinds, weigh
 from tasks.sync.gate import weigh_quality
 from tasks.sync.generations import complete_switch
-from tasks.sync.guard import Circumstances, judge
 from tasks.sync.plan import eta_seconds, plan_sync
 from tasks.sync.report import Outcome, Report
+from tasks.sync.switch import Switch
 from tasks.upsert.open import open_store
 
 RESERVE_BYTES = 64 << 20
@@ -193,29 +196,30 @@ class _Rebuild:
         with open_session(target, choose=as_given, max_usd=left) as session:
             report.add(self._sync(session, self._options))
             if report.outcome in (Outcome.DONE, Outcome.PARTIAL) and not report.unlisted:
-                with closing(open_ledger(self._pipeline.as_generation(live.number))) as ledger:
-                    may_switch = self._may_switch(ledger, session.ledger, report)
-                report.switched = may_switch and self._answers_well(session, report)
+                report.switched = self._may_switch(live, session, report) and self._answers_well(session, report)
         return report
 
-    def _may_switch(self, live: Ledger, new: Ledger, report: Report) -> bool:
-        """To readers a switch deletes what only the live one has, so the guard has to agree."""
-        served, then = (
-            {document for document, known in one.documents().items() if known.chunks} for one in (live, new)
-        )
-        lost, aside = served - then, new.quarantine_entries().keys()
-        now = Circumstances(len(served), report.documents.listed)
-        verdict = judge(lost, now, self._pipeline.deletions, self._options.confirm_deletes)
-        report.plan_hash = verdict.plan_hash
-        failed = sorted(lost & aside)
-        if verdict.is_confirmed or (verdict.allowed and not failed):
+    def _may_switch(self, live: Generation, new: Session, report: Report) -> bool:
+        """To readers a switch deletes and changes what only the live one has, so the guard has to agree."""
+        meant = self._pipeline.as_generation(live.number)
+        with closing(open_ledger(meant)) as ledger:
+            switch = Switch(ledger, new.ledger, lambda: open_store(meant.store, meant.name))
+            (leavers, survey), before = switch.losses(), replace(new, ledger=ledger)
+            whole = weigh(before, leavers, survey, self._options)
+            reasons = [one.reason for _, one in decide(before, leavers, survey, self._options) if not one.allowed]
+        report.plan_hash = whole.plan_hash
+        failed = sorted(new.ledger.quarantine_entries().keys() & set(leavers.missing))
+        if whole.is_confirmed or not (reasons or failed):
             return True
         if not failed:
             report.outcome = Outcome.WITHHELD
-        why = f"{len(failed)} are quarantined, {failed[0]} for one" if failed else verdict.reason
+            report.documents.withheld = len(leavers.documents)
+            report.names.add(report.names.withheld, leavers.documents)
+        why = f"{len(failed)} are quarantined, {failed[0]} for one" if failed else "; ".join(reasons)
         self._notes.append(
-            f"not switched: {len(lost)} documents of the live generation would not be found in the new one: {why}. If"
-            f" that is meant, run rebuild with --confirm-deletes {verdict.plan_hash}"
+            f"not switched: {len(leavers.documents)} documents of the live generation would not be found as they are in"
+            f" the new one: {why}{kinds(leavers)}. If that is meant, run rebuild with --confirm-deletes"
+            f" {whole.plan_hash}"
         )
         return False
 

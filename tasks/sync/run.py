@@ -174,7 +174,7 @@ class Run:
                 carry_out(session, part, verdict)
                 count_deletions(part, lost, report, self._spent)
             else:
-                count_withheld(part, verdict, report)
+                count_withheld(part, verdict, report, self._options)
         session.ledger.forget_quarantined(survey.left)
         if report.documents.served_old:
             self._close_to_others()

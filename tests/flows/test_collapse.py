@@ -2,7 +2,11 @@
 
 import hashlib
 import random
+import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -87,6 +91,12 @@ def publish(site: Pipeline, page: Callable[[int], str], edit: Edit = lambda _, t
         site.write(f"n{number:02}.md", edit(number, page(number)))
 
 
+def forget_samples(site: Pipeline) -> None:
+    """As in a ledger of old."""
+    with closing(sqlite3.connect(site.folder / "state/trial.db")) as ledger, ledger:
+        ledger.execute("UPDATE document SET sample = NULL")
+
+
 @pytest.mark.parametrize("page", [written, from_template])
 def test_pages_that_all_turn_into_something_else_are_kept(site: Pipeline, page: Callable[[int], str]) -> None:
     publish(site, page)
@@ -140,13 +150,101 @@ def test_what_is_withheld_is_named_with_its_reason_and_confirmed_once(site: Pipe
 
 
 def test_documents_of_a_ledger_without_samples_are_guarded_too(site: Pipeline) -> None:
-    import sqlite3
-    from contextlib import closing
-
     publish(site, written)
     site.sync()
-    with closing(sqlite3.connect(site.folder / "state/trial.db")) as ledger, ledger:
-        ledger.execute("UPDATE document SET sample = NULL")
+    forget_samples(site)
+    before = site.texts()
+    publish(site, written, ATTACKS["a token"])
+    assert (site.sync()["code"], site.texts()) == (25, before)
+    publish(site, written, HONEST["one more part"])
+    assert site.sync()["code"] == 0
+
+
+def rebuild(site: Pipeline, *options: str) -> tuple[int, Any]:
+    outcome = site.run("rebuild", str(site.config), "--json", *options)
+    return outcome.code, outcome.json
+
+
+def resize(site: Pipeline, dimensions: int) -> None:
+    site.config.write_text(re.sub("dimensions: [0-9]+", f"dimensions: {dimensions}", site.config.read_text()))
+
+
+def shows_login(site: Pipeline) -> bool:
+    hits = site.run("search", str(site.config), "sign in to continue", "--json").json["hits"]
+    return any("Sign in" in hit["text"] for hit in hits)
+
+
+@pytest.mark.parametrize(
+    ("page", "names", "is_sampled"),
+    [
+        (written, ["one page", "a title", "a mixture"], True),
+        (written, ["a token", "little left"], False),
+        (from_template, ["three pages"], True),
+    ],
+)
+def test_a_rebuild_takes_no_page_for_all_others(
+    site: Pipeline, page: Callable[[int], str], names: list[str], *, is_sampled: bool
+) -> None:
+    publish(site, page)
+    site.sync()
+    if not is_sampled:
+        forget_samples(site)
+    for number, name in enumerate(names):
+        resize(site, 100 + number)
+        publish(site, page, ATTACKS[name])
+        code, report = rebuild(site)
+        assert (name, code, report["switched"]) == (name, 25, False), report["notes"]
+        assert (report["outcome"], report["documents"]["withheld"]) == ("withheld", PAGES)
+        assert not shows_login(site)
+    code, report = rebuild(site, "--confirm-deletes", report["plan_hash"])
+    assert (code, report["switched"]) == (0, True)
+
+
+def test_a_rebuild_after_an_honest_change_needs_no_word(site: Pipeline) -> None:
+    publish(site, written)
+    site.sync()
+    for number, name in enumerate(["a licence", "no menu", "another language"]):
+        resize(site, 100 + number)
+        publish(site, written, HONEST[name])
+        code, report = rebuild(site)
+        assert (name, code, report["switched"]) == (name, 0, True), report["notes"]
+
+
+def test_a_page_for_all_others_is_noticed_in_one_source_of_many(site: Pipeline) -> None:
+    sources = "sources:\n  - {kind: files, name: other, path: ./other}\n"
+    site.config.write_text(
+        site.config.read_text().replace("sources:\n", sources).replace("max_fraction: 0,", "max_fraction: 0.5,")
+    )
+    for number in range(2 * PAGES):
+        path = site.folder / "other" / f"{number}.md"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(written(number + 500))
+    publish(site, written)
+    assert site.sync()["code"] == 0
+    resize(site, 96)
+    publish(site, written, ATTACKS["a token"])
+    code, report = rebuild(site)
+    assert (code, report["switched"]) == (25, False)
+    assert "source 'docs'" in report["notes"][-2]
+
+
+def test_a_ledger_that_was_lost_guards_what_the_collection_has(site: Pipeline) -> None:
+    publish(site, written)
+    site.sync()
+    for path in (site.folder / "state").glob("trial.db*"):
+        path.unlink()
+    before = site.texts()
+    publish(site, written, ATTACKS["a mixture"])
+    report = site.sync()
+    assert (report["code"], report["documents"]["withheld"]) == (25, PAGES), report["notes"]
+    assert site.texts() == before
+
+
+def test_documents_that_are_cut_another_way_are_guarded_without_samples(site: Pipeline) -> None:
+    publish(site, written)
+    site.sync()
+    forget_samples(site)
+    site.config.write_text(f"{site.config.read_text()}chunking: {{max_tokens: 40}}\n")
     before = site.texts()
     publish(site, written, ATTACKS["a token"])
     assert (site.sync()["code"], site.texts()) == (25, before)
