@@ -30,12 +30,20 @@ def add_arguments(parser: ArgumentParser, /) -> None:
 
 
 def run(options: Namespace, /) -> Answer:
-    """Tells of each round in a line of its own with --json, else of those that changed something; never tracked."""
+    """Tells of each round in a line of its own with --json, else of those with news; never tracked.
+
+    News is that records were written or removed, that something else is amiss than before, or nothing any more.
+    """
     from flows.commands.sync import shown_sync
     from tasks.sync.watch import watch
 
-    def tell(told: "Report | Trouble") -> None:
-        text = _line(told) if options.json else _text(told)
+    last = ""  # what is amiss, as it was told last
+
+    def tell(told: "Report | Trouble", *, is_whole: bool) -> None:
+        nonlocal last
+        amiss = _amiss(told) or ("" if is_whole else last)
+        is_new, last = amiss != last, amiss
+        text = _line(told) if options.json else _text(told) if is_new or _has_written(told) else ""
         if text:
             options.stdout.write(f"{text}\n")
             options.stdout.flush()
@@ -57,9 +65,24 @@ def _line(told: "Report | Trouble") -> str:
 
 def _text(told: "Report | Trouble") -> str:
     from tasks.console.text import report_text
-    from tasks.sync.report import Outcome, Report
+    from tasks.sync.report import Report
 
     if not isinstance(told, Report):
         return f"{time.strftime('%H:%M:%S')} {told.error}; tried again in {told.seconds:g} s"
-    is_quiet = told.outcome is Outcome.DONE and not (told.chunks.written or told.chunks.removed)
-    return "" if is_quiet else f"{time.strftime('%H:%M:%S')} {report_text(told)}"
+    return f"{time.strftime('%H:%M:%S')} {report_text(told)}"
+
+
+def _amiss(told: "Report | Trouble") -> str:
+    """What a person has to see to, without what differs from round to round; "" where there is nothing."""
+    from tasks.sync.report import Outcome, Report
+
+    if not isinstance(told, Report):
+        return str(told.error)
+    aside = sorted((one.id, one.reason) for one in told.names.quarantined)
+    return "" if told.outcome is Outcome.DONE else repr((told.outcome, told.plan_hash, aside, told.aside, told.notes))
+
+
+def _has_written(told: "Report | Trouble") -> bool:
+    from tasks.sync.report import Report
+
+    return isinstance(told, Report) and bool(told.chunks.written or told.chunks.removed)

@@ -6,10 +6,11 @@ held, so other runs and readers find their turn.
 """
 
 import time
-from collections.abc import Callable, Generator, Mapping, Set
+from collections.abc import Generator, Mapping, Set
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from config.embedders import PaidEmbedder
 from config.options import SyncOptions
@@ -39,7 +40,15 @@ class Trouble:
     seconds: float
 
 
-def watch(file: Path, every_seconds: float | None, sync: Sync, tell: Callable[[Report | Trouble], None]) -> None:
+class Tell(Protocol):
+    """What is done with the outcome of each round."""
+
+    def __call__(self, told: Report | Trouble, /, *, is_whole: bool) -> None:
+        """`is_whole` unless the round looked at some documents alone."""
+        ...
+
+
+def watch(file: Path, every_seconds: float | None, sync: Sync, tell: Tell) -> None:
     """Go on until a signal ends it; a configuration that is wrong from the start is raised, later it is told.
 
     `every_seconds` is how often everything is listed, None for what suits the sources.
@@ -48,18 +57,18 @@ def watch(file: Path, every_seconds: float | None, sync: Sync, tell: Callable[[R
     while True:
         try:
             with closing(_rounds(file, every_seconds, sync)) as rounds:
-                for report in rounds:
-                    tell(report)
+                for report, is_whole in rounds:
+                    tell(report, is_whole=is_whole)
                     pause, has_begun = FIRST_PAUSE_SECONDS, True
         except HeadraceError as error:
             if isinstance(error, ConfigError | CollectionError) and not has_begun:
                 raise
-            tell(Trouble(error, pause))
+            tell(Trouble(error, pause), is_whole=True)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-def _rounds(file: Path, every_seconds: float | None, sync: Sync) -> Generator[Report]:
+def _rounds(file: Path, every_seconds: float | None, sync: Sync) -> Generator[tuple[Report, bool]]:
     """Until something else is to be opened than was."""
     pipeline = read_pipeline(file)
     with open_session(pipeline, choose=as_synced) as session, WatchedFolders(_folders(session)) as watched:
@@ -74,11 +83,11 @@ def _rounds(file: Path, every_seconds: float | None, sync: Sync) -> Generator[Re
             part = _part(session, changes)
             if part is None or time.monotonic() >= due:
                 due = time.monotonic() + every
-                yield _round(session, sync, session.sources)
+                yield _round(session, sync, session.sources), True
             elif any(source.list().only for source in part.values()):
                 report = _round(session, sync, part)
                 due = 0.0 if report.outcome is Outcome.WITHHELD else due  # what a person confirms is of all documents
-                yield report
+                yield report, False
 
 
 def _round(session: Session, sync: Sync, sources: Mapping[str, Source]) -> Report:

@@ -6,14 +6,21 @@ import shutil
 import signal
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flows.commands.watch import run
+from tasks.errors import ServiceError
 from tasks.load.files.local import Files
+from tasks.sync.report import Chunks, Outcome, Report
+from tasks.sync.watch import Tell, Trouble
 from tests.conftest import Pipeline
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +89,45 @@ def test_a_login_page_in_every_file_is_withheld_and_can_be_confirmed(pipeline: P
         assert pipeline.sync("--confirm-deletes", whole["plan_hash"])["code"] == 0
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
+
+
+def test_what_is_amiss_is_told_once_until_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    withheld = partial(Report, "trial", outcome=Outcome.WITHHELD, plan_hash="1234", notes=["withheld"])
+    aside = partial(Report, "trial", outcome=Outcome.PARTIAL, notes=["quarantined"])
+    written = Report("trial", chunks=Chunks(written=1))
+    away = Trouble(ServiceError("the server is away"), 60.0)
+    rounds: list[tuple[Report | Trouble, bool, bool]] = [
+        (Report("trial"), True, False),  # what is told, whether it looked at all documents, whether it is said
+        (withheld(), True, True),
+        (withheld(run="another"), True, False),
+        (written, False, True),
+        (Report("trial"), False, False),
+        (withheld(run="a third"), True, False),
+        (withheld(plan_hash="5678"), True, True),
+        (aside(), True, True),
+        (aside(), True, False),
+        (away, True, True),
+        (away, True, False),
+        (Report("trial"), True, True),  # all is well again
+        (Report("trial"), True, False),
+        (written, True, True),
+    ]
+
+    said: list[bool] = []
+    options = Namespace(config="watched.yaml", every=None, json=False, stdout=StringIO())
+
+    def watched(_file: Path, _every: object, _sync: object, tell: Tell) -> None:
+        for told, is_whole, _ in rounds:
+            before = options.stdout.tell()
+            tell(told, is_whole=is_whole)
+            said.append(options.stdout.tell() > before)
+
+    monkeypatch.setattr("tasks.sync.watch.watch", watched)
+    run(options)
+    assert said == [is_said for _, _, is_said in rounds]
+    options.json = True
+    run(options)
+    assert all(said[len(rounds) :])
 
 
 @pytest.mark.parametrize("every", ["0s", "5", "-1m", "1w", "", "soon", "1e3s"])
