@@ -1,12 +1,13 @@
 """What must change, as pure functions of what is and what should be: no clock, no file, no database."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tasks.dedupe.identity import point_id
 from tasks.ledger.ledger import KnownDocument, KnownPoint
 from tasks.ledger.quarantine import QuarantineEntry
 from tasks.ledger.tables import LIVE, PENDING
+from tasks.load.labels import without_rule
 from tasks.records import DocumentId, DocumentRef, FailedScope, PointId
 
 
@@ -14,6 +15,7 @@ from tasks.records import DocumentId, DocumentRef, FailedScope, PointId
 class Changes:
     """`unchanged` are as the ledger knows them, `to_read` may have changed, `missing` were not listed.
 
+    `ruled` would be unchanged, but for the rules that say who reads them: no other part of their hints differs.
     `unknown` were not listed either, but belong to a part of the source that could not be listed. `quarantined`
     have been so before, have not changed since, and are not due for another try.
     """
@@ -23,11 +25,12 @@ class Changes:
     quarantined: tuple[DocumentRef, ...]
     missing: tuple[DocumentId, ...]
     unknown: tuple[DocumentId, ...]
+    ruled: tuple[DocumentRef, ...] = ()
 
     @property
     def listed(self) -> int:
         """How many documents the sources list."""
-        return len(self.unchanged) + len(self.to_read) + len(self.quarantined)
+        return len(self.unchanged) + len(self.to_read) + len(self.quarantined) + len(self.ruled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def find_changes(
     yes    | no    | any                              | to_read
     yes    | dirty | any                              | to_read
     yes    | yes   | empty, or differs                | to_read
+    yes    | yes   | differs behind the last +        | ruled
     yes    | yes   | equal, same identity             | unchanged
     no     | yes   | in a failed scope                | unknown (nothing happens to it)
     no     | yes   | in no failed scope               | missing (to be deleted, if the guard agrees)
@@ -75,6 +79,7 @@ def find_changes(
     unchanged: list[DocumentRef] = []
     to_read: list[DocumentRef] = []
     quarantined: list[DocumentRef] = []
+    ruled: list[DocumentRef] = []
     seen: set[DocumentId] = set()
     for ref in listed:
         seen.add(ref.id)
@@ -84,13 +89,26 @@ def find_changes(
             quarantined.append(ref)
         elif hint and document is not None and document.version is not None and document.hint == hint:
             unchanged.append(ref)
+        elif document is not None and document.version and _same_but_rule(document.hint, hint):
+            ruled.append(ref)
         else:
             to_read.append(ref)
     absent = [document for document in known.documents if document not in seen]
     unknown = within(absent, failed)
     hidden = set(unknown)
     missing = tuple(document for document in absent if document not in hidden)
-    return Changes(tuple(unchanged), tuple(to_read), tuple(quarantined), missing, unknown)
+    return Changes(tuple(unchanged), tuple(to_read), tuple(quarantined), missing, unknown, tuple(ruled))
+
+
+def without_ruled(changes: Changes, granted: Container[DocumentId]) -> Changes:
+    """The same where none is ruled but these; the others are to be read."""
+    rest = tuple(ref for ref in changes.ruled if ref.id not in granted)
+    ruled = tuple(ref for ref in changes.ruled if ref.id in granted)
+    return replace(changes, to_read=changes.to_read + rest, ruled=ruled)
+
+
+def _same_but_rule(before: str, hint: str) -> bool:
+    return bool(rest := without_rule(hint)) and rest == without_rule(before)
 
 
 def within(documents: Iterable[DocumentId], failed: Sequence[FailedScope]) -> tuple[DocumentId, ...]:

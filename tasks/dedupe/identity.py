@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, get_args
 
+from config.labels import READERS
 from tasks.dedupe.spans import Spans
 from tasks.places import PlaceKind
 from tasks.records import Bookkeeping, Chunk, Document, DocumentId, EmbeddingKey, Payload, PointId, VectorSpace
@@ -49,16 +50,29 @@ class Wanted(NamedTuple):
 
 
 def document_version(identity_fingerprint: str, document: Document) -> str:
-    """A hash that changes with the text, the metadata and everything that shapes the points."""
+    """A hash that changes with the text, the metadata and everything that shapes the points.
+
+    That of the readers stands behind it: where they alone change, the new version is known without the document.
+    """
     version = document.versions.get(identity_fingerprint)
     if version is None:
         # JSON has no line feed of its own, so the text, which is not worth encoding, can follow one.
         image = [document.image.digest, document.image.width, document.image.height] if document.image else []
         where = [document.extent, document.places, document.headings]
-        parts = [identity_fingerprint, document.format, document.language, dict(document.metadata), where, *image]
+        metadata = dict(document.metadata)
+        readers = metadata.pop(READERS, None)
+        parts = [identity_fingerprint, document.format, document.language, metadata, where, *image]
         rest = _ENCODER.encode(parts)
-        version = document.versions[identity_fingerprint] = _hashed(f"{rest}\n{document.text}")
+        version = _hashed(f"{rest}\n{document.text}")
+        if readers is not None:
+            version = version_with(readers, version)
+        document.versions[identity_fingerprint] = version
     return version
+
+
+def version_with(readers: object, version: str) -> str:
+    """The version of the same document with these readers."""
+    return f"{version.partition('/')[0]}/{_digest(readers)[:16]}"
 
 
 def embedding_key(space_fingerprint: str, text: str, context: str = "") -> EmbeddingKey:

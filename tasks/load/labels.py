@@ -20,6 +20,7 @@ from tasks.load.templates import labels_of, path_values, rendered
 from tasks.records import Document, DocumentRef, Listing, Metadata, Scalar
 
 _TEXTS = ("title", "caption")
+_NOBODY = "nobody may read it: "  # the last remark of a document
 _FENCES = ("---", "+++", "{")
 
 
@@ -45,7 +46,7 @@ class Labelled:
         self._root = unquote(urlsplit(path).path) if path.startswith("file://") else path
         languages = config.languages if isinstance(config, ScansSection) else ""
         is_told = config.metadata or self._acl is not None or languages
-        settings = repr((sorted(self._labels.items()), self._taken, self._acl)) + languages
+        settings = repr((sorted(self._labels.items()), self._taken, None)) + languages
         self._settings = _hashed(settings) if is_told else ""
 
     def list(self) -> Listing:
@@ -101,8 +102,8 @@ class Labelled:
             remarks = (*remarks, *filter(None, [verdict.remark]))
         return replace(document, metadata=metadata, remarks=remarks)
 
-    def readers_of(self, ref: DocumentRef) -> Readers | None:
-        """Who may read a document that cannot be read now; None where that stands in the document itself."""
+    def verdict(self, ref: DocumentRef) -> Verdict | None:
+        """Who may read a document that is not read now; None where that stands in the document itself."""
         if self._acl is None:
             return None
         try:
@@ -111,11 +112,11 @@ class Labelled:
                 readers = self._by_owner(ref)
                 is_inside = any("{metadata[" in name for name in self._acl.everybody or ())
                 readers = self._by_settings(ref, {}) if readers is None and not is_inside else readers
-        except RuleError:
-            return ()
+        except RuleError as error:
+            return _broken(error)
         except TransientError:
             return None
-        return readers
+        return None if readers is None else Verdict(readers)
 
     def _own(self, metadata: Metadata) -> dict[str, Scalar | Sequence[Scalar]]:
         """What the document says of itself; a name that every record has gets an underscore behind it."""
@@ -128,18 +129,21 @@ class Labelled:
         return {f"{name}_" if name in reserved else name: value for name, value in taken.items()}
 
     def _hint(self, ref: DocumentRef) -> str:
-        """Empty where that of the document, or of its rule, promises nothing."""
-        parts = [self._settings]
+        """Empty where that of the document, or of its rule, promises nothing; what the readers depend on comes last."""
+        hint = f"{ref.hint}+{self._settings}" if ref.hint else ""
+        if not hint or self._acl is None:
+            return hint
+        parts = [repr(self._acl)]
         if self._sidecars and (rule := self._sidecars.nearest(ref)):
             if not rule.hint:
                 return ""
             parts += [rule.path, rule.hint]
-        if self._acl and self._acl.owner:
+        if self._acl.owner:
             try:
                 parts += self._by_owner(ref) or ()
             except RuleError as error:
                 parts.append(str(error))
-        return f"{ref.hint}+{_hashed(repr(parts))}" if ref.hint else ""
+        return f"{hint}+{_hashed(repr(parts))}"
 
     def _verdict(self, ref: DocumentRef, document: Document, metadata: Metadata) -> Verdict:
         try:
@@ -148,7 +152,7 @@ class Labelled:
             readers = self._by_owner(ref) if readers is None else readers
             return Verdict(self._by_settings(ref, metadata) if readers is None else readers)
         except RuleError as error:
-            return Verdict((), f"nobody may read it: {error}")
+            return _broken(error)
 
     def _by_field(self, document: Document) -> Readers | None:
         name = self._acl.named if self._acl else None
@@ -182,9 +186,24 @@ class Labelled:
         return readers_of(names)
 
 
-def labels_in(hint: str) -> str:
-    """The part of a hint that changes with the settings and with the rules beside a document."""
+def without_rule(hint: str) -> str:
+    """The part of a hint that changes with all but the readers; "" for one that promises nothing."""
+    return hint.rpartition("+")[0]
+
+
+def rule_in(hint: str) -> str:
+    """The other part."""
     return hint.rpartition("+")[2]
+
+
+def remark_with(remark: str, verdict: Verdict) -> str:
+    """What is told of a document once its readers are these."""
+    rest = remark.partition(_NOBODY)[0].removesuffix("; ")
+    return "; ".join(filter(None, [rest, verdict.remark]))
+
+
+def _broken(error: RuleError) -> Verdict:
+    return Verdict((), f"{_NOBODY}{error}")
 
 
 def _hashed(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from config.options import SyncOptions
 from config.source_sections import PathsSection
-from tasks.dedupe.diff import Changes, Known, find_changes, is_told_by_embeddings, within
+from tasks.dedupe.diff import Changes, Known, find_changes, is_told_by_embeddings, within, without_ruled
 from tasks.errors import ConfigError, ServiceError
 from tasks.ledger.ledger import KnownDocument, Ledger
 from tasks.ledger.lookup import count_documents, known_of, without_samples
@@ -19,6 +19,7 @@ from tasks.records import DocumentId, DocumentRef
 from tasks.session import Session
 from tasks.slices import shard_of
 from tasks.sync.listings import Listings, failed_wholly
+from tasks.sync.readers import Grant, Grants, find_grants
 from tasks.sync.report import Outcome, Report
 from tasks.sync.samples import stored_samples
 from tasks.windows import Quarantined, Remark
@@ -26,10 +27,14 @@ from tasks.windows import Quarantined, Remark
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The documents of one shard of the ledger, or all of them, and what of them is to be done."""
+    """The documents of one shard of the ledger, or all of them, and what of them is to be done.
+
+    `grants` are new readers of documents of which nothing else has changed.
+    """
 
     known: Known
     changes: Changes
+    grants: Grants = field(default_factory=dict[DocumentId, Grant])
 
 
 @dataclass
@@ -61,7 +66,7 @@ class Survey:
         self.known.update(document.source for document in documents.values())
         self.lost.update((document, documents[document]) for document in changes.missing)
         if has_readers:
-            self.doubtful += (*changes.to_read, *changes.quarantined)
+            self.doubtful += (*changes.to_read, *changes.quarantined, *changes.ruled)
         self.listed += changes.listed
         self.to_read += len(changes.to_read)
         self.size_bytes += sum(ref.size_bytes for ref in changes.to_read)
@@ -136,7 +141,7 @@ class _Looks:
             shard, quarantine = self._look(ledger, refs, number)
             if self._ledger.shard_count == 1:
                 self._whole = shard
-            if not shard.changes.to_read:
+            if not (shard.changes.to_read or shard.grants):
                 self._idle.add(number)
             self._has_losses = self._has_losses or bool(shard.changes.missing)
             present = {ref.id for ref in refs}
@@ -184,7 +189,9 @@ class _Looks:
             quarantine = {document: entry for document, entry in quarantine.items() if document in only}
             documents = known_of(ledger, sorted(only))
         known = Known(documents, {} if self._options.retry_quarantined else quarantine)
-        return Shard(known, find_changes(refs, known, self._listings.failed, self._fingerprint)), quarantine
+        changes = find_changes(refs, known, self._listings.failed, self._fingerprint)
+        grants = find_grants(self._session, known, changes, quarantine.keys())
+        return Shard(known, without_ruled(changes, grants), grants), quarantine
 
 
 def remember_listings(session: Session) -> None:

@@ -1,6 +1,6 @@
 """What a sync would do, without an embedding call and without a write."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,10 @@ from tasks.sync.listing import Survey, survey_sources
 from tasks.sync.names import Names
 from tasks.sync.owners import require_no_namesake, require_shards
 from tasks.sync.progress import Progress
+from tasks.sync.readers import foreseen
 from tasks.sync.report import Outcome, Report
 from tasks.sync.status import run_summaries
-from tasks.windows import Deduped, Refs, Spent
+from tasks.windows import Deduped, DocumentChange, Refs, Spent
 
 RUNS_CONSIDERED = 10
 
@@ -79,7 +80,7 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
     differ = Differ(session.identity, session.ledger, session.cache)
     chain = Chain(session, differ, spent)
     losses = Losses(survey)
-    for window in _windows(survey, differ, losses):
+    for window in _windows(survey, differ, losses, lambda changes: report.count_granted(changes, spent)):
         deduped = chain.dedupe(chain.read(window))
         texts = unpaid.new(deduped)
         spent.add(texts, [tokens for _, tokens in texts.values()])
@@ -108,8 +109,11 @@ def plan_sync(session: Session, options: SyncOptions, progress: Progress) -> Pla
     return PlanReport(report, eta_seconds(session.ledger, report.tokens.embedded, report.chunks.embedded))
 
 
-def _windows(survey: Survey, differ: Differ, losses: Losses) -> Iterator[Refs]:
+def _windows(
+    survey: Survey, differ: Differ, losses: Losses, count_granted: Callable[[Sequence[DocumentChange]], None]
+) -> Iterator[Refs]:
     for shard in survey.shards():
+        count_granted(foreseen(shard.grants))
         differ.begin(shard.known)
         losses.begin(shard)
         yield from Pace().windows(shard.changes.to_read)

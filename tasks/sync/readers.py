@@ -4,28 +4,86 @@ A document that cannot be read, whose text is refused or withheld, or for which 
 it was. Were its readers those of before, too, a rule that was made stricter would have been in vain.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from config.labels import READERS
-from tasks.dedupe.diff import diff_points, trusted_hint
-from tasks.dedupe.identity import bookkeeping, payload_key
+from tasks.dedupe.diff import Changes, Known, diff_points, trusted_hint
+from tasks.dedupe.identity import bookkeeping, payload_key, version_with
 from tasks.keyed_vectors import KeyedVectors
 from tasks.ledger.ledger import KnownDocument, KnownPoint
-from tasks.ledger.lookup import known_of
+from tasks.ledger.quarantine import QuarantineEntry
 from tasks.ledger.tables import LIVE, PENDING
-from tasks.load.labels import Labelled, labels_in
+from tasks.load.labels import Labelled, Verdict, remark_with, rule_in
 from tasks.load.rules import Readers
 from tasks.records import DocumentId, DocumentRef, EmbeddingKey, Payload, PointId
 from tasks.session import Session
-from tasks.slices import slices
+from tasks.slices import bounded, slices
 from tasks.upsert.window import write_changes
 from tasks.windows import DocumentChange, NewPoint, Quarantined
 
 DOCUMENTS_AT_ONCE = 500
-DOCUMENTS_A_SCAN = 20_000  # whose records are in memory together
+CHUNKS_A_SCAN = 50_000  # whose records are in memory together
+FEW = 0.05  # of all chunks: reading their documents again takes less than looking for them in the collection
+
+
+class Grant(NamedTuple):
+    """Who may read a document from now on; `hint` is the new one of a document that is otherwise as it was.
+
+    Without a hint it is served as it was, since it cannot be brought up to date, and is read again by the next run.
+    """
+
+    known: KnownDocument
+    verdict: Verdict
+    hint: str = ""
+
+    @property
+    def version(self) -> str:
+        """That of the same document with these readers."""
+        return version_with(self.verdict.readers, str(self.known.version))
+
+    @property
+    def changes_records(self) -> bool:
+        """Whether these are other readers than before."""
+        return self.version != self.known.version
+
+
+Grants = Mapping[DocumentId, Grant]
+
+
+def find_grants(session: Session, known: Known, changes: Changes, aside: Container[DocumentId]) -> Grants:
+    """Those of the documents whose rules alone changed; without any that is told by the document itself, or a few.
+
+    What is in quarantine is `aside`.
+    """
+    fingerprint = session.identity.fingerprint
+    grants: dict[DocumentId, Grant] = {}
+    for ref in changes.ruled:
+        source, document = session.sources[ref.source], known.documents[ref.id]
+        is_served = document.chunks and "/" in str(document.version) and ref.id not in aside
+        verdict = source.verdict(ref) if isinstance(source, Labelled) and is_served else None
+        if verdict is not None:
+            grants[ref.id] = Grant(document, verdict, trusted_hint(fingerprint, ref.hint))
+    chunks = sum(one.known.chunks for one in grants.values() if one.changes_records)
+    are_few = chunks and chunks < FEW * session.store.count()
+    return {document: one for document, one in grants.items() if not (are_few and one.changes_records)}
+
+
+def foreseen(grants: Grants) -> Sequence[DocumentChange]:
+    """What `grant` would do, without the records."""
+    return [replace(_same(document, one), is_unchanged=not one.changes_records) for document, one in grants.items()]
+
+
+def grant(session: Session, grants: Grants) -> Iterator[Sequence[DocumentChange]]:
+    """Give documents their new readers, part by part; what no record was found for is left to be read again."""
+    same = [_same(document, one) for document, one in grants.items() if not one.changes_records]
+    if same:
+        session.ledger.flip(same)
+        yield same
+    yield from _give(session, {document: one for document, one in grants.items() if one.changes_records})
 
 
 def give_readers(session: Session, refs: Iterable[DocumentRef]) -> int:
@@ -33,75 +91,91 @@ def give_readers(session: Session, refs: Iterable[DocumentRef]) -> int:
 
     Nothing is embedded, and no document is read. Where the rule stands in the document itself, it is not known.
     """
-    readers = _stale(session, refs)
-    return sum(_give(session, {one: readers[one] for one in part}) for part in slices([*readers], DOCUMENTS_A_SCAN))
+    return sum(len(changes) for changes in _give(session, _stale(session, refs)))
 
 
-def _give(session: Session, readers: Mapping[DocumentId, Readers]) -> int:
+def _give(session: Session, grants: Grants) -> Iterator[Sequence[DocumentChange]]:
+    documents, sizes = [*grants], [one.known.chunks for one in grants.values()]
+    entries = session.ledger.quarantine_entries() if grants else {}
+    for scan in bounded(sizes, CHUNKS_A_SCAN, CHUNKS_A_SCAN):
+        part = {document: grants[document] for document in documents[scan]}
+        payloads = _payloads(session, part)
+        for some in slices([*payloads], DOCUMENTS_AT_ONCE):
+            points = session.ledger.points(some)
+            changes = [
+                change for one in some if (change := _change(one, part[one], points.get(one, []), payloads[one]))
+            ]
+            _write(session, changes, _vectors(session, [payloads[document] for document in some]), entries)
+            yield changes
+
+
+def _payloads(session: Session, grants: Grants) -> dict[DocumentId, dict[PointId, Payload]]:
+    """The records that are to be replaced."""
     payloads: dict[DocumentId, dict[PointId, Payload]] = {}
     for point, payload in session.store.scan():
         book = bookkeeping(payload)
-        rule = readers.get(book.document) if book else None
-        if book and rule is not None and payload["metadata"].get(READERS) != [*rule]:
+        one = grants.get(book.document) if book else None
+        if not book or not one or (one.hint and not book.is_intact):
+            continue
+        if payload["metadata"].get(READERS) != [*one.verdict.readers]:
             payloads.setdefault(book.document, {})[point] = payload
-    changed = 0
-    for part in slices([*payloads], DOCUMENTS_AT_ONCE):
-        known, points = known_of(session.ledger, part), session.ledger.points(part)
-        changes = [
-            change
-            for one in part
-            if (change := _change(one, known[one], points.get(one, []), _new_readers(payloads[one], readers[one])))
-        ]
-        _write(session, changes, _vectors(session, [payloads[document] for document in part]))
-        changed += len(changes)
-    return changed
+    return payloads
 
 
-def _stale(session: Session, refs: Iterable[DocumentRef]) -> dict[DocumentId, Readers]:
+def _stale(session: Session, refs: Iterable[DocumentRef]) -> Grants:
     """Readers by document, where they are known."""
     known, fingerprint = session.ledger.documents(), session.identity.fingerprint
-    readers: dict[DocumentId, Readers] = {}
+    grants: dict[DocumentId, Grant] = {}
     for ref in refs:
         source, document = session.sources[ref.source], known.get(ref.id)
         if document is None or not isinstance(source, Labelled):
             continue
         if not ref.hint or document.hint != trusted_hint(fingerprint, ref.hint):
-            rule = source.readers_of(ref)
-            if rule is None and ref.hint and labels_in(ref.hint) != labels_in(document.hint):
-                rule = ()  # it is another one than before, and cannot be read
-            if rule is not None:
-                readers[ref.id] = rule
-    return readers
+            verdict = source.verdict(ref)
+            if verdict is None and ref.hint and rule_in(ref.hint) != rule_in(document.hint):
+                verdict = Verdict(())  # it is another one than before, and cannot be read
+            if verdict is not None:
+                grants[ref.id] = Grant(document, verdict)
+    return grants
+
+
+def _same(document: DocumentId, one: Grant) -> DocumentChange:
+    """Nothing but the hint of the document is new, and perhaps why nobody may read it."""
+    known = one.known
+    return DocumentChange(
+        id=document,
+        source=known.source,
+        version=one.version,
+        hint=one.hint,
+        put=(),
+        doom=(),
+        chunks=known.chunks,
+        tokens=known.tokens,
+        is_new=False,
+        is_emptied=False,
+        is_unchanged=True,
+        remark=remark_with(known.remark or "", one.verdict),
+    )
 
 
 def _change(
-    document: DocumentId, known: KnownDocument, points: Sequence[KnownPoint], payloads: Mapping[PointId, Payload]
+    document: DocumentId, one: Grant, points: Sequence[KnownPoint], former: Mapping[PointId, Payload]
 ) -> DocumentChange | None:
-    """The document's records with their readers; to be read again by the next run, for no version vouches for it.
+    """The document's records with their readers; None where the collection has not got them as they should be.
 
     What a killed run has half written goes.
     """
+    payloads = _new_readers(former, one.verdict.readers)
     live = {point.id: point.key for point in points if point.state == LIVE}
     by_key = {str(payload["headrace"]["key"]): payload for point, payload in payloads.items() if point in live}
     if not any(point.state in (LIVE, PENDING) for point in points if point.id in payloads):
         return None
     stay = [key for point, key in live.items() if point not in payloads]
+    if one.hint and (stay or len(by_key) != one.known.chunks):
+        return None
     diff = diff_points([*by_key, *stay], points)
     put = tuple(NewPoint(point, key, _embedding(by_key[key]), 0, by_key[key], "") for key, point in diff.put.items())
-    return DocumentChange(
-        id=document,
-        source=known.source,
-        version=f"{known.version}-readers",
-        hint="",
-        put=put,
-        doom=diff.doom,
-        chunks=known.chunks,
-        tokens=known.tokens,
-        is_new=False,
-        is_emptied=False,
-        is_unchanged=False,
-        remark=known.remark or "",
-    )
+    return replace(_same(document, one), put=put, doom=diff.doom, is_unchanged=False)
 
 
 def _new_readers(payloads: Mapping[PointId, Payload], readers: Readers) -> dict[PointId, Payload]:
@@ -115,9 +189,13 @@ def _new_readers(payloads: Mapping[PointId, Payload], readers: Readers) -> dict[
     }
 
 
-def _write(session: Session, changes: Sequence[DocumentChange], vectors: KeyedVectors) -> None:
+def _write(
+    session: Session,
+    changes: Sequence[DocumentChange],
+    vectors: KeyedVectors,
+    entries: Mapping[DocumentId, QuarantineEntry],
+) -> None:
     """What was in quarantine stays there."""
-    entries = session.ledger.quarantine_entries()
     write_changes(session.store, session.ledger, _Stored(vectors), changes)
     again = [
         Quarantined(change.id, entry.reason, entry.message, entry.hint, entry.version)

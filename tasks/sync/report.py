@@ -183,6 +183,14 @@ class Report:
             self.chunks.reused += len(reused)
             self.tokens.reused += sum(reused)
 
+    def count_granted(self, changes: Sequence[DocumentChange], spent: Spent) -> None:
+        """Count documents whose records would get other readers, and nothing else."""
+        self.count_changes(changes, spent)
+        chunks = sum(change.chunks for change in changes if not change.is_unchanged)
+        self.chunks.written += chunks
+        self.chunks.removed += chunks
+        self.chunks.reused += chunks
+
     def count_remarks(self, remarks: Sequence[Remark]) -> None:
         """Count documents of which more is to be told than their chunks."""
         self.documents.partial += len(remarks)

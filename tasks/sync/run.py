@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from config.options import SyncOptions
+from tasks.dedupe.diff import without_ruled
 from tasks.dedupe.window import Differ
 from tasks.errors import BudgetError, HeadraceError, LockedError, keep_report
 from tasks.ledger.lease import Lease, leased
@@ -22,10 +23,10 @@ from tasks.sync.decision import decide
 from tasks.sync.deletions import Losses, carry_out, count_deletions, count_withheld, reap
 from tasks.sync.generations import complete_switch, record
 from tasks.sync.incarnation import Marks, check_incarnation
-from tasks.sync.listing import Survey, remember_listings, survey_sources
+from tasks.sync.listing import Shard, Survey, remember_listings, survey_sources
 from tasks.sync.metrics import write_metrics
 from tasks.sync.progress import Progress, RecordedProgress
-from tasks.sync.readers import give_readers
+from tasks.sync.readers import give_readers, grant
 from tasks.sync.report import Outcome, Report
 from tasks.sync.silence import tell_silence
 from tasks.system.file_system import escaped
@@ -109,6 +110,18 @@ class Run:
         if not survey.is_part:
             marks.at_the_end(lambda mark: self._completed(mark, survey))
 
+    def _grant(self, shard: Shard, marks: Marks) -> Shard:
+        """New readers come first, and old records are not found any more; what is left of them is to be read."""
+        if not shard.grants:
+            return shard
+        marks.before_writing()
+        given: set[DocumentId] = set()
+        for changes in grant(self._session, shard.grants):
+            given.update(change.id for change in changes)
+            self.report.count_changes(changes, self._spent)
+        reap(self._session, marks.before_writing)
+        return replace(shard, changes=without_ruled(shard.changes, given))
+
     def _completed(self, mark: Sentinel, survey: Survey) -> Sentinel:
         """What readers may know of how complete the collection is."""
         documents, unknown = self.report.documents, survey.unknown
@@ -127,7 +140,8 @@ class Run:
         session.chunker.expect(survey.size_bytes)
         going: deque[Pending] = deque()
         try:
-            for shard in survey.shards():
+            for survey_shard in survey.shards():
+                shard = self._grant(survey_shard, marks)
                 differ.begin(shard.known)
                 losses.begin(shard)
                 for window in self._pace.windows(shard.changes.to_read):

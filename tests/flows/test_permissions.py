@@ -4,8 +4,11 @@ import os
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 
+from tasks.load.labels import Labelled
+from tasks.records import Document, DocumentRef, Points
 from tests.conftest import Pipeline
 from tests.openai_server import OpenAIServer
 
@@ -225,3 +228,54 @@ def test_a_stricter_rule_holds_although_the_money_ends(closed: Pipeline, openai_
 def test_a_group_is_named_without_its_mark(pipeline: Pipeline) -> None:
     outcome = pipeline.run("search", str(pipeline.config), "x", "--as", "alice", "--groups", "hr,group:it")
     assert (outcome.code, "expected a group's name alone, 'it'" in outcome.err) == (2, True)
+
+
+def test_new_rules_reach_their_documents_without_a_look_at_them(
+    closed: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    inner = Labelled.read
+
+    def noted(source: Labelled, ref: DocumentRef, /) -> Document:
+        read.append(ref.path)
+        return inner(source, ref)
+
+    monkeypatch.setattr(Labelled, "read", noted)
+    write(closed, "b.md.acl", "bob")
+    write(closed, ".acl.yaml", "- alice")
+    plan, report = closed.plan(), closed.sync()
+    assert (report["code"], read, report["tokens"]["embedded"]) == (0, [], 0)
+    assert (report["documents"]["changed"], report["documents"]["unchanged"]) == (2, 1)
+    assert (plan["documents"], plan["chunks"]) == (report["documents"], report["chunks"])
+    assert names(closed, "--as", "alice") == {"a.md"}
+    assert names(closed, "--as", "bob") == {"b.md"}
+    write(closed, "b.md.acl", "readers: [bob")
+    remark = closed.sync()["names"]["partial"][0]["remark"]
+    assert (read, remark.startswith("nobody may read it: b.md.acl holds")) == ([], True)
+    write(closed, "b.md.acl", "readers: [bob]")
+    assert (closed.sync()["documents"]["partial"], read) == (0, [])
+    write(closed, "b.md.acl", "- bob")
+    assert (closed.sync()["documents"]["unchanged"], read) == (3, [])  # other words for the same rule
+    for path in (closed.folder / "docs").rglob("*.*"):
+        os.utime(path, (1, 1))
+    report = closed.sync()
+    assert (report["documents"]["unchanged"], report["chunks"]["written"]) == (3, 0)  # as if they had been read
+    (closed.folder / "docs/b.md").rename(closed.folder / "docs/c.md")
+    (closed.folder / "docs/b.md.acl").rename(closed.folder / "docs/c.md.acl")
+    assert closed.sync()["documents"]["moved"] == 1
+
+
+def test_a_document_whose_records_are_not_as_they_should_be_is_read_for_its_new_rule(closed: Pipeline) -> None:
+    from tasks.upsert.qdrant_embedded.store import QdrantStore
+
+    store = QdrantStore(str(closed.folder / "db"), "trial")
+    lost = [point for point, payload in store.scan() if payload["metadata"]["document"] == "a.md"][:1]
+    store.delete(lost)
+    store.upsert(Points(lost, np.eye(1, 64, dtype=np.float32), [{"text": "stale"}]))  # as many as before
+    store.close()
+    write(closed, ".acl.yaml", "- alice")
+    report = closed.sync()
+    assert (report["code"], report["documents"]["changed"]) == (0, 1)
+    texts = [hit["text"] for hit in hits(closed, "--as", "alice", query="page")]
+    assert any("First page" in text for text in texts)
+    assert any("Run the thing" in text for text in texts)
