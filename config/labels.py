@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from config.fields import FieldName, Section
 
+NEAR = "near_duplicate_of"  # the metadata field with the document that a near-duplicate is near to
 READERS = "readers"  # the metadata field with all who may read a record
 EVERYONE = "everyone"
 GROUP = "group:"
@@ -16,7 +17,7 @@ GROUP = "group:"
 RESERVED = frozenset(
     (
         *("source", "document", "position", "heading", "context", "start", "end", "line", "last_line"),
-        *("page", "slide", "sheet", "cells", "time", "rectangle", "headrace_pipeline"),
+        *("page", "slide", "sheet", "cells", "time", "rectangle", "headrace_pipeline", NEAR),
     )
 )
 _OF_THE_TEXT = ("title", "caption")  # these are embedded

@@ -159,6 +159,19 @@ class Deletions(Section):
     )
 
 
+class NearDuplicates(Section):
+    """Documents of nearly the same text as another one with the same readers: the first by id is the original."""
+
+    threshold: float = Field(
+        default=0.9, ge=0.5, le=1, description="So large a share of all sequences of three words is in both texts."
+    )
+    action: Literal["tag", "drop"] = Field(
+        default="tag",
+        description="tag: records of a near-duplicate name its original in `near_duplicate_of`. drop: it has none, and"
+        " nothing of it is embedded, as long as its original is there.",
+    )
+
+
 class Pipeline(Section):
     """One YAML file: sources, how to cut and embed them, and the collection to keep equal to them."""
 
@@ -190,6 +203,9 @@ class Pipeline(Section):
         " of OpenTelemetry takes metrics by gRPC, such as http://collector:4317.",
     )
     deletions: Deletions = Field(default_factory=lambda: Deletions.model_validate({}), description="The guard.")
+    near_duplicates: NearDuplicates | None = Field(
+        default=None, description="What to do about documents that are nearly the same. Default: nothing."
+    )
     _generation: int = PrivateAttr(default=1)
     _first: "Pipeline | None" = PrivateAttr(default=None)  # where this is a later generation
 
@@ -231,6 +247,12 @@ class Pipeline(Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two sources are named {twice[0]!r}; give each its own `name`")
+        return self
+
+    @model_validator(mode="after")
+    def _copies_are_found_in_one_ledger(self) -> Self:
+        if self.near_duplicates and self.shards > 1:
+            raise ValueError("`near_duplicates` compares all documents, so it wants `shards: 1`; leave out one of them")
         return self
 
     @model_validator(mode="after")

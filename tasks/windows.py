@@ -52,7 +52,8 @@ class DocumentChange:
     `is_new` says that the ledger had no version of it; `is_emptied` that its last readable content would go;
     `is_shrunk` that most of it would. `like` is set where much of its text would go: the first such document of this
     run that has nearly the same text now, itself where there is none; `former` is a sample of the text that it had, as
-    `sample` is of the new one, or empty where that is not known, and `lost` what of it is not in the new text.
+    `sample` is of the new one, or empty where that is not known, and `lost` what of it is not in the new text. It is
+    nearly the same as its `original`, where it has one; `signature` tells that, and is empty where nobody asks.
     """
 
     id: DocumentId
@@ -72,11 +73,21 @@ class DocumentChange:
     former: bytes = b""
     lost: bytes = b""
     like: DocumentId | None = None
+    signature: bytes = b""
+    original: DocumentId | None = None
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether it is not in the collection, since its original is."""
+        return self.original is not None and not self.chunks
 
     @property
     def waits(self) -> bool:
-        """The end of the run knows whether its content is lost, as if a login page stood in place of everything."""
-        return self.is_emptied or self.is_shrunk or self.like is not None
+        """The end of the run knows whether its content is lost, as if a login page stood in place of everything.
+
+        And whether the original of what is left out was written.
+        """
+        return self.is_emptied or self.is_shrunk or self.like is not None or self.is_left_out
 
 
 class Refs:

@@ -3,12 +3,13 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from config.labels import NEAR
 from tasks.dedupe.identity import point_id
 from tasks.ledger.ledger import KnownDocument, KnownPoint
 from tasks.ledger.quarantine import QuarantineEntry
 from tasks.ledger.tables import LIVE, PENDING
 from tasks.load.labels import without_rule
-from tasks.records import DocumentId, DocumentRef, FailedScope, PointId
+from tasks.records import Document, DocumentId, DocumentRef, FailedScope, PointId
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,35 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class Copies:
+    """The original of each near-duplicate, where they are looked for.
+
+    `signatures` are those of documents that were read, and of all originals; `unsigned` documents are as the ledger
+    knows them, but for the signature that it lacks.
+    """
+
+    are_dropped: bool = False  # left out of the collection
+    originals: Mapping[DocumentId, DocumentId] = field(default_factory=dict[DocumentId, DocumentId])
+    signatures: Mapping[DocumentId, bytes] = field(default_factory=dict[DocumentId, bytes])
+    unsigned: Mapping[DocumentId, bytes] = field(default_factory=dict[DocumentId, bytes])
+
+    def marked(self, document: Document) -> Document:
+        """The document with the name of its original, where it has one; one that is left out has another version."""
+        original = self.originals.get(document.ref.id)
+        if original is None:
+            return document
+        left_out = {f"{NEAR}_left_out": True} if self.are_dropped else {}
+        return replace(document, metadata={**document.metadata, NEAR: original, **left_out})
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What the ledger knew when the run began, and samples of texts of which it has none."""
 
     documents: Mapping[DocumentId, KnownDocument]
     quarantine: Mapping[DocumentId, QuarantineEntry] = field(default_factory=dict[DocumentId, QuarantineEntry])
     samples: Mapping[DocumentId, bytes] = field(default_factory=dict[DocumentId, bytes])
+    copies: Copies = field(default_factory=Copies)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,12 @@ def document_version(identity_fingerprint: str, document: Document) -> str:
     return version
 
 
+def readers_mark(document: Document) -> str:
+    """Equal for documents with the same readers: what stands behind their versions."""
+    readers = document.metadata.get(READERS)
+    return "" if readers is None else version_with(readers, "").partition("/")[2]
+
+
 def version_with(readers: object, version: str) -> str:
     """The version of the same document with these readers."""
     return f"{version.partition('/')[0]}/{_digest(readers)[:16]}"

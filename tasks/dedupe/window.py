@@ -7,7 +7,7 @@ from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.diff import Known, diff_points, is_told_by_embeddings, trusted_hint
 from tasks.dedupe.identity import Identity, document_version, wanted_points
 from tasks.dedupe.near import Groups, pairs_of, sample, without
-from tasks.ledger.ledger import KnownPoint, Ledger
+from tasks.ledger.ledger import KnownDocument, KnownPoint, Ledger
 from tasks.ledger.lookup import samples
 from tasks.ledger.tables import LIVE, PENDING
 from tasks.passages import Content
@@ -29,6 +29,7 @@ class Differ:
         self._ledger = ledger
         self._cache = cache
         self._before = Known({})
+        self._copies = self._before.copies
         self._groups = Groups()
         self._waiting = 0
         self._samples: dict[DocumentId, bytes] = {}  # of the window's documents
@@ -36,6 +37,7 @@ class Differ:
     def begin(self, before: Known) -> None:
         """The windows of a shard follow; `before` is what the ledger knew of it when the run began."""
         self._before = before
+        self._copies = before.copies
 
     def is_current(self, document: Document, /) -> bool:
         """Whether the collection has just this: a ledger that vouches for a version vouches for all of its points."""
@@ -43,12 +45,12 @@ class Differ:
         return (
             before is not None
             and before.version is not None
-            and before.version == document_version(self._fingerprint, document)
+            and before.version == document_version(self._fingerprint, self._copies.marked(document))
         )
 
     def diff_window(self, chunked: Chunked) -> Deduped:
         """One change or failure per document, and each unpaid text once."""
-        documents = chunked.loaded.documents
+        documents = [self._copies.marked(document) for document in chunked.loaded.documents]
         ids = [document.ref.id for document in documents]
         points, self._samples = self._ledger.points(ids), {**self._before.samples, **samples(self._ledger, ids)}
         diffs = [
@@ -80,6 +82,8 @@ class Differ:
             is_emptied=False,
             is_unchanged=True,
             remark=before.remark or "",
+            signature=self._copies.signatures.get(ref.id, b""),
+            original=self._copies.originals.get(ref.id),
         )
 
     def _unpaid(self, changes: Iterable[DocumentChange]) -> dict[EmbeddingKey, tuple[Content, int]]:
@@ -124,8 +128,11 @@ class Differ:
             is_emptied=not chunks and any(point.state in (LIVE, PENDING) for point in points),
             is_unchanged=before is not None and before.version == version and not put and not diff.doom,
             remark="; ".join(document.remarks) or ("" if chunks else "holds no text"),
+            signature=self._copies.signatures.get(ref.id, b""),
+            original=self._copies.originals.get(ref.id),
         )
-        return self._judged(change, document, points, {one.embedding for one in wanted.values()})
+        judged = self._judged(change, document, points, {one.embedding for one in wanted.values()})
+        return _left_out(judged, points, before) if change.original and self._copies.are_dropped else judged
 
     def _judged(
         self, change: DocumentChange, document: Document, points: Sequence[KnownPoint], kept: set[EmbeddingKey]
@@ -157,3 +164,11 @@ class Differ:
                 return None
             self._waiting += size
         return leader
+
+
+def _left_out(change: DocumentChange, points: Sequence[KnownPoint], before: KnownDocument | None) -> DocumentChange:
+    """The same document, without a record: its original has the text."""
+    doom = tuple(point.id for point in points if point.state in (LIVE, PENDING))
+    is_unchanged = before is not None and before.version == change.version and not doom
+    remark = f"left out, for it is nearly the same as {change.original}"
+    return replace(change, put=(), doom=doom, chunks=0, tokens=0, is_unchanged=is_unchanged, remark=remark)

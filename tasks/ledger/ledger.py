@@ -32,10 +32,12 @@ _PUT_POINT = (
     " ON CONFLICT (document, id) DO UPDATE SET state = excluded.state, gone_at = NULL"
 )
 _PUT_DOCUMENT = (
-    "INSERT INTO document (id, source, version, hint, chunks, tokens, remark, sample) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO document (id, source, version, hint, chunks, tokens, remark, sample, signature,"
+    " near) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (id) DO UPDATE SET source = excluded.source, version = excluded.version, hint = excluded.hint,"
     " chunks = excluded.chunks, tokens = excluded.tokens, remark = excluded.remark,"
-    " sample = COALESCE(excluded.sample, document.sample)"
+    " sample = COALESCE(excluded.sample, document.sample),"
+    " signature = excluded.signature, near = excluded.near"
 )
 _SOIL_DOCUMENT = (
     "INSERT INTO document (id, source, version, hint, chunks, tokens) VALUES (?, ?, NULL, '', 0, 0)"
@@ -138,13 +140,7 @@ class Ledger:
             transaction.many(_PUT_POINT, list(_point_rows(changes, LIVE)))
             doomed = [(change.id, point) for change in changes for point in change.doom]
             transaction.many(_DOOM_POINT, doomed)
-            transaction.many(
-                _PUT_DOCUMENT,
-                [
-                    (p.id, p.source, p.version, p.hint, p.chunks, p.tokens, p.remark or None, p.sample or None)
-                    for p in changes
-                ],
-            )
+            transaction.many(_PUT_DOCUMENT, [_document_row(change) for change in changes])
             forget_quarantined(transaction, [change.id for change in changes])
 
     def drop(self, documents: Sequence[DocumentId]) -> None:
@@ -258,6 +254,12 @@ def schema_of(pipeline: str) -> str:
     """The name of a ledger's schema: PostgreSQL cuts names at 63 bytes without a word."""
     name = f"headrace_{pipeline}"
     return name if len(name) < 64 else f"headrace_{hashlib.sha256(pipeline.encode()).hexdigest()[:16]}"
+
+
+def _document_row(change: DocumentChange) -> tuple[Any, ...]:
+    p = change
+    texts = (p.remark or None, p.sample or None, p.signature or None, p.original)
+    return p.id, p.source, p.version, p.hint, p.chunks, p.tokens, *texts
 
 
 def _point_rows(changes: Sequence[DocumentChange], state: str) -> Iterator[tuple[Any, ...]]:

@@ -119,4 +119,12 @@ def m006_samples(connection: Connection) -> None:
     connection.execute(f"ALTER TABLE document ADD COLUMN sample {connection.binary}", ())
 
 
-LEDGER = Layout("ledger", (m001_tables, m002_progress, m003_generations, m004_remarks, m005_quality, m006_samples))
+def m007_copies(connection: Connection) -> None:
+    """A document keeps a signature of its text, where near-duplicates are looked for, and names its original."""
+    connection.execute(f"ALTER TABLE document ADD COLUMN signature {connection.binary}", ())
+    connection.execute("ALTER TABLE document ADD COLUMN near VARCHAR", ())
+    connection.execute("CREATE INDEX document_near ON document (near) WHERE near IS NOT NULL", ())
+
+
+_CHANGES = m002_progress, m003_generations, m004_remarks, m005_quality, m006_samples, m007_copies
+LEDGER = Layout("ledger", (m001_tables, *_CHANGES))

@@ -109,7 +109,8 @@ class Losses:
         for change in changes:
             if change.waits:
                 self._changes.append(change)
-                self._before[change.id] = self._known[change.id].version
+                known = self._known.get(change.id)
+                self._before[change.id] = known.version if known else None
             elif change.version in self._contents:
                 self._there[change.source, change.version] += 1
                 places = self._new if change.is_new else self._stays

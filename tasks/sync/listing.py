@@ -2,12 +2,12 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from config.options import SyncOptions
 from config.source_sections import PathsSection
-from tasks.dedupe.diff import Changes, Known, find_changes, is_told_by_embeddings, within, without_ruled
+from tasks.dedupe.diff import Changes, Copies, Known, find_changes, is_told_by_embeddings, within, without_ruled
 from tasks.errors import ConfigError, ServiceError
 from tasks.ledger.ledger import KnownDocument, Ledger
 from tasks.ledger.lookup import count_documents, known_of, without_samples
@@ -18,7 +18,9 @@ from tasks.load.labels import Labelled
 from tasks.records import DocumentId, DocumentRef
 from tasks.session import Session
 from tasks.slices import shard_of
+from tasks.sync.copies import find_copies
 from tasks.sync.listings import Listings, failed_wholly
+from tasks.sync.names import Copy
 from tasks.sync.readers import Grant, Grants, find_grants
 from tasks.sync.report import Outcome, Report
 from tasks.sync.samples import stored_samples
@@ -58,6 +60,7 @@ class Survey:
     size_bytes: int = 0
     unknown: int = 0
     others: int = 0
+    copies: Copies = field(default_factory=Copies)
     is_part: bool = False
 
     def add(self, shard: Shard, *, has_readers: bool) -> None:
@@ -67,6 +70,7 @@ class Survey:
         self.lost.update((document, documents[document]) for document in changes.missing)
         if has_readers:
             self.doubtful += (*changes.to_read, *changes.quarantined, *changes.ruled)
+        self.copies = shard.known.copies
         self.listed += changes.listed
         self.to_read += len(changes.to_read)
         self.size_bytes += sum(ref.size_bytes for ref in changes.to_read)
@@ -191,7 +195,8 @@ class _Looks:
         known = Known(documents, {} if self._options.retry_quarantined else quarantine)
         changes = find_changes(refs, known, self._listings.failed, self._fingerprint)
         grants = find_grants(self._session, known, changes, quarantine.keys())
-        return Shard(known, without_ruled(changes, grants), grants), quarantine
+        known, changes = find_copies(self._session, known, without_ruled(changes, grants))
+        return Shard(known, changes, grants), quarantine
 
 
 def remember_listings(session: Session) -> None:
@@ -215,9 +220,21 @@ def _taken_out(session: Session, survey: Survey) -> list[str]:
     ]
 
 
+def _count_copies(report: Report, listed: Container[DocumentId], originals: Mapping[DocumentId, DocumentId]) -> None:
+    copies = [Copy(document, original) for document, original in originals.items() if document in listed]
+    report.documents.near_duplicates += len(copies)
+    report.names.add(report.names.near_duplicates, copies)
+    if copies:
+        one = copies[0]
+        text = f"{len(copies):,} documents are near-duplicates, {one.document} of {one.of} for one"
+        report.notes.append(f"{text}; names.near_duplicates with --json, and `headrace status`, name them")
+
+
 def _count(ledger: Ledger, report: Report, shard: Shard) -> None:
     documents, known, changes = report.documents, shard.known, shard.changes
-    empty = [ref.id for ref in changes.unchanged if known.documents[ref.id].chunks == 0]
+    originals = known.copies.originals
+    empty = [ref.id for ref in changes.unchanged if not known.documents[ref.id].chunks and ref.id not in originals]
+    _count_copies(report, {ref.id for ref in (*changes.unchanged, *changes.to_read)}, originals)
     documents.listed += changes.listed
     documents.empty += len(empty)
     documents.unchanged += len(changes.unchanged) - len(empty)

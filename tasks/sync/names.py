@@ -24,6 +24,13 @@ class Move(NamedTuple):
         return {"from": self.old, "to": self.new}
 
 
+class Copy(NamedTuple):
+    """A document that is nearly the same as another one."""
+
+    document: DocumentId
+    of: DocumentId
+
+
 @dataclass
 class Names:
     """The first `most` of each kind, all of them where that is None; how many there are is told by the counts."""
@@ -34,6 +41,7 @@ class Names:
     deleted: list[DocumentId] = field(default_factory=list[DocumentId])
     moved: list[Move] = field(default_factory=list[Move])
     partial: list[Remark] = field(default_factory=list[Remark])
+    near_duplicates: list[Copy] = field(default_factory=list[Copy])
     most: int | None = MOST_IN_A_RUN
 
     def add(self, kept: list[Item], items: Iterable[Item]) -> None:
@@ -51,6 +59,7 @@ class Names:
             "deleted": self.deleted,
             "moved": [move.as_json() for move in self.moved],
             "partial": [{"document": one.document, "remark": one.text} for one in self.partial],
+            "near_duplicates": [one._asdict() for one in self.near_duplicates],
         }
 
 
@@ -65,4 +74,5 @@ def names_from(shape: Mapping[str, Any]) -> Names:
         deleted=[*shape.get("deleted", ())],
         moved=[Move(move["from"], move["to"]) for move in shape.get("moved", ())],
         partial=[Remark(one["document"], one["remark"]) for one in shape.get("partial", ())],
+        near_duplicates=[Copy(one["document"], one["of"]) for one in shape.get("near_duplicates", ())],
     )

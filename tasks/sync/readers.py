@@ -60,6 +60,8 @@ def find_grants(session: Session, known: Known, changes: Changes, aside: Contain
     What is in quarantine is `aside`.
     """
     fingerprint = session.identity.fingerprint
+    if session.pipeline.near_duplicates:  # other readers make other copies
+        return {}
     grants: dict[DocumentId, Grant] = {}
     for ref in changes.ruled:
         source, document = session.sources[ref.source], known.documents[ref.id]

@@ -45,6 +45,7 @@ class Documents:
     the missing ones. `served_old` says how many of the quarantined and held ones are still found as they last were.
     `moved` says how many have the content of a deleted or withheld one, each of another. `partial`
     counts those about which something is to be told: what a reader sees and no chunk has, or what was guessed.
+    `near_duplicates` are nearly the same as another one, by the settings of that name.
     """
 
     listed: int = 0
@@ -59,6 +60,7 @@ class Documents:
     served_old: int = 0
     moved: int = 0
     partial: int = 0
+    near_duplicates: int = 0
 
 
 @dataclass
@@ -168,7 +170,7 @@ class Report:
         """Count documents and their points; what the texts cost is counted where they are paid for."""
         for change in changes:
             self.count_remarks([Remark(change.id, change.remark)] if change.remark else [])
-            if not change.chunks:
+            if not change.chunks and not change.is_left_out:
                 self.documents.empty += 1
                 self.names.add(self.names.empty, [change.id])
             elif change.is_new:

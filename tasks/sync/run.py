@@ -19,6 +19,7 @@ from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
 from tasks.session import Session
 from tasks.sync.ahead import pay_ahead
+from tasks.sync.copies import frame_note, remember, without_original
 from tasks.sync.decision import decide
 from tasks.sync.deletions import Losses, carry_out, count_deletions, count_withheld, reap
 from tasks.sync.generations import complete_switch, record
@@ -31,7 +32,7 @@ from tasks.sync.report import Outcome, Report
 from tasks.sync.silence import tell_silence
 from tasks.system.file_system import escaped
 from tasks.upsert.window import write_changes
-from tasks.windows import Spent, Written
+from tasks.windows import DocumentChange, Spent, Written
 
 WINDOWS_IN_FLIGHT = 4  # one is read, one embedded, two are written
 
@@ -101,6 +102,7 @@ class Run:
         record(self._session)
         survey = survey_sources(self._session, self.report, self._options)
         remember_listings(self._session)
+        remember(self._session, survey.copies)
         self._not_known = survey.doubtful
         losses, marks = Losses(survey), Marks(self._session, lease.epoch)
         self._marks = marks
@@ -178,8 +180,8 @@ class Run:
         leavers = losses.leavers()
         if leavers.listed or leavers.cleared:
             marks.before_writing()
-        write_changes(session.store, session.ledger, session.cache, leavers.cleared)
-        report.count_changes(leavers.cleared, self._spent)
+        self._write([change for change in leavers.cleared if not change.is_left_out])
+        self._write(self._with_original(leavers.cleared, survey))
         for part, verdict in decide(session, leavers, survey, self._options):
             report.plan_hash = verdict.plan_hash
             self._note_news(part.missing)
@@ -193,6 +195,18 @@ class Run:
         if report.documents.served_old:
             self._close_to_others()
         reap(session, marks.before_writing)
+
+    def _write(self, changes: Sequence[DocumentChange]) -> None:
+        session = self._session
+        write_changes(session.store, session.ledger, session.cache, changes)
+        self.report.count_changes(changes, self._spent)
+
+    def _with_original(self, changes: Sequence[DocumentChange], survey: Survey) -> Sequence[DocumentChange]:
+        """Copies that are left out; where their original was not written, they stay as they are for now."""
+        copies = [change for change in changes if change.is_left_out]
+        stay = without_original(self._session, survey.copies, copies)
+        self.report.documents.held += len(stay)
+        return [change for change in copies if change.id not in stay]
 
     def _close_to_others(self) -> None:
         """Old records that stay get their new readers, and records that were replaced go, however the run ends."""
@@ -219,6 +233,8 @@ class Run:
     def _record(self) -> None:
         report, ledger = self.report, self._session.ledger
         self._count_spent()
+        if self._session.pipeline.near_duplicates and report.chunks.written:
+            report.notes += filter(None, [frame_note(self._session)])
         report.tell_doubts(len(self._session.cache.damaged), self._session.embedder.other_model)
         tell_silence(self._session, report, self._news)
         report.runtime = self._session.embedder.runtime

@@ -8,6 +8,7 @@ from config.labels import EVERYONE, GROUP, READERS
 from tasks.embed.models import retirement_note
 from tasks.evaluate.history import Kept, history
 from tasks.freshness import Freshness, freshness
+from tasks.ledger.copies import known_copies
 from tasks.ledger.generations import LIVE
 from tasks.ledger.lease import holder
 from tasks.ledger.ledger import Counts, Ledger
@@ -15,6 +16,7 @@ from tasks.ledger.quarantine import QuarantinedDocument
 from tasks.ledger.runs import RunProgress, current_run, last_runs
 from tasks.records import Sentinel
 from tasks.session import Session
+from tasks.sync.names import Copy
 from tasks.sync.report import Outcome, Report, report_from
 from tasks.upsert.marks import MARK_PLACES
 from tasks.windows import Remark
@@ -74,6 +76,7 @@ class Status:
     runs: Sequence[RunSummary]
     quarantine: Sequence[QuarantinedDocument]
     partial: Sequence[Remark]
+    near_duplicates: Sequence[Copy]
     quality: Kept | None
     notes: Sequence[str]
     freshness: Freshness
@@ -94,6 +97,7 @@ class Status:
             "runs": [run.as_json() for run in self.runs],
             "quarantine": [asdict(document) for document in self.quarantine],
             "partial": [{"document": one.document, "remark": one.text} for one in self.partial],
+            "near_duplicates": [copy._asdict() for copy in self.near_duplicates],
             "quality": self.quality and self.quality.as_json(),
             "notes": [*self.notes],
             "freshness": asdict(self.freshness),
@@ -119,6 +123,7 @@ def describe(session: Session) -> Status:
         runs=run_summaries(session.ledger, RUNS_SHOWN),
         quarantine=session.ledger.quarantined(),
         partial=session.ledger.remarks(),
+        near_duplicates=[Copy(*pair) for pair in known_copies(session.ledger).items()],
         quality=next(iter(history(session.registry.database, 1)), None),
         notes=[*filter(None, [retirement_note(session.embedder.model)])],
         freshness=freshness(sentinel, session.clock()),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tasks.dedupe.diff import Changes, Known
 from tasks.dedupe.near import Groups, comparable, pairs_from, without
 from tasks.dedupe.window import LEAST_KEPT, SHRUNK
+from tasks.ledger.copies import known_copies
 from tasks.ledger.ledger import KnownDocument, Ledger
 from tasks.ledger.lookup import samples, without_samples
 from tasks.records import DocumentId
@@ -26,7 +27,7 @@ DOCUMENTS_AT_ONCE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """From `live` to `new`; `collection` opens that of the live one, where its ledger has no samples."""
+    """`new` in place of `live`; `collection` opens that of the live one, where its ledger has no samples."""
 
     live: Ledger
     new: Ledger
@@ -35,8 +36,8 @@ class Switch:
     def losses(self) -> tuple[Leavers, Survey]:
         """What goes, and what there is."""
         served, then = (
-            {document: known for document, known in ledger.documents().items() if known.chunks}
-            for ledger in (self.live, self.new)
+            {document: known for document, known in ledger.documents().items() if known.chunks or document in copies}
+            for ledger, copies in ((self.live, ()), (self.new, known_copies(self.new)))
         )
         sources = Counter(known.source for known in served.values())
         lost = {document: served[document] for document in sorted(served.keys() - then.keys())}
