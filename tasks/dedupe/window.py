@@ -1,13 +1,13 @@
 """Finds what is new in one window: points to write, points to drop, and texts that nobody has paid for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.diff import Known, diff_points, is_told_by_embeddings, trusted_hint
-from tasks.dedupe.identity import Identity, document_version, wanted_points
+from tasks.dedupe.identity import Identity, Wanted, document_version, wanted_points
 from tasks.dedupe.near import Groups, pairs_of, sample, without
-from tasks.ledger.ledger import KnownDocument, KnownPoint, Ledger
+from tasks.ledger.ledger import KnownPoint, Ledger
 from tasks.ledger.lookup import samples
 from tasks.ledger.tables import LIVE, PENDING
 from tasks.passages import Content
@@ -131,13 +131,22 @@ class Differ:
             signature=self._copies.signatures.get(ref.id, b""),
             original=self._copies.originals.get(ref.id),
         )
-        judged = self._judged(change, document, points, {one.embedding for one in wanted.values()})
-        return _left_out(judged, points, before) if change.original and self._copies.are_dropped else judged
+        return self._left_out(self._judged(change, document, points, wanted), points)
+
+    def _left_out(self, change: DocumentChange, points: Sequence[KnownPoint]) -> DocumentChange:
+        """The same change, without a record where that is asked for: its original has the text."""
+        if change.original is None or not self._copies.are_dropped:
+            return change
+        before = self._before.documents.get(change.id)
+        doom = tuple(point.id for point in points if point.state in (LIVE, PENDING))
+        is_unchanged = before is not None and before.version == change.version and not doom
+        remark = f"left out, for it is nearly the same as {change.original}"
+        return replace(change, put=(), doom=doom, chunks=0, tokens=0, is_unchanged=is_unchanged, remark=remark)
 
     def _judged(
-        self, change: DocumentChange, document: Document, points: Sequence[KnownPoint], kept: set[EmbeddingKey]
+        self, change: DocumentChange, document: Document, points: Sequence[KnownPoint], wanted: Mapping[str, Wanted]
     ) -> DocumentChange:
-        """The same change, with what it takes away of the text that is in the collection; `kept` are its embeddings."""
+        """The same change, with what it takes away of the text that is in the collection."""
         if change.is_unchanged:
             return change
         pairs = pairs_of(document)
@@ -148,7 +157,7 @@ class Differ:
             return change
         if not former and not is_told_by_embeddings(before, self._fingerprint):
             return change
-        lost = without(former, pairs)
+        lost, kept = without(former, pairs), {one.embedding for one in wanted.values()}
         share = max(len(live & kept) / len(live) if live else 0.0, 1 - len(lost) / len(former) if former else 0.0)
         if share >= LEAST_KEPT:
             return change
@@ -164,11 +173,3 @@ class Differ:
                 return None
             self._waiting += size
         return leader
-
-
-def _left_out(change: DocumentChange, points: Sequence[KnownPoint], before: KnownDocument | None) -> DocumentChange:
-    """The same document, without a record: its original has the text."""
-    doom = tuple(point.id for point in points if point.state in (LIVE, PENDING))
-    is_unchanged = before is not None and before.version == change.version and not doom
-    remark = f"left out, for it is nearly the same as {change.original}"
-    return replace(change, put=(), doom=doom, chunks=0, tokens=0, is_unchanged=is_unchanged, remark=remark)
