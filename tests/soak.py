@@ -52,6 +52,8 @@ def judge(samples: list[tuple[float, float, int, float]]) -> bool:
     """Print what was seen; whether memory, open files and the ledger stayed flat after the first half hour."""
     warm = np.array([sample for sample in samples if sample[0] >= WARM_HOURS])
     if len(warm) < SAMPLES / 4:
+        for hours, memory, files, ledger in samples:
+            print(f"{60 * hours:.0f} min: memory {memory:.0f} MB, {files} open files, ledger {ledger:.2f} MB")
         raise SystemExit(f"too short to tell: memory is flat only after {WARM_HOURS:g} h; give HOURS=1 or more")
     slope = float(np.polyfit(warm[:, 0], warm[:, 1], 1)[0])
     print(f"memory {warm[0, 1]:.0f} to {warm[-1, 1]:.0f} MB, {slope:+.2f} MB/h (limit {MOST_MB_PER_HOUR:g})")
