@@ -4,6 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
+from config.copies import NearDuplicates
 from config.embedders import Embedder, PaidEmbedder
 from config.fields import DatabaseUrl, Language, Location, Name, Section, WebAddress
 from config.labels import READERS
@@ -156,19 +157,6 @@ class Deletions(Section):
     max_fraction: float = Field(default=0.1, ge=0, le=1, description="And so large a share of the known documents.")
     max_weekly_fraction: float = Field(
         default=0.2, ge=0, le=1, description="A larger share that goes bit by bit within seven days is withheld too."
-    )
-
-
-class NearDuplicates(Section):
-    """Documents of nearly the same text as another one with the same readers: the first by id is the original."""
-
-    threshold: float = Field(
-        default=0.9, ge=0.5, le=1, description="So large a share of all sequences of three words is in both texts."
-    )
-    action: Literal["tag", "drop"] = Field(
-        default="tag",
-        description="tag: records of a near-duplicate name its original in `near_duplicate_of`. drop: it has none, and"
-        " nothing of it is embedded, as long as its original is there.",
     )
 
 

@@ -7,7 +7,7 @@ they came. Documents whose signature is not known are read for it; all others co
 from collections.abc import Sequence
 from dataclasses import replace
 
-from config.pipeline import NearDuplicates
+from config.copies import NearDuplicates
 from tasks.dedupe.copies import Signed, originals, signature
 from tasks.dedupe.diff import Changes, Copies, Known
 from tasks.dedupe.identity import readers_mark
