@@ -209,7 +209,8 @@ class Asking:
         key = by_words, depth, tuple(conditions)
         if key not in self._answers:
             vector, words = (_NO_VECTOR, str(self.query)) if by_words else (self._vector, "")
-            self._answers[key] = self.session.store.search(Query(vector, depth, conditions, words=words))
+            hits = self.session.store.search(Query(vector, depth, conditions, words=words))
+            self._answers[key] = list(map(_with_all_parts, hits))
         return self._answers[key]
 
     def with_neighbours(self, hit: Found, number: int) -> Found:
@@ -221,7 +222,8 @@ class Asking:
         same = [Filter(name, "in", (hit.metadata[name],)) for name in ("source", "document")]
         conditions = [*self._permitted, *same, Filter("position", "in", tuple(places))]
         asked = Query(self._vector, 2 * number, conditions)
-        texts = {one.payload["metadata"]["position"]: one.payload["text"] for one in self.session.store.search(asked)}
+        near = map(_with_all_parts, self.session.store.search(asked))
+        texts = {one.payload["metadata"]["position"]: one.payload["text"] for one in near}
         before, after = (
             [texts[at] for at in sorted(texts) if (at < place) is is_before] for is_before in (True, False)
         )
@@ -241,6 +243,19 @@ def _shown(asking: Asking, mode: SearchMode, wanted: Wanted) -> list[Hit]:
         if len(ordered) >= end or is_all or len(near) < len(hits):
             return ordered[wanted.offset : end]
         depth *= 4
+
+
+def _with_all_parts(hit: Hit) -> Hit:
+    """The hit with what is read of each; a record that others have written or changed may lack any of it."""
+    text, metadata, book = (hit.payload.get(part) for part in ("text", "metadata", "headrace"))
+    if isinstance(text, str) and isinstance(metadata, dict) and isinstance(book, dict) and "document" in book:
+        return hit
+    parts = {
+        "text": text if isinstance(text, str) else "",
+        "metadata": metadata if isinstance(metadata, dict) else {},
+        "headrace": {"document": hit.id},
+    }
+    return replace(hit, payload=hit.payload | parts)
 
 
 def _document(hit: Hit) -> str:

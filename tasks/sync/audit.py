@@ -115,12 +115,14 @@ class Audit:
         self.findings.unfinished = [(row.document, point) for point, row in absent if row.state == PENDING]
 
     def _read_record(self, point: PointId, payload: Payload) -> None:
-        book = bookkeeping(payload)
+        book, row = bookkeeping(payload), self._rows.get(point)
+        if book is None and row is not None and row.state != GONE:  # our id, so somebody has changed our record
+            self.findings.stale.append((row.document, point))
+            return
         if book is None or self._pipeline not in (None, book.pipeline):
             self.findings.foreign.append(point)
             self.findings.owners.update([book.pipeline] if book else [])
             return
-        row = self._rows.get(point)
         if row is None or row.state == GONE:
             self.findings.orphaned.append(Stray(point, book))
         elif book.space != self._space:

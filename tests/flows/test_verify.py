@@ -127,6 +127,20 @@ def test_a_foreign_record_is_reported_and_never_touched(pipeline: Pipeline) -> N
     store.close()
 
 
+@pytest.mark.parametrize("left", [{}, {"text": "mine"}, {"text": None, "metadata": None, "headrace": "gone"}])
+def test_a_record_of_ours_that_lost_its_bookkeeping_is_written_again(pipeline: Pipeline, left: dict[str, Any]) -> None:
+    """It is none of somebody else's, for the ledger knows its id; until then a search shows what is left of it."""
+    pipeline.sync()
+    edit(pipeline, lambda store: store.upsert(columns(Point(first(store)[0], np.ones(64, np.float32), left))))
+    for mode in ("dense", "hybrid"):
+        outcome = pipeline.run("search", str(pipeline.config), "page", "--mode", mode, "--context", "1", "--json")
+        assert (outcome.code, len(outcome.json["hits"])) == (0, 4), outcome.err
+    found = verify(pipeline)
+    assert (found["code"], found["stale"], found["foreign"]) == (1, 1, 0)
+    assert verify(pipeline, "--repair")["repaired"] == 1
+    assert verify(pipeline)["ok"]
+
+
 def test_a_run_notices_by_itself_that_records_are_gone(pipeline: Pipeline) -> None:
     pipeline.sync()
     before = pipeline.texts()
