@@ -15,6 +15,7 @@ from tasks.load.parse.pages.forms import marks_on, with_fields
 from tasks.load.parse.pages.letters import UNKNOWN, Letters
 from tasks.load.parse.pages.margins import running
 from tasks.load.parse.pages.outline import headings_of
+from tasks.load.parse.pages.pale import without_hidden
 from tasks.load.parse.pages.paragraphs import Entry, entries
 from tasks.load.parse.pages.runs import Box, Run
 from tasks.load.parse.pages.titles import title_of
@@ -37,8 +38,9 @@ _UNSEEN = 2.0  # points: what stands farther outside of the page's edge
 
 
 class Page(NamedTuple):
-    """`unknown` counts the letters that the file draws without saying which they are; of a scan, OCR made the entries.
+    """What is read of a page; the entries of a scan are OCR's.
 
+    `unknown` counts the letters that the file draws without saying which they are, `hidden` those in white on white.
     `is_whole` is False where text is drawn in fonts that the file does not hold, which pdfium passes over.
     """
 
@@ -50,6 +52,7 @@ class Page(NamedTuple):
     unknown: int
     is_whole: bool
     is_scan: bool = False
+    hidden: int = 0
 
 
 def parse_pdf(name: str, content: bytes, languages: str = "") -> Parsed:
@@ -138,7 +141,8 @@ def _pages(name: str, pdf: PdfDocument, languages: str) -> Iterator[Page]:
 def _page(number: int, page: PdfPage) -> Page:
     letters = Letters(page.get_textpage())
     edge = letters.upright(*page.get_bbox())
-    runs = [run for run in letters.runs() if _is_seen(run, edge)]
+    drawn = [run for run in letters.runs() if _is_seen(run, edge)]
+    runs = without_hidden(page, letters, drawn)
     meant = [run for run in runs if _has_meaning(run.text)] if _STRANGE.search(letters.text) else runs
     unknown = _length(runs) - _length(meant)
     controls = sum(len(run.text) - len(_CONTROL.sub("", run.text)) for run in meant) if meant is not runs else 0
@@ -151,7 +155,8 @@ def _page(number: int, page: PdfPage) -> Page:
         unknown += entry.text.count(UNKNOWN)
         entry.text = entry.text.replace(UNKNOWN, "")
     shown = [entry for entry in made if entry.text.strip()]
-    return Page(number, shown, edge, letters, is_readable, unknown, _is_whole(page))
+    hidden = _length(drawn) - _length(runs)
+    return Page(number, shown, edge, letters, is_readable, unknown, _is_whole(page), hidden=hidden)
 
 
 def _scanned(name: str, page: PdfPage, letters: Letters, languages: str) -> Iterator[Entry]:
@@ -219,6 +224,9 @@ def _remarks(pages: Sequence[Page], count: int) -> Iterator[str]:
     partly = [page.number for page in pages if page.entries and not page.is_whole]
     if partly:
         yield f"{_share(partly, count)} text in fonts that are not in the file, and missing: {ranges(partly)}"
+    hidden = [page.number for page in pages if page.hidden]
+    if hidden:
+        yield f"{sum(page.hidden for page in pages)} letters in white on white are left out: {ranges(hidden)}"
     unknown = [page.number for page in pages if page.unknown and page.is_readable]
     if unknown:
         letters = sum(page.unknown for page in pages if page.is_readable)

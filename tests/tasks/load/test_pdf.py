@@ -426,3 +426,13 @@ def test_every_word_of_made_documents_is_there_in_order_and_on_its_page() -> Non
         total += len(shown)
     assert total > 5000
     assert right >= 0.999 * total
+
+
+def test_white_words_are_read_where_their_ground_shows_them_and_named_where_not() -> None:
+    page = DrawnPage().draw(72, 700, "Seen in black.")
+    page.operators.append("0.2 g 60 590 300 30 re f 1 g")
+    page.draw(72, 600, "White on grey.").draw(72, 500, "White on white.")
+    page.operators.append("0 g")
+    parsed = read(page.draw(72, 400, "Black again."))
+    assert parsed.text.split("\n") == ["Seen in black.", "", "White on grey.", "", "Black again.", ""]
+    assert parsed.remarks == ("13 letters in white on white are left out: page 1",)

@@ -88,6 +88,13 @@ class Letters:
         begun.at, begun.is_sideways = at, is_sideways
         return begun
 
+    def is_pale(self, at: int, least: int) -> bool:
+        """Whether a letter is nearly white, or lets everything shine through."""
+        red, green, blue, opaque = colours = [ctypes.c_uint() for _ in range(4)]
+        if not pdfium.FPDFText_GetFillColor(self._page, at, *colours):
+            return False
+        return opaque.value == 0 or min(red.value, green.value, blue.value) >= least
+
     def upright(self, left: float, bottom: float, right: float, top: float) -> Box:
         """A rectangle of the page, turned as its letters are."""
         (x, y), (u, v) = _turned(self.turn, left, bottom), _turned(self.turn, right, top)
