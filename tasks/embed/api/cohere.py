@@ -8,8 +8,8 @@ from config import embedders
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError
 from tasks.embed.api.dispatch.transport import Side
-from tasks.embed.api.provider import asked, lower_case, words_of
-from tasks.embed.api.sdk import Connections, Refusal, count_of, decoded, key_of, meaning, reading, unreachable
+from tasks.embed.api.provider import asked, lower_case, unreachable, words_of
+from tasks.embed.api.sdk import Connections, Refusal, count_of, decoded, key_of, meaning, reading
 from tasks.embed.models import paid_models
 from tasks.errors import HeadraceError
 

@@ -10,7 +10,7 @@ from tasks.embed.api.dispatch.backoff import Clock, duration_seconds
 from tasks.embed.api.dispatch.outcomes import Answer
 from tasks.embed.api.dispatch.sizes import LONGEST_SECONDS
 from tasks.embed.api.dispatch.transport import Side
-from tasks.embed.api.provider import asked, lower_case, words_of
+from tasks.embed.api.provider import asked, lower_case, unreachable, words_of
 from tasks.embed.api.sdk import (
     Connections,
     Refusal,
@@ -20,7 +20,6 @@ from tasks.embed.api.sdk import (
     key_of,
     meaning,
     reading,
-    unreachable,
 )
 from tasks.embed.models import paid_models
 from tasks.errors import HeadraceError
@@ -93,7 +92,8 @@ class GeminiProvider:
             base_url=address,
             timeout=int(LONGEST_SECONDS * 1000),
             httpx_client=self._connections.client,
-            httpx_async_client=httpx.AsyncClient(verify=certificates()),  # never used; the SDK would make a slow one
+            # Never used; the SDK would make a slow one.
+            httpx_async_client=httpx.AsyncClient(verify=certificates(), trust_env=False),
         )
         return genai.Client(api_key=key, vertexai=False, http_options=options)
 

@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from config import embedders
+from config.fields import public_url
 from tasks.embed.api.dispatch.backoff import Clock, asked_delay
 from tasks.embed.api.dispatch.outcomes import (
     Answer,
@@ -18,10 +19,20 @@ from tasks.embed.api.dispatch.transport import Side
 from tasks.embed.api.guard import guard
 from tasks.embed.api.openai_answer import AnsweredError, read_answer
 from tasks.embed.api.openai_batches import OpenAIBatches
-from tasks.embed.api.provider import CONNECT_SECONDS, LATE, asked, lower_case, scrubbed, too_large, was_sent, words_of
+from tasks.embed.api.provider import (
+    CONNECT_SECONDS,
+    LATE,
+    asked,
+    lower_case,
+    scrubbed,
+    too_large,
+    unreachable,
+    words_of,
+)
 from tasks.embed.api.served import with_served
 from tasks.embed.models import paid_models
 from tasks.errors import ConfigError, HeadraceError, ServiceError
+from tasks.system.proxies import through_proxies
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
@@ -84,10 +95,7 @@ class OpenAIProvider:
         import openai
 
         if isinstance(error, openai.APIConnectionError):
-            sent = was_sent(error)
-            text = f"OpenAI cannot be reached: {error}; check the network and embedder.base_url"
-            is_late = sent and isinstance(error, openai.APITimeoutError)
-            return OutageError(text, may_be_billed=sent, is_unreachable=not sent, timed_out=is_late)
+            return unreachable(self.name, error)
         if isinstance(error, openai.APIStatusError):
             words = words_of(error.body) or type(error).__name__
             text = f"OpenAI answered {error.status_code}: {scrubbed(words, self._client.api_key)}"
@@ -106,7 +114,8 @@ class OpenAIProvider:
         import openai
 
         key = self._config.api_key.get_secret_value() if self._config.api_key else None
-        client = openai.DefaultHttpxClient()
+        with through_proxies():
+            client = openai.DefaultHttpxClient()
         guard(client)
         try:
             return openai.OpenAI(
@@ -128,8 +137,10 @@ def _meaning(error: "APIStatusError", clock: Clock, text: str) -> HeadraceError:
     status, headers = error.status_code, lower_case(error.response.headers)
     if error.code in BILLING_CODES:
         return ServiceError(f"{text}; nothing more is embedded until the account may spend again")
-    if status in (401, 403, 404):
-        return ConfigError(f"{text}; check OPENAI_API_KEY or embedder.api_key, embedder.model and embedder.base_url")
+    if status in (401, 403, 404, 405, 501) or 300 <= status < 400:
+        asked = f" (asked at {public_url(str(error.response.url))})" if status in (404, 405) else ""
+        settings = "OPENAI_API_KEY or embedder.api_key, embedder.model and embedder.base_url"
+        return ConfigError(f"{text}{asked}; check {settings}")
     if status == 429:
         return RateLimitedError(text, asked_delay(headers, clock), headers)
     if status in (408, 409) or status >= 500:

@@ -18,8 +18,8 @@ from tasks.embed.api.dispatch.outcomes import Answer, OutageError, RefusedError,
 from tasks.embed.api.dispatch.requests import OutcomePolicy, Request, Settled
 from tasks.embed.api.dispatch.transport import Side, ThreadTransport
 from tasks.embed.api.guard import bounded
-from tasks.embed.api.provider import check_key, lower_case, words_of
-from tasks.embed.api.sdk import Connections, Refusal, Sender, meaning, reading, unreachable
+from tasks.embed.api.provider import check_key, lower_case, unreachable, words_of
+from tasks.embed.api.sdk import Connections, Refusal, Sender, meaning, reading
 from tasks.errors import BudgetError, HeadraceError, ServiceError
 
 ANSWER_BYTES = 4 << 20

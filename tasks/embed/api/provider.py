@@ -8,11 +8,12 @@ from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 from config import embedders
 from config.fields import SECRET_NAME
 from tasks.embed.api.dispatch.backoff import Clock
-from tasks.embed.api.dispatch.outcomes import Answer, TooLargeError
+from tasks.embed.api.dispatch.outcomes import Answer, OutageError, TooLargeError
 from tasks.embed.api.dispatch.transport import Side
 from tasks.embed.models import PaidModels
 from tasks.errors import ConfigError, HeadraceError
 from tasks.records import EmbeddingKey, Vector
+from tasks.system.proxies import by_way_of
 
 CONNECT_SECONDS = 5.0
 LATE = (504, 524)  # a proxy gave the model up, which may have worked on
@@ -171,6 +172,11 @@ def translated(provider: Provider, clock: Clock) -> Generator[None, None, None]:
                 " has a line feed, or another sign that may not be there; check embedder.base_url and the"
                 " environment variables that the provider's SDK reads"
             ) from None
+        if any(type(cause).__name__ == "TooManyRedirects" for cause in causes(error)):
+            raise ConfigError(
+                f"the server of embedder.base_url sends requests to {provider.name} on from one address of its own to"
+                " the next; expected an answer: set embedder.base_url to the one that answers"
+            ) from None
         meaning = provider.translate(error, clock)
         if meaning is None:
             raise
@@ -181,6 +187,27 @@ def translated(provider: Provider, clock: Clock) -> Generator[None, None, None]:
 def was_sent(error: BaseException) -> bool:
     """Whether the request may have arrived, for all that this error and its causes say."""
     return not any(type(cause).__name__ in _NEVER_SENT for cause in causes(error))
+
+
+def unreachable(provider: str, error: BaseException, section: str = "embedder") -> HeadraceError:
+    """The outage that an error of the network is, or the setting that no patience would put right.
+
+    The error's own words may hold the address, and so a password.
+    """
+    said = " ".join(str(cause) for cause in causes(error))
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return ConfigError(
+            f"{provider}: the server's certificate is not trusted on this machine; let SSL_CERT_FILE name a file with"
+            f" the one that vouches for it, or correct {section}.base_url"
+        )
+    if "[SSL:" in said:
+        return ConfigError(f"{provider}: no https is spoken there; check {section}.base_url{by_way_of()}")
+    sent = was_sent(error)
+    known = ("Name or service not known", "Connection refused", "Network is unreachable", "No route to host")
+    why = next((words for words in known if words in said), type(error).__name__)
+    is_late = sent and "Timeout" in type(error).__name__
+    text = f"{provider} cannot be reached ({why}); check the network and {section}.base_url{by_way_of()}"
+    return OutageError(text, may_be_billed=sent, is_unreachable=not sent, timed_out=is_late)
 
 
 def is_unwritable(error: BaseException) -> bool:
@@ -196,6 +223,11 @@ def check_key(key: str, provider: str, variable: str) -> None:
 
     `variable` of the environment may be where it comes from.
     """
+    if len(key) > 1 and key[0] == key[-1] and key[0] in "\"'`":
+        raise ConfigError(
+            f"the key for {provider} (embedder.api_key, or {variable or 'the environment'}) stands in quotation marks,"
+            " which are sent with it; take them away where the key is set"
+        )
     wrong = next((place for place, sign in enumerate(key) if not "!" <= sign <= "~"), None)
     if wrong is not None:
         what = {"\n": "a line feed", "\r": "a carriage return", " ": "a blank", "\t": "a tab"}.get(key[wrong])

@@ -17,10 +17,11 @@ from tasks.embed.api.dispatch.backoff import Clock, asked_delay
 from tasks.embed.api.dispatch.outcomes import MalformedError, OutageError, RateLimitedError, RefusedError, TooLargeError
 from tasks.embed.api.dispatch.sizes import LONGEST_SECONDS
 from tasks.embed.api.guard import guard
-from tasks.embed.api.provider import CONNECT_SECONDS, LATE, Provider, lower_case, scrubbed, too_large, was_sent
+from tasks.embed.api.provider import CONNECT_SECONDS, LATE, Provider, lower_case, scrubbed, too_large
 from tasks.embed.models import is_installed
 from tasks.errors import ConfigError, HeadraceError, MissingExtraError, ServiceError
 from tasks.records import Vector
+from tasks.system.proxies import through_proxies
 
 if TYPE_CHECKING:
     import httpx
@@ -69,14 +70,6 @@ def meaning(refusal: Refusal, asker: "Provider | Sender", clock: Clock) -> Headr
     return RefusedError(text) if status >= 400 else MalformedError(f"the answer cannot be read: {words}")
 
 
-def unreachable(name: str, error: Exception, section: str = "embedder") -> OutageError:
-    """The outage that an error of the network is; the error's own words may hold the address, and so a password."""
-    text = f"{name} cannot be reached ({type(error).__name__}); check the network and {section}.base_url"
-    sent = was_sent(error)
-    is_late = sent and "Timeout" in type(error).__name__
-    return OutageError(text, may_be_billed=sent, is_unreachable=not sent, timed_out=is_late)
-
-
 def key_of(config: embedders.PaidEmbedder, provider: Provider) -> str:
     """The key of the configuration, or of the first of the environment's variables that is set.
 
@@ -100,7 +93,8 @@ def decoded(embedding: object) -> Vector:
     try:
         if isinstance(embedding, str):
             return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
-        vector: Vector = np.asarray(embedding, dtype=np.float32)
+        with np.errstate(over="ignore"):  # it becomes infinite, which is told
+            vector: Vector = np.asarray(embedding, dtype=np.float32)
     except (TypeError, ValueError):
         raise MalformedError("a vector cannot be read") from None
     if vector.ndim != 1:
@@ -154,7 +148,8 @@ def _client() -> "httpx.Client":
 
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
     timeout = httpx.Timeout(LONGEST_SECONDS, connect=CONNECT_SECONDS)
-    client = httpx.Client(timeout=timeout, limits=limits, follow_redirects=False, verify=certificates())
+    with through_proxies():
+        client = httpx.Client(timeout=timeout, limits=limits, follow_redirects=False, verify=certificates())
     client.event_hooks = {"request": [_connect_soon]}
     guard(client)
     return client

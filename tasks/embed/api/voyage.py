@@ -10,8 +10,8 @@ from tasks.embed.api.contextual import chunks_in, chunks_of, matrix_of
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError
 from tasks.embed.api.dispatch.transport import Side
-from tasks.embed.api.provider import asked, words_of
-from tasks.embed.api.sdk import Connections, Refusal, count_of, decoded, key_of, meaning, reading, unreachable
+from tasks.embed.api.provider import asked, unreachable, words_of
+from tasks.embed.api.sdk import Connections, Refusal, count_of, decoded, key_of, meaning, reading
 from tasks.embed.models import paid_models
 from tasks.errors import HeadraceError
 

@@ -5,6 +5,7 @@ keeps the status of a foreign answer, such as a proxy's, to itself.
 """
 
 import json
+import re
 import time
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -13,6 +14,7 @@ import httpx
 
 from tasks.errors import ConfigError, TransientError
 from tasks.retry import retry_after
+from tasks.system.proxies import by_way_of, through_proxies
 from tasks.upsert.chroma.errors import refusal
 
 CONNECT_SECONDS = 10.0
@@ -41,12 +43,15 @@ class Connection:
         self._token = token
         # Chroma Cloud reads the first, a proxy before one's own server as a rule the second.
         headers = {"X-Chroma-Token": token, "Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(
-            base_url=database.url.rstrip("/") + "/api/v2",
-            headers={"Content-Type": "application/json", **headers},
-            timeout=httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS),
-            trust_env=not database.is_ours,
-        )
+        if not re.fullmatch("[!-~]*", token):
+            raise ConfigError("`token` under `store` has blanks or odd characters; was a line break copied along?")
+        with through_proxies():
+            self._http = httpx.Client(
+                base_url=database.url.rstrip("/") + "/api/v2",
+                headers={"Content-Type": "application/json", **headers},
+                timeout=httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS),
+                trust_env=not database.is_ours,
+            )
         self._most_records = 0
 
     def database(self, method: str, *path: str, body: object = None) -> Any:
@@ -65,7 +70,10 @@ class Connection:
             raise TransientError(f"{self._server} did not answer in time; {self._database.remedy}") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             cause = self._without_token(str(error)) or type(error).__name__
-            raise TransientError(f"{self._server} cannot be reached: {cause}; {self._database.remedy}") from error
+            proxy = "" if self._database.is_ours else by_way_of()
+            raise TransientError(
+                f"{self._server} cannot be reached: {cause}; {self._database.remedy}{proxy}"
+            ) from error
         if not response.is_success:
             wish = retry_after(response.headers.get("retry-after"), time.time())
             raise refusal(self._server, response.status_code, self._without_token(response.text), wish)

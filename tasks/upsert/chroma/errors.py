@@ -26,6 +26,7 @@ _BY_STATUS: dict[int, tuple[type[HeadraceError], str]] = {
     403: (ConfigError, "set `token` under `store` to one that may read and write this database"),
     405: (ServiceError, "Headrace speaks Chroma's API v2; is `url` a Chroma server of version 1.5 or newer?"),
     408: (TransientError, "try again"),
+    410: (ConfigError, "Headrace speaks Chroma's API v2; name the server itself as `url` under `store`"),
     413: (ServiceError, "raise the server's `max_payload_size_bytes`, or the limit of the proxy before it"),
     422: (ServiceError, "is this a Chroma server of version 1.5 or newer?"),
     429: (TransientError, "the server has too much to do; try again later"),

@@ -10,6 +10,7 @@ from qdrant_client.http.exceptions import ApiException, ResponseHandlingExceptio
 
 from tasks.errors import CollectionError, ConfigError, HeadraceError, NoCollectionError, ServiceError, TransientError
 from tasks.retry import not_negative
+from tasks.system.proxies import by_way_of
 
 OLDEST = (1, 10)  # the first version with the interface that searches ask
 
@@ -88,7 +89,7 @@ def translate(error: Exception, name: str, key: str = "") -> HeadraceError:
     found = next(
         (kind, remedy) for known, words, kind, remedy in _BY_CAUSE if isinstance(cause, known) and words in text
     )
-    return found[0](f"{name}: {text}; {found[1]}")
+    return found[0](f"{name}: {text}; {found[1]}{by_way_of() if isinstance(cause, httpx.TransportError) else ''}")
 
 
 def _said(content: bytes) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from qdrant_client import QdrantClient
 
 from tasks.errors import ConfigError, ServiceError
+from tasks.system.proxies import through_proxies
 from tasks.upsert.qdrant_server.errors import OLDEST, translated
 
 SECONDS = 60  # for any answer; a write waits until the server has applied it
@@ -47,13 +48,14 @@ class Server:
             if self._is_closed:
                 raise ServiceError(f"{self.name} was used after it had been closed")
             if self._client is None:
-                self._client = QdrantClient(
-                    url=self._address,
-                    # Not as `api_key`: with that it warns of http on this machine, too.
-                    headers={"api-key": self._key} if self._key else None,
-                    timeout=self._seconds,
-                    check_compatibility=False,
-                )
+                with through_proxies():
+                    self._client = QdrantClient(
+                        url=self._address,
+                        # Not as `api_key`: with that it warns of http on this machine, too.
+                        headers={"api-key": self._key} if self._key else None,
+                        timeout=self._seconds,
+                        check_compatibility=False,
+                    )
             yield self._client
 
     def require_version(self) -> None:

@@ -32,6 +32,7 @@ ANSWERS: dict[str, tuple[bytes, type[HeadraceError], str]] = {
     "403": (http("403 No", said("AuthError", "Forbidden")), ConfigError, "set `token` under `store`"),
     "404 of a proxy": (http("404 No", "nothing here"), ConfigError, "expected a Chroma server of version 1.5"),
     "405": (http("405 No", "no"), ServiceError, "API v2"),
+    "410": (http("410 Gone", said("Unimplemented", "The v1 API is deprecated")), ConfigError, "name the server itself"),
     "413": (http("413 No", "Payload too large"), ServiceError, "max_payload_size_bytes"),
     "422": (http("422 No", said("ChromaError", "did not match")), ServiceError, "version 1.5"),
     "429": (http("429 No", said("RateLimitError", "slow down")), TransientError, "slow down; .* try again later"),
@@ -115,3 +116,10 @@ def test_a_server_that_goes_in_the_middle_may_be_tried_again(make_points: Callab
         store.upsert(columns(*points[10:]))
         assert store.count() == 30
         assert len(store.search(Query(np.ones(8, dtype=np.float32), 50, [Filter("document", "in", ("a",))]))) == 30
+
+
+@pytest.mark.parametrize("token", ["secret\n", "sec ret", "s\u00e9cret", "secret\r\n", "\ufeffsecret"])
+def test_a_token_that_no_header_takes_is_refused_at_once_and_not_shown(token: str) -> None:
+    with pytest.raises(ConfigError, match="`token` under `store` has blanks or odd characters") as raised:
+        opened("http://127.0.0.1:9/api", token=token).count()
+    assert "cret" not in str(raised.value).removeprefix("`token`")
