@@ -318,6 +318,14 @@ def test_a_key_that_no_header_can_carry_is_told_before_anything_is_sent_or_booke
     assert (paid.server.requests, embedder.spent_usd) == ([], 0.0)
 
 
+@pytest.mark.parametrize("sign", ['"', "'", "`"])
+def test_a_key_in_quotation_marks_is_told_before_anything_is_sent(paid: Bench, sign: str) -> None:
+    with pytest.raises(ConfigError, match="stands in quotation marks") as caught:
+        embed(paid.open(api_key=f"{sign}{KEY}{sign}"), ["a"])
+    assert KEY not in str(caught.value)
+    assert paid.server.requests == []
+
+
 # Money
 
 

@@ -16,6 +16,8 @@ from config.fields import public_url
 from tasks.embed.api.dispatch.outcomes import MalformedError, OutageError
 from tasks.errors import ConfigError
 
+MOST_REDIRECTS = 3  # the documents travel each time
+_EMPTYING = (301, 302, 303)  # after these, clients ask with GET
 PACKED = ("identity", "gzip", "deflate")  # one of them: a read of others, or of several, may fill the memory
 
 
@@ -56,6 +58,7 @@ def guard(client: Any) -> None:
     """
     client.headers["accept-encoding"] = ", ".join(PACKED[1:])
     client.event_hooks["response"].append(_check)
+    client.max_redirects = MOST_REDIRECTS
     for transport in (client._transport, *client._mounts.values()):
         if transport is not None:
             transport._pool._network_backend = _Backend(transport._pool._network_backend)
@@ -63,7 +66,8 @@ def guard(client: Any) -> None:
 
 def _check(response: Any) -> None:
     if response.has_redirect_location:
-        _check_redirect(str(response.url), response.headers["location"])
+        is_emptied = response.status_code in _EMPTYING and response.request.method == "POST"
+        _check_redirect(str(response.url), response.headers["location"], is_emptied=is_emptied)
     packed = response.headers.get("content-encoding", "identity").strip().lower()
     if packed not in PACKED:
         raise MalformedError(f"the answer is packed as {packed[:40]!r}, expected one of {', '.join(PACKED)}")
@@ -71,15 +75,21 @@ def _check(response: Any) -> None:
     response.__dict__["iter_bytes"] = _counted(response.iter_bytes)
 
 
-def _check_redirect(url: str, location: str) -> None:
+def _check_redirect(url: str, location: str, *, is_emptied: bool = False) -> None:
     asked, wanted = urlsplit(url), urlsplit(urljoin(url, location))
     is_same = (asked.scheme, _host(asked)) == (wanted.scheme, _host(wanted))
     is_safer = (asked.scheme, wanted.scheme, asked.hostname) == ("http", "https", wanted.hostname)
+    right = public_url(wanted.geturl())
     if not (is_same or is_safer):
         raise ConfigError(
             f"{_origin(asked)} sends requests on to {_origin(wanted)}; expected an answer from it: documents go to no"
             " server that the configuration does not name. If it is the right one, set embedder.base_url to"
-            f" {public_url(wanted.geturl()).removesuffix('/embeddings')}"
+            f" {right.removesuffix('/embeddings')}"
+        )
+    if is_emptied:
+        raise ConfigError(
+            f"{public_url(url)} sends requests on to {right}, where they would arrive without their texts; set"
+            f" embedder.base_url to {right.removesuffix('/embeddings')}"
         )
 
 

@@ -66,8 +66,8 @@ def read_answer(content: bytes, count: int, headers: Mapping[str, str]) -> Answe
     try:
         body = Body.model_validate_json(content)
     except ValueError as error:  # without its cause: it quotes the answer
-        where = f": {_place(error)}" if isinstance(error, ValidationError) else ""
-        raise MalformedError(f"the answer cannot be read{where}") from None
+        where = _kind(content) or (_place(error) if isinstance(error, ValidationError) else "")
+        raise MalformedError(f"the answer cannot be read{where and f': {where}'}") from None
     return answer_of(body, count, headers)
 
 
@@ -81,7 +81,8 @@ def answer_of(body: Body, count: int, headers: Mapping[str, str]) -> Answer:
     if not data and (said := body.error or body.detail):
         raise AnsweredError(words_of(said) or "an error without words", _status(said), said)
     if [item.index for item in data] != list(range(count)):
-        raise MalformedError(f"{len(data)} vectors came for {count} texts")
+        places = "" if len(data) != count else ", and their indexes are not those of the texts"
+        raise MalformedError(f"{len(data)} vectors came for {count} texts{places}")
     named = body.model if isinstance(body.model, str) else ""
     told = body.usage.get("total_tokens") if isinstance(body.usage, dict) else None
     return Answer(vectors, told if isinstance(told, int) else None, headers, named)
@@ -97,12 +98,21 @@ def _status(error: JsonValue) -> int:
     return next((status for pattern, status in _STATUS_WORDS if pattern.search(words)), 400)
 
 
+def _kind(content: bytes) -> str:
+    """What comes in place of JSON as a rule: a proxy's page, or a log-in."""
+    return {b"": "it is empty", b"<": "it is a web page"}.get(content.lstrip()[:1], "")
+
+
 def _place(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return " ".join((".".join(map(str, first["loc"])), first["msg"])).strip()
+    place = ".".join(map(str, first["loc"][:3]))
+    if place.endswith(".embedding"):
+        return f"{place} is neither base64 nor a list of numbers"
+    return f"{place} {first['msg']}".strip()
 
 
 def _vector(embedding: bytes | list[float]) -> Vector:
     if isinstance(embedding, bytes):
         return np.frombuffer(embedding, dtype="<f4")
-    return np.asarray(embedding, dtype=np.float32)
+    with np.errstate(over="ignore"):  # it becomes infinite, which is told
+        return np.asarray(embedding, dtype=np.float32)

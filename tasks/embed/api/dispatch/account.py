@@ -240,15 +240,17 @@ class Account:
         limit = self._terms.max_usd
         spent = self.spent_usd + state.usd
         if limit is not None and spent + usd > limit:
-            raise BudgetError(f"max_usd is {limit:g}: ${spent:.6f} are spent, the next request costs ${usd:.6f}")
+            raise BudgetError(
+                f"max_usd is {limit:g}: {_dollars(spent)} are spent, the next request costs {_dollars(usd)}"
+            )
 
     def _check_day(self, usd: float, state: "State", day: str) -> None:
         limit = self._terms.max_usd_per_day
         spent = state.usd_today + state.usd
         if limit is not None and spent + usd > limit:
             raise BudgetError(
-                f"max_usd_per_day is {limit:g}: ${spent:.6f} are spent on {day} (UTC) by all runs with this"
-                f" account, the next request costs ${usd:.6f}"
+                f"max_usd_per_day is {limit:g}: {_dollars(spent)} are spent on {day} (UTC) by all runs with this"
+                f" account, the next request costs {_dollars(usd)}"
             )
 
 
@@ -265,6 +267,11 @@ class State:
     def usd(self) -> float:
         """The sum of its reservations."""
         return sum(reservation.usd for reservation in self.reservations)
+
+
+def _dollars(usd: float) -> str:
+    """So that no cost looks like none, and none takes a line."""
+    return f"${usd:.6f}" if usd == 0 or 1e-5 <= usd < 1e9 else f"${usd:.2g}"
 
 
 def day_of(now: float) -> str:

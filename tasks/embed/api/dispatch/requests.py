@@ -133,7 +133,7 @@ class OutcomePolicy:
                 few = is_misnamed or error.may_be_billed
                 return Settled(requests=(self._again(request, error, LOST_ATTEMPTS if few else ATTEMPTS, asked),))
             case MalformedError():
-                said = MalformedError(f"{self._provider}: {error}")
+                said = MalformedError(f"{self._provider}: {error}; check embedder.base_url and embedder.model")
                 return Settled(requests=(self._again(request, said, MALFORMED_ATTEMPTS),))
             case TooLargeError() if request.can_be_halved:
                 return _smaller(request, error)
@@ -212,7 +212,8 @@ def _smaller(request: Request, error: TooLargeError) -> Settled:
 def _unit(rows: tuple[int, ...], found: Sequence[Vector]) -> tuple[tuple[int, ...], Vectors]:
     """The vectors at unit length, without those that have no direction."""
     vectors: Vectors = np.stack(found, dtype=np.float32)
-    norms = np.linalg.norm(vectors, axis=1)
+    with np.errstate(over="ignore"):
+        norms = np.linalg.norm(vectors, axis=1)
     good = np.isfinite(norms) & (norms > 0)
     if not good.all():
         rows = tuple(row for row, is_good in zip(rows, good, strict=True) if is_good)

@@ -86,6 +86,22 @@ def test_a_server_may_send_requests_on_to_another_path_of_its_own(paid: Bench) -
     assert server.requests[1].startswith(b"POST /v2/embeddings")
 
 
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other"])
+def test_documents_are_not_lost_on_the_way_to_another_path(paid: Bench, status: str) -> None:
+    """After these the library asks with GET, and no text goes along."""
+    answer = f"HTTP/1.1 {status}\r\nLocation: /v2/embeddings\r\nContent-Length: 0\r\n\r\n".encode()
+    with OddServer(answer) as server, pytest.raises(ConfigError, match=r"set embedder\.base_url to http\S+/v2$"):
+        embed(paid.open(base_url=server.url, usd_per_million_tokens=1.0), ["a"])
+    assert (len(server.requests), spent(paid)) == (1, 0.0)
+
+
+def test_a_circle_of_addresses_is_left_soon(paid: Bench) -> None:
+    answer = b"HTTP/1.1 308 On\r\nLocation: /api/embeddings\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    with OddServer(answer) as server, pytest.raises(ConfigError, match="from one address of its own to the next"):
+        embed(paid.open(base_url=server.url, usd_per_million_tokens=1.0), ["a"])
+    assert (len(server.requests), spent(paid)) == (4, 0.0)
+
+
 def test_nobody_sends_requests_on_to_an_address_without_encryption() -> None:
     from tasks.embed.api.guard import _check_redirect
 
