@@ -9,6 +9,9 @@ from config.fields import SECRET_NAME, DatabaseUrl, ModelName, Section, WebAddre
 MOST_DIMENSIONS = 65_536  # no vector database here takes more
 
 
+ServedName = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=500)]  # one line, without blanks around it
+
+
 class EmbedderSection(Section):
     """What every embedder's section has; `UNSHAPED` names settings that change no vector."""
 
@@ -111,8 +114,8 @@ class PaidEmbedder(EmbedderSection):
     )
     QUERY_SIDE: ClassVar[frozenset[str]] = frozenset({"query_model"})
 
-    model: str = Field(description="The provider's name of the model.")
-    query_model: str | None = Field(
+    model: ServedName = Field(description="The provider's name of the model.")
+    query_model: ServedName | None = Field(
         default=None, description="Embed queries with another model of the same family. Default: with `model`."
     )
     requests_per_minute: int | None = Field(default=None, gt=0, description="Never send more requests than this.")
@@ -173,7 +176,7 @@ class OpenAIEmbedder(PaidEmbedder, Prompts):
     )
 
     kind: Literal["openai"] = Field(description="The OpenAI embeddings API.")
-    model: str = Field(
+    model: ServedName = Field(
         default="text-embedding-3-small",
         description="The provider's name of the model, or a server's for an open one: a hub id or the like.",
     )
@@ -216,7 +219,7 @@ class CohereEmbedder(PaidEmbedder):
     """Cohere's models."""
 
     kind: Literal["cohere"] = Field(description="The Cohere embeddings API.")
-    model: str = Field(default="embed-v4.0", description="The provider's name of the model.")
+    model: ServedName = Field(default="embed-v4.0", description="The provider's name of the model.")
     api_key: SecretStr | None = Field(
         default=None, description="Default: the environment variable CO_API_KEY or COHERE_API_KEY."
     )
@@ -226,7 +229,7 @@ class VoyageEmbedder(PaidEmbedder):
     """Voyage's models."""
 
     kind: Literal["voyage"] = Field(description="The Voyage embeddings API.")
-    model: str = Field(default="voyage-4", description="The provider's name of the model.")
+    model: ServedName = Field(default="voyage-4", description="The provider's name of the model.")
     api_key: SecretStr | None = Field(default=None, description="Default: the environment variable VOYAGE_API_KEY.")
 
 
@@ -234,7 +237,7 @@ class GeminiEmbedder(PaidEmbedder):
     """Google's models."""
 
     kind: Literal["gemini"] = Field(description="The Gemini embeddings API.")
-    model: str = Field(default="gemini-embedding-2", description="The provider's name of the model.")
+    model: ServedName = Field(default="gemini-embedding-2", description="The provider's name of the model.")
     api_key: SecretStr | None = Field(
         default=None, description="Default: the environment variable GEMINI_API_KEY or GOOGLE_API_KEY."
     )

@@ -2,10 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic_core import InitErrorDetails
 
 
 def beside_file(location: str, info: ValidationInfo) -> str:
@@ -30,8 +31,12 @@ def _database_url(url: str, info: ValidationInfo) -> str:
 
 def _web_address(url: str) -> str:
     """Refuse what is no web address: with it the provider's library tries for a minute, and then blames the network."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port beyond all ports, half an address of IPv6
+        is_one = False
+    if not is_one or not url.isprintable() or " " in url:
         shown = "this" if "@" in url else repr(public_url(url))
         raise ValueError(f"{shown} is no web address; expected one such as https://host:8080/v1")
     return url
@@ -91,3 +96,23 @@ class Section(BaseModel):
     """A part of a configuration that can be compared and not changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_no_truth_for_a_number(cls, settings: Any) -> Any:
+        """`dimensions: yes` would be 1 of them."""
+        wrong = [
+            InitErrorDetails(type=f"{kinds[0]}_type", loc=(name,), input=value)
+            for name, value in (settings.items() if isinstance(settings, dict) else ())
+            if isinstance(value, bool) and (kinds := _numbers(cls, name))
+        ]
+        if wrong:
+            raise ValidationError.from_exception_data(cls.__name__, wrong)
+        return settings
+
+
+def _numbers(section: type[BaseModel], name: object) -> list[str]:
+    """The kinds of numbers that a setting takes, none where it takes a truth value as well."""
+    field = section.model_fields.get(str(name))
+    kinds = {field.annotation, *get_args(field.annotation)} if field else set()
+    return [] if bool in kinds else [kind.__name__ for kind in (float, int) if kind in kinds]
