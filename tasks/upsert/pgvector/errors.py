@@ -8,7 +8,10 @@ import psycopg
 from tasks.database.errors import meaning
 from tasks.errors import CollectionError, ConfigError, HeadraceError, NoCollectionError, ServiceError, TransientError
 
-EXTENSION = "the extension pgvector is missing; a superuser makes it in this database with: CREATE EXTENSION vector"
+EXTENSION = (
+    "the extension pgvector is missing, or lies in a schema that is not in this user's search_path; a superuser makes"
+    " it in this database with: CREATE EXTENSION vector"
+)
 
 
 _NO_COLLECTION = "there is no collection yet, or it was dropped; run sync"
@@ -36,10 +39,12 @@ _BY_STATE: tuple[tuple[str, type[HeadraceError], str], ...] = (
     ("42883", ServiceError, EXTENSION),
     ("42P01", NoCollectionError, _NO_COLLECTION),
     ("3F000", NoCollectionError, _NO_COLLECTION),
+    ("42939", ConfigError, "name another `schema_name` under `store`"),
     ("42809", CollectionError, "a table has the name that is to lead to the live one; name another `collection`"),
     ("2BP01", ServiceError, "something else depends on the table, a view for one; drop that first"),
     ("42703", CollectionError, "the table is not one of Headrace's; name another `collection` under `store`"),
     ("22P05", ServiceError, "the database cannot hold every character; make one with ENCODING 'UTF8'"),
+    ("22023", CollectionError, "pgvector takes no more; ask for shorter vectors (`dimensions`), or use another store"),
     ("22", CollectionError, "the collection does not take that; name a new `collection` under `store`"),
     ("XX00", ServiceError, "the table is damaged; restore it, or drop it and run sync: it is written from the cache"),
 )
@@ -50,6 +55,8 @@ _BY_WORDS: tuple[tuple[str, type[HeadraceError], str], ...] = (
     ("No address associated", ConfigError, "check the host in `url` under `store`"),
     ("Servname not supported", ConfigError, "check the port in `url` under `store`"),
     ("resolve host", TransientError, "check the host in `url` under `store`, and the network"),
+    ("does not support SSL", ConfigError, "check sslmode in `url` under `store`"),
+    ("certificate", ConfigError, "check sslmode and sslrootcert in `url` under `store`"),
     ("invalid", ConfigError, "check `url` under `store`"),
     ("Connection refused", TransientError, "is the server up, and the port right?"),
     ("timeout expired", TransientError, "is the server up, and does a firewall let this machine through?"),

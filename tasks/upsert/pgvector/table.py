@@ -151,7 +151,10 @@ def read_place(connection: psycopg.Connection, table: Table, view: Table) -> tup
 
 
 def _require_extension(connection: psycopg.Connection) -> None:
-    query = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
+    query = (
+        "SELECT extversion, extnamespace::regnamespace::text, to_regtype('vector') IS NOT NULL FROM pg_extension"
+        " WHERE extname = 'vector'"
+    )
     row = connection.execute(query).fetchone()
     if row is None:
         try:
@@ -160,6 +163,11 @@ def _require_extension(connection: psycopg.Connection) -> None:
             raise ServiceError(EXTENSION) from error
         row = connection.execute(query).fetchone()
     version = str(row[0]) if row is not None else "0"
+    if row is not None and not row[2]:
+        raise ServiceError(
+            f"pgvector lies in the schema {row[1]}, which is not in this user's search_path; the user may add it:"
+            f' ALTER ROLE CURRENT_USER SET search_path = "$user", public, {row[1]}'
+        )
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
         raise ServiceError(
             f"the database has pgvector {version}, expected {'.'.join(map(str, OLDEST))} or newer; install it on the"

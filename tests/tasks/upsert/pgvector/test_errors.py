@@ -107,6 +107,20 @@ def test_a_missing_extension_names_the_statement_that_makes_it(postgres_url: str
     assert "CREATE EXTENSION vector" in text
 
 
+def test_an_extension_in_a_schema_of_its_own_is_told_with_what_finds_it(postgres_url: str) -> None:
+    ask(postgres_url, b"CREATE SCHEMA exts; CREATE EXTENSION vector SCHEMA exts")
+    text = failure(PgvectorStore(postgres_url, "c"), ServiceError)
+    assert "pgvector lies in the schema exts, which is not in this user's search_path" in text
+    assert "ALTER ROLE CURRENT_USER SET search_path" in text
+    with closing(PgvectorStore(f"{postgres_url}?options=-csearch_path%3Dpublic,exts", "c")) as store:
+        store.ensure(8)
+
+
+def test_a_server_without_encryption_is_no_passing_fault(postgres_url: str) -> None:
+    text = failure(PgvectorStore(f"{postgres_url}?sslmode=require", "c"), ConfigError)
+    assert "check sslmode" in text
+
+
 def test_a_user_who_may_make_no_schema_is_told_so(postgres_url: str, user: str) -> None:
     ask(postgres_url, b"CREATE EXTENSION vector")
     text = failure(PgvectorStore(with_user(postgres_url, user), "c"), ServiceError)

@@ -174,5 +174,8 @@ def test_vectors_of_many_dimensions_are_kept_and_found(
 
 
 def test_more_dimensions_than_the_extension_takes_are_refused(postgres_url: str) -> None:
-    with closing(PgvectorStore(postgres_url, "c")) as store, pytest.raises(CollectionError, match="16000"):
+    with (
+        closing(PgvectorStore(postgres_url, "c")) as store,
+        pytest.raises(CollectionError, match=r"16000.*ask for shorter vectors"),
+    ):
         store.ensure(16001)
