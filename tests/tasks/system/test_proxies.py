@@ -26,7 +26,9 @@ ASKING: dict[str, Callable[[], object]] = {
     "cohere": lambda: CohereProvider(CohereEmbedder(kind="cohere", **PAID)).call(["a"], "query"),
     "voyage": lambda: VoyageProvider(VoyageEmbedder(kind="voyage", **PAID)).call(["a"], "query"),
     "gemini": lambda: GeminiProvider(GeminiEmbedder(kind="gemini", **PAID)).call(["a"], "query"),
-    "rerank": lambda: open_reranker(Rerank(model="rerank-2.5", api_key=SecretStr("sk-test"))).scores("a", ["b"]),
+    "rerank": lambda: open_reranker(Rerank(model="rerank-2.5", api_key=SecretStr("sk-test")), "sqlite://").scores(
+        "a", ["b"]
+    ),
     "chroma": lambda: ChromaStore(RemoteServer(NOWHERE, "", "t", "d"), "c").count(),
     "qdrant": lambda: QdrantServerStore(NOWHERE, "c").count(),
 }
