@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+TRIES = 10
 MARK = "@ "  # begins the lines that are answers
 LIGHT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
@@ -75,6 +76,17 @@ class RayNodes:
         raise AssertionError(Path(self._folder.name, "log").read_text()[-4000:])
 
 
+def added(cluster: Any, common: dict[str, Any]) -> Any:
+    """A node with one CPU; Ray gives it 30 seconds to start, and a machine that is busy needs more."""
+    for _ in range(TRIES):
+        try:
+            return cluster.add_node(num_cpus=1, **common)
+        except Exception as error:
+            if "timed out during startup" not in str(error):
+                raise
+    raise TimeoutError(f"no node of Ray came up in {TRIES} tries")
+
+
 def main() -> None:
     """Serve the commands until there are no more."""
     from ray.cluster_utils import Cluster  # type: ignore[attr-defined]
@@ -89,11 +101,11 @@ def main() -> None:
         head_node_args={"include_dashboard": False, "no_monitor": True, "num_cpus": 0, **common},
     )
     try:
-        nodes = [cluster.add_node(num_cpus=1, **common) for _ in range(int(sys.argv[1]))]
+        nodes = [added(cluster, common) for _ in range(int(sys.argv[1]))]
         print(f"{MARK}{cluster.address}", flush=True)
         for command in sys.stdin:
             if command.strip() == "add":
-                nodes.append(cluster.add_node(num_cpus=1, **common))
+                nodes.append(added(cluster, common))
             else:
                 cluster.remove_node(nodes.pop(0), allow_graceful=False)
             print(f"{MARK}done", flush=True)
