@@ -1,7 +1,7 @@
 """Asks an index every query of a collection of judgments, as a search would, and measures the answers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -140,14 +140,13 @@ class Evaluator:
         passages: dict[str, Sequence[Passage]] = {}
         session, judged = self._session, self._judgments
         used, note, reranker = mode or session.pipeline.search.mode, "", ""
+        wanted = Wanted(MOST_DOCUMENTS, per_document=1, mode=mode, rerank=rerank, links=False)
         for query in judged.queries:
-            results = answered(self._asking[query.id], Wanted(MOST_DOCUMENTS, per_document=1, mode=mode, rerank=rerank))
+            results = answered(self._asking[query.id], wanted)
             rankings[query.id] = [DocumentId(hit.document) for hit in results.hits]
             used, note, reranker = results.mode, results.note, results.rerank
             if query.spans:
-                chunks = answered(
-                    self._asking[query.id], Wanted(CHUNKS, per_document=CHUNKS, mode=mode, rerank=rerank)
-                ).hits
+                chunks = answered(self._asking[query.id], replace(wanted, limit=CHUNKS, per_document=CHUNKS)).hits
                 passages[query.id] = _passages(session, chunks)
             self._asking[query.id].forget()
         values = document_measures(judged.queries, rankings) | passage_measures(judged.queries, passages)

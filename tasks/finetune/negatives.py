@@ -52,6 +52,8 @@ def _score(session: Session, example: Example, vector: Vector) -> float:
     """How near the answer is to the question: its document's best chunk, or itself where it is in no document."""
     if example.document and (hit := best_chunk(session, vector, example.document)):
         return hit.score
-    tokens = session.embedder.tokenizer.count([example.passage])
-    batches = session.embedder.embed([example.passage], [min(*tokens, session.embedder.space.max_tokens)])
+    text, most = example.passage, session.embedder.space.max_tokens
+    while (tokens := session.embedder.tokenizer.count([text]))[0] > most:  # those of other corpora have any length
+        text = text[: len(text) * most // (tokens[0] + 1)]
+    batches = session.embedder.embed([text], tokens)
     return max((float(batch.vectors[0] @ vector) for batch in batches if batch.rows), default=0.0)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from tasks.load.parse.formats import CODE, format_of
@@ -18,7 +19,12 @@ Weight = Callable[[Hit], float]
 
 def weight_by_kind(hit: Hit) -> float:
     """The weight of vectors for the kind of text that a record holds, told by its document's suffix."""
-    suffix = PurePosixPath(str(hit.payload["metadata"].get("document", ""))).suffix.lower()
+    return _weight_of(str(hit.payload["metadata"].get("document", "")))
+
+
+@lru_cache(maxsize=10_000)
+def _weight_of(document: str) -> float:
+    suffix = PurePosixPath(document).suffix.lower()
     return SOURCE_CODE if suffix and format_of(suffix) is CODE else PROSE
 
 

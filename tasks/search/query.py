@@ -32,7 +32,7 @@ class Wanted:
     """Which results are shown: `offset` counts those that are left by `per_document`.
 
     None shows at most USUAL_PER_DOCUMENT of a document as long as there are others. `mode` and `rerank` None are as
-    configured. `asker` None is refused where documents have readers.
+    configured. `asker` None is refused where documents have readers. `links` are looked for among the files.
     """
 
     limit: int
@@ -45,6 +45,7 @@ class Wanted:
     asker: Asker | None = None
     max_age_seconds: float | None = None
     rerank: bool | None = None
+    links: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,9 @@ def answered(asking: "Asking", wanted: Wanted) -> Results:
             raise
         mode, note = "dense", f"by vectors alone: {error}"
         hits = _shown(asking, mode, wanted)
+    sources = session.pipeline.sources if wanted.links else ()
     found = [
-        Found(hit.score, _document(hit), hit.payload["text"], metadata, link_of(metadata, session.pipeline.sources))
+        Found(hit.score, _document(hit), hit.payload["text"], metadata, link_of(metadata, sources))
         for hit in hits
         for metadata in [hit.payload["metadata"]]
     ]

@@ -75,3 +75,5 @@ def test_an_answer_that_is_in_no_document_is_measured_itself(session: Session) -
     good, bad = Example(ASKED, f"{ASKED}.", ""), Example(ASKED, "Zebras graze.", "")
     assert with_negatives(session, [good, OTHER], 1, ())[0].negatives[0] in {*PAGES.values()} - {PAGES["far.md"]}
     assert with_negatives(session, [bad, OTHER], 1, ())[0].negatives == (OTHER.passage,)
+    long = Example(ASKED, f"{ASKED}. " * 2_000, "")  # as pairs of other corpora may be: more than any model reads
+    assert with_negatives(session, [long, OTHER], 1, ())[0].negatives[0] in {*PAGES.values()}
