@@ -202,7 +202,7 @@ def count_withheld(leavers: Leavers, verdict: Verdict, report: Report, options: 
     _count_moves(leavers, report)
     report.documents.withheld = len(leavers.documents)
     report.names.add(report.names.withheld, _moved_last(leavers.documents, leavers))
-    report.documents.held = len(leavers.listed)
+    report.documents.held += len(leavers.listed)
     report.documents.served_old += len(leavers.listed)
     report.outcome = Outcome.WITHHELD
     command = "rebuild" if options.rebuild else "sync"

@@ -27,6 +27,7 @@ def test_the_first_sync_writes_every_document(pipeline: Pipeline) -> None:
     assert report["documents"] == {
         "listed": 3, "added": 3, "changed": 0, "unchanged": 0, "deleted": 0, "withheld": 0,
         "quarantined": 0, "empty": 0, "held": 0, "served_old": 0, "moved": 0, "partial": 0,
+        "near_duplicates": 0,
     }  # fmt: skip
     assert report["chunks"] == {"total": 4, "embedded": 4, "reused": 0, "written": 4, "removed": 0, "unwritten": 0}
     assert pipeline.texts() == {
