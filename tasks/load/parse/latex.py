@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
 
 from tasks.load.parse.hidden import absent
 from tasks.load.parse.latex_commands import (
@@ -63,12 +65,22 @@ def _argument(text: str, at: int) -> tuple[str, int]:
     opened = _ARGUMENT.match(text, at)
     if not opened:
         return "", at
-    depth = 1
-    for brace in _BRACES.finditer(text, opened.end(), opened.end() + LONGEST_ARGUMENT):
-        depth += {"{": 1, "}": -1}.get(brace[0], 0)
-        if not depth:
-            return text[opened.end() : brace.start()], brace.end()
-    return "", opened.end()
+    start = opened.end()
+    close = _closed(text).get(start - 1, len(text) + LONGEST_ARGUMENT)
+    return ("", start) if close > start + LONGEST_ARGUMENT else (text[start:close], close + 1)
+
+
+@lru_cache(maxsize=2 * DEEPEST)
+def _closed(text: str) -> Mapping[int, int]:
+    """Where each brace that opens is closed: found in one walk, for a text may open them without end."""
+    ends: dict[int, int] = {}
+    opened: list[int] = []
+    for brace in _BRACES.finditer(text):
+        if brace[0] == "{":
+            opened.append(brace.start())
+        elif brace[0] == "}" and opened:
+            ends[opened.pop()] = brace.start()
+    return ends
 
 
 class _Reader:

@@ -28,7 +28,7 @@ def row_texts(rows: Sequence[Sequence[str]]) -> list[str]:
     if len(head) <= MOST_COLUMNS and sum(map(len, chain(*others))) <= MOST_ROW_CHARACTERS * len(others):
         first, line, *lines = table(rows)
         return [f"{first}\n{line}", *lines]
-    return ["", *(_record(head, row) for row in others)]
+    return ["", *(record(head, row) for row in others)]
 
 
 def column_name(column: int) -> str:
@@ -50,7 +50,8 @@ def column_number(letters: str) -> int:
     return column - 1
 
 
-def _record(head: Sequence[str], row: Sequence[str]) -> str:
+def record(head: Sequence[str], row: Sequence[str]) -> str:
+    """Lines of `column: value` for the cells that hold something."""
     named = ((name.strip(), value.strip()) for name, value in zip(head, row, strict=False))
     lines = (f"{' '.join(name.split())}: {value}" if name else value for name, value in named if value)
     return "\n".join(lines) + "\n"

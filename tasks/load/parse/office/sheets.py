@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from tasks.load.parse.office.blocks import Remarks
-from tasks.load.parse.table import column_name, row_texts
+from tasks.load.parse.table import MOST_COLUMNS, column_name, record, row_texts
 from tasks.load.parse.text import Parsed
 from tasks.places import Heading, Place
 
@@ -66,7 +66,12 @@ def _texts(rows: list[_Row]) -> Iterator[tuple[_Row | None, str]]:
         while len(block) > 1 and len(block[0].cells) == 1 < len(columns):  # a title above the table
             yield block[0], "".join(block[0].cells.values()) + "\n\n"
             del block[0]
-        if len(columns) == 1:
+        if len(columns) > MOST_COLUMNS and len(block) > 1:  # cell by cell, for most of such rows may be short
+            head, *others = block
+            for row in others:
+                own = sorted(row.cells)
+                yield row, record([head.cells.get(at, "") for at in own], [row.cells[at] for at in own]) + "\n"
+        elif len(columns) == 1:
             yield from ((row, "".join(row.cells.values()) + "\n") for row in block)
         else:
             texts = row_texts([[row.cells.get(column, "") for column in columns] for row in block])

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 from tasks.load.parse.office.package import W
 
 BODY_LEVEL = 9  # a paragraph at this outline level is no heading
+LONGEST_CHAIN = 100  # of styles that are based on each other
 FEWEST_HALF_POINTS = 4  # less is a finer line, and no script
 _VAL = f"{W}val"
 _OFF = ("0", "false", "off", "none")
@@ -95,7 +96,7 @@ class Styles:
     def _chain(self, style_id: str) -> list[Element]:
         """The style and those that it is based on."""
         chain: dict[str, Element] = {}
-        while style_id in self._elements and style_id not in chain:
+        while style_id in self._elements and style_id not in chain and len(chain) < LONGEST_CHAIN:
             chain[style_id] = self._elements[style_id]
             style_id = _val(chain[style_id].find(f"{W}basedOn")) or ""
         return list(chain.values())
