@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) < 3 ? $$(getconf _NPROCESSORS_ONLN) + 1 : 4 )))
 
 .DEFAULT_GOAL := help
-.PHONY: pipelines scale ray bench-ray help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean server prefect-next kills soak-watch quality mteb finetune-bench
+.PHONY: pipelines scale ray bench-ray help install tools demo test check pythons bench bench-gpu bench-full faults readers soak smoke-qdrant smoke-pinecone smoke-embedder smoke-clip matrix lock clean server prefect-next kills soak-watch quality mteb finetune-bench made trees
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -85,6 +85,13 @@ bench-full: tools ## the same, and other systems beside ours in their own enviro
 faults: tools ## more than 10,000 faults over every store, and 100,000 random faults of them; an hour
 	FAULT_SECONDS=3600 HISTORIES=100000 KILLS=100 ROUNDS=250 REQUESTS=12000 $(BIN)/python -m pytest -n logical \
 		tests/faults tests/tasks/embed/api/test_limits.py
+
+made: tools ## read EXAMPLES=1000 made documents of each format, and SHAPES=500 hostile ones; half an hour
+	MADE=$(or $(EXAMPLES),1000) SHAPES=$(or $(SHAPES),500) SEED=$$(date +%s) $(BIN)/python -m pytest -q tests/tasks/load/test_made.py tests/tasks/load/test_shapes.py
+
+trees: tools ## words of pages in HTML below FOLDER=... as a browser shows them, against words of their chunks
+	@test -n "$(FOLDER)" || { echo "say where the pages are: make trees FOLDER=docs/html"; exit 2; }
+	$(BIN)/python -m tests.benchmarks.trees $(FOLDER)
 
 readers: tools ## let LangChain's and LlamaIndex's own readers read our collections, in environments of their own
 	@for name in langchain llamaindex langchain-tests; do \
