@@ -25,7 +25,7 @@ DECIDED = {
     "a heading of HTML": "it looks like every other heading; the library leaves it to the browser",
     "a code of an emoji": "`:rocket:` is a picture, and no word; taken out of the library's titles below",
     "a mark of a footnote": "`[^1]` is a number in the air: no word of a title",
-    "a list of attributes": "`{ #id }` is for a program; taken out of the library's titles below",
+    "a list of attributes, a role": "`{ #id }` and `{kbd}` are for a program; taken out of the library's titles below",
     "a picture of HTML": "its description is the title where nothing else stands there",
     "an element that the library passes on": "`<small>` is left out, `List<String>` stays",
     "a merge, a fence or a comment that is not closed as it should be": "tests below",
@@ -61,7 +61,7 @@ def plain(tokens: list[Token]) -> str:
         for token in tokens
         if token.type not in ("image", "html_inline")
     ]
-    words = re.sub(r"(?<!\S):[a-z_]+:(?!\S)|\s\{:? ?#[^{}]*\}$", "", "".join(texts)).split()
+    words = re.sub(r"(?<!\S):[a-z_]+:(?!\S)|\s\{:? ?#[^{}]*\}$|\{[a-z:]+\}(?=\w)", "", "".join(texts)).split()
     return " ".join(words) or " ".join(token.content for token in tokens if token.type == "image")
 
 
