@@ -35,6 +35,8 @@ def main() -> None:
     cluster = RayCluster(RayRunner.model_validate({"kind": "ray", "address": options.address, "embed": embed}))
     config = Config.model_validate({"kind": "sentence-transformers"})
     here, there = SentenceTransformersEmbedder(config), SentenceTransformersEmbedder(config, cluster.embed)
+    counted = zip(chosen, here.tokenizer.count(chosen), strict=True)
+    chosen = [text for text, tokens in counted if tokens <= here.space.max_tokens]  # signs alone are many tokens
     try:
         for embedder in (here, there):
             rate(embedder, chosen[:16])  # the weights are loaded
