@@ -1,10 +1,13 @@
 """What the ledger keeps to tell near-duplicates: signatures of texts, and which documents are treated as copies."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from tasks.ledger.ledger import Ledger
 from tasks.records import DocumentId
+
+MOST_TOLD = 100
 
 
 class Stored(NamedTuple):
@@ -40,10 +43,18 @@ def remember_signatures(ledger: Ledger, signatures: Mapping[DocumentId, bytes]) 
 def widespread(ledger: Ledger, share: float) -> list[tuple[DocumentId, int]]:
     """Texts that so large a share of the documents has: one of these each, and how many there are; most first."""
     sql = (
-        "SELECT MIN(document), COUNT(DISTINCT document) FROM point WHERE state = 'LIVE' GROUP BY embedding"
-        " HAVING COUNT(DISTINCT document) > ? ORDER BY 2 DESC, 1 LIMIT 100"
+        "SELECT embedding, MIN(document), COUNT(DISTINCT document) FROM point WHERE state = 'LIVE' GROUP BY embedding"
+        " HAVING COUNT(DISTINCT document) > ?"
     )
-    with ledger.database.read() as transaction:
-        documents = transaction.execute("SELECT COUNT(*) FROM document WHERE chunks > 0").scalar() or 0
-        rows = transaction.execute(sql, (max(2, share * int(documents)),))
-        return [(DocumentId(row[0]), int(row[1])) for row in rows]
+    everywhere, total = defaultdict[bytes, list[tuple[str, int]]](list), 0
+    for shard in ledger.in_turn():
+        with shard.database.read() as transaction:
+            documents = transaction.execute("SELECT COUNT(*) FROM document WHERE chunks > 0").scalar() or 0
+            # Documents are in a shard by chance, so what is widespread among all is among those of each, more or less.
+            least = max(2, share * documents) if ledger.shard_count == 1 else share * documents / 2
+            for embedding, document, count in transaction.execute(sql, (least,)):
+                everywhere[bytes(embedding)].append((document, int(count)))
+            total += documents
+    texts = [(min(places)[0], sum(count for _, count in places)) for places in everywhere.values()]
+    most = sorted((-count, document) for document, count in texts if count > max(2, share * total))
+    return [(DocumentId(document), -count) for count, document in most[:MOST_TOLD]]

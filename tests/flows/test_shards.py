@@ -2,13 +2,17 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from config.read import read_pipeline
+from tasks.ledger.copies import widespread
 from tasks.load.listed import Listed
+from tasks.session import open_ledger
 from tasks.slices import shard_of
 from tests.conftest import Outcome, Pipeline
 
@@ -100,6 +104,14 @@ def test_status_search_verify_and_where_see_one_pipeline(sharded: Pipeline) -> N
     verified = on(sharded, "verify", "--json")
     assert (verified.code, verified.json["ok"], verified.json["records"]) == (0, True, 34)
     assert on(sharded, "where", "--json").json["collection"] == "trial"
+
+
+def test_what_most_documents_have_in_common_is_counted_over_all_shards(sharded: Pipeline) -> None:
+    set_rows(sharded, dict.fromkeys(rows(sharded), "The_same_words"))
+    sharded.sync()
+    with closing(open_ledger(read_pipeline(sharded.config), read_only=True)) as ledger:
+        assert widespread(ledger, 0.5) == [("rows-documents:r0", 30)]
+        assert widespread(ledger, 0.95) == []
 
 
 def test_a_shard_may_lose_all_its_documents_and_the_pipeline_may_not(sharded: Pipeline) -> None:
