@@ -1,11 +1,12 @@
 """SQLite through Python's own driver: one file on one machine, every commit durable."""
 
+import errno
 import os
 import re
 import sqlite3
 import threading
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -96,11 +97,13 @@ class SqliteConnections:
         self._shared: SqliteConnection | None = None
         self.is_read_only = read_only and path is not None and not may_write(path, path.parent)
         if path and self.is_read_only:
-            os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))  # SQLite's own error names neither file nor cause
+            _check(path, os.R_OK)
         elif path:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # Before SQLite makes it with the common mode: it holds paths, and vectors tell of their texts.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            _check(path, os.R_OK | os.W_OK)
             _keep_private(path)
         else:
             self._shared = self._connected()
@@ -134,6 +137,22 @@ class SqliteConnections:
         if self._path and self.is_read_only:
             return _reading(self._path)
         return _connection(self._path or ":memory:", _WRITING_PRAGMAS)
+
+
+def _check(path: Path, mode: int) -> None:
+    """SQLite's own error names neither file nor cause.
+
+    Not by opening it: whoever closes a file lets go of all locks that this process has on it, and another process that
+    ends would then delete the log under the connections that are open here.
+    """
+    code = 0
+    if path.is_dir():
+        code = errno.EISDIR
+    elif not os.access(path, mode):
+        is_sealed = mode & os.W_OK and os.statvfs(path).f_flag & os.ST_RDONLY
+        code = errno.EROFS if is_sealed else errno.EACCES if os.path.lexists(path) else errno.ENOENT
+    if code:
+        raise OSError(code, os.strerror(code), str(path))
 
 
 def _reading(path: Path) -> SqliteConnection:
