@@ -67,7 +67,7 @@ class ScansSection(SourceSection):
 
     @property
     def languages(self) -> str:
-        """As tesseract wants them; empty where nothing is to be read so."""
+        """The languages as tesseract wants them; empty where nothing is to be read so."""
         return "eng" if self.ocr is True else self.ocr or ""
 
 

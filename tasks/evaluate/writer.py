@@ -52,7 +52,7 @@ class Questions:
 
     @property
     def spent_usd(self) -> float:
-        """By all that was asked."""
+        """What all questions cost."""
         return self._posts.spent_usd
 
     def about(self, sources: Iterable[Source], most: int) -> Bootstrap:

@@ -50,7 +50,7 @@ class Posts(Generic[Result]):
 
     @property
     def spent_usd(self) -> float:
-        """By this object, requests that were lost included."""
+        """What this object spent, requests that were lost included."""
         return self._account.spent_usd
 
     def answers(self, bodies: Sequence[Body], tokens: Sequence[int]) -> list[Result | HeadraceError]:
