@@ -19,6 +19,7 @@ LIGHT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_enable_metrics_collection": "false",
     "RAY_worker_niceness": "0",
+    "RAY_raylet_start_wait_time_s": "300",  # a busy machine takes its time
     # A dead node is noticed within seconds.
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "1000",
