@@ -1,7 +1,7 @@
 """What every source can be told, whatever its kind."""
 
 import re
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -59,11 +59,18 @@ class SourceSection(Section):
 class ScansSection(SourceSection):
     """What a source can be told whose documents may be pictures of text."""
 
-    ocr: bool | Annotated[str, Field(pattern=r"^[A-Za-z]\w*(/\w+)?(\+[A-Za-z]\w*(/\w+)?)*$")] = Field(
+    ocr: bool | str = Field(
         default=False,
         description="Let tesseract, where it is installed, read pages of PDFs that have no text, and pictures: true"
         " (English), or its languages, such as deu+eng. A page takes seconds.",
     )
+
+    @field_validator("ocr")
+    @classmethod
+    def _names_languages(cls, given: bool | str) -> bool | str:
+        if isinstance(given, str) and not re.fullmatch(r"[A-Za-z]\w*(/\w+)?(\+[A-Za-z]\w*(/\w+)?)*", given):
+            raise ValueError(f"{given!r} names no languages; expected true, or names of tesseract's such as deu+eng")
+        return given
 
     @property
     def languages(self) -> str:
