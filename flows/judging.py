@@ -85,5 +85,5 @@ def _writer(pipeline: "Pipeline", options: Namespace) -> "Writer":
         return Writer.model_validate(own)
     except ValidationError as error:
         said = error.errors()[0]
-        remedy = "name one: --writer MODEL, or `writer: {model: …}` in the configuration"
+        remedy = "no model is named that writes; expected --writer MODEL, or `writer: {model: …}` in the configuration"
         raise ConfigError(remedy if said["type"] == "missing" else f"writer: {said['msg']}") from error
