@@ -14,8 +14,10 @@ from tasks.session import Session
 from tasks.upsert.marks import SHARED
 
 # What of a section says where it is, and not what is done with it.
-_PLACES = {"kind", "name", "path", "url", "query", "function", "repository", "sitemap", "pages", "start"}
-_PLACES |= {"collection", "schema_name", "tenant", "database", "index", "host"}
+_PLACES = {
+    *("kind", "name", "path", "url", "query", "function", "repository", "sitemap", "pages", "start"),
+    *("collection", "schema_name", "tenant", "database", "index", "host"),
+}
 
 
 def require_no_namesake(session: Session, *, take_over: bool = False) -> None:
