@@ -271,7 +271,7 @@ class State:
 
 def _dollars(usd: float) -> str:
     """So that no cost looks like none, and none takes a line."""
-    return f"${usd:.6f}" if usd == 0 or 1e-5 <= usd < 1e9 else f"${usd:.2g}"
+    return f"${usd:.6f}" if usd == 0 or 1e-6 <= usd < 1e9 else f"${usd:.2g}"
 
 
 def day_of(now: float) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.embed.api.dispatch.backoff import asked_delay, duration_seconds, jitter
+from tasks.embed.api.dispatch.backoff import Clock, asked_delay, duration_seconds, jitter
 from tasks.embed.api.dispatch.outcomes import MalformedError
+from tasks.embed.api.dispatch.requests import OutcomePolicy, Request
 from tasks.embed.api.openai import BILLING_CODES
 from tasks.embed.api.openai_answer import AnsweredError, read_answer
 from tasks.errors import BudgetError, ConfigError, FencedError, ServiceError
@@ -44,7 +45,11 @@ def test_floats_are_read_where_base64_was_asked_for() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"<html>private</html>", "Invalid JSON"),
+        (b" <html>private</html>", "it is a web page"),
+        (b"", "it is empty"),
+        (b"private", "Invalid JSON"),
+        (b'{"data": [{"index": 1, "embedding": [1]}]}', "1 vectors came for 1 texts, and their indexes are not"),
+        (b'{"data": [{"index": 0, "embedding": [["private"]]}]}', "data.0.embedding is neither base64 nor a list"),
         (b'{"private": "private"}', "0 vectors came for 1 texts"),
         (b'{"data": [{"embedding": "AACAPw=="}]}', "data.0.index Field required"),
         (b'{"data": [{"index": 0, "embedding": "private?"}]}', "data.0.embedding"),
@@ -56,6 +61,13 @@ def test_an_answer_that_cannot_be_read_says_where_and_quotes_nothing(content: by
         read_answer(content, 1, {})
     assert "private" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_numbers_beyond_32_bits_are_no_vector_and_nobody_is_warned(recwarn: pytest.WarningsRecorder) -> None:
+    content = b'{"data": [{"index": 0, "embedding": [1e300, 1]}, {"index": 1, "embedding": [1e30, 1e30]}]}'
+    answer = read_answer(content, 2, {})
+    settled = OutcomePolicy("OpenAI", 2, Clock()).answered(Request((0, 1)), answer)
+    assert (settled.rows, len(recwarn)) == ((), 0)
 
 
 @pytest.mark.parametrize(
