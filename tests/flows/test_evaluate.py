@@ -83,7 +83,7 @@ def test_what_is_kept_is_compared_with_the_one_before_and_a_drop_is_told(judged:
     assert status["quality"] == worse
     assert "! ndcg@10 0.000 [0.000, 0.000], worse than before" in judged.run("status", str(judged.config)).out
     refused = asked(judged, "--model", "hashing", "--keep", "--json")
-    assert (refused.code, "goes with no other one" in refused.json["error"]) == (2, True)
+    assert (refused.code, "goes with no others" in refused.json["error"]) == (2, True)
 
 
 def test_a_pipeline_that_was_never_measured_has_no_quality(judged: Pipeline) -> None:
