@@ -46,7 +46,6 @@ class PaidModel(Section):
     """What a model that costs money may be told, beside an embedder."""
 
     api_key: SecretStr | None = Field(default=None, description="Default: the provider's environment variable.")
-    base_url: WebAddress | None = Field(default=None, description="Another server with the same protocol.")
     max_usd: float | None = Field(
         default=None, ge=0, allow_inf_nan=False, description="Stop one command before it costs more."
     )
@@ -78,6 +77,7 @@ class Rerank(PaidModel):
     )
     top: int = Field(default=50, ge=1, le=100, description="So many of the best results are read.")
     device: str = Field(default="auto", description="Of a model that runs here: auto, cpu, cuda, cuda:N or mps.")
+    base_url: WebAddress | None = Field(default=None, description="Another server with the same protocol.")
     usd_per_query: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="What one query costs.")
 
     @property

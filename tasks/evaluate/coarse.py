@@ -35,7 +35,7 @@ class _Coarse:
         if query.words or query.conditions:
             return self._session.store.search(query)
         ids, whole, low, high = self._vectors
-        asked: Vectors = (query.vector / np.linalg.norm(query.vector))[None, :]
+        asked = np.asarray(query.vector / np.linalg.norm(query.vector), np.float32)[None, :]
         end = query.offset + query.limit
         likely = (self._rough @ self._rounded(asked, low, high)[0]).argsort()[::-1]
         first = likely[: end * OVERSAMPLING[self._precision]]

@@ -162,7 +162,8 @@ def _page(number: int, page: PdfPage) -> Page:
 def _scanned(name: str, page: PdfPage, letters: Letters, languages: str) -> Iterator[Entry]:
     width, height = page.get_size()
     scale = min(DPI / 72, (MOST_PIXELS / max(1.0, width * height)) ** 0.5)
-    picture = page.render(scale=scale, grayscale=True).to_pil()
+    drawn = page.render(scale=scale, grayscale=True)  # pyright: ignore[reportArgumentType] - fractions are taken, too
+    picture = drawn.to_pil()
     for line in lines_in(name, picture, languages):
         left, top = _on_page(page, picture.size, *line.sides[:2])
         right, bottom = _on_page(page, picture.size, *line.sides[2:])

@@ -20,7 +20,8 @@ def without_hidden(page: PdfPage, letters: Letters, runs: Sequence[Run]) -> list
     pale = [run for run in runs if letters.is_pale(run.at, _PALE)]
     if not pale:
         return [*runs]
-    dots = page.render(scale=SCALE, grayscale=True).to_numpy()
+    drawn = page.render(scale=SCALE, grayscale=True)  # pyright: ignore[reportArgumentType] - fractions are taken, too
+    dots = drawn.to_numpy()
     hidden = {id(run) for run in pale if not _shows(page, letters.on_page(_box(run)), dots)}
     return [run for run in runs if id(run) not in hidden]
 
