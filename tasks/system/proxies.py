@@ -2,7 +2,6 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from urllib.request import getproxies
 
 from tasks.errors import ConfigError
 
@@ -11,7 +10,7 @@ VARIABLES = "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY"
 
 def by_way_of() -> str:
     """What to add where a server cannot be reached; empty where no proxy is named."""
-    is_named = any(getproxies().get(kind) for kind in ("http", "https", "all"))
+    is_named = any(_proxies().get(kind) for kind in ("http", "https", "all"))
     return f"; {VARIABLES} in the environment names a proxy, and NO_PROXY the hosts to ask without it" * is_named
 
 
@@ -28,9 +27,15 @@ def through_proxies() -> Generator[None]:
             " NO_PROXY to the host that is to be reached without it"
         ) from None
     except Exception as error:
-        if type(error).__name__ not in ("InvalidURL", "ValueError") or not getproxies():
+        if type(error).__name__ not in ("InvalidURL", "ValueError") or not _proxies():
             raise
         raise ConfigError(
             f"what {VARIABLES} in the environment says is no address of a proxy; expected one such as"
             " http://host:3128, a password's special signs written as %40 and the like"
         ) from None
+
+
+def _proxies() -> dict[str, str]:
+    from urllib.request import getproxies  # a run without changes has no use for it
+
+    return getproxies()

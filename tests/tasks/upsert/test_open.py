@@ -52,7 +52,7 @@ def test_a_collection_has_the_name_that_the_settings_give_it(tmp_path: Path) -> 
 
 
 def test_a_chroma_server_is_asked_for_the_pipelines_collection() -> None:
-    settings = pipeline({"kind": "chroma", "url": shared_server().url, "token": "a token"})
+    settings = pipeline({"kind": "chroma", "url": shared_server().url, "token": "a-token"})
     write_one(settings)
     store = open_store(settings.store, "handbook")
     assert store.present([ID]) == {ID}
