@@ -9,34 +9,29 @@ from types import ModuleType
 from typing import Any, cast
 
 from config.sources import PythonSource
-from tasks.errors import ConfigError, DocumentError
+from tasks.errors import ConfigError
 from tasks.load.decode import normalised
 from tasks.load.rows import RowShape, kept_metadata
-from tasks.load.shelved import Shelved
+from tasks.load.shelved import Shelved, ShelvedSource
 from tasks.load.values import is_plain, missing_as_none
-from tasks.records import Document, DocumentRef, FailedScope, Listing
+from tasks.records import FailedScope, Listing
 from tasks.system.file_system import escaped
 
 EXPECTED = "expected (id, text, metadata) or (id, text, metadata, version)"
 _PARTS = 3
 
 
-class PythonDocuments:
+class PythonDocuments(ShelvedSource):
     """The function is called once for a listing; what it has yielded is read from a temporary file."""
 
     def __init__(self, config: PythonSource) -> None:
         """Nothing is imported before the first listing."""
-        self.name = config.name
+        super().__init__(config.name, RowShape(config))
         self._config = config
-        self._shape = RowShape(config)
-        self._shelved: Shelved | None = None
-        self._shards = 1
 
     def list(self) -> Listing:
         """What the function yields up to its end; an exception makes the listing incomplete, and nothing is deleted."""
-        if self._shelved:
-            self._shelved.close()
-        shelved = self._shelved = Shelved(self.name, self._shape, self._shards)
+        shelved = self._begin()
         number, failed = 0, list[FailedScope]()
         try:
             for number, item in enumerate(self._items(), 1):
@@ -50,21 +45,6 @@ class PythonDocuments:
                 self._failed(f"stopped after {number:,} of its items: {words}", is_outage=isinstance(error, OSError))
             )
         return shelved.listing(failed[:1], "give each document an id")
-
-    def split(self, shards: int, /) -> bool:
-        """Whether listings are asked for by shards from now on."""
-        self._shards = shards
-        return True
-
-    def refs(self, shard: int, /) -> tuple[DocumentRef, ...]:
-        """Those of a shard, which are the ones that can be read from now on."""
-        return self._shelved.refs(shard) if self._shelved else ()
-
-    def read(self, ref: DocumentRef, /) -> Document:
-        """The document as it was yielded."""
-        if self._shelved is None:
-            raise DocumentError("missing", f"{ref.id} was not listed; the next run will see")
-        return self._shelved.read(ref)
 
     def _add(self, item: object, number: int, shelved: Shelved) -> str:
         """What is wrong with the item, where it has no id that could be set aside."""

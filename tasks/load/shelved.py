@@ -73,3 +73,36 @@ class Shelved:
         self._listed.add(path, hint, len(line), self._end)
         self._file.write(len(line).to_bytes(_LENGTH, "big") + line)
         self._end += _LENGTH + len(line)
+
+
+class ShelvedSource:
+    """What sources share whose listing is shelved: it is read from there until the next one begins."""
+
+    def __init__(self, name: str, shape: RowShape) -> None:
+        """Nothing is listed yet."""
+        self.name = name
+        self._shape = shape
+        self._shelved: Shelved | None = None
+        self._shards = 1
+
+    def split(self, shards: int, /) -> bool:
+        """Whether listings are asked for by shards from now on."""
+        self._shards = shards
+        return True
+
+    def refs(self, shard: int, /) -> tuple[DocumentRef, ...]:
+        """Those of a shard, which are the ones that can be read from now on."""
+        return self._shelved.refs(shard) if self._shelved else ()
+
+    def read(self, ref: DocumentRef, /) -> Document:
+        """The document as it was listed."""
+        if self._shelved is None:
+            raise DocumentError("missing", f"{ref.id} was not listed; the next run will see")
+        return self._shelved.read(ref)
+
+    def _begin(self) -> Shelved:
+        """A new listing in place of the one before, whose disk is freed."""
+        if self._shelved:
+            self._shelved.close()
+        self._shelved = Shelved(self.name, self._shape, self._shards)
+        return self._shelved

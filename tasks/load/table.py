@@ -8,20 +8,20 @@ from typing import IO, Any
 import fsspec
 
 from config.sources import FilesSource, TableSource
-from tasks.errors import ConfigError, DocumentError, MissingExtraError
+from tasks.errors import ConfigError, MissingExtraError
 from tasks.load.rows import RowShape
-from tasks.load.shelved import Shelved
+from tasks.load.shelved import Shelved, ShelvedSource
 from tasks.load.tables import READERS, Row, Wanted
 from tasks.load.url_root import UrlRoot
 from tasks.load.web.address_guard import WEB
-from tasks.records import Document, DocumentRef, FailedScope, Listing
+from tasks.records import FailedScope, Listing
 from tasks.system.file_system import escaped
 
 _PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
 _PATTERN = "*?["
 
 
-class TableRows:
+class TableRows(ShelvedSource):
     """Ids are the values of the id's columns, whichever file a row stands in.
 
     A file that cannot be read to its end makes the listing incomplete, so nothing is deleted; its rows up to there are
@@ -30,41 +30,21 @@ class TableRows:
 
     def __init__(self, config: TableSource) -> None:
         """Nothing is touched before the first listing."""
-        self.name = config.name
+        super().__init__(config.name, RowShape(config, sorted(config.types.items())))
         self._config = config
-        self._shape = RowShape(config, sorted(config.types.items()))
-        self._shelved: Shelved | None = None
-        self._shards = 1
 
     def list(self) -> Listing:
         """The rows of all files, which are told by their suffix."""
-        if self._shelved:
-            self._shelved.close()
-        self._shelved = Shelved(self.name, self._shape, self._shards)
+        shelved = self._begin()
         failed: list[FailedScope] = []
         try:
             for path in self._paths():
-                failed += self._add_file(path, self._shelved)
+                failed += self._add_file(path, shelved)
         except MissingExtraError:
             raise
         except (ConfigError, OSError) as error:
             failed.append(self._failed(str(error), error))
-        return self._shelved.listing(failed, "give them one, or take them out of the file")
-
-    def split(self, shards: int, /) -> bool:
-        """Whether listings are asked for by shards from now on."""
-        self._shards = shards
-        return True
-
-    def refs(self, shard: int, /) -> tuple[DocumentRef, ...]:
-        """Those of a shard, which are the ones that can be read from now on."""
-        return self._shelved.refs(shard) if self._shelved else ()
-
-    def read(self, ref: DocumentRef, /) -> Document:
-        """The row as it was listed."""
-        if self._shelved is None:
-            raise DocumentError("missing", f"{ref.id} was not listed; the next run will see")
-        return self._shelved.read(ref)
+        return shelved.listing(failed, "give them one, or take them out of the file")
 
     def _add_file(self, path: str, shelved: Shelved) -> Iterator[FailedScope]:
         """Nothing is yielded where all of it could be read."""
