@@ -60,13 +60,13 @@ class DocumentChange:
     source: str
     version: str
     hint: str
-    put: tuple[NewPoint, ...]
-    doom: tuple[PointId, ...]
     chunks: int
     tokens: int
-    is_new: bool
-    is_emptied: bool
     is_unchanged: bool
+    put: tuple[NewPoint, ...] = ()
+    doom: tuple[PointId, ...] = ()
+    is_new: bool = False
+    is_emptied: bool = False
     is_shrunk: bool = False
     remark: str = ""
     sample: bytes = b""

@@ -149,12 +149,8 @@ def _same(document: DocumentId, one: Grant) -> DocumentChange:
         source=known.source,
         version=one.version,
         hint=one.hint,
-        put=(),
-        doom=(),
         chunks=known.chunks,
         tokens=known.tokens,
-        is_new=False,
-        is_emptied=False,
         is_unchanged=True,
         remark=remark_with(known.remark or "", one.verdict),
     )

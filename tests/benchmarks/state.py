@@ -75,7 +75,9 @@ def _change(number: int, dice: random.Random) -> DocumentChange:
         for key in (dice.randbytes(16).hex() for _ in range(PER_DOCUMENT))
     )
     document = DocumentId(f"docs:{number // 100}/{number}.md")
-    return DocumentChange(document, "docs", "v" * 32, "1-2-3", put, (), PER_DOCUMENT, 1600, True, False, False)
+    return DocumentChange(
+        document, "docs", "v" * 32, "1-2-3", PER_DOCUMENT, 1600, is_unchanged=False, put=put, is_new=True
+    )
 
 
 def _cache(folder: Path) -> Measurement:
