@@ -43,7 +43,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default=MODEL)
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=40, help="of 16 examples each; 0: two epochs")
+    parser.add_argument("--tokens", type=int, default=96, help="read of each text while training; 0: all")
+    parser.add_argument("--rate", type=float, default=5e-5, help="of learning")
     parser.add_argument("--only", nargs="*", default=["cranfield", "cisi", "fastapi"], help="names of collections")
     chosen = parser.parse_args()
     collections = [folder for folder in sorted(chosen.data.rglob("*")) if is_collection(folder, chosen.only)]
@@ -71,8 +73,9 @@ def trained(folder: Path, collections: list[Path], place: Path, chosen: argparse
         if headrace(["sync", str(config), "--direct", "--json"]):
             raise SystemExit(out.getvalue())
     others = [unpacked(other, place) for other in collections if other != folder]
+    settings = Settings(batch=16, learning_rate=chosen.rate, most_steps=chosen.steps, most_tokens=chosen.tokens)
     best: Improvement | None = None
-    for number, (name, request) in enumerate(ways(source, others, place, chosen.epochs).items()):
+    for number, (name, request) in enumerate(ways(source, others, place, settings).items()):
         made = fit(read_pipeline(config), replace(request, name=f"{folder.name}-{number}"), say)
         course = made.course
         figures = f"validation {course.before:.4f} before, {course.best:.4f} after {course.best_step} steps"
@@ -83,7 +86,7 @@ def trained(folder: Path, collections: list[Path], place: Path, chosen: argparse
     yield from tested(best, config)
 
 
-def ways(source: Path, others: list[Path], place: Path, epochs: int) -> dict[str, Request]:
+def ways(source: Path, others: list[Path], place: Path, settings: Settings) -> dict[str, Request]:
     """What is learnt from."""
     mix = place / f"{source.name}-mix.jsonl"
     share = MOST_MIXED // max(1, len(others))
@@ -95,7 +98,7 @@ def ways(source: Path, others: list[Path], place: Path, epochs: int) -> dict[str
         spans=spans if spans.exists() else None,
         test=0.4,
     )
-    one, none = Settings(epochs=epochs, negatives=1), Settings(epochs=epochs, negatives=0)
+    one, none = settings._replace(negatives=1), settings._replace(negatives=0)
     return {
         "judgments": replace(plain, settings=none),
         "judgments, hard negatives": replace(plain, settings=one),
