@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
@@ -11,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from flows.cli import main
@@ -34,6 +36,21 @@ pytest.register_assert_rewrite("tests.contracts.store")
 
 # Many tests drop their databases open. Python 3.13 warns of that, in whichever test runs at the moment.
 SqliteConnections.__del__ = SqliteConnections.close  # type: ignore[attr-defined]
+
+
+IN_MEMORY = Path("/dev/shm")
+ROOM = 12 << 30  # bytes, of memory and of the file system in it
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Folders of tests lie in memory where it has room: the tests kill processes, never the machine.
+
+    Waiting for a disk's flushes was more than half of a test's time.
+    """
+    if config.option.basetemp or not IN_MEMORY.is_dir():
+        return
+    if min(psutil.virtual_memory().available, shutil.disk_usage(IN_MEMORY).free) > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -85,7 +85,7 @@ def shown(pipeline: Pipeline) -> Iterator[Pipeline]:
     folder = Path(tempfile.mkdtemp(prefix="pipeline-"))
     pipeline.sync()
     for name in ("docs", "db", "state", "trial.yaml"):
-        (pipeline.folder / name).rename(folder / name)
+        shutil.move(pipeline.folder / name, folder / name)
     yield Pipeline(folder, folder / "trial.yaml", pipeline.run)
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o700)
