@@ -6,26 +6,21 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, MutableSequence
-from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC
-from email.utils import getaddresses, parsedate_to_datetime
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from config import sources
-from tasks.dates import is_date
 from tasks.errors import DocumentError
 from tasks.load.parse.open import parse
 from tasks.load.paths import check_size, document_id
-from tasks.records import Document, DocumentRef, FailedScope, Listing, Scalar
+from tasks.records import Document, DocumentRef, FailedScope, Listing
 from tasks.system.file_system import RACY_NANOSECONDS, escaped
 
 READ_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
-MOST_RECEIVERS = 100
 _MARK = b"From "
 # A line of somebody's text may begin like the one between two messages: that one has a time, and a header follows.
 _BETWEEN = re.compile(
@@ -34,7 +29,6 @@ _BETWEEN = re.compile(
 _LOOK_BYTES = 1 << 10  # no longer than what the pattern looks at
 _MESSAGE_ID = re.compile(rb"^message-id:[ \t]*(?:\r?\n[ \t]+)?<?([^\s<>]{1,250})", re.IGNORECASE | re.MULTILINE)
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
-_BAD_HEADER = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError)
 _FLAGS = re.compile("[:;!]2,[^/]*$")  # of a message in a Maildir, with what stands for the colon where none may be
 
 
@@ -79,7 +73,7 @@ class MailFiles:
         return Listing(self.name, tuple(refs), failed, notes=(note,) if doubles else ())
 
     def read(self, ref: DocumentRef, /) -> Document:
-        """What a reader of mail sees, with sender, receivers, date and folder as metadata."""
+        """What a reader of mail sees, and what is attached, with sender, receivers, date and folder as metadata."""
         message = self._messages.get(ref.path)
         if message is None:
             raise _gone(ref)
@@ -96,8 +90,7 @@ class MailFiles:
                 raise _gone(ref)
             content = _QUOTED.sub(rb"\1", content[content.find(b"\n") + 1 :])
         document = parse(ref._replace(path=f"{ref.path}.eml"), content)
-        metadata = {**document.metadata, "folder": message.folder, **_metadata(content)}
-        return replace(document, ref=ref, metadata=metadata)
+        return replace(document, ref=ref, metadata={**document.metadata, "folder": message.folder})
 
     def _found(self, problems: MutableSequence[str]) -> Iterator[tuple[str, str, int, _Message]]:
         """Name, hint, size and place of each; `problems` gets what could not be listed."""
@@ -220,30 +213,6 @@ def _head(content: bytes) -> bytes:
     head = content[:HEAD_BYTES]
     ends = [end for end in (head.find(b"\n\n"), head.find(b"\n\r\n")) if end >= 0]
     return head[: min(ends) + 1] if ends else head
-
-
-def _metadata(content: bytes) -> "dict[str, Scalar | list[Scalar]]":
-    """What searches filter by: addresses in lower case, and the date as ISO 8601 has it."""
-    message = email.message_from_bytes(_head(content))
-
-    def addresses(*names: str) -> list[Scalar]:
-        with suppress(*_BAD_HEADER):
-            values = [str(value)[:HEAD_BYTES] for name in names for value in message.get_all(name, [])]
-            pairs = getaddresses(values)[:MOST_RECEIVERS]
-            return [address.lower() for _, address in pairs if "@" in address and address.isprintable()]
-        return []
-
-    metadata: dict[str, Scalar | list[Scalar]] = {}
-    if sender := addresses("From"):
-        metadata["from"] = sender[0]
-    if receivers := addresses("To", "Cc"):
-        metadata["to"] = receivers
-    with suppress(*_BAD_HEADER):
-        moment = parsedate_to_datetime(str(message.get("Date", "")))
-        date = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
-        if is_date(date):
-            metadata["date"] = date
-    return metadata
 
 
 def _should_be_mailbox(path: str) -> bool:

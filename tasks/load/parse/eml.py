@@ -1,45 +1,65 @@
-"""Messages (EML) and pages saved as one (MHT): what a reader of mail sees, without what is attached."""
+"""Messages (EML) and pages saved as one (MHT): what a reader of mail sees, and what is attached, not yet read."""
 
 import email
+from base64 import b64encode
 from email.errors import MessageError
 from email.message import Message
 from email.policy import default
+from pathlib import PurePosixPath
 
 from tasks.errors import DocumentError
 from tasks.load.decode import decode
+from tasks.load.parse.formats import IMAGE, SUFFIXES, is_known
 from tasks.load.parse.html import html_to_markdown
 from tasks.load.parse.page.flow import in_order
 from tasks.load.parse.page.inline import guarded
-from tasks.load.parse.properties import date_of_message, stated
-from tasks.load.parse.text import Parsed
+from tasks.load.parse.properties import addresses_of, date_of_message
+from tasks.load.parse.signature import suffix_by_content
+from tasks.load.parse.text import Attached, Parsed
 from tasks.places import Heading
+from tasks.records import Metadata
 
 _SHOWN = ("From", "To", "Cc", "Date")
 _SEALED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
+_SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature")
+_MESSAGES = ("message/rfc822", "message/global")
+_WRONG = (MessageError, RecursionError, ValueError, LookupError, AttributeError, TypeError)
+_AS_IT_IS = default.clone(refold_source="none")
 MOST_PARTS = 1000
+LONGEST_NAME = 200
 
 
-def parse_eml(name: str, content: bytes) -> Parsed:
-    """Subject, sender, receivers, date and text; of two forms of one text the richer one."""
+def parse_eml(name: str, content: bytes, languages: str = "") -> Parsed:
+    """Subject, sender, receivers, date and text; of two forms of one text the richer one.
+
+    What is attached comes with it, with its content where a format reads that: a picture only with `languages`.
+    """
     try:
         message = email.message_from_bytes(content, policy=default)
         parts = _parts(message)
-    except (MessageError, RecursionError, ValueError, LookupError, AttributeError, TypeError) as error:
+        bodies = [part for part in parts[:MOST_PARTS] if _is_body(part)]
+    except _WRONG as error:
         cause = f"{type(error).__name__}: {error}"[:200]
         reason = f"{name} is a damaged message ({cause}); save it again, or exclude it"
         raise DocumentError("corrupt", reason) from error
-    if any(part.get_content_type() in _SEALED for part in parts):
+    if not bodies and any(part.get_content_type() in _SEALED for part in parts):
         raise DocumentError("encrypted", f"{name} is an encrypted message; save it decrypted, or exclude it")
     subject = _header(message, "Subject")
     is_page = "Snapshot-Content-Location" in message or name.lower().endswith((".mht", ".mhtml"))
     texts = [] if is_page else [_head(message, subject)]
-    texts += (_body(name, part) for part in filter(_is_body, parts))
-    attached = [_filename(part) for part in parts if _is_attached(part)]
-    unread = f"not read: {len(attached):,} attached ({', '.join(attached[:10])})"
-    remarks = () if is_page or not attached else (unread,)
-    made = in_order([*texts, Parsed("", subject, remarks=remarks)])
-    stands = {name.lower(): _header(message, name) for name in ("From", "To", "Date")}
-    return made._replace(properties=stated({**stands, "date": date_of_message(stands["date"])}))
+    texts += (_body(name, part) for part in bodies)
+    rest = (f"not read: what follows its first {MOST_PARTS:,} parts",) if len(parts) > MOST_PARTS else ()
+    attached = () if is_page else tuple(_attached(part, languages) for part in parts[:MOST_PARTS] if _is_attached(part))
+    made = in_order([*texts, Parsed("", subject, remarks=rest)])
+    return made._replace(properties=_properties(message), attached=attached)
+
+
+def _properties(message: Message) -> Metadata:
+    """What searches filter by."""
+    sender, receivers = addresses_of(_headers(message, "From")), addresses_of(_headers(message, "To", "Cc"))
+    date = date_of_message(_header(message, "Date"))
+    named = {"from": sender and sender[0], "to": receivers, "date": date}
+    return {name: value for name, value in named.items() if value}
 
 
 def _head(message: Message, subject: str) -> Parsed:
@@ -52,10 +72,10 @@ def _head(message: Message, subject: str) -> Parsed:
 
 
 def _parts(message: Message) -> list[Message]:
-    """All that is no container, without recursion; a message within the message is one part."""
+    """All that is no container, without recursion, up to one above the limit; a message within is one part."""
     parts: list[Message] = []
     waiting: list[Message] = [message]
-    while waiting:
+    while waiting and len(parts) <= MOST_PARTS:
         part = waiting.pop()
         inner = part.get_payload() if part.is_multipart() and part.get_content_maintype() == "multipart" else None
         if isinstance(inner, list) and part.get_content_type() not in _SEALED:
@@ -65,8 +85,6 @@ def _parts(message: Message) -> list[Message]:
                 waiting += [one for one in reversed(inner) if isinstance(one, Message)]
         else:
             parts.append(part)
-        if len(parts) + len(waiting) > MOST_PARTS:
-            raise ValueError(f"more than {MOST_PARTS:,} parts")
     return parts
 
 
@@ -83,18 +101,41 @@ def _is_body(part: Message) -> bool:
 
 
 def _is_attached(part: Message) -> bool:
+    """Neither text of the message, nor a picture in it, nor its signature."""
     is_picture_of_text = part.get_content_maintype() == "image" and "Content-ID" in part
-    return not _is_body(part) and not is_picture_of_text
+    return not _is_body(part) and not is_picture_of_text and part.get_content_type() not in _SIGNATURES
+
+
+def _attached(part: Message, languages: str) -> Attached:
+    """Its content is known for what it is by its name, else by its type, else by how it begins."""
+    kind, inner, content = part.get_content_type(), part.get_payload(), b""
+    try:
+        if isinstance(inner, list):
+            content = b"".join(one.as_bytes(policy=_AS_IT_IS) for one in inner if isinstance(one, Message))
+        elif isinstance(payload := part.get_payload(decode=True), bytes):
+            content = payload
+    except _WRONG:
+        return Attached(_filename(part), 0)
+    name = _filename(part)
+    suffix = PurePosixPath(name).suffix.lower()
+    if kind in _MESSAGES:
+        suffix = ".eml"
+    elif not is_known(suffix):
+        suffix = SUFFIXES.get(kind) or suffix_by_content(content)
+    if not is_known(suffix) or (suffix in IMAGE.suffixes and not languages):
+        return Attached(name, len(content))
+    return Attached(name, len(content), suffix, part.get_content_charset("") or "", b64encode(content).decode())
 
 
 def _filename(part: Message) -> str:
-    inner = part.get_payload()
-    if part.get_content_type() == "message/rfc822" and isinstance(inner, list) and isinstance(inner[0], Message):
-        return f"the message {_header(inner[0], 'Subject')!r}"
+    inner, name = part.get_payload(), ""
     try:
-        return " ".join((part.get_filename() or "").split()) or part.get_content_type()
-    except (MessageError, ValueError, LookupError, AttributeError, TypeError):
-        return part.get_content_type()
+        name = " ".join((part.get_filename() or "").split())
+    except _WRONG:
+        name = ""
+    if not name and part.get_content_type() in _MESSAGES and isinstance(inner, list) and isinstance(inner[0], Message):
+        name = f"the message {_header(inner[0], 'Subject')!r}"
+    return (name or part.get_content_type())[:LONGEST_NAME].encode("utf-8", "backslashreplace").decode()
 
 
 def _body(name: str, part: Message) -> Parsed:
@@ -119,9 +160,19 @@ def _body(name: str, part: Message) -> Parsed:
 
 
 def _header(message: Message, name: str) -> str:
-    """In one line; as it stands where it cannot be decoded."""
+    """The first of the name, in one line; as it stands where it cannot be decoded."""
+    return next(iter(_headers(message, name)), "")
+
+
+def _headers(message: Message, *names: str) -> list[str]:
+    """All of these names."""
+    wanted = [name.lower() for name in names]
+    raws = [(name, str(value)) for name, value in message.raw_items() if name.lower() in wanted]
+    return [" ".join(_decoded(message, name, value).split()) for name, value in raws]
+
+
+def _decoded(message: Message, name: str, value: str) -> str:
     try:
-        return " ".join(str(message.get(name, "")).split())
-    except (MessageError, RecursionError, ValueError, LookupError, AttributeError, TypeError):
-        raw = next((text for header, text in message.raw_items() if header.lower() == name.lower()), "")
-        return " ".join(str(raw).split())
+        return str(message.policy.header_fetch_parse(name, value))
+    except _WRONG:
+        return str(value)

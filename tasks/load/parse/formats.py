@@ -51,6 +51,7 @@ IMAGE = FileFormat(
 # Some writers put things before the mark, and readers allow it.
 PDF = FileFormat((".pdf",), "text", "tasks.load.parse.pdf:parse_pdf", Signature("a PDF", (b"%PDF-",), 1024))
 MESSAGE = Signature("a message", (b"From:", b"FROM:", b"from:", b"Subject:", b"MIME-Version:", b"Received:"), 65_536)
+MAIL = FileFormat((".eml", ".mht", ".mhtml"), "markdown", "tasks.load.parse.eml:parse_eml", MESSAGE)
 FORMATS = (
     FileFormat((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"), "markdown", parse_markdown),
     FileFormat((".mdx",), "markdown", parse_mdx),
@@ -68,7 +69,7 @@ FORMATS = (
     FileFormat((".srt", ".vtt"), "text", parse_subtitles),
     FileFormat((".html", ".htm", ".xhtml"), "markdown", "tasks.load.parse.html:parse_html"),
     FileFormat((".epub",), "markdown", "tasks.load.parse.epub:parse_epub", Signature("an EPUB book", (ARCHIVE,), 2)),
-    FileFormat((".eml", ".mht", ".mhtml"), "markdown", "tasks.load.parse.eml:parse_eml", MESSAGE),
+    MAIL,
     PDF,
     FileFormat(
         (".docx", ".docm", ".dotx", ".dotm"),
@@ -113,6 +114,27 @@ _BY_SUFFIX = {suffix: row for row in FORMATS for suffix in row.suffixes}
 IMAGE_PATTERNS = tuple(f"**/*{suffix}" for suffix in IMAGE.suffixes)
 # A name without a suffix may be anything, so it is read only where a source names it; pictures, where a model sees.
 DEFAULT_PATTERNS = tuple(f"**/*{suffix}" for suffix, row in _BY_SUFFIX.items() if suffix and row is not IMAGE)
+
+
+# Of media types, for what is sent under a name that tells less.
+SUFFIXES = {
+    "text/html": ".html",
+    "application/xhtml+xml": ".html",
+    "text/markdown": ".md",
+    "text/plain": ".txt",
+    "text/csv": ".csv",
+    "application/json": ".json",
+    "application/epub+zip": ".epub",
+    "application/pdf": ".pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+}
+
+
+def is_known(suffix: str) -> bool:
+    """Whether a row names the suffix."""
+    return suffix in _BY_SUFFIX and suffix != ""
 
 
 def format_of(suffix: str) -> FileFormat:

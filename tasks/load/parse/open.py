@@ -1,20 +1,30 @@
 """A file's bytes to a document."""
 
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from tasks.errors import DocumentError
 from tasks.image import Image
 from tasks.load.declared import declared_encoding
 from tasks.load.decode import decode, normalised, require_readable
+from tasks.load.parse.attached import Attachments, Read
 from tasks.load.parse.code import CODE_PARSER, MOST_BYTES, grammar
-from tasks.load.parse.formats import IMAGE, PDF, FileFormat, format_of
+from tasks.load.parse.formats import IMAGE, MAIL, PDF, FileFormat, format_of
 from tasks.load.parse.isolated import child
 from tasks.load.parse.ocr import require_tesseract
 from tasks.load.parse.signature import check_signature, suffix_by_content
-from tasks.load.parse.text import Parsed
+from tasks.load.parse.text import Attached, Parsed
 from tasks.load.parse.version_control import refuse_pointer, without_merge_marks
 from tasks.places import Heading
 from tasks.records import Document, DocumentRef, Format, Metadata
+
+
+class Named(NamedTuple):
+    """What is known of a file beside its content."""
+
+    name: str
+    suffix: str
+    encoding: str
 
 
 def parse(ref: DocumentRef, content: bytes, suffix: str = "", encoding: str = "", *, languages: str = "") -> Document:
@@ -24,15 +34,15 @@ def parse(ref: DocumentRef, content: bytes, suffix: str = "", encoding: str = ""
     pictures, and pages without text.
     """
     suffix = suffix or PurePosixPath(ref.path).suffix.lower() or suffix_by_content(content)
-    file_format = format_of(suffix)
-    if not encoding and file_format.signature is None:
-        encoding = declared_encoding(suffix, content)
-    if languages and file_format in (PDF, IMAGE) and content:
-        parsed = _recognized(ref.path, content, file_format, languages)
-    else:
-        parsed = _parsed(ref.path, content, file_format, encoding) if content else Parsed("")
-    language = suffix.removeprefix(".") if file_format.form == "code" else ""
-    return _document(ref, parsed, file_format.form, language, _metadata(parsed))
+
+    def read(one: Attached, inside: bytes) -> Read:
+        return _read(Named(one.name, one.suffix, one.charset), inside, languages)
+
+    parsed, form, language = _read(Named(ref.path, suffix, encoding), content, languages)
+    if parsed.attached:
+        seconds = child.SCAN_SECONDS if languages else child.SECONDS
+        parsed = Attachments(read, seconds).with_message(parsed)
+    return _document(ref, parsed, form, language, _metadata(parsed))
 
 
 def parse_written(ref: DocumentRef, text: str, suffix: str, metadata: Metadata) -> Document:
@@ -66,6 +76,18 @@ def parse_image(name: str, content: bytes) -> Image:
     if image is None:
         raise DocumentError("parser-failed", f"{name} makes its parser answer no picture; exclude it")
     return image
+
+
+def _read(named: Named, content: bytes, languages: str) -> Read:
+    name, suffix, encoding = named
+    file_format = format_of(suffix)
+    if not encoding and file_format.signature is None:
+        encoding = declared_encoding(suffix, content)
+    if languages and file_format in (PDF, IMAGE, MAIL) and content:
+        parsed = _recognized(name, content, file_format, languages)
+    else:
+        parsed = _parsed(name, content, file_format, encoding) if content else Parsed("")
+    return Read(parsed, file_format.form, suffix.removeprefix(".") if file_format.form == "code" else "")
 
 
 def _metadata(parsed: Parsed) -> Metadata:

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from email.utils import parsedate_to_datetime
+from datetime import UTC
+from email.utils import getaddresses, parsedate_to_datetime
 
 from tasks.dates import is_date
 from tasks.records import Metadata, Scalar
 
 LONGEST = 1_000
+LONGEST_HEADER = 1 << 16
+MOST_ADDRESSES = 100
 DATES = ("created", "modified", "date")
 # By the last part of their name in lower case, as OOXML, OpenDocument and pages have them.
 NAMES = {
@@ -49,11 +52,22 @@ def stated(named: Mapping[str, str]) -> Metadata:
 
 
 def date_of_message(text: str) -> str:
-    """A message's date in ISO 8601; "" for none."""
+    """A message's date in ISO 8601, in UTC where it names no zone; "" for none."""
     try:
-        return parsedate_to_datetime(text).isoformat()
-    except (ValueError, TypeError, OverflowError):
+        moment = parsedate_to_datetime(text)
+        date = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError):
         return ""
+    return date if is_date(date) else ""
+
+
+def addresses_of(headers: Iterable[str]) -> list[Scalar]:
+    """The addresses that a message's headers name, in lower case; of a damaged one perhaps none."""
+    try:
+        pairs = getaddresses([header[:LONGEST_HEADER] for header in headers])[:MOST_ADDRESSES]
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
+        return []
+    return [address.lower() for _, address in pairs if "@" in address and address.isprintable()]
 
 
 def date_of_pdf(text: str) -> str:

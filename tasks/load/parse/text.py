@@ -11,6 +11,16 @@ from tasks.records import Metadata
 NO_PROPERTIES: Metadata = MappingProxyType({})
 
 
+class Attached(NamedTuple):
+    """What a message carries besides its text; `packed` is its content in base64, if its `suffix` can be read."""
+
+    name: str
+    size_bytes: int
+    suffix: str = ""
+    charset: str = ""
+    packed: str = ""
+
+
 class Parsed(NamedTuple):
     """`title` is empty where the document has none; the text of an `image` is its caption.
 
@@ -28,6 +38,7 @@ class Parsed(NamedTuple):
     remarks: tuple[str, ...] = ()
     extent: Extent = Extent()
     properties: Metadata = NO_PROPERTIES
+    attached: tuple[Attached, ...] = ()
 
 
 def parsed_from(shape: Mapping[str, Any]) -> Parsed:
@@ -41,7 +52,12 @@ def parsed_from(shape: Mapping[str, Any]) -> Parsed:
         remarks=tuple(map(str, shape["remarks"])),
         extent=Extent(*shape["extent"]),
         properties=_properties(shape["properties"]),
+        attached=tuple(_attached(*one) for one in shape["attached"]),
     )
+
+
+def _attached(name: object, size: object, suffix: object, charset: object, packed: object) -> Attached:
+    return Attached(str(name), int(str(size)), str(suffix), str(charset), str(packed))
 
 
 def _properties(shape: Mapping[str, Any]) -> Metadata:

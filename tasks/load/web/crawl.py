@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tasks.errors import DocumentError, TransientError
-from tasks.load.parse.formats import CODE, FORMATS, IMAGE
+from tasks.load.parse.formats import CODE, FORMATS, IMAGE, SUFFIXES
 from tasks.load.web.address import is_same_site, place_of, spelled
 from tasks.load.web.address_guard import ForbiddenAddressError
 from tasks.load.web.connections import REDIRECTS, check_hop
@@ -22,18 +22,6 @@ from tasks.load.web.polite import Polite
 from tasks.load.web.spool import Spool
 
 OUTAGE = 5  # pages in a row that cannot be read: no longer their own fault
-_HTML = {"text/html", "application/xhtml+xml"}
-_TYPES = {
-    "text/markdown": ".md",
-    "text/plain": ".txt",
-    "text/csv": ".csv",
-    "application/json": ".json",
-    "application/epub+zip": ".epub",
-    "application/pdf": ".pdf",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
-}
 _SUFFIXES = {suffix for row in FORMATS if row not in (CODE, IMAGE) for suffix in row.suffixes if suffix}
 _LEADING_NOWHERE = _SUFFIXES - {".html", ".htm", ".xhtml"}
 
@@ -180,11 +168,11 @@ def suffix_of(answer: Answer) -> str:
     """The suffix that a file with this content would have; "" for what nothing reads: pictures, programs, archives."""
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     suffix = _suffix(answer.url)
-    if kind in _HTML or not (kind or suffix):
+    if SUFFIXES.get(kind) == ".html" or not (kind or suffix):
         return ".html"
     if suffix in _SUFFIXES and not kind.startswith(("image/", "video/", "audio/")):
         return suffix
-    return _TYPES.get(kind, "")
+    return SUFFIXES.get(kind, "")
 
 
 def _suffix(url: str) -> str:

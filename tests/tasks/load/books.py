@@ -49,6 +49,9 @@ def eml(body: bytes, kind: str = 'text/plain; charset="utf-8"', subject: str = "
 
 
 def mixed(*parts: tuple[str, bytes], kind: str = "mixed") -> bytes:
-    """A message of parts, each with its headers."""
-    body = b"".join(b"--x\r\n" + head.encode() + b"\r\n\r\n" + content + b"\r\n" for head, content in parts)
-    return eml(body + b"--x--\r\n", f'multipart/{kind}; boundary="x"')
+    """A message of parts, each with its headers; the border between them is in none of them."""
+    border = b"x"
+    while any(border in content for _, content in parts):
+        border += b"y"
+    body = b"".join(b"--%b\r\n%b\r\n\r\n%b\r\n" % (border, head.encode(), content) for head, content in parts)
+    return eml(b"%b--%b--\r\n" % (body, border), f'multipart/{kind}; boundary="{border.decode()}"')

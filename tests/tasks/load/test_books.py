@@ -53,16 +53,6 @@ def test_an_empty_rich_form_gives_way_to_the_plain_one() -> None:
     assert parse_eml("a.eml", message).text.endswith("\n\nplain form\n")
 
 
-def test_what_is_attached_is_named_and_not_read() -> None:
-    file = ('Content-Type: application/pdf\r\nContent-Disposition: attachment; filename="plan.pdf"', b"secret")
-    note = ('Content-Type: text/plain\r\nContent-Disposition: attachment; filename="note.txt"', b"secret")
-    message = ("Content-Type: message/rfc822", b"Subject: Older\r\n\r\nsecret")
-    parsed = parse_eml("a.eml", mixed(PLAIN, file, note, message))
-    assert parsed.text.endswith("plain form\n")
-    assert "secret" not in parsed.text
-    assert parsed.remarks == ("not read: 3 attached (plan.pdf, note.txt, the message 'Older')",)
-
-
 def test_flowed_lines_are_joined_and_an_unknown_charset_is_told() -> None:
     flowed = "text/plain; charset=x-none; format=flowed"
     parsed = parse_eml("a.eml", eml("one caf\xe9 \r\nline\r\ntwo".encode(), flowed))

@@ -237,13 +237,19 @@ def test_a_bad_header_costs_no_message(tmp_path: Path, headers: dict[str, str]) 
     assert {"no", "99"}.isdisjoint(str(document.metadata.get("date", "")).split())
 
 
-def test_attachments_are_named_and_a_huge_message_is_set_aside(tmp_path: Path) -> None:
-    part = '--b\nContent-Type: application/pdf\nContent-Disposition: attachment; filename="plan.pdf"\n\nxx\n--b--'
-    body = f"--b\nContent-Type: text/plain\n\nSee the plan.\n{part}"
+def test_attachments_are_read_or_listed_and_a_huge_message_is_set_aside(tmp_path: Path) -> None:
+    parts = "".join(
+        f'--b\nContent-Type: a/b\nContent-Disposition: attachment; filename="{name}"\n\nsome words\n'
+        for name in ("plan.txt", "plan.zip")
+    )
+    body = f"--b\nContent-Type: text/plain\n\nSee the plan.\n{parts}--b--"
     kind = {"Content-Type": 'multipart/mixed; boundary="b"', "MIME-Version": "1.0"}
     source = opened(write(tmp_path / "x.mbox", mbox(message(1, body, **kind), message(2, "x" * 9000))), max_bytes=5000)
     first, second = source.list().refs
-    assert source.read(first).remarks == ("not read: 1 attached (plan.pdf)",)
+    document = source.read(first)
+    rest = "See the plan.\n\n## Attachment: plan.txt\n\nsome words\n\nAttached, not read: plan.zip (10 bytes)\n"
+    assert document.text.endswith(rest)
+    assert document.remarks == ("not read: 1 attached (plan.zip)",)
     with pytest.raises(DocumentError, match="the limit is 5,000"):
         source.read(second)
 

@@ -45,8 +45,8 @@ def test_a_message_names_sender_receiver_and_moment() -> None:
     )
     assert metadata("a.eml", message) == {
         "title": "S",
-        "from": "Al <al@example.org>",
-        "to": "b@example.org",
+        "from": "al@example.org",
+        "to": ["b@example.org"],
         "date": "2024-01-31T10:00:00+02:00",
     }
 
@@ -84,7 +84,7 @@ def test_a_pdf_names_its_author_and_its_dates() -> None:
         (date_of_pdf, "D:20240131101112Z", "2024-01-31T10:11:12Z"),
         (date_of_pdf, "D:202401311011-05", "2024-01-31T10:11:00-05:00"),
         (date_of_pdf, "yesterday", ""),
-        (date_of_message, "Wed, 31 Jan 2024 10:00:00 -0000", "2024-01-31T10:00:00"),
+        (date_of_message, "Wed, 31 Jan 2024 10:00:00 -0000", "2024-01-31T10:00:00+00:00"),
         (date_of_message, "yesterday", ""),
         (date_of_message, "", ""),
     ],
