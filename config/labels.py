@@ -99,8 +99,10 @@ class Acl(Section):
         default=None, description="Metadata of a document (front matter, a column) that lists its readers."
     )
     column: FieldName | None = Field(default=None, description="The same as `field`.")
-    owner: Literal["posix"] | None = Field(
-        default=None, description="posix: whoever may read the file: its owner, its group, everyone. Local files only."
+    owner: Literal["posix", "s3"] | None = Field(
+        default=None,
+        description="posix: whoever may read a file of this machine: its owner, its group, everyone. s3: the account"
+        " that owns an object of a bucket, by its canonical id.",
     )
 
     @model_validator(mode="after")

@@ -51,8 +51,13 @@ class SourceSection(Section):
         if self.acl and self.acl.sidecar and "include" not in type(self).model_fields:
             raise ValueError("`sidecar` is for sources with paths; expected `column`, or `readers`")
         path = getattr(self, "path", "://")
-        if self.acl and self.acl.owner and "://" in path and not path.startswith("file://"):
-            raise ValueError("`owner` is for files on this machine; expected `sidecar`, `column` or `readers`")
+        kinds = {"file": "posix", "s3": "s3", "s3a": "s3"}
+        owner = kinds.get(path.partition("://")[0] if "://" in path else "file")
+        if self.acl and self.acl.owner and self.acl.owner != owner:
+            raise ValueError(
+                "`owner: posix` is for files on this machine and `owner: s3` for buckets (s3://);"
+                " expected `sidecar`, `column` or `readers`"
+            )
         return self
 
 

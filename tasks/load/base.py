@@ -65,6 +65,15 @@ class Watchable(Protocol):
         ...
 
 
+@runtime_checkable
+class Owned(Protocol):
+    """A source whose documents belong to accounts; whoever has one asks by isinstance."""
+
+    def owner(self, ref: DocumentRef, /, *, listed: bool) -> str:
+        """The account's id, as it was `listed` or as it is now; "" for none that is told."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A source whose `listing` is of some documents alone."""

@@ -12,7 +12,7 @@ from config import sources
 from config.labels import READERS, RESERVED, Acl, Label
 from config.source_sections import ScansSection
 from tasks.errors import TransientError
-from tasks.load.base import Source, Splitting, Watchable
+from tasks.load.base import Owned, Source, Splitting, Watchable
 from tasks.load.paths import by_suffix
 from tasks.load.rules import Readers, RuleError, of_field, of_file, readers_of
 from tasks.load.sidecars import Sidecars
@@ -143,13 +143,15 @@ class Labelled:
                 parts += self._by_owner(ref) or ()
             except RuleError as error:
                 parts.append(str(error))
+            except TransientError:
+                return ""
         return f"{hint}+{_hashed(repr(parts))}"
 
     def _verdict(self, ref: DocumentRef, document: Document, metadata: Metadata) -> Verdict:
         try:
             readers = self._sidecars.readers(ref) if self._sidecars else None
             readers = self._by_field(document) if readers is None else readers
-            readers = self._by_owner(ref) if readers is None else readers
+            readers = self._by_owner(ref, listed=False) if readers is None else readers
             return Verdict(self._by_settings(ref, metadata) if readers is None else readers)
         except RuleError as error:
             return _broken(error)
@@ -169,9 +171,14 @@ class Labelled:
             raise RuleError(f"its front matter cannot be read, which may hold {name}")
         return None
 
-    def _by_owner(self, ref: DocumentRef) -> Readers | None:
+    def _by_owner(self, ref: DocumentRef, *, listed: bool = True) -> Readers | None:
         if not self._acl or not self._acl.owner:
             return None
+        if self._acl.owner == "s3":
+            account = self.source.owner(ref, listed=listed) if isinstance(self.source, Owned) else ""
+            if not account:
+                raise RuleError("its owner is not told by the bucket")
+            return readers_of([account])
         try:
             return of_file(self._root, "" if Path(self._root).is_file() else ref.path)
         except (OSError, ValueError) as error:

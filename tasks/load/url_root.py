@@ -31,6 +31,7 @@ _VERSIONS = ("ETag", "etag", "md5Hash", "md5", "checksum", "LastModified", "last
 
 
 SSH = ("sftp", "ssh")
+S3 = {"s3", "s3a"}
 
 
 class UrlRoot:
@@ -42,6 +43,7 @@ class UrlRoot:
         self.name = config.name
         self.max_bytes = config.max_bytes
         self._languages = config.languages
+        self._asks_owners = bool(config.acl and config.acl.owner == "s3")
         self._filter = PathFilter(config.include, config.exclude)
         links = links_of(self.url)
         for link in links:
@@ -109,7 +111,11 @@ class UrlRoot:
         try:
             schemes = {link.split("://")[0] for link in links_of(self.url)}
             # Else sshfs takes any server for the right one: () is OpenSSH's own list of known hosts.
-            options = {scheme: {"known_hosts": ()} for scheme in SSH if scheme in schemes}
+            options: dict[str, dict[str, Any]] = {scheme: {"known_hosts": ()} for scheme in SSH if scheme in schemes}
+            if self._asks_owners:
+                options |= {
+                    scheme: {"s3_additional_kwargs": {"FetchOwner": True}} for scheme in S3 if scheme in schemes
+                }
             options |= {scheme: web_options(self.policy) for scheme in WEB if scheme in schemes}
             files, root = fsspec.core.url_to_fs(self.url, **options)
         except ImportError as error:

@@ -1,9 +1,10 @@
 """Documents from any place but a web server that fsspec reaches: buckets, file servers, archives."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from config import sources
-from tasks.errors import DocumentError
+from tasks.errors import DocumentError, TransientError
 from tasks.load.ignore import IGNORE_FILE, Ignored
 from tasks.load.url_root import Entries, UrlRoot
 from tasks.records import Document, DocumentRef, Listing
@@ -15,6 +16,7 @@ class RemoteFiles:
     def __init__(self, config: sources.FilesSource) -> None:
         """Nothing is contacted before the first listing. ConfigError for a URL that holds a password."""
         self._root = UrlRoot(config)
+        self._owners: Mapping[str, str] = {}
         self.name = config.name
 
     def list(self) -> Listing:
@@ -25,6 +27,19 @@ class RemoteFiles:
         """The file in one piece, up to the size limit."""
         return self._root.document(ref, self._content)
 
+    def owner(self, ref: DocumentRef, /, *, listed: bool) -> str:
+        """Of an object in S3, where the source's rules ask for it; a request of its own but for what was listed."""
+        path = self._root.full_path(ref)
+        if not listed or path not in self._owners:
+            bucket, key, _ = self._root.files.split_path(path)
+            try:
+                page = self._root.files.call_s3("list_objects_v2", Bucket=bucket, Prefix=key, MaxKeys=1)
+            except Exception as error:
+                reason = f"the owner of {ref.id} cannot be asked for: {type(error).__name__}: {error}"
+                raise TransientError(reason) from error
+            return next((_owner(one) for one in page.get("Contents", ()) if one["Key"] == key), "")
+        return self._owners[path]
+
     def _entries(self) -> tuple[Entries, str]:
         files, path = self._root.files, self._root.path
         files.invalidate_cache()
@@ -33,6 +48,7 @@ class RemoteFiles:
         entries: Entries = files.find(path, detail=True, **walks)
         if not entries and not files.exists(path):
             raise FileNotFoundError(path)
+        self._owners = {path: _owner(entry) for path, entry in entries.items() if "Owner" in entry}
         return self._without_ignored(entries), ""
 
     def _without_ignored(self, entries: Entries) -> Entries:
@@ -50,6 +66,10 @@ class RemoteFiles:
     def _content(self, ref: DocumentRef) -> bytes:
         content: bytes = self._root.files.cat_file(self._root.full_path(ref))
         return content
+
+
+def _owner(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("Owner", {}).get("ID", ""))
 
 
 def _lists_by_folder(files: Any) -> bool:

@@ -1,5 +1,6 @@
 """A bucket on moto's server, in ten pages: what a listing costs, and what a page that fails means."""
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,7 +11,9 @@ import httpx
 import pytest
 
 from config.sources import FilesSource
+from tasks.errors import TransientError
 from tasks.load.base import Source
+from tasks.load.labels import Labelled, Verdict
 from tasks.load.open import open_source
 from tests.bucket_server import bucket
 
@@ -26,6 +29,7 @@ class Proxy:
         self.asked: list[str] = []
         self.fails: range = range(0)
         self.status = 500
+        self.owners: dict[str, str] = {}  # by key, where it is another than moto's one
         self.client = httpx.Client(base_url=target)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
@@ -42,11 +46,12 @@ class Proxy:
                 else:
                     few = f"&max-keys={OBJECTS // PAGES}" if "list-type=2" in self.path else ""
                     answer = proxy.client.request(self.command, self.path + few, headers=dict(self.headers))
+                content = _owned(answer.content, proxy.owners)
                 self.send_response(answer.status_code)
-                self.send_header("Content-Length", str(len(answer.content)))
+                self.send_header("Content-Length", str(len(content)))
                 self.send_header("Content-Type", "application/xml")
                 self.end_headers()
-                self.wfile.write(answer.content)
+                self.wfile.write(content)
 
             def do_HEAD(self) -> None:
                 self.do_GET()
@@ -55,6 +60,13 @@ class Proxy:
                 """Quiet."""
 
         return Handler
+
+
+def _owned(content: bytes, owners: dict[str, str]) -> bytes:
+    for key, owner in owners.items():
+        pattern = rf"(<Key>{key}</Key>(?:(?!</Contents>).)*<ID>)[^<]*"
+        content = re.sub(pattern.encode(), rb"\g<1>" + owner.encode(), content, flags=re.DOTALL)
+    return content
 
 
 @pytest.fixture
@@ -104,3 +116,40 @@ def test_a_page_that_fails_makes_the_listing_incomplete(proxy: Proxy, page: int,
     assert [scope.prefix for scope in listing.failed] == ["s:"]
     proxy.fails = range(0)
     assert len(opened().list().refs) == OBJECTS
+
+
+MOTO = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
+
+
+def test_an_object_is_read_by_the_account_that_owns_it(proxy: Proxy) -> None:
+    config = FilesSource.model_validate({"path": "s3://trial/docs", "name": "s", "acl": {"owner": "s3"}})
+    source = Labelled(open_source(config), config, has_readers=True)
+    before = source.list().refs
+    assert len(proxy.asked) == PAGES, "owners come with the listing"
+    assert source.read(before[0]).metadata["readers"] == [MOTO]
+
+    proxy.owners = {"docs/000/00003.md": "abc", "docs/000/00004.md": ""}
+    assert source.read(before[3]).metadata["readers"] == ["abc"], "it was written anew meanwhile"
+    after = source.list().refs
+    assert [ref.path for ref, other in zip(after, before, strict=True) if ref != other] == [
+        "000/00003.md",
+        "000/00004.md",
+    ]
+    proxy.asked.clear()
+    assert [source.verdict(ref) for ref in after[2:5]] == [
+        Verdict((MOTO,)),
+        Verdict(("abc",)),
+        Verdict((), "nobody may read it: its owner is not told by the bucket"),
+    ]
+    assert proxy.asked == []
+    assert source.read(after[4]).metadata["readers"] == []
+
+
+def test_a_bucket_that_does_not_say_who_owns_an_object_makes_it_no_guess(proxy: Proxy) -> None:
+    config = FilesSource.model_validate({"path": "s3://trial/docs/000/00003.md", "name": "s", "acl": {"owner": "s3"}})
+    source = Labelled(open_source(config), config, has_readers=True)
+    (ref,) = source.list().refs
+    assert source.read(ref).metadata["readers"] == [MOTO]
+    proxy.fails, proxy.status = range(len(proxy.asked) + 4, 1000), 403
+    with pytest.raises(TransientError, match="owner"):
+        source.read(ref)

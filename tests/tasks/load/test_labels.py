@@ -150,6 +150,8 @@ def test_a_template_is_filled_with_parts_of_the_path(tmp_path: Path, template: s
         ({"acl": {"readers": ["{team}"]}}, "expected one of {path}"),
         ({"acl": {"sidecar": "../{path}.acl"}}, "below the source"),
         ({"acl": {"owner": "posix"}, "path": "s3://bucket"}, "files on this machine"),
+        ({"acl": {"owner": "s3"}, "path": "gs://bucket"}, "files on this machine"),
+        ({"acl": {"owner": "s3"}}, "buckets (s3://)"),
         ({"acl": {"reader": ["a"]}}, "Extra inputs"),
     ],
 )
