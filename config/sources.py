@@ -117,6 +117,11 @@ class WebSource(ScansSection):
         le=60,
         description="Pause between two requests to a host; robots.txt may ask for a longer one.",
     )
+    heed_noindex: bool = Field(
+        default=True,
+        description="Leave out what asks for it by noindex or none, in a meta element or in X-Robots-Tag; links of such"
+        " pages are followed. Pages under `pages` are meant all the same.",
+    )
     user_agent: str = Field(
         default="Headrace", pattern=r"^[ -~]+$", description="What servers, and the rules in robots.txt, see."
     )

@@ -1,6 +1,7 @@
 """One listing of a site: which pages there are, and what they say, each asked for once."""
 
 import hashlib
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -8,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from tasks.errors import DocumentError, TransientError
 from tasks.load.parse.formats import CODE, FORMATS, IMAGE, SUFFIXES
@@ -23,6 +24,8 @@ from tasks.load.web.spool import Spool
 
 OUTAGE = 5  # pages in a row that cannot be read: no longer their own fault
 _SUFFIXES = {suffix for row in FORMATS if row not in (CODE, IMAGE) for suffix in row.suffixes if suffix}
+LONGEST_HEADER = 2_048
+_CANONICAL = re.compile(r"""<([^<>]+)>[^<,]*;\s*rel\s*=\s*(?:"[^"<]*\bcanonical\b|canonical\b)""", re.IGNORECASE)
 _LEADING_NOWHERE = _SUFFIXES - {".html", ".htm", ".xhtml"}
 
 
@@ -124,7 +127,9 @@ class Crawl:
         last = self._known.get(end_of(self._known, url), known)
         answer = self._polite.ask(url, self._limits, last.validators, _is_read)
         if answer.status == NOT_MODIFIED and last.validators:
-            return last._replace(listed=lastmod, seen=time.time())
+            told = answer.all("X-Robots-Tag")
+            is_private = last.is_private or self._polite.is_asked_to_leave_out(told)
+            return last._replace(listed=lastmod, seen=time.time(), is_private=is_private)
         if answer.target:
             check_hop(answer.target)
             target = spelled(answer.target)
@@ -149,6 +154,7 @@ class Crawl:
         if suffix:
             self._spool.keep(digest, content)
         modified = answer.headers.get("Last-Modified", "")
+        canonical = links.canonical or _canonical(answer)
         is_same = bool(digest) and digest == known.digest
         return Page(
             digest,
@@ -156,10 +162,11 @@ class Crawl:
             charset,
             answer.headers.get("ETag", ""),
             modified,
-            spelled(links.canonical),
+            spelled(canonical),
             listed=lastmod,
             dated=known.dated if is_same else lastmod or _iso(modified),
             seen=time.time(),
+            is_private=self._polite.is_asked_to_leave_out([*links.robots, *answer.all("X-Robots-Tag")]),
             links=_own_links(url, links) if with_links else (),
         )
 
@@ -173,6 +180,12 @@ def suffix_of(answer: Answer) -> str:
     if suffix in _SUFFIXES and not kind.startswith(("image/", "video/", "audio/")):
         return suffix
     return SUFFIXES.get(kind, "")
+
+
+def _canonical(answer: Answer) -> str:
+    """The address that the server says it has; "" for none."""
+    match = _CANONICAL.search(", ".join(answer.all("Link"))[:LONGEST_HEADER])
+    return urljoin(answer.url, match[1]) if match else ""
 
 
 def _suffix(url: str) -> str:

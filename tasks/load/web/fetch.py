@@ -42,6 +42,10 @@ class Answer(NamedTuple):
         location = self.headers.get("Location", "") if self.status in _REDIRECTS else ""
         return urldefrag(urljoin(self.url, location)).url if location else ""
 
+    def all(self, name: str) -> list[str]:
+        """The values of a header that may stand there several times."""
+        return [value for header, value in self.headers.items() if header.lower() == name.lower()]
+
 
 class Fetcher:
     """One source's way to web servers."""

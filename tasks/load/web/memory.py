@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tasks.dates import instant
 
-FORM = 1
+FORM = 2
 TRUSTED_AFTER_SECONDS = 172_800.0  # a date without a time may be any hour of its day, in any time zone
 
 
@@ -17,7 +17,7 @@ class Page(NamedTuple):
 
     `suffix` says what reads the content, "" that nothing does; `target` is where a redirect leads. `listed` is what the
     sitemap said of its last change, `dated` when the content changed as far as anybody said; `seen` is when it was
-    asked, in seconds since 1970.
+    asked, in seconds since 1970. `is_private`: it asks to be left out of every index.
     """
 
     digest: str = ""
@@ -30,6 +30,7 @@ class Page(NamedTuple):
     listed: str = ""
     dated: str = ""
     seen: float = 0.0
+    is_private: bool = False
     links: tuple[str, ...] = ()
 
     @property

@@ -148,9 +148,18 @@ class WebPages:
     def _follows(self, url: str) -> bool:
         return is_same_site(place_of(url), self._place) and self._takes(url)
 
+    def _read_pages(self, crawl: Crawl) -> Iterator[tuple[str, Page]]:
+        for url, page in crawl.pages.items():
+            if page.suffix and not page.target and self._takes(url):
+                yield url, page
+
+    def _leaves_out(self, page: Page) -> bool:
+        """A page that is named by hand is meant all the same."""
+        return page.is_private and self._config.heed_noindex and not self._config.pages
+
     def _own_pages(self, crawl: Crawl) -> Iterator[tuple[str, Page]]:
         """The pages that are documents: each once, under the address that it has by its own account."""
-        pages = {url: page for url, page in crawl.pages.items() if page.suffix and not page.target and self._takes(url)}
+        pages = {url: page for url, page in self._read_pages(crawl) if not self._leaves_out(page)}
         firsts: dict[tuple[str, str], str] = {}
         for url in sorted(pages, key=lambda url: (len(url), url)):
             page = pages[url]
@@ -185,17 +194,20 @@ class WebPages:
                 yield FailedScope(document_id(self.name, path_of(place, self._place)), reason, is_outage=True)
 
     def _notes(self, crawl: Crawl, documents: int) -> Iterator[str]:
-        read = [url for url, page in crawl.pages.items() if page.suffix and not page.target and self._takes(url)]
+        read = [*self._read_pages(crawl)]
+        private = [url for url, page in read if self._leaves_out(page)]
         lists = (
+            (private, "left out, as these pages ask (noindex; `heed_noindex: false` takes them)"),
             (crawl.disallowed, "not asked for, as robots.txt says"),
             (crawl.gone, "not there any more (404, 410)"),
         )
         for urls, what in lists:
             if urls:
                 yield f"source {self.name!r}: {what}: {shown(urls)}"
-        if copies := len(read) - documents:
+        count = len(read) - len(private)
+        if copies := count - documents:
             yield (
-                f"source {self.name!r}: {copies:,} of {len(read):,} pages are copies of others, by what they say of"
+                f"source {self.name!r}: {copies:,} of {count:,} pages are copies of others, by what they say of"
                 " themselves (rel=canonical), or but for a slash at their end"
             )
 

@@ -1,5 +1,6 @@
 """Asks web servers one request at a time, no faster than they wish, and for nothing that robots.txt keeps to itself."""
 
+import re
 import threading
 import time
 from collections import defaultdict
@@ -25,6 +26,7 @@ ATTEMPTS = 3
 MOST_NAMED = 3
 SECONDS = 30.0  # for one page, as long as a person would wait for it
 ROBOTS = Limits(512 * 1024, SECONDS)  # what crawlers read of it at least
+_RULES = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")  # that have a value
 _AGAIN = (429, 500, 502, 503, 504)
 
 
@@ -57,6 +59,18 @@ class Polite:
         """Whether robots.txt leaves it to us; TransientError where that cannot be known."""
         robots = self._rules(url)
         return robots is None or robots.can_fetch(url, self._agent)
+
+    def is_asked_to_leave_out(self, told: Sequence[str]) -> bool:
+        """Whether one of these values of X-Robots-Tag keeps all robots, or this one by its name, from indexing."""
+        own = ("robots", self._agent.partition("/")[0].strip().lower())
+        for value in told:
+            name, colon, rest = value.partition(":")
+            is_named = bool(colon) and "," not in name and name.strip().lower() not in _RULES
+            if not is_named or name.strip().lower() in own:
+                words = re.split(r"[,;\s]+", (rest if is_named else value).lower())
+                if "noindex" in words or "none" in words:
+                    return True
+        return False
 
     def ask(
         self,

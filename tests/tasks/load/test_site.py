@@ -446,6 +446,60 @@ def test_redirects_in_a_circle_are_unknown(site: Site) -> None:
     assert "redirected more than 5 times" in listing.failed[0].reason
 
 
+NOINDEX: list[tuple[str, str, bool]] = [
+    ("<meta name=robots content=noindex>", "", True),
+    ('<META NAME="Robots" CONTENT="NoIndex, nofollow">', "", True),
+    ('<meta name="robots" content="none">', "", True),
+    ('<meta name="headrace" content="noindex">', "", True),
+    ('<meta name="googlebot" content="noindex">', "", False),
+    ('<meta name="robots" content="nofollow, max-snippet:-1">', "", False),
+    ('<meta name="description" content="noindex">', "", False),
+    ("<!-- <meta name=robots content=noindex> -->", "", False),
+    ("", "noindex", True),
+    ("", "NONE", True),
+    ("", "max-snippet: 5, noindex", True),
+    ("", "Headrace: noindex, nofollow", True),
+    ("", "otherbot: noindex", False),
+    ("", "unavailable_after: 25 Jun 2010 15:00:00 PST", False),
+]
+
+
+@pytest.mark.parametrize(("head", "tag", "is_left_out"), NOINDEX)
+def test_a_page_that_asks_to_be_left_out_is_named_and_its_links_are_followed(
+    site: Site, head: str, tag: str, *, is_left_out: bool
+) -> None:
+    put(site, "/", html("Home.", "/a"))
+    headers = {"X-Robots-Tag": tag} if tag else {}
+    put(site, "/a", html("Asks.", "/b", head=head), **headers)
+    put(site, "/b", html("Below."))
+    made = source(site, start="/")
+    for _ in range(2):  # the second time nothing is sent
+        listing = made.list()
+        assert (paths(listing), listing.failed) == (["/", "/b"] if is_left_out else ["/", "/a", "/b"], ())
+        notes = [note for note in listing.notes if "noindex" in note]
+        assert bool(notes) == is_left_out
+        assert all(f"{site.url}/a" in note for note in notes)
+        made = forgetful(made, site, start="/")
+
+
+def test_what_a_person_names_is_read_although_it_asks_to_be_left_out(site: Site) -> None:
+    put(site, "/", html("Home.", head="<meta name=robots content=noindex>"))
+    assert paths(source(site, pages=["/"]).list()) == ["/"]
+    assert paths(source(site, start="/", heed_noindex=False).list()) == ["/"]
+    site.page("/sitemap.txt", f"{site.url}/\n".encode())
+    assert paths(source(site, sitemap="/sitemap.txt").list()) == []
+
+
+def test_a_canonical_address_is_heeded_in_a_header_too(site: Site) -> None:
+    put(site, "/", html("Home.", "/a.pdf?x=1", "/a.pdf", "/b?y", "/b"))
+    for page in ("/a.pdf?x=1", "/a.pdf"):
+        kind = {"Content_Type": "application/pdf", "Link": '</style.css>; rel=preload, </a.pdf>; rel="canonical"'}
+        put(site, page, f"%PDF {page}".encode(), **kind)
+    for page in ("/b?y", "/b"):
+        put(site, page, html(page, head='<link href="/b" rel="bookmark canonical">'))
+    assert paths(source(site, start="/").list()) == ["/", "/a.pdf", "/b"]
+
+
 def test_pages_that_name_each_other_stay_one_document(site: Site) -> None:
     for page, named in (("/a", "/b"), ("/b", "/a"), ("/c", "/nowhere"), ("/d", "http://else.example/d"), ("/e", "/f")):
         put(site, page, html(page, head=f'<link rel=canonical href="{named}">'))
