@@ -1,6 +1,7 @@
 """Which texts are nearly the same, by a sample of their pairs of words, small enough to be kept for each document.
 
-What a machine writes into a page anew each time (numbers, dates, addresses, tokens) counts as one and the same word.
+What a machine writes into a page anew each time (numbers, dates, addresses, tokens) counts as one and the same word,
+but where nearly all is of that kind: of a list of parts, a log or a program that is what it says.
 """
 
 import re
@@ -21,6 +22,7 @@ KEYS = 8  # two texts that are nearly the same have one of their first pairs in 
 LEADERS_PER_KEY = 8
 MOST_LEADERS = 20_000
 LONGEST_WORD = 40  # what is longer was made by a machine
+FEW_MADE = 16  # words that a machine made, as a page of an error may have them
 
 _NOTHING, _MACHINE_MADE = 0, 1
 _MARKS = "\"'`*#.,:;!?()[]{}<>|~_-\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u3001\u3002\uff0c\uff01\uff1a\uff1f"
@@ -41,7 +43,12 @@ def pairs_in(text: str, picture: str = "") -> Pairs:
     if picture:
         return np.array([crc32(picture.encode())], dtype=np.uint32)
     text = text if text.isascii() else _WITHOUT_SPACES.sub(r" \1 ", text)
-    numbers = [_number(word) if len(word) <= LONGEST_WORD else _MACHINE_MADE for word in text.split()]
+    parts = text.split()
+    numbers = [_number(word) if len(word) <= LONGEST_WORD else _MACHINE_MADE for word in parts]
+    count = numbers.count(_MACHINE_MADE)
+    if count > FEW_MADE and 2 * count > len(numbers) - numbers.count(_NOTHING):
+        pairs = zip(numbers, parts, strict=True)
+        numbers = [_literal(part) if one == _MACHINE_MADE and len(part) <= LONGEST_WORD else one for one, part in pairs]
     words = np.array(numbers, dtype=np.uint64)
     words = words[words != _NOTHING]
     made = words == _MACHINE_MADE
@@ -149,4 +156,8 @@ def _number(word: str) -> int:
     bare = word.strip(_MARKS).casefold()
     if not bare:
         return _NOTHING
-    return _MACHINE_MADE if _SIGNS.search(bare) else crc32(bare.encode("utf-8", "surrogatepass")) + 2
+    return _MACHINE_MADE if _SIGNS.search(bare) else _literal(bare)
+
+
+def _literal(word: str) -> int:
+    return crc32(word.encode("utf-8", "surrogatepass")) + 2

@@ -40,6 +40,19 @@ def from_template(number: int) -> str:
     return f"# Page {number}\n\nThis is what page {number} says, and there is nothing else on it but its number.\n"
 
 
+def of_numbers(number: int) -> str:
+    """A list of parts, as long as a page: of its words nearly all are numbers."""
+    dice = random.Random(number)
+    rows = (f"| X{dice.randrange(10**6)} | {dice.randrange(99)} | {dice.randrange(9999) / 100} |" for _ in range(40))
+    return f"# Stock of {words(number, 2)}\n\n| part | stock | price |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def log(number: int) -> str:
+    dice = random.Random(number + 500)
+    rows = (f"2026-11-{dice.randrange(10, 29)} {dice.choice(['note', 'fatal'])} 10.0.{number}.7" for _ in range(60))
+    return "\n".join(rows) + "\n"
+
+
 def rotated(_: int, text: str) -> str:
     """Every word is another one, and every line is still where it was."""
     return "".join(chr((ord(letter) - 90) % 26 + 97) if "a" <= letter <= "z" else letter for letter in text)
@@ -97,7 +110,7 @@ def forget_samples(site: Pipeline) -> None:
         ledger.execute("UPDATE document SET sample = NULL")
 
 
-@pytest.mark.parametrize("page", [written, from_template])
+@pytest.mark.parametrize("page", [written, from_template, of_numbers])
 def test_pages_that_all_turn_into_something_else_are_kept(site: Pipeline, page: Callable[[int], str]) -> None:
     publish(site, page)
     assert site.sync()["code"] == 0
@@ -112,7 +125,34 @@ def test_pages_that_all_turn_into_something_else_are_kept(site: Pipeline, page: 
     assert site.sync()["documents"]["held"] == 0
 
 
-@pytest.mark.parametrize("page", [written, from_template])
+NUMBERS: dict[str, Edit] = {
+    "other heads": lambda _, text: text.replace("| part | stock | price |", "| Teil | Bestand | Preis |"),
+    "no title": lambda _, text: text.partition("\n\n")[2],
+    "no numbers of old": lambda number, _: (
+        of_numbers(number + 70).replace("Stock", "Inventory").replace("part", "item")
+    ),
+    "another form": lambda _, text: text.replace(" | ", ";").replace("| ", "").replace(" |", ""),
+    "logs": lambda number, _: log(number),
+    "pages": lambda number, _: written(number),
+}
+
+
+def test_lists_of_numbers_are_told_from_one_another(site: Pipeline) -> None:
+    publish(site, of_numbers)
+    assert site.sync()["code"] == 0
+    for name, edit in NUMBERS.items():
+        for page in (edit, lambda _, text: text):
+            publish(site, of_numbers, page)
+            report = site.sync()
+            assert (name, report["code"], report["documents"]["withheld"]) == (name, 0, 0), report["notes"]
+    publish(site, log)
+    assert site.sync()["code"] == 0
+    for edit in (ATTACKS["a token"], lambda number, _: f"{LOGIN} {' '.join(map(token, range(number, number + 40)))}\n"):
+        publish(site, log, edit)
+        assert site.sync()["code"] == 25
+
+
+@pytest.mark.parametrize("page", [written, from_template, of_numbers])
 def test_an_honest_change_of_all_pages_needs_no_word(site: Pipeline, page: Callable[[int], str]) -> None:
     publish(site, page)
     assert site.sync()["code"] == 0
