@@ -19,7 +19,7 @@ from tasks.sync.listing import Shard, Survey
 from tasks.sync.names import Move
 from tasks.sync.report import Outcome, Report
 from tasks.system.file_system import escaped
-from tasks.upsert.window import write_changes
+from tasks.upsert.window import put_points
 from tasks.windows import DocumentChange, Spent
 
 POINTS_PER_DELETE = 1000
@@ -249,14 +249,18 @@ def kinds(leavers: Leavers) -> str:
 
 
 def carry_out(session: Session, leavers: Leavers, verdict: Verdict) -> None:
-    """Doom what the guard let through; what nobody confirmed is remembered for the next days."""
+    """Doom what the guard let through; what nobody confirmed is remembered for the next days.
+
+    A store that fails loses nothing, so there is nothing to remember before it has taken what it is to take.
+    """
+    put_points(session.store, session.ledger, session.cache, leavers.listed)
     lost = len(leavers.documents) - leavers.moved
     if lost and not verdict.is_confirmed:
         remember_departure(session.ledger, lost, session.clock())
     if leavers.missing:
         session.ledger.drop(leavers.missing)
     if leavers.listed:
-        write_changes(session.store, session.ledger, session.cache, leavers.listed)
+        session.ledger.flip(leavers.listed)
 
 
 def reap(session: Session, before_writing: Callable[[], None]) -> None:

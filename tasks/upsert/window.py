@@ -49,13 +49,20 @@ def write_changes(
     store: VectorStore, ledger: WriteAheadLedger, cache: VectorLookup, changes: Sequence[DocumentChange]
 ) -> None:
     """New points go in before old ones are doomed, so readers always find one whole version of a document."""
+    put_points(store, ledger, cache, changes)
+    if changes:
+        ledger.flip(changes)
+
+
+def put_points(
+    store: VectorStore, ledger: WriteAheadLedger, cache: VectorLookup, changes: Sequence[DocumentChange]
+) -> None:
+    """The first half of it: until the ledger is told, the documents are what they were."""
     changed = [change for change in changes if change.put]
     if changed:
         ledger.intend(changed)
         for points in _points(changed, cache):
             store.upsert(points)
-    if changes:
-        ledger.flip(changes)
 
 
 def _refusal(change: DocumentChange, rejected: Mapping[EmbeddingKey, str]) -> Quarantined | None:
