@@ -81,10 +81,13 @@ class Ledger:
         """Write the epoch into all shards; the name of one that is older than the rest, "" for none."""
         return ""
 
-    def documents(self) -> dict[DocumentId, KnownDocument]:
-        """Everything known, in one pass."""
+    def documents(self, only: Sequence[DocumentId] | None = None) -> dict[DocumentId, KnownDocument]:
+        """Everything known, in one pass, or these alone."""
+        sql = "SELECT id, version, hint, source, chunks, tokens, remark FROM document"
         with self.database.read() as transaction:
-            rows = transaction.execute("SELECT id, version, hint, source, chunks, tokens, remark FROM document")
+            rows = (
+                transaction.execute(sql) if only is None else transaction.select_in(f"{sql} WHERE id IN ({{}})", only)
+            )
             return {DocumentId(row[0]): KnownDocument._make(row[1:]) for row in rows}
 
     def points(self, documents: Sequence[DocumentId]) -> dict[DocumentId, list[KnownPoint]]:

@@ -79,9 +79,10 @@ class ShardedLedger(Ledger):
                 behind = f"{number + 1}-of-{len(self._shards)}"
         return behind
 
-    def documents(self) -> dict[DocumentId, KnownDocument]:
-        """Everything known, in memory at once."""
-        return {document: known for shard in self.in_turn() for document, known in shard.documents().items()}
+    def documents(self, only: Sequence[DocumentId] | None = None) -> dict[DocumentId, KnownDocument]:
+        """Everything known, in memory at once, or these alone."""
+        parts = ((shard, None) for shard in self.in_turn()) if only is None else self.split(only)
+        return {document: known for shard, ids in parts for document, known in shard.documents(ids).items()}
 
     def points(self, documents: Sequence[DocumentId]) -> dict[DocumentId, list[KnownPoint]]:
         """Points of the given documents in every state; documents without points are left out."""

@@ -88,7 +88,7 @@ def grant(session: Session, grants: Grants) -> Iterator[Sequence[DocumentChange]
     yield from _give(session, {document: one for document, one in grants.items() if one.changes_records})
 
 
-def give_readers(session: Session, refs: Iterable[DocumentRef]) -> int:
+def give_readers(session: Session, refs: Sequence[DocumentRef]) -> int:
     """Rewrite the records of all that is listed and served as it was, and has other readers now; how many documents.
 
     Nothing is embedded, and no document is read. Where the rule stands in the document itself, it is not known.
@@ -124,9 +124,9 @@ def _payloads(session: Session, grants: Grants) -> dict[DocumentId, dict[PointId
     return payloads
 
 
-def _stale(session: Session, refs: Iterable[DocumentRef]) -> Grants:
-    """Readers by document, where they are known."""
-    known, fingerprint = session.ledger.documents(), session.identity.fingerprint
+def _stale(session: Session, refs: Sequence[DocumentRef]) -> Grants:
+    """By document other readers than before, where they are known: to find records takes a look at all there are."""
+    known, fingerprint = session.ledger.documents([ref.id for ref in refs]), session.identity.fingerprint
     grants: dict[DocumentId, Grant] = {}
     for ref in refs:
         source, document = session.sources[ref.source], known.get(ref.id)
@@ -136,8 +136,8 @@ def _stale(session: Session, refs: Iterable[DocumentRef]) -> Grants:
             verdict = source.verdict(ref)
             if verdict is None and ref.hint and rule_in(ref.hint) != rule_in(document.hint):
                 verdict = Verdict(())  # it is another one than before, and cannot be read
-            if verdict is not None:
-                grants[ref.id] = Grant(document, verdict)
+            if verdict is not None and (one := Grant(document, verdict)).changes_records:
+                grants[ref.id] = one
     return grants
 
 
