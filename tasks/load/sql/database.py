@@ -1,6 +1,7 @@
 """A database that is only read, through SQLAlchemy, and what its errors mean."""
 
 import re
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cached_property
@@ -15,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from tasks.errors import ConfigError, HeadraceError, MissingExtraError, ServiceError, TransientError
 
 CONNECT_SECONDS = 10
+STEPS = 100_000  # of SQLite, between two looks at the clock: some milliseconds
 MOST_WORDS = 500  # characters of a database's own message
 _DRIVERS = {
     "postgresql": "postgresql+psycopg",
@@ -50,7 +52,9 @@ _OUTAGE = re.compile(
     r"|too many (?:clients|connections)|locked|is busy|deadlock",
     re.IGNORECASE,
 )
-_TOO_SLOW = re.compile("statement timeout|max_statement_time|maximum statement execution time", re.IGNORECASE)
+_TOO_SLOW = re.compile(
+    "^interrupted$|statement timeout|max_statement_time|maximum statement execution time", re.IGNORECASE
+)
 
 
 class ReadOnlyDatabase:
@@ -78,6 +82,8 @@ class ReadOnlyDatabase:
                     seconds = self._timeout_seconds
                     milliseconds = int(seconds * 1000)
                     connection.exec_driver_sql(statement.format(seconds=seconds, milliseconds=milliseconds))
+                if kind == "sqlite":
+                    _limit(connection.connection.dbapi_connection, self._timeout_seconds)
                 yield connection
         except DBAPIError as error:
             raise self._meaning(str(error.orig), is_cut=error.connection_invalidated) from error
@@ -129,3 +135,10 @@ class ReadOnlyDatabase:
         return ServiceError(
             f"the database of source {self._source!r} refuses: {text}; check `url`, `query` and the account's rights"
         )
+
+
+def _limit(connection: Any, seconds: float) -> None:
+    """SQLite knows no time limit, and one text that is no UTF-8 would fail all rows."""
+    end = time.monotonic() + seconds
+    connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")

@@ -124,12 +124,12 @@ class SqlRows:
         """The document's row, with others that are kept for those who ask next."""
         wanted = self._listed.from_here(ref, self._at_a_time)
         try:
-            rows = self._rows_of([key for _, key in wanted])
+            rows = self._rows_of(wanted)
         except ServiceError as error:
             # One of them may be to blame for all.
             wanted = wanted[:1]
             try:
-                rows = self._rows_of([wanted[0][1]])
+                rows = self._rows_of(wanted)
             except ServiceError:
                 raise DocumentError("unreadable", f"{ref.id}: {error}") from error
         self._read.append(rows)
@@ -140,15 +140,20 @@ class SqlRows:
             raise self._unreadable(ref, is_double=ref.id in rows)
         return row
 
-    def _rows_of(self, keys: Sequence[Key]) -> dict[DocumentId, Row | None]:
-        """Rows by document; None for one that there are several of by now."""
+    def _rows_of(self, wanted: Sequence[tuple[DocumentRef, Key]]) -> dict[DocumentId, Row | None]:
+        """Rows by document; None for one that there are several of by now.
+
+        What a database takes for equal (1 and 1.0, a and A) may bring others along.
+        """
         ids = [self._rows.c[name] for name in self._config.ids]
+        documents, keys = {ref.id for ref, _ in wanted}, [key for _, key in wanted]
         rows: dict[DocumentId, Row | None] = {}
         with self._database.reading() as connection:
             found = connection.execute(self._select(self._shape.columns).where(_is_one_of(ids, keys)))
             for row in found.mappings():
                 document = document_id(self.name, self._shape.path([row[name] for name in self._config.ids]))
-                rows[document] = None if document in rows else dict(row)
+                if document in documents:
+                    rows[document] = None if document in rows else dict(row)
         return rows
 
     def _unreadable(self, ref: DocumentRef, *, is_double: bool) -> DocumentError:

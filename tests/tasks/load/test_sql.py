@@ -242,6 +242,30 @@ def test_a_statement_that_takes_too_long_is_an_outage(things: str) -> None:
     assert "raise `timeout_seconds`" in listing.failed[0].reason
 
 
+def test_sqlite_has_a_time_limit_too(tmp_path: Path) -> None:
+    endless = (
+        "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n) SELECT id, '' title FROM n WHERE id < 0"
+    )
+    listing = opened(sqlite(tmp_path, "CREATE TABLE things (id)"), endless, timeout_seconds=0.2).list()
+    assert [scope.is_outage for scope in listing.failed] == [True]
+    assert "raise `timeout_seconds`" in listing.failed[0].reason
+
+
+def test_a_text_that_is_no_utf_8_spoils_no_other_row(tmp_path: Path) -> None:
+    url = filled(tmp_path, "id, title", "(1, 'caf' || CAST(x'e9' AS TEXT)), (2, 'good')")
+    source = opened(url)
+    assert [source.read(ref).text for ref in source.list().refs] == ["caf\ufffd", "good"]
+
+
+def test_rows_that_only_the_database_takes_for_equal_are_no_copies_of_each_other(tmp_path: Path) -> None:
+    url = filled(tmp_path, "id, title", "(1.0, 'float'), (1, 'integer'), ('1', 'text'), (2, 'two')")
+    source = opened(url)
+    refs = {ref.path: ref for ref in source.list().refs}
+    assert [source.read(refs[path]).text for path in ("1.0", "2")] == ["float", "two"]
+    with pytest.raises(DocumentError, match="2 rows have this id"):
+        source.read(refs["1"])
+
+
 def test_rows_are_read_many_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
     insert = f"INSERT INTO things {numbers} SELECT i, 't' || i FROM n"
