@@ -6,6 +6,7 @@ Each reader tells the columns of the file before its first row. "" in a file of 
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import IO, Any, NamedTuple
@@ -31,6 +32,7 @@ Reader = Callable[[Open, TableSource, Wanted], Iterator[Row]]
 ROWS_AT_A_TIME = 5_000
 SAMPLE_BYTES = 65_536
 _MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
+_SEPARATOR = re.compile(r"\ufeff?sep=([^\n\r])[ \t]*[\r\n]")  # a first line of Excel's
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -46,12 +48,14 @@ def delimited_rows(opened: Open, config: TableSource, wanted: Wanted) -> Iterato
     if not lines.strip():
         raise ValueError("it is empty; expected a first row with the names of the columns")
     is_tsv = config.path.lower().partition(".tsv")[1] != "" or config.path.lower().endswith(".tab")
-    delimiter = config.delimiter or likely_delimiter(lines, is_tsv=is_tsv)
+    said = _SEPARATOR.match(lines)
+    delimiter = config.delimiter or (said[1] if said else likely_delimiter(lines, is_tsv=is_tsv))
     with closing(opened()) as file:
         parts = pandas.read_csv(
             file,
             sep=delimiter,
             header=None,
+            skiprows=int(said is not None),
             dtype=str,
             keep_default_na=False,
             encoding=encoding,

@@ -160,14 +160,16 @@ def _toml(inner: str) -> Mapping[Any, object] | None:
 
 
 def _json(text: str) -> FrontMatter:
-    """Hugo's: an object at the very beginning, and the page from the next line on."""
+    """Hugo's: an object at the very beginning, and a page from the next line on: else it is a text of JSON."""
     decoder = json.JSONDecoder(parse_float=Plain, parse_int=Plain, strict=False)
     try:
         values, end = decoder.raw_decode(text[:MOST_CHARACTERS])
     except (ValueError, RecursionError):
         return NONE
     after = _AFTER_JSON.match(text, end)
-    return FrontMatter(after.end(), _texts(values), _fields(values)) if after and values else NONE
+    if not after or not values or not text[after.end() :].strip():
+        return NONE
+    return FrontMatter(after.end(), _texts(values), _fields(values))
 
 
 def _is_prose(values: Mapping[Any, object]) -> bool:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tasks.load.parse.markdown import parse_markdown
 from tasks.load.parse.open import parse
 from tasks.records import Document, DocumentId, DocumentRef
 
@@ -49,6 +50,13 @@ BLANKS = " " * 200_000  # a pattern that tries a stretch of them in parts takes 
 )
 def test_a_stretch_of_white_space_is_passed_over_at_once(name: str, text: str, title: str) -> None:
     assert read(name, text).metadata.get("title", "") == title
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n \n"])
+def test_a_text_that_is_nothing_but_json_is_no_front_matter(end: str) -> None:
+    text = '{"title": "Pump", "parts": [1]}' + end
+    assert parse_markdown(text).text == text
+    assert parse_markdown(f"{text}\nA page.").text.strip() == "A page."
 
 
 def test_front_matter_is_no_text() -> None:

@@ -65,6 +65,8 @@ def test_csv_stays_as_it_is_written(tmp_path: Path) -> None:
     [
         ("id;title;year\n1;caf\u00e9, bar;2\n".encode(), {}),
         ("id|title|year\n1|caf\u00e9, bar|2\n".encode(), {"delimiter": "|"}),
+        ("sep=^\r\nid^title^year\r\n1^caf\u00e9, bar^2\r\n".encode(), {}),
+        ('\ufeffsep=;\nid;title;year\n1;"caf\u00e9, bar";2\n'.encode(), {}),
         ("id\ttitle\tyear\r\n\r\n1\tcaf\u00e9, bar\t2\r\n".encode(), {}),
         ('\ufeffid,title,year\n1,"caf\u00e9, bar",2\n'.encode(), {}),
         ('id,title,year\n1,"caf\u00e9, bar",2\n'.encode("utf-16"), {}),
