@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from io import BytesIO
+from urllib.parse import urljoin
 
 from tasks.dates import is_date
 from tasks.errors import DocumentError
@@ -81,7 +82,15 @@ def _entries(url: str, content: bytes) -> tuple[str, dict[str, str]]:
         if wrong or not content.strip():
             raise DocumentError("wrong-type", f"{url} is no sitemap: expected XML, or a URL a line")
     entries = (line.partition("\t") for line in lines)
-    return kind, {link: _date(date) for loc, _, date in entries if (link := spelled(loc))}
+    return kind, {link: _date(date) for loc, _, date in entries if (link := _absolute(url, loc))}
+
+
+def _absolute(url: str, loc: str) -> str:
+    """The protocol wants absolute addresses, and not every program knows; "" for what is none."""
+    try:
+        return spelled(urljoin(url, loc)) if loc else ""
+    except ValueError:
+        return ""
 
 
 def _texts(entry: object) -> dict[str, str]:

@@ -269,6 +269,15 @@ def test_a_sitemaps_index_leads_to_packed_sitemaps_and_what_it_vouches_for_is_no
     assert later.read(refs[2]).text == "Page 3, edited.\n"
 
 
+def test_a_sitemap_may_name_pages_by_their_paths(site: Site) -> None:
+    put(site, "/docs/a", html("A."))
+    put(site, "/b", html("B."))
+    locs = "".join(f"<url><loc>{loc}</loc></url>" for loc in ("a", " /b\n", "mailto:a@b.c", "http://[x", ""))
+    site.page("/docs/sitemap.xml", f"<urlset>{locs}</urlset>".encode())
+    listing = source(site, sitemap="/docs/sitemap.xml").list()
+    assert (paths(listing), listing.failed) == (["/b", "/docs/a"], ())
+
+
 def test_a_change_of_today_is_asked_for_again(site: Site) -> None:
     date = formatdate(usegmt=True)
     site.page("/sitemap.xml", f"<urlset><url><loc>{site.url}/a</loc><lastmod>{NEW}</lastmod></url></urlset>".encode())
