@@ -50,7 +50,11 @@ IMAGE = FileFormat(
 )
 # Some writers put things before the mark, and readers allow it.
 PDF = FileFormat((".pdf",), "text", "tasks.load.parse.pdf:parse_pdf", Signature("a PDF", (b"%PDF-",), 1024))
-MESSAGE = Signature("a message", (b"From:", b"FROM:", b"from:", b"Subject:", b"MIME-Version:", b"Received:"), 65_536)
+MESSAGE = Signature(
+    "a message",
+    (b"From:", b"FROM:", b"from:", b"Subject:", b"MIME-Version:", b"Received:", b"Date:", b"To:", b"Message-I"),
+    65_536,
+)
 MAIL = FileFormat((".eml", ".mht", ".mhtml"), "markdown", "tasks.load.parse.eml:parse_eml", MESSAGE)
 FORMATS = (
     FileFormat((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"), "markdown", parse_markdown),

@@ -117,6 +117,12 @@ def test_a_last_message_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path: Path
     assert len(found) == 2
 
 
+def test_a_message_may_name_nobody_who_wrote_it(tmp_path: Path) -> None:
+    heads = ("Date: Mon, 01 Jan 2024 10:00:00 +0100\n", "To: b@example.org\n", "Message-Id: <3@example.org>\n")
+    found = documents(opened(write(tmp_path / "x.mbox", mbox(*(f"{head}\nHello.\n" for head in heads)))))
+    assert ["Hello." in document.text for document in found.values()] == [True] * 3
+
+
 def test_a_message_with_no_id_has_one_that_stays(tmp_path: Path) -> None:
     none = {"Message-ID": ""}
     first = names(opened(write(tmp_path / "x.mbox", mbox(message(1, **none), message(2, **none)))))
