@@ -1,8 +1,10 @@
-"""Places whose documents are rows: databases, files of tables, a function of the user's own."""
+"""Places whose documents are rows: databases, files of tables, a function of the user's own, and boxes of messages."""
 
 import csv
 import itertools
 import json
+import os
+import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
@@ -207,6 +209,39 @@ def _kept(save: Callable[[Rows], object], settings: dict[str, object], hide: Cal
     return RowPlace(write, delete, hide, settings)
 
 
+def _message(name: str, body: str) -> bytes:
+    """The title is what the message is about."""
+    title, _, rest = body.partition("\r\n\r\n" if "\r" in body else "\n\n") if body[:1] == "#" else ("", "", body)
+    return f"Message-ID: <{name}>\nSubject: {title.lstrip('# ')}\n\n{rest}\n".encode()
+
+
+def _mbox(folder: Path, _servers: "Servers") -> "RowPlace":
+    path = folder / "pages.mbox"
+
+    def save(rows: Rows) -> None:
+        messages = (_message(name, body) for name, body in sorted(rows.items()))
+        path.write_bytes(b"".join(b"From a@b.c Mon Jan  1 10:00:00 2024\n%b\n" % message for message in messages))
+
+    return _kept(save, {"kind": "mail", "path": str(path)}, path.unlink)
+
+
+def _maildir(folder: Path, _servers: "Servers") -> "RowPlace":
+    box = folder / "box"
+    for part in ("cur", "new", "tmp"):
+        (box / part).mkdir(parents=True)
+
+    def path(name: str) -> Path:
+        return box / "new" / name.replace("/", "_")
+
+    def write(name: str, body: str) -> None:
+        path(name).write_bytes(_message(name, body))
+        os.utime(path(name), (1_700_000_000, 1_700_000_000))
+
+    return RowPlace(
+        write, lambda name: path(name).unlink(), lambda: shutil.rmtree(box), {"kind": "mail", "path": str(box)}
+    )
+
+
 ROWS: dict[str, Callable[[Path, "Servers"], "RowPlace"]] = {
     "sql": _sqlite,
     "version": _versioned,
@@ -215,4 +250,6 @@ ROWS: dict[str, Callable[[Path, "Servers"], "RowPlace"]] = {
     **{suffix: _file(f".{suffix}") for suffix in ("csv", "jsonl", "json", "parquet", "xlsx")},
     "python": _function("documents"),
     "frame": _function("frame"),
+    "mbox": _mbox,
+    "maildir": _maildir,
 }
