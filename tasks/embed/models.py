@@ -13,7 +13,11 @@ from config.embedders import Prompts
 from config.fields import Section
 
 WARNING_DAYS = 180
-_QUANTISED = re.compile(r"([-_.]((i?q|ud-q)\d\w*|b?f(16|32)|gguf))+$")  # how files of llama.cpp's end
+# How names of converted weights end: llama.cpp's, MLX's, ONNX's, vLLM's.
+_QUANTISED = re.compile(
+    r"([-_.:@](latest|(i?q|ud-q)\d\w*|(b?f|fp|int)\d+(-dynamic)?|\d+bit|w\d+a\d+|gguf|mlx|onnx|awq|gptq|qat|dwq))+$"
+)
+_HUB_FOLDER = re.compile(r"models--([^/]+?)--([^/]+)")  # of the hub's cache, as a server calls what it has loaded from it
 TASK = "Given a web search query, retrieve relevant passages that answer the query"
 
 
@@ -120,8 +124,11 @@ class PaidModels(Section):
     keys: tuple[str, ...] = ()
 
     def row(self, model: str) -> PaidModel:
-        """What is known of the model."""
-        return self.models.get(model, self.other)
+        """What is known of the model; `openai/text-embedding-3-small` is a gateway's name for one."""
+        known = self.models.get(model)
+        if known is None and (known := self.models.get(model.rpartition("/")[2])):
+            return known.model_copy(update={"space_tokens": self.other.max_tokens})  # as when it was not known
+        return known or self.other
 
     def space_of(self, model: str) -> str:
         """The name of its vectors' space, which others of its family may share."""
@@ -142,20 +149,29 @@ def local_model(name: str) -> LocalModel | None:
 def served_model(name: str) -> tuple[str, LocalModel] | None:
     """The open model, with its hub id, that a server means by a name of its own; None where it is not known.
 
-    Such as `bge-m3:latest`, `/models/bge-m3-Q8_0.gguf` or `text-embedding-bge-m3@q8_0`.
+    Such as `bge-m3:latest`, `/models/bge-m3-Q8_0.gguf` or `text-embedding-bge-m3@q8_0`. Of a model of several sizes a
+    tag names one: an unknown tag is none of them.
     """
-    tagged = name.lower().rpartition("/")[2].removeprefix("text-embedding-")
-    plain = _QUANTISED.sub("", re.split("[:@]", tagged)[0])
+    folder = _HUB_FOLDER.search(name)
+    last = folder[2] if folder else name.rstrip("/").rpartition("/")[2]
+    tagged = _QUANTISED.sub("", last.lower().removeprefix("text-embedding-"))
+    plain, _, tag = tagged.replace("@", ":").partition(":")
     names = _served_names()
-    hub_id = names.get(tagged) or names.get(plain)
+    hub_id = names.get(tagged) or names.get(f"{plain}:{tag.partition('-')[0]}")
+    if hub_id is None and not any(known.startswith(f"{plain}:") for known in names):
+        hub_id = names.get(_QUANTISED.sub("", plain))
     return (hub_id, local_models()[hub_id]) if hub_id else None
 
 
+@cache
 def _served_names() -> dict[str, str]:
-    """Hub ids by all names that servers have for them, in lower case."""
+    """Hub ids by all names that servers have for them, in lower case; those who convert one keep its owner in it."""
     models = local_models()
-    own = {hub_id.lower().rpartition("/")[2]: hub_id for hub_id in models}
-    return own | {name: hub_id for hub_id, model in models.items() for name in model.names}
+    names: dict[str, str] = {}
+    for hub_id, model in models.items():
+        owner, _, own = hub_id.lower().partition("/")
+        names |= dict.fromkeys((own, *(f"{owner}{sign}{own}" for sign in ("-", "_", "__")), *model.names), hub_id)
+    return names
 
 
 def by_hand(config: Prompts) -> dict[str, str]:
@@ -202,8 +218,8 @@ def is_contextual(kind: str, model: str) -> bool:
 
 def retirement_note(name: str, now: datetime | None = None) -> str:
     """What to say of a model whose last day is near or past; empty for others."""
-    rows = (paid_models(provider).models.get(name) for provider in providers())
-    retires = next((row.retires for row in rows if row and row.retires), None)
+    rows = (paid_models(provider).row(name) for provider in providers())
+    retires = next((row.retires for row in rows if row.retires), None)
     if retires is None or (days := (retires - (now or datetime.now(UTC)).date()).days) > WARNING_DAYS:
         return ""
     when = f"is to be retired on {retires}, in {days} days" if days > 0 else f"was to be retired on {retires}"

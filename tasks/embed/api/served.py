@@ -19,7 +19,8 @@ def with_served(models: PaidModels, config: embedders.OpenAIEmbedder) -> PaidMod
     ConfigError for vectors shorter than its own that it was not trained for.
     """
     row = models.row(config.model)
-    served = None if config.model in models.models else served_model(config.model)
+    is_known = row is not models.other
+    served = None if is_known else served_model(config.model)
     if served:
         row = _served_row(*served, row, config)
     row = row.model_copy(update={**by_hand(config), "revision": _revision(config), **_dimension(row, config)})
@@ -29,7 +30,7 @@ def with_served(models: PaidModels, config: embedders.OpenAIEmbedder) -> PaidMod
         row = row.model_copy(update={"assumed": _assumed(served[0], row, config)})
     if not row.dimension:  # only the server knows it: it is asked for what is configured
         return models.model_copy(update={"other": row})
-    if config.model not in models.models:
+    if not is_known:
         row = row.model_copy(update={"tokens_factor": 1.0 if row.folder else UNKNOWN_FACTOR})
     return models.model_copy(update={"models": {**models.models, config.model: row}})
 

@@ -20,6 +20,7 @@ from tasks.embed.tokens.tokenizers import TiktokenTokenizer
 
 FOLDER = Path(str(files("config") / "models"))
 PROVIDERS = providers()
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 MODELS = [
     pytest.param(model, id=f"{provider}/{name}")
     for provider in PROVIDERS
@@ -97,16 +98,54 @@ def test_a_local_model_says_its_licence_and_revision_and_shortens_only(name: str
         ("text-embedding-nomic-embed-text-v1.5@q4_k_m", "nomic-ai/nomic-embed-text-v1.5"),
         ("Qwen/Qwen3-Embedding-4B-GGUF", "Qwen/Qwen3-Embedding-4B"),
         ("my-e5-base-v2", ""),
+        ("qwen3-embedding:0.6b-q8_0", "Qwen/Qwen3-Embedding-0.6B"),
+        ("qwen3-embedding:4b-q4_K_M", "Qwen/Qwen3-Embedding-4B"),
+        ("qwen3-embedding:fp16", "Qwen/Qwen3-Embedding-8B"),
+        ("qwen3-embedding:14b", ""),
+        ("all-minilm:22m", MINILM),
+        ("all-minilm:l6-v2", MINILM),
+        ("all-minilm:33m-l12-v2-fp16", "sentence-transformers/all-MiniLM-L12-v2"),
+        ("bge-m3:567m", "BAAI/bge-m3"),
+        ("bge-m3@main", "BAAI/bge-m3"),
+        ("/models/bge-m3/", "BAAI/bge-m3"),
+        ("/root/.cache/huggingface/hub/models--BAAI--bge-m3/snapshots/5617a9f", "BAAI/bge-m3"),
+        ("jeffh/intfloat-multilingual-e5-large:f16", "intfloat/multilingual-e5-large"),
+        ("mlx-community/Qwen3-Embedding-0.6B-4bit-DWQ", "Qwen/Qwen3-Embedding-0.6B"),
+        ("embeddinggemma:300m-qat-q8_0", "google/embeddinggemma-300m"),
+        ("bge-m3-onnx-int8", "BAAI/bge-m3"),
+        ("bge-m3-unsupervised", ""),
     ],
 )
 def test_a_served_model_is_known_by_the_last_part_of_its_name(served: str, hub_id: str) -> None:
     assert served_model(served) == ((hub_id, local_models()[hub_id]) if hub_id else None)
 
 
+@pytest.mark.parametrize(
+    ("provider", "name", "row"),
+    [
+        ("openai", "openai/text-embedding-3-small", "text-embedding-3-small"),
+        ("openai", "mistralai/mistral-embed-2312", "mistral-embed-2312"),
+        ("gemini", "models/gemini-embedding-001", "gemini-embedding-001"),
+    ],
+)
+def test_a_gateways_name_for_a_paid_model_is_known_too(provider: str, name: str, row: str) -> None:
+    models = paid_models(provider)
+    found = models.row(name)
+    assert (found.dimension, found.limits, found.retires) == (
+        models.models[row].dimension,
+        models.models[row].limits,
+        models.models[row].retires,
+    )
+    assert models.space_of(name) == name
+
+
 def test_a_task_stands_in_the_query_prompt_of_models_that_follow_instructions() -> None:
     model = local_models()["Qwen/Qwen3-Embedding-0.6B"]
     assert model.query_prompt("Find the law") == "Instruct: Find the law\nQuery:"
     assert "{task}" not in model.query_prompt("")
+    served = served_model("snowflake-arctic-embed2:568m")
+    assert served
+    assert served[1].query_prompt("") == "query: "
 
 
 def test_a_retirement_is_told_half_a_year_before() -> None:
