@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails
@@ -43,14 +43,18 @@ def _web_address(url: str) -> str:
 
 
 def public_url(url: str) -> str:
-    """The URL without user and password, and without the values in its query that may be keys."""
-    start, mark, query = url.partition("?")
-    scheme, slashes, rest = start.partition("://")
-    host, slash, path = rest.partition("/")
-    shown = f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}"
-    return (
-        shown + mark + "&".join(part for part in query.split("&") if not SECRET_NAME.fullmatch(part.partition("=")[0]))
-    )
+    """The URL without user and password, and without those of its parameters that may be keys."""
+    shown = re.sub(r"://[^/]*@", "://", url, count=1)
+    return _PARAMETER.sub(lambda found: "" if _is_secret(found) else found[0], shown)
+
+
+def secret_parameters(url: str) -> list[str]:
+    """The values of those parameters of a URL that may be keys, wherever they stand behind its host."""
+    return [found[2] for found in _PARAMETER.finditer(url) if _is_secret(found)]
+
+
+def _is_secret(parameter: re.Match[str]) -> bool:
+    return SECRET_NAME.fullmatch(unquote(parameter[1]).strip("[] ")) is not None
 
 
 def _folder(info: ValidationInfo) -> Path:
@@ -60,10 +64,12 @@ def _folder(info: ValidationInfo) -> Path:
 
 # A secret's name in a setting, a header or a URL's query: key, hf_token, apiKey, X-Amz-Signature, but not monkey.
 SECRET_NAME = re.compile(
-    r"[\w.-]*(?:token|secret|password|passwd|pwd|signature|credential|authorization)"
-    r"|(?:[\w.-]*(?:[_.-]|api|access|auth|client|private|secret|security|ssl|subscription))?(?:key|sig)",
+    r"[\w.-]*(?:token|secret|password|passwd|passphrase|passcode|pwd|signature|credentials?|authorization|bearer|jwt)"
+    r"|(?:[\w.-]*(?:[_.-]|api|app|access|auth|client|licen[cs]e|private|secret|security|ssl|subscription))?(?:key|sig)"
+    r"|[\w.-]*(?:api|access|auth)_?(?:keys|tokens)|auth|pass|creds?",
     re.IGNORECASE,
 )
+_PARAMETER = re.compile(r"(?<=[?&;#])([^=?&;#]+)=([^&;#]*)[&;]?")
 Location = Annotated[str, AfterValidator(beside_file)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from config.errors import ConfigError
-from config.fields import SECRET_NAME
+from config.fields import SECRET_NAME, secret_parameters
 from config.prefect_api import configured_api
 from config.yaml_file import Fields, YamlFile, YamlValue
 
@@ -56,16 +56,13 @@ def _holds_secret(fields: Fields, text: str) -> bool:
 
 
 def _url_secrets(text: str) -> Iterator[str]:
-    """Passwords, keys in the query, and who asks a web server: there a name alone is a key as well."""
+    """Passwords, keys among the parameters, and who asks a web server: there a name alone is a key as well."""
     url = _URL.search(text)
     if url is None:
         return
     user, _, password = (url["user"] or "").partition(":")
     yield password or (user if url["scheme"].lower() in ("http", "https") else "")
-    for parameter in text.partition("?")[2].partition("#")[0].split("&"):
-        name, _, value = parameter.partition("=")
-        if SECRET_NAME.fullmatch(name):
-            yield value
+    yield from secret_parameters(text)
 
 
 def _texts(value: YamlValue, fields: tuple[int | str, ...]) -> Iterator[tuple[Fields, str]]:

@@ -17,7 +17,7 @@ WARNING_DAYS = 180
 _QUANTISED = re.compile(
     r"([-_.:@](latest|(i?q|ud-q)\d\w*|(b?f|fp|int)\d+(-dynamic)?|\d+bit|w\d+a\d+|gguf|mlx|onnx|awq|gptq|qat|dwq))+$"
 )
-_HUB_FOLDER = re.compile(r"models--([^/]+?)--([^/]+)")  # of the hub's cache, as a server calls what it has loaded from it
+_HUB_FOLDER = re.compile(r"models--([^/]+?)--([^/]+)")  # a server may name a model by its place in the hub's cache
 TASK = "Given a web search query, retrieve relevant passages that answer the query"
 
 

@@ -90,6 +90,16 @@ SECRET_URLS = [
     "https://host/v1?sig=canary",
     "https://host/v1?openai_api_key=canary",
     "https://host/v1?hfToken=canary",
+    "https://host/v1?api%5Fkey=canary",
+    "https://host/v1?%61pi-key=canary&x=1",
+    "https://host/v1?api_key[]=canary",
+    "https://host/v1?x=1;apikey=canary",
+    "https://host/v1;token=canary",
+    "https://host/v1#access_token=canary",
+    "https://host/v1?auth=canary",
+    "https://host/v1?jwt=canary",
+    "https://host/v1?pass=canary",
+    "https://host/v1?licenseKey=canary",
 ]
 
 
@@ -110,7 +120,14 @@ def test_what_shows_of_a_url_is_no_key(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://host/v1?api-version=1&monkey=2", "https://host/a@b/c:d@e", "https://host:80/v1", "host", "a?key=b"]
+    "url",
+    [
+        "https://host/v1?api-version=1&monkey=2&author=a&passage=3#keys",
+        "https://host/a@b/c:d@e",
+        "https://host:80/v1",
+        "host",
+        "a?key=b",
+    ],
 )
 def test_a_url_without_a_key_is_left_alone(tmp_path: Path, url: str) -> None:
     path = tmp_path / "p.yaml"
