@@ -6,6 +6,7 @@ from io import BytesIO
 
 import numpy as np
 from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
 
 from tasks.errors import DocumentError
 from tasks.image import Image
@@ -52,6 +53,11 @@ def parse_image(name: str, content: bytes, languages: str = "") -> Parsed:
             exif = _exif(picture)
             shown = _rgb(picture, size if languages else _fitted(size))
             caption = _caption(exif.get(_DESCRIPTION) or picture.info.get("Description"))
+    except UnidentifiedImageError as error:  # an OSError whose words show an object
+        raise DocumentError(
+            "corrupt",
+            f"{name} holds none of {', '.join(FORMATS)}, or is cut off; save it as one of them, or exclude it",
+        ) from error
     except _DAMAGE as error:
         cause = f"{type(error).__name__}: {error}"[:200]
         raise DocumentError(
@@ -121,11 +127,16 @@ def _rgb(picture: Pillow.Image, size: tuple[int, int]) -> Pillow.Image:
 
 
 def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
-    """Grey of 16 bits as it is meant; of other numbers nobody knows the range, so the brightest one is white."""
+    """Grey of 16 bits as it is meant; of other numbers nobody knows the range, so the brightest one is white.
+
+    Numbers that are none are black, as where a map has no data.
+    """
     values = np.asarray(picture)
     if picture.mode.startswith("I;16"):
         return Pillow.fromarray((values >> 8).astype(np.uint8))
-    low, high = float(values.min()), float(values.max())
+    known = values[np.isfinite(values)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
     return Pillow.fromarray(((values - low) * (255 / ((high - low) or 1.0))).astype(np.uint8))
 
 

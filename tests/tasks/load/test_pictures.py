@@ -106,6 +106,20 @@ def test_numbers_without_a_known_range_are_shown_from_black_to_white() -> None:
     assert [color[0] for color in corners(saved(Pillow.fromarray(values), "TIFF"))] == [0, 127, 255, 191]
 
 
+def test_numbers_that_are_none_are_black_or_white() -> None:
+    values = np.array([[np.nan, -np.inf], [np.inf, 1.0]], np.float32).repeat(16, 0).repeat(16, 1)
+    values[0, 0] = 0.0
+    assert [color[0] for color in corners(saved(Pillow.fromarray(values), "TIFF"))] == [0, 0, 255, 255]
+    assert corners(saved(Pillow.fromarray(np.full((32, 32), np.nan, np.float32)), "TIFF")) == [(0, 0, 0)] * 4
+
+
+def test_a_picture_without_its_head_is_told_in_the_same_words_each_time() -> None:
+    for end in (9, 20, 30):
+        with pytest.raises(DocumentError, match=r"a\.png .*cut off") as caught:
+            pixels(saved(flag())[:end])
+        assert " at 0x" not in str(caught.value)
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_what_can_be_seen_through_is_white(mode: str) -> None:
     clear = Pillow.new("RGBA", (60, 40), (0, 0, 0, 0))
