@@ -71,6 +71,12 @@ def test_the_model_and_the_dimension_of_the_settings_are_asked_for(paid: Bench) 
     assert {asked.dimension for asked in paid.server.asked} == {paid.kind.dimension}
 
 
+def test_a_length_that_the_model_does_not_make_is_refused_before_anything_is_sent(paid: Bench) -> None:
+    with pytest.raises(ConfigError, match=r"embedder\.dimensions is 60000, but .* is known to make vectors of .*\d+"):
+        paid.open(dimensions=60_000)
+    assert paid.server.requests == []
+
+
 def test_queries_may_be_embedded_by_a_relative_at_its_own_price(paid: Bench) -> None:
     relative = paid.kind.relative
     if not relative:

@@ -41,7 +41,7 @@ class PaidEmbedder:
     def __init__(
         self, config: embedders.PaidEmbedder, provider: Provider, budget: str, clock: Clock | None = None
     ) -> None:
-        """ConfigError for a money limit without a price.
+        """ConfigError for a money limit without a price, and for vectors of a length that the model does not make.
 
         `budget` is the URL of the database in which processes share the account's limits and money; `clock` lets a test
         wait for nothing.
@@ -62,6 +62,7 @@ class PaidEmbedder:
         self._usd = self._known.usd_per_million_tokens if own is None else own
         self._batch_api: BatchApi | None = provider.batch_api if isinstance(provider, BatchProvider) else None
         self._batches: Batches | None = None
+        self._check_dimensions()
         self._check_query_model()
         has_limit = config.max_usd is not None or config.max_usd_per_day is not None
         if has_limit and own is None and not self._usd:
@@ -177,6 +178,18 @@ class PaidEmbedder:
             tokens_factor=self._factor,
             query_usd_per_million_tokens=listed if own is None else own,
             texts_count_as_requests=self._known.texts_count_as_requests,
+        )
+
+    def _check_dimensions(self) -> None:
+        wanted, known = self._config.dimensions, self._known
+        if not wanted or not known.dimension or known.can_make(wanted):
+            return
+        sizes = ", ".join(map(str, sorted({*known.sizes, known.dimension}))) + (" or fewer" if known.any_size else "")
+        can_be_forced = wanted < known.dimension and hasattr(self._config, "force_dimensions")
+        raise ConfigError(
+            f"embedder.dimensions is {wanted}, but {self.model!r} is known to make vectors of {sizes} dimensions only;"
+            " choose one of these, or leave `dimensions` out"
+            + (", or ask for it all the same with force_dimensions: true" if can_be_forced else "")
         )
 
     def _check_query_model(self) -> None:

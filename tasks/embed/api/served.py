@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from config import embedders
 from tasks.embed.models import LocalModel, PaidModel, PaidModels, by_hand, served_model
-from tasks.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,10 +13,7 @@ UNKNOWN_FACTOR = 1.5  # so many tokens a model's own tokenizer may find for one 
 
 
 def with_served(models: PaidModels, config: embedders.OpenAIEmbedder) -> PaidModels:
-    """The provider's rows, with one for the configured model as it is to be asked.
-
-    ConfigError for vectors shorter than its own that it was not trained for.
-    """
+    """The provider's rows, with one for the configured model as it is to be asked."""
     row = models.row(config.model)
     is_known = row is not models.other
     served = None if is_known else served_model(config.model)
@@ -26,7 +22,6 @@ def with_served(models: PaidModels, config: embedders.OpenAIEmbedder) -> PaidMod
     row = row.model_copy(update={**by_hand(config), "revision": _revision(config), **_dimension(row, config)})
     row = row.model_copy(update={"query_prefix": row.query_prompt(config.task)})
     if served:
-        _check_dimensions(row, config)
         row = row.model_copy(update={"assumed": _assumed(served[0], row, config)})
     if not row.dimension:  # only the server knows it: it is asked for what is configured
         return models.model_copy(update={"other": row})
@@ -81,15 +76,3 @@ def _dimension(row: PaidModel, config: embedders.OpenAIEmbedder) -> dict[str, ob
     """Its own length, as configured or known, and which others may be asked for."""
     own = config.dimension or row.dimension
     return {"dimension": own, "any_size": row.any_size or config.force_dimensions}
-
-
-def _check_dimensions(row: PaidModel, config: embedders.OpenAIEmbedder) -> None:
-    wanted, own = config.dimensions, row.dimension
-    if not wanted or row.can_make(wanted):
-        return
-    sizes = ", ".join(map(str, sorted({*row.sizes, own})))
-    forced = "" if wanted > own else ", or ask for it all the same with force_dimensions: true"
-    raise ConfigError(
-        f"embedder.dimensions is {wanted}, but {config.model!r} is known to make vectors of {sizes} dimensions only;"
-        f" choose one of these, or leave `dimensions` out{forced}"
-    )
