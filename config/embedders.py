@@ -150,6 +150,11 @@ class PaidEmbedder(EmbedderSection):
         default=None, gt=0, le=MOST_DIMENSIONS, description="Ask the provider for shorter vectors."
     )
 
+    @property
+    def rounding(self) -> str:
+        """How coarse the numbers are that are asked for; empty where they are the model's own."""
+        return ""
+
     def model_of(self, side: str) -> str:
         """The model for documents, or for queries."""
         return self.query_model or self.model if side == "query" else self.model
@@ -215,7 +220,22 @@ class OpenAIEmbedder(PaidEmbedder, Prompts):
         return _without_secrets(fields)
 
 
-class CohereEmbedder(PaidEmbedder):
+class RoundedEmbedder(PaidEmbedder):
+    """A provider that answers coarser numbers where it is asked to."""
+
+    output_dtype: Literal["float", "int8", "binary"] = Field(
+        default="float",
+        description="int8: whole numbers; binary: signs alone. Each is a vector space of its own, at the same price;"
+        " what the store keeps them as is `store.precision`.",
+    )
+
+    @property
+    def rounding(self) -> str:
+        """Part of the vector space."""
+        return "" if self.output_dtype == "float" else self.output_dtype
+
+
+class CohereEmbedder(RoundedEmbedder):
     """Cohere's models."""
 
     kind: Literal["cohere"] = Field(description="The Cohere embeddings API.")
@@ -225,7 +245,7 @@ class CohereEmbedder(PaidEmbedder):
     )
 
 
-class VoyageEmbedder(PaidEmbedder):
+class VoyageEmbedder(RoundedEmbedder):
     """Voyage's models."""
 
     kind: Literal["voyage"] = Field(description="The Voyage embeddings API.")

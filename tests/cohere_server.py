@@ -8,6 +8,7 @@ import numpy as np
 
 from tasks.embed.api.dispatch.transport import Side
 from tests.provider_server import Asked, Fault, ProviderServer
+from tests.voyage_server import whole_numbers
 
 SIDES: Mapping[str, Side] = {"search_document": "document", "search_query": "query"}
 
@@ -34,6 +35,8 @@ class CohereDialect:
         types = {
             "float": lambda row: row.tolist(),
             "base64": lambda row: base64.b64encode(row.astype("<f4").tobytes()).decode(),
+            "int8": lambda row: whole_numbers(row).tolist(),
+            "ubinary": lambda row: np.packbits(row > 0).tolist(),
         }
         embeddings = {name: [types[name](row) for _, row in rows] for name in body["embedding_types"]}
         meta = {"api_version": {"version": "2"}, "billed_units": {"input_tokens": float(tokens)}}

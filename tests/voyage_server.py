@@ -1,7 +1,7 @@
 """Voyage's embeddings protocol on a loopback server."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,14 +34,15 @@ class VoyageDialect:
         return Asked(key, body["model"], texts, body["input_type"], body.get("output_dimension"))
 
     def answer(self, body: Mapping[str, Any], rows: Sequence[tuple[int, np.ndarray]], tokens: int, /) -> object:
-        assert (body["encoding_format"], body["output_dtype"]) == ("base64", "float")
+        assert body["encoding_format"] == "base64"
         if documents := body.get("inputs"):
             made = ((place, chunk_vectors(documents[place], row, body["input_type"])) for place, row in rows)
             data = [
-                {"object": "list", "data": _data([*enumerate(chunks)][::-1]), "index": place} for place, chunks in made
+                {"object": "list", "data": _data([*enumerate(chunks)][::-1], body), "index": place}
+                for place, chunks in made
             ]
         else:
-            data = _data(rows)
+            data = _data(rows, body)
         return {"object": "list", "data": data, "model": body["model"], "usage": {"total_tokens": tokens}}
 
     def error(self, fault: Fault, /) -> object:
@@ -64,10 +65,24 @@ def chunk_vectors(chunks: Sequence[str], whole: np.ndarray, side: Side | None) -
     return [vector / np.linalg.norm(vector) for vector in vectors]
 
 
-def _data(rows: Sequence[tuple[int, np.ndarray]]) -> list[dict[str, Any]]:
+def whole_numbers(vector: np.ndarray) -> np.ndarray:
+    """Of a byte each, and of no length in particular."""
+    largest = np.abs(vector).max()
+    return np.round(127 * vector / largest).astype(np.int8) if largest else np.zeros(len(vector), np.int8)
+
+
+TYPES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "float": lambda row: row.astype("<f4"),
+    "int8": whole_numbers,
+    "ubinary": lambda row: np.packbits(row > 0),
+}
+
+
+def _data(rows: Sequence[tuple[int, np.ndarray]], body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    made = ((place, TYPES[body["output_dtype"]](row).tobytes()) for place, row in rows)
     return [
-        {"object": "embedding", "embedding": base64.b64encode(row.astype("<f4").tobytes()).decode(), "index": place}
-        for place, row in rows
+        {"object": "embedding", "embedding": base64.b64encode(packed).decode(), "index": place}
+        for place, packed in made
     ]
 
 

@@ -13,6 +13,7 @@ from flows.langchain import HeadraceEmbeddings
 from tasks.errors import ConfigError
 from tests.conftest import Pipeline
 from tests.tasks.embed.local.families import FAMILIES, build
+from tests.perplexity_server import PerplexityServer
 from tests.voyage_server import VoyageServer
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -139,6 +140,28 @@ def test_a_provider_is_sent_whole_documents_and_only_those_that_changed(
     hits = contextual.run("search", str(contextual.config), "--json", "Plain text of the third page.").json["hits"]
     assert hits[0]["document"] == "docs:sub/c.txt"
     assert contextual.run("verify", str(contextual.config), "--json").json["ok"] is True
+
+
+def test_perplexitys_models_go_through_the_same_door(contextual: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    with PerplexityServer() as server:
+        embedder = f"{{kind: openai, model: pplx-embed-context-v1-4b, dimensions: 256, base_url: '{server.url}'}}"
+        lines = contextual.config.read_text().splitlines()
+        kept = [line if not line.startswith("embedder") else f"embedder: {embedder}" for line in lines]
+        contextual.config.write_text("\n".join(kept))
+        first = contextual.sync()
+        assert (first["code"], first["chunks"]["embedded"]) == (0, first["chunks"]["total"])
+        assert first["cost_usd"] == pytest.approx(server.billed_tokens * 0.05e-6, abs=1e-9)
+        sent = [chunks for body in server.bodies for chunks in body["input"]]
+        assert sorted(sent) == sorted(contextual.texts().values())
+        server.forget()
+        contextual.write("b.md", TWO.replace("two crowns", "three crowns"))
+        assert contextual.sync()["chunks"]["embedded"] == 3
+        assert [body["input"] for body in server.bodies] == [[contextual.texts()["b.md"]]]
+        hits = contextual.run("search", str(contextual.config), "--json", "Plain text of the third page.").json["hits"]
+        assert hits[0]["document"] == "docs:sub/c.txt"
+        contextual.config.write_text("\n".join(kept).replace("late: true", "late: false"))
+        assert contextual.run("sync", str(contextual.config)).code == 2
 
 
 def test_what_was_kept_of_a_document_is_not_paid_again_and_the_rest_gets_its_vectors_among_it(

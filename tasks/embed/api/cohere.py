@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from config import embedders
 from tasks.embed.api.dispatch.backoff import Clock
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cohere.core.api_error import ApiError
 
 ADDRESS = "https://api.cohere.com"
+TYPES: Mapping[str, Literal["base64", "int8", "ubinary"]] = {"float": "base64", "int8": "int8", "binary": "ubinary"}
 
 
 class CohereProvider:
@@ -38,19 +39,20 @@ class CohereProvider:
         return self._config.base_url or ADDRESS, key_of(self._config, self)
 
     def call(self, texts: list[str], side: Side, /) -> Answer:
-        """Vectors come as base64: with floats the SDK computes for a second, in which no other answer could be read."""
+        """Floats come as base64: else the SDK computes for a second, in which no other answer could be read."""
         model, dimension = asked(self._config, self.models, side)
         more: dict[str, Any] = {"output_dimension": dimension} if dimension else {}  # a null is not left out
+        dtype = self._config.output_dtype
         with reading():
             answer = self._client.with_raw_response.embed(
                 model=model,
                 texts=texts,
                 input_type="search_query" if side == "query" else "search_document",
-                embedding_types=["base64"],
+                embedding_types=[TYPES[dtype]],
                 truncate="NONE",
                 **more,
             )
-            return _read(answer.data, lower_case(answer.headers))
+            return _read(answer.data, lower_case(answer.headers), dtype)
 
     def translate(self, error: Exception, clock: Clock, /) -> HeadraceError | None:
         """Every error of the SDK, and of the HTTP library that it lets through."""
@@ -79,15 +81,15 @@ class CohereProvider:
         return cohere.ClientV2(key, base_url=address, max_retries=0, httpx_client=self._connections.client)
 
 
-def _read(answer: "EmbedByTypeResponse", headers: Mapping[str, str]) -> Answer:
+def _read(answer: "EmbedByTypeResponse", headers: Mapping[str, str], dtype: str) -> Answer:
     """The SDK does not look at what it hands out, and a server of another make may send floats."""
     embeddings = getattr(answer, "embeddings", None)
-    rows = getattr(embeddings, "base64", None) or getattr(embeddings, "float_", None)
+    rows = getattr(embeddings, TYPES[dtype], None) or getattr(embeddings, "float_", None)
     if not isinstance(rows, list):
         raise MalformedError("there are no vectors in the answer")
     units = getattr(getattr(answer, "meta", None), "billed_units", None)
     tokens = count_of(getattr(units, "input_tokens", None))
-    return Answer([decoded(row) for row in rows], tokens, headers)
+    return Answer([decoded(row, dtype) for row in rows], tokens, headers)
 
 
 def _refusal(error: "ApiError") -> Refusal:

@@ -7,13 +7,14 @@ dispatcher sees its first vector, or one that is no vector where there is one.
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError
+from tasks.embed.api.sdk import count_of, decoded
 from tasks.errors import FencedError
 from tasks.passages import Passage
 from tasks.records import EmbeddedBatch, Tokenizer, Vector, Vectors
@@ -21,6 +22,7 @@ from tasks.slices import bounded
 
 BETWEEN = "\0"  # no text has one
 
+Row = Mapping[str, object]
 Embed = Callable[[Sequence[str], Sequence[int]], Generator[EmbeddedBatch, None, None]]
 
 
@@ -34,8 +36,34 @@ def chunks_in(text: str) -> int:
     return text.count(BETWEEN) + 1
 
 
-def matrix_of(vectors: Sequence[Vector]) -> Vectors:
-    """The vectors of a document's chunks; MalformedError where they are not of one length."""
+def read_rows(answer: object, texts: Sequence[str], dtype: str, *, is_contextual: bool) -> Answer:
+    """The vectors of an answer, or a matrix for each document where `is_contextual`; MalformedError if they do not fit.
+
+    The protocol is Voyage's, and Perplexity's of chunks in context.
+    """
+    answer, rows = _in_order(answer, len(texts))
+    if is_contextual:
+        documents = [_in_order(row, chunks_in(text))[1] for row, text in zip(rows, texts, strict=True)]
+        vectors = [_matrix([decoded(chunk.get("embedding"), dtype) for chunk in chunks]) for chunks in documents]
+    else:
+        vectors = [decoded(row.get("embedding"), dtype) for row in rows]
+    usage, model = answer.get("usage"), answer.get("model")
+    tokens = count_of(usage.get("total_tokens")) if isinstance(usage, Mapping) else None
+    return Answer(vectors, tokens, model=model if isinstance(model, str) else "")
+
+
+def _in_order(answer: object, count: int) -> tuple[Row, list[Row]]:
+    """An answer, or the part of one that is about a document, with its rows."""
+    rows = answer.get("data") if isinstance(answer, Mapping) else None
+    if not isinstance(answer, Mapping) or not isinstance(rows, list):
+        raise MalformedError("there are no vectors in the answer")
+    places = {row.get("index"): row for row in rows if isinstance(row, Mapping)}
+    if len(rows) != count or places.keys() != set(range(count)):
+        raise MalformedError(f"{len(rows)} vectors came for {count} texts")
+    return answer, [places[place] for place in range(count)]
+
+
+def _matrix(vectors: Sequence[Vector]) -> Vectors:
     if len({len(vector) for vector in vectors}) > 1:
         raise MalformedError("the vectors of one document have several dimensions")
     return np.stack(vectors)

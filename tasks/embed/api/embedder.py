@@ -8,7 +8,7 @@ from typing import NamedTuple
 from config import embedders
 from config.fields import public_url
 from tasks.embed.api.batches import Batches, Work
-from tasks.embed.api.contextual import ContextualChunks, ContextualEmbedder, chunks_in
+from tasks.embed.api.contextual import BETWEEN, ContextualChunks, ContextualEmbedder, chunks_in, chunks_of
 from tasks.embed.api.dispatch.account import Terms
 from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.batch_books import BatchAccount
@@ -78,8 +78,8 @@ class PaidEmbedder:
         if not dimension:
             raise ConfigError(f"embedder.dimensions is missing: the vectors of {self.model!r} are not known here")
         space, known = self._provider.models.space_of(self.model), self._known
-        tokens = known.space_tokens or known.max_tokens
-        return VectorSpace(self._provider.family, space, known.revision, dimension, tokens, known.document_prefix)
+        tokens, revision = known.space_tokens or known.max_tokens, self._config.rounding or known.revision
+        return VectorSpace(self._provider.family, space, revision, dimension, tokens, known.document_prefix)
 
     @property
     def server(self) -> str:
@@ -212,10 +212,10 @@ class PaidEmbedder:
 
     def _call(self, texts: list[str], side: Side, seconds: float) -> Answer:
         prefix = self._known.document_prefix if side == "document" else self.query_prefix
-        texts = [prefix + text for text in texts] if prefix else texts
+        sent = [BETWEEN.join(prefix + chunk for chunk in chunks_of(text)) for text in texts] if prefix else texts
         most_bytes = sum(map(chunks_in, texts)) * self.space.dimension * NUMBER_BYTES + ANSWER_BYTES
         with translated(self._provider, self._clock), bounded(seconds, most_bytes):
-            answer = self._provider.call(texts, side)
+            answer = self._provider.call(sent, side)
         if len(answer.vectors) != len(texts):
             raise MalformedError(f"{len(answer.vectors)} vectors came for {len(texts)} texts")
         if not self._is_named(self._config.model_of(side), answer.model):

@@ -1,10 +1,12 @@
 """OpenAI's embeddings API, or a server that speaks its protocol, through the provider's SDK."""
 
+import json
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from config import embedders
 from config.fields import public_url
+from tasks.embed.api.contextual import chunks_of, read_rows
 from tasks.embed.api.dispatch.backoff import Clock, asked_delay
 from tasks.embed.api.dispatch.outcomes import (
     Answer,
@@ -29,6 +31,7 @@ from tasks.embed.api.provider import (
     unreachable,
     words_of,
 )
+from tasks.embed.api.sdk import reading
 from tasks.embed.api.served import with_served
 from tasks.embed.models import paid_models
 from tasks.errors import ConfigError, HeadraceError, ServiceError
@@ -37,6 +40,7 @@ from tasks.system.proxies import through_proxies
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
 
+DTYPES = {"base64_int8": "int8", "base64_binary": "binary"}  # Perplexity's formats
 BILLING_CODES = {
     "insufficient_quota",
     "credit_balance_exhausted",
@@ -63,14 +67,20 @@ class OpenAIProvider:
         return str(self._client.base_url), self._client.api_key
 
     def call(self, texts: list[str], side: Side, /) -> Answer:
-        """One POST, its answer read in one pass."""
+        """One POST, its answer read in one pass; a document of chunks in context goes to an endpoint of its own."""
         import openai
 
         # Not `embeddings.create`: it walks through every text before sending, and through every vector after.
         body = self._body(texts, side)
-        answer = self._client.post("/embeddings", body=body, cast_to=openai.HttpxBinaryResponseContent)
+        is_contextual = self.models.row(str(body["model"])).contextual
+        path = "/contextualizedembeddings" if is_contextual else "/embeddings"
+        answer = self._client.post(path, body=body, cast_to=openai.HttpxBinaryResponseContent)
+        dtype = DTYPES.get(str(body["encoding_format"]), "float")
+        if is_contextual:
+            with reading():
+                return read_rows(json.loads(answer.content), texts, dtype, is_contextual=True)
         try:
-            return read_answer(answer.content, len(texts), lower_case(answer.response.headers))
+            return read_answer(answer.content, len(texts), lower_case(answer.response.headers), dtype)
         except AnsweredError as error:
             answer.response.status_code = error.status
             raise openai.APIStatusError(str(error), response=answer.response, body=error.body) from None
@@ -86,6 +96,8 @@ class OpenAIProvider:
         model, dimensions = asked(self._config, self.models, side)
         more = {**(self._config.extra_body or {}), **(self._config.query_extra_body or {} if side == "query" else {})}
         body: dict[str, object] = {"encoding_format": "base64", **more, "model": model, "input": texts}
+        if self.models.row(model).contextual:
+            body |= {"encoding_format": "base64_int8", "input": [chunks_of(text) for text in texts]}
         if dimensions:
             body["dimensions"] = dimensions
         return body

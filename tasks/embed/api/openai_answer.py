@@ -8,12 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError
 from tasks.embed.api.provider import words_of
-from tasks.records import Vector
+from tasks.embed.api.sdk import count_of, decoded
 
 _STATUS_WORDS = [
     (re.compile(pattern), status)
@@ -58,26 +57,23 @@ class AnsweredError(Exception):
         self.body = body
 
 
-def read_answer(content: bytes, count: int, headers: Mapping[str, str]) -> Answer:
+def read_answer(content: bytes, count: int, headers: Mapping[str, str], dtype: str = "float") -> Answer:
     """Vectors in the order of the texts; MalformedError for an answer that does not fit the `count` texts.
 
-    AnsweredError where there is an error in their place.
+    AnsweredError where there is an error in their place. `dtype` is that of `decoded`.
     """
     try:
         body = Body.model_validate_json(content)
     except ValueError as error:  # without its cause: it quotes the answer
         where = _kind(content) or (_place(error) if isinstance(error, ValidationError) else "")
         raise MalformedError(f"the answer cannot be read{where and f': {where}'}") from None
-    return answer_of(body, count, headers)
+    return answer_of(body, count, headers, dtype)
 
 
-def answer_of(body: Body, count: int, headers: Mapping[str, str]) -> Answer:
+def answer_of(body: Body, count: int, headers: Mapping[str, str], dtype: str = "float") -> Answer:
     """The same, of a body that was read."""
-    try:
-        data = sorted(body.data or (), key=lambda item: item.index)
-        vectors = [_vector(item.embedding) for item in data]
-    except ValueError:
-        raise MalformedError("the answer cannot be read") from None
+    data = sorted(body.data or (), key=lambda item: item.index)
+    vectors = [decoded(item.embedding, dtype) for item in data]
     if not data and (said := body.error or body.detail):
         raise AnsweredError(words_of(said) or "an error without words", _status(said), said)
     if [item.index for item in data] != list(range(count)):
@@ -85,7 +81,7 @@ def answer_of(body: Body, count: int, headers: Mapping[str, str]) -> Answer:
         raise MalformedError(f"{len(data)} vectors came for {count} texts{places}")
     named = body.model if isinstance(body.model, str) else ""
     told = body.usage.get("total_tokens") if isinstance(body.usage, dict) else None
-    return Answer(vectors, told if isinstance(told, int) else None, headers, named)
+    return Answer(vectors, count_of(told), headers, named)
 
 
 def _status(error: JsonValue) -> int:
@@ -109,10 +105,3 @@ def _place(error: ValidationError) -> str:
     if place.endswith(".embedding"):
         return f"{place} is neither base64 nor a list of numbers"
     return f"{place} {first['msg']}".strip()
-
-
-def _vector(embedding: bytes | list[float]) -> Vector:
-    if isinstance(embedding, bytes):
-        return np.frombuffer(embedding, dtype="<f4")
-    with np.errstate(over="ignore"):  # it becomes infinite, which is told
-        return np.asarray(embedding, dtype=np.float32)

@@ -88,16 +88,22 @@ def key_of(config: embedders.PaidEmbedder, provider: Provider) -> str:
     return key
 
 
-def decoded(embedding: object) -> Vector:
-    """The vector that an answer holds, as base64 of 32-bit floats or as numbers; MalformedError for anything else."""
+def decoded(embedding: object, dtype: str = "float") -> Vector:
+    """The vector that an answer holds, as base64 or as numbers; MalformedError for anything else.
+
+    `dtype` is what was asked for: float (of 32 bits), int8, or binary, eight signs in each byte.
+    """
+    packed, listed = {"int8": ("i1", "<f4"), "binary": ("u1", "u1")}.get(dtype, ("<f4", "<f4"))
     try:
         if isinstance(embedding, str):
-            return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
+            embedding = base64.b64decode(embedding, validate=True)
         with np.errstate(over="ignore"):  # it becomes infinite, which is told
-            vector: Vector = np.asarray(embedding, dtype=np.float32)
-    except (TypeError, ValueError):
+            found = np.frombuffer(embedding, packed) if isinstance(embedding, bytes) else np.asarray(embedding, listed)
+        numbers = np.unpackbits(found).astype(np.int8) * 2 - 1 if dtype == "binary" else found
+        vector: Vector = numbers.astype(np.float32, copy=False)
+    except (OverflowError, TypeError, ValueError):
         raise MalformedError("a vector cannot be read") from None
-    if vector.ndim != 1:
+    if found.ndim != 1:
         raise MalformedError("a vector cannot be read")
     return vector
 
@@ -113,7 +119,9 @@ def reading() -> Generator[None, None, None]:
 
 def count_of(tokens: object) -> int | None:
     """The tokens that an answer tells, None where that is no count."""
-    return int(tokens) if isinstance(tokens, int | float) and 0 <= tokens < 1e12 else None
+    if not isinstance(tokens, int | float) or isinstance(tokens, bool):
+        return None
+    return int(tokens) if 0 <= tokens < 1e12 else None
 
 
 class Connections:

@@ -1,17 +1,17 @@
 """Voyage's embeddings API through its SDK."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from config import embedders
-from tasks.embed.api.contextual import chunks_in, chunks_of, matrix_of
+from tasks.embed.api.contextual import chunks_of, read_rows
 from tasks.embed.api.dispatch.backoff import Clock
-from tasks.embed.api.dispatch.outcomes import Answer, MalformedError
+from tasks.embed.api.dispatch.outcomes import Answer
 from tasks.embed.api.dispatch.transport import Side
 from tasks.embed.api.provider import asked, unreachable, words_of
-from tasks.embed.api.sdk import Connections, Refusal, count_of, decoded, key_of, meaning, reading
+from tasks.embed.api.sdk import Connections, Refusal, key_of, meaning, reading
 from tasks.embed.models import paid_models
 from tasks.errors import HeadraceError
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 ADDRESS, MONGODB_ADDRESS = "https://api.voyageai.com/v1", "https://ai.mongodb.com/v1"
 MONGODB_KEY = "al-"  # by how it begins, the SDK knows whose server a key is for
-Row = Mapping[str, object]
 _http: "ContextVar[httpx.Client]" = ContextVar("_http")  # of the call that is made; the SDK has one door for all
 
 
@@ -56,6 +55,7 @@ class VoyageProvider:
         create: Callable[..., object] = ContextualizedEmbedding.create if is_contextual else Embedding.create
         inputs = {"inputs": [chunks_of(text) for text in texts]} if is_contextual else {"input": texts}
         address, key = self.account
+        dtype = self._config.output_dtype
         used = _http.set(self._connections.client)
         try:
             with reading():
@@ -66,11 +66,11 @@ class VoyageProvider:
                     model=model,
                     input_type=side,
                     **({} if is_contextual else {"truncation": False}),  # the other endpoint does not know it
-                    output_dtype="float",
+                    output_dtype={"binary": "ubinary"}.get(dtype, dtype),
                     encoding_format="base64",
                     **({"output_dimension": dimension} if dimension else {}),
                 )
-                return _read(answer, texts, is_contextual)
+                return read_rows(answer, texts, dtype, is_contextual=is_contextual)
         finally:
             _http.reset(used)
 
@@ -127,29 +127,6 @@ def _sent(request: "PreparedRequest") -> "Response":
     answer.status_code, answer._content = found.status_code, found.content
     answer.headers.update(found.headers)
     return answer
-
-
-def _read(answer: object, texts: Sequence[str], is_contextual: bool) -> Answer:
-    answer, rows = _in_order(answer, len(texts))
-    if is_contextual:
-        documents = [_in_order(row, chunks_in(text))[1] for row, text in zip(rows, texts, strict=True)]
-        vectors = [matrix_of([decoded(chunk.get("embedding")) for chunk in chunks]) for chunks in documents]
-    else:
-        vectors = [decoded(row.get("embedding")) for row in rows]
-    usage, model = answer.get("usage"), answer.get("model")
-    tokens = count_of(usage.get("total_tokens")) if isinstance(usage, Mapping) else None
-    return Answer(vectors, tokens, model=model if isinstance(model, str) else "")
-
-
-def _in_order(answer: object, count: int) -> "tuple[Row, list[Row]]":
-    """An answer, or the part of one that is about a document, with its rows."""
-    rows = answer.get("data") if isinstance(answer, Mapping) else None
-    if not isinstance(answer, Mapping) or not isinstance(rows, list):
-        raise MalformedError("there are no vectors in the answer")
-    places = {row.get("index"): row for row in rows if isinstance(row, Mapping)}
-    if len(rows) != count or places.keys() != set(range(count)):
-        raise MalformedError(f"{len(rows)} vectors came for {count} texts")
-    return answer, [places[place] for place in range(count)]
 
 
 def _refusal(error: "VoyageError") -> Refusal:
