@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
+import psycopg
 import pytest
 
 from tasks.dedupe.cache import EmbeddingCache
@@ -117,22 +118,55 @@ def test_a_kill_at_any_step_pays_nothing_twice(
     assert len(server.jobs) == 1
 
 
-def test_a_process_killed_while_it_waits_leaves_its_batch_to_the_next_run_and_to_plan(
-    batched: Pipeline, server: BatchServer
-) -> None:
+def kill_process_at(pipeline: Pipeline, server: BatchServer, call: str, times: int) -> None:
+    """SIGKILL, before it gets the answer to a call."""
     answer = server.elsewhere
-    with subprocess.Popen([sys.executable, "-m", "flows.cli", "sync", str(batched.config)]) as process:
+    with subprocess.Popen([sys.executable, "-m", "flows.cli", "sync", str(pipeline.config)]) as process:
 
-        def kill_at_second_look(method: str, path: str, content: bytes) -> Any:
+        def killing(method: str, path: str, content: bytes) -> Any:
             answered = answer(method, path, content)
-            if server.calls.count("GET batches/…") == 2:
+            if server.calls.count(call) == times and process.poll() is None:
                 process.kill()
                 process.wait()
             return answered
 
-        server.elsewhere = kill_at_second_look
+        server.elsewhere = killing
     server.elsewhere = answer
-    assert (process.returncode, server.jobs[0].looks, server.worked) == (-signal.SIGKILL, 2, [])
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("call", ["POST files", "POST batches", "GET files/…"])
+def test_a_killed_process_pays_nothing_twice(batched: Pipeline, server: BatchServer, call: str) -> None:
+    kill_process_at(batched, server, call, 1)
+    check_paid_once(batched, server, batched.sync())
+    assert len(server.jobs) == 1
+
+
+def test_kills_pay_nothing_twice_where_the_books_are_in_postgresql(
+    batched: Pipeline, server: BatchServer, postgres_url: str
+) -> None:
+    text = batched.config.read_text().replace("delivery: batch", f"delivery: batch, budget: '{postgres_url}'")
+    batched.config.write_text(text)
+    create = OpenAIBatches.create
+
+    def killed(*arguments: Any) -> Any:
+        create(*arguments)
+        raise Killed
+
+    kill_at(batched, OpenAIBatches, "create", killed)
+    kill_at(batched, BatchAccount, "end", _kill)
+    report = batched.sync()
+    assert (report["code"], report["chunks"]["total"], len(server.worked), len(server.jobs)) == (0, 4, 4, 1)
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
+        for table in ("batch", "reservation"):
+            assert connection.execute(f"SELECT count(*) FROM headrace_budget.{table}").fetchone() == (0,)
+
+
+def test_a_process_killed_while_it_waits_leaves_its_batch_to_the_next_run_and_to_plan(
+    batched: Pipeline, server: BatchServer
+) -> None:
+    kill_process_at(batched, server, "GET batches/…", 2)
+    assert (server.jobs[0].looks, server.worked) == (2, [])
     calls = list(server.calls)
     plan = batched.plan()
     assert (plan["chunks"]["embedded"], plan["cost_usd"], server.calls) == (4, 0, calls)

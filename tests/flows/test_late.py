@@ -12,8 +12,8 @@ import pytest
 from flows.langchain import HeadraceEmbeddings
 from tasks.errors import ConfigError
 from tests.conftest import Pipeline
-from tests.tasks.embed.local.families import FAMILIES, build
 from tests.perplexity_server import PerplexityServer
+from tests.tasks.embed.local.families import FAMILIES, build
 from tests.voyage_server import VoyageServer
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
