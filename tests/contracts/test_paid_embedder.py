@@ -391,6 +391,15 @@ def test_a_foreign_tokenizer_is_given_room_until_the_provider_has_told(paid: Ben
     assert list(embedder.embed(["word " * 49], [49]))
 
 
+def test_a_provider_that_bills_more_than_was_counted_passes_no_limit_with_what_is_in_flight(paid: Bench) -> None:
+    """The first request goes alone, for its answer says what the others cost."""
+    paid.server.count = lambda text: 40
+    embedder = paid.open(usd_per_million_tokens=1.0, max_usd=130 / 1e6, batch_texts=1)
+    with pytest.raises(BudgetError, match="max_usd"):
+        list(embedder.embed([f"word {number} of ten of them all in a row" for number in range(20)], [10] * 20))
+    assert paid.server.billed_tokens == 120
+
+
 def test_the_money_limit_of_a_run_is_never_passed_by_documents_and_queries_together(paid: Bench) -> None:
     embedder = paid.open(usd_per_million_tokens=1.0, max_usd=13 / 1e6)
     embed(embedder, ["one two three four five"])

@@ -113,6 +113,12 @@ class Account:
         """Whether the provider told them."""
         return bool(self._told)
 
+    @property
+    def goes_alone(self) -> bool:
+        """Whether a request waits for the one before: money is limited, and none has told yet what tokens it bills."""
+        has_limit = self._terms.max_usd is not None or self._terms.max_usd_per_day is not None
+        return has_limit and not self._billed
+
     def claim(self, *demands: Demand) -> list[Reservation] | float:
         """Reservations for the first of these requests, as many as may go now; if none, the seconds to wait.
 

@@ -84,13 +84,12 @@ class Dispatcher:
 
     def _launch(self, work: "_Work") -> float | None:
         """Send what may be sent; the seconds until more may be, None: when something has completed."""
-        while (request := work.next_request) is not None and work.in_flight < self._concurrency.window:
+        while (request := work.next_request) is not None and (room := self._room(work)) > 0:
             now = self._clock.now()
             delay = max(max(request.not_before, self._closed_until) - now, self._throttle.wait())
             if delay > 0:
                 return delay
-            most = 1 if self._throttle.is_on else self._concurrency.window - work.in_flight
-            with work.taken(now, most) as requests:
+            with work.taken(now, 1 if self._throttle.is_on else room) as requests:
                 try:
                     claimed = self._account.claim(*(one.demand(work.tokens, work.side == "query") for one in requests))
                 except BudgetError:
@@ -105,6 +104,10 @@ class Dispatcher:
                 for reservation in claimed:
                     self._send(work, requests.popleft(), reservation)
         return None
+
+    def _room(self, work: "_Work") -> int:
+        """So many requests more may be on their way."""
+        return (1 if self._account.goes_alone else self._concurrency.window) - work.in_flight
 
     def _send(self, work: "_Work", request: Request, reservation: Reservation) -> None:
         self._sent += 1
