@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 
-from config.fields import SECRET_NAME, DatabaseUrl, ModelName, Section, WebAddress, public_url
+from config.fields import SECRET_NAME, DatabaseUrl, ModelName, PaidSection, Section, WebAddress, public_url
 
 MOST_DIMENSIONS = 65_536  # no vector database here takes more
 
@@ -95,7 +95,7 @@ class ClipEmbedder(EmbedderSection):
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps; never part of the fingerprint.")
 
 
-class PaidEmbedder(EmbedderSection):
+class PaidEmbedder(EmbedderSection, PaidSection):
     """What every embedder that costs money can be told; whoever asks whether one does asks for this."""
 
     UNSHAPED: ClassVar[frozenset[str]] = frozenset(
@@ -127,15 +127,6 @@ class PaidEmbedder(EmbedderSection):
         description="Texts in one request, at most; fewer for a slow server. Default: what the provider takes, learned"
         " from its answers where it is not known.",
     )
-    max_usd: float | None = Field(
-        default=None, ge=0, allow_inf_nan=False, description="Stop a run before it costs more."
-    )
-    max_usd_per_day: float | None = Field(
-        default=None,
-        ge=0,
-        allow_inf_nan=False,
-        description="Stop before all runs with this key together cost more in one day (UTC).",
-    )
     usd_per_million_tokens: float | None = Field(
         default=None, ge=0, allow_inf_nan=False, description="The price. Default: the list price, where it is known."
     )
@@ -144,7 +135,6 @@ class PaidEmbedder(EmbedderSection):
         description="URL of the database in which runs share limits and money. Default: the ledger's where that is"
         " PostgreSQL, else sqlite:///~/.local/state/headrace/budget.db",
     )
-    api_key: SecretStr | None = Field(default=None, description="Default: the provider's environment variable.")
     base_url: WebAddress | None = Field(default=None, description="Another server with the same protocol.")
     dimensions: int | None = Field(
         default=None, gt=0, le=MOST_DIMENSIONS, description="Ask the provider for shorter vectors."

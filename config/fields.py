@@ -5,7 +5,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails
 
 
@@ -122,3 +131,25 @@ def _numbers(section: type[BaseModel], name: object) -> list[str]:
     field = section.model_fields.get(str(name))
     kinds = {field.annotation, *get_args(field.annotation)} if field else set()
     return [] if bool in kinds else [kind.__name__ for kind in (float, int) if kind in kinds]
+
+
+class PaidSection(Section):
+    """What a model that costs money may be told."""
+
+    api_key: SecretStr | None = Field(default=None, description="Default: the provider's environment variable.")
+    max_usd: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Stop a run, or another command, before it costs more."
+    )
+    max_usd_per_day: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Stop before all that is done with this key together costs more in one day (UTC).",
+    )
+
+    def require_price(self, price: float | None, name: str) -> None:
+        """ValueError for a limit of money without one."""
+        limits = {"max_usd": self.max_usd, "max_usd_per_day": self.max_usd_per_day}
+        limit = next((name for name, usd in limits.items() if usd is not None), None)
+        if limit and price is None:
+            raise ValueError(f"{limit} needs `{name}` beside it: nothing else says what is spent")

@@ -6,7 +6,7 @@ from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from config.copies import NearDuplicates
 from config.embedders import Embedder, PaidEmbedder
-from config.fields import DatabaseUrl, Language, Location, Name, Section, WebAddress
+from config.fields import DatabaseUrl, Language, Location, Name, PaidSection, Section, WebAddress
 from config.labels import READERS
 from config.runner import LocalRunner, Runner
 from config.sources import Source
@@ -42,29 +42,7 @@ class Chunking(Section):
         return self
 
 
-class PaidModel(Section):
-    """What a model that costs money may be told, beside an embedder."""
-
-    api_key: SecretStr | None = Field(default=None, description="Default: the provider's environment variable.")
-    max_usd: float | None = Field(
-        default=None, ge=0, allow_inf_nan=False, description="Stop one command before it costs more."
-    )
-    max_usd_per_day: float | None = Field(
-        default=None,
-        ge=0,
-        allow_inf_nan=False,
-        description="Stop before all commands with this key together spend more here in one day (UTC).",
-    )
-
-    def require_price(self, price: float | None, name: str) -> None:
-        """ValueError for a limit of money without one."""
-        limits = {"max_usd": self.max_usd, "max_usd_per_day": self.max_usd_per_day}
-        limit = next((name for name, usd in limits.items() if usd is not None), None)
-        if limit and price is None:
-            raise ValueError(f"{limit} needs `{name}` beside it: nothing else says what is spent")
-
-
-class Rerank(PaidModel):
+class Rerank(PaidSection):
     """A model that reads the query with each of the best results, and sorts them anew."""
 
     model: str = Field(
@@ -93,7 +71,7 @@ class Rerank(PaidModel):
         return self
 
 
-class Writer(PaidModel):
+class Writer(PaidSection):
     """A chat model that writes questions for `evaluate --bootstrap --writer`, behind an endpoint like OpenAI's."""
 
     model: str = Field(min_length=1, description="The server's name of the model, such as gpt-4o-mini.")

@@ -233,8 +233,7 @@ class Dispatcher:
     def _abandon(self, work: "_Work") -> None:
         """Nobody takes the answers any more; what they cost is still written down."""
         while work.in_flight:
-            completed = self._transport.wait(None)
-            if completed is not None:
+            if completed := self._transport.wait(None):
                 work.in_flight -= 1
                 self._settle(work, [completed])
 
