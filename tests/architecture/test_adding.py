@@ -78,8 +78,8 @@ EMBEDDER = Addition(
             "    inputs_per_request: {most: 96, read: made up}\n    tokens_per_request: {most: 20000, read: made up}\n"
             "    tokens_per_input: {most: 1000, read: made up}\n"
             "models:\n"
-            "  toy-1: {<<: *other, dimension: 32, usd_per_million_tokens: 0.1, priced: made up}\n"
-            "  toy-2: {<<: *other, dimension: 32, usd_per_million_tokens: 0.1, priced: made up}\n"
+            "  toy-1: {<<: *other, dimension: 32, sizes: [8], usd_per_million_tokens: 0.1, priced: made up}\n"
+            "  toy-2: {<<: *other, dimension: 32, sizes: [8], usd_per_million_tokens: 0.1, priced: made up}\n"
         ),
         "tasks/embed/api/toy.py": (
             TOY[: TOY.index("KEY_VARIABLE =")]

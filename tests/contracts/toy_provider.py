@@ -43,7 +43,7 @@ def models(inputs: int = 96, tokens: int = 20_000) -> PaidModels:
         "limits": {**limits, "tokens_per_input": {"most": 1000, "read": read}},
         "tokens_factor": 1.5,
     }
-    known = {**other, "dimension": 32, "usd_per_million_tokens": 0.1, "priced": read}
+    known = {**other, "dimension": 32, "sizes": [8], "usd_per_million_tokens": 0.1, "priced": read}
     return PaidModels.model_validate({"other": other, "models": {"toy-1": known, "toy-2": known}})
 
 
