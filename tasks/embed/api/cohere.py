@@ -9,7 +9,17 @@ from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError
 from tasks.embed.api.dispatch.transport import Side
 from tasks.embed.api.provider import asked, lower_case, unreachable, words_of
-from tasks.embed.api.sdk import Connections, Refusal, count_of, decoded, key_of, meaning, reading
+from tasks.embed.api.sdk import (
+    AnsweredError,
+    Connections,
+    Refusal,
+    count_of,
+    decoded,
+    key_of,
+    meaning,
+    reading,
+    refuse_error,
+)
 from tasks.embed.models import paid_models
 from tasks.errors import HeadraceError
 
@@ -62,6 +72,8 @@ class CohereProvider:
 
         if isinstance(error, httpx.HTTPError | httpx.InvalidURL):
             return unreachable(self.name, error)
+        if isinstance(error, AnsweredError):
+            return meaning(Refusal(error.status, str(error)), self, clock)
         if isinstance(error, ParsingError):
             return MalformedError("the answer cannot be read")
         if isinstance(error, ApiError):
@@ -86,6 +98,7 @@ def _read(answer: "EmbedByTypeResponse", headers: Mapping[str, str], dtype: str)
     embeddings = getattr(answer, "embeddings", None)
     rows = getattr(embeddings, TYPES[dtype], None) or getattr(embeddings, "float_", None)
     if not isinstance(rows, list):
+        refuse_error(getattr(answer, "model_extra", None) or {})
         raise MalformedError("there are no vectors in the answer")
     units = getattr(getattr(answer, "meta", None), "billed_units", None)
     tokens = count_of(getattr(units, "input_tokens", None))

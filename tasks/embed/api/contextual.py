@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError
-from tasks.embed.api.sdk import count_of, decoded
+from tasks.embed.api.sdk import count_of, decoded, refuse_error
 from tasks.errors import FencedError
 from tasks.passages import Passage
 from tasks.records import EmbeddedBatch, Tokenizer, Vector, Vectors
@@ -39,8 +39,10 @@ def chunks_in(text: str) -> int:
 def read_rows(answer: object, texts: Sequence[str], dtype: str, *, is_contextual: bool) -> Answer:
     """The vectors of an answer, or a matrix for each document where `is_contextual`; MalformedError if they do not fit.
 
-    The protocol is Voyage's, and Perplexity's of chunks in context.
+    AnsweredError where an error stands in their place. The protocol is Voyage's, and Perplexity's of chunks in context.
     """
+    if isinstance(answer, Mapping) and not answer.get("data"):
+        refuse_error(answer)
     answer, rows = _in_order(answer, len(texts))
     if is_contextual:
         documents = [_in_order(row, chunks_in(text))[1] for row, text in zip(rows, texts, strict=True)]

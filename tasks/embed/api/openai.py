@@ -19,7 +19,7 @@ from tasks.embed.api.dispatch.outcomes import (
 from tasks.embed.api.dispatch.sizes import LONGEST_SECONDS
 from tasks.embed.api.dispatch.transport import Side
 from tasks.embed.api.guard import guard
-from tasks.embed.api.openai_answer import AnsweredError, read_answer
+from tasks.embed.api.openai_answer import read_answer
 from tasks.embed.api.openai_batches import OpenAIBatches
 from tasks.embed.api.provider import (
     CONNECT_SECONDS,
@@ -31,7 +31,7 @@ from tasks.embed.api.provider import (
     unreachable,
     words_of,
 )
-from tasks.embed.api.sdk import reading
+from tasks.embed.api.sdk import AnsweredError, reading
 from tasks.embed.api.served import with_served
 from tasks.embed.models import paid_models
 from tasks.errors import ConfigError, HeadraceError, ServiceError
@@ -76,10 +76,10 @@ class OpenAIProvider:
         path = "/contextualizedembeddings" if is_contextual else "/embeddings"
         answer = self._client.post(path, body=body, cast_to=openai.HttpxBinaryResponseContent)
         dtype = DTYPES.get(str(body["encoding_format"]), "float")
-        if is_contextual:
-            with reading():
-                return read_rows(json.loads(answer.content), texts, dtype, is_contextual=True)
         try:
+            if is_contextual:
+                with reading():
+                    return read_rows(json.loads(answer.content), texts, dtype, is_contextual=True)
             return read_answer(answer.content, len(texts), lower_case(answer.response.headers), dtype)
         except AnsweredError as error:
             answer.response.status_code = error.status

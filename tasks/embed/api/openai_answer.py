@@ -4,27 +4,13 @@ An answer is up to 17 MB of base64 in JSON. Read here in one pass it takes a ten
 and Python's base64 need, during which no other answer could be read.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from tasks.embed.api.dispatch.outcomes import Answer, MalformedError
-from tasks.embed.api.provider import words_of
-from tasks.embed.api.sdk import count_of, decoded
-
-_STATUS_WORDS = [
-    (re.compile(pattern), status)
-    for pattern, status in (
-        ("rate limit|too many requests", 429),
-        ("overloaded|unavailable|busy|capacity|try again", 503),
-        ("timeout|timed out", 504),
-        ("internal|server error|upstream|bad gateway", 500),
-        ("api key|unauthori[sz]ed|authentication", 401),
-        ("model .*not (found|exist)|no such model", 404),
-    )
-]
+from tasks.embed.api.sdk import count_of, decoded, refuse_error
 
 
 class _Part(BaseModel):
@@ -47,16 +33,6 @@ class Body(_Part):
     detail: JsonValue = None
 
 
-class AnsweredError(Exception):
-    """An error that stands in an answer which went well by its status: `status` is the one that it should have had."""
-
-    def __init__(self, words: str, status: int, body: JsonValue) -> None:
-        """The words are the server's."""
-        super().__init__(words)
-        self.status = status
-        self.body = body
-
-
 def read_answer(content: bytes, count: int, headers: Mapping[str, str], dtype: str = "float") -> Answer:
     """Vectors in the order of the texts; MalformedError for an answer that does not fit the `count` texts.
 
@@ -74,24 +50,14 @@ def answer_of(body: Body, count: int, headers: Mapping[str, str], dtype: str = "
     """The same, of a body that was read."""
     data = sorted(body.data or (), key=lambda item: item.index)
     vectors = [decoded(item.embedding, dtype) for item in data]
-    if not data and (said := body.error or body.detail):
-        raise AnsweredError(words_of(said) or "an error without words", _status(said), said)
+    if not data:
+        refuse_error({"error": body.error, "detail": body.detail})
     if [item.index for item in data] != list(range(count)):
         places = "" if len(data) != count else ", and their indexes are not those of the texts"
         raise MalformedError(f"{len(data)} vectors came for {count} texts{places}")
     named = body.model if isinstance(body.model, str) else ""
     told = body.usage.get("total_tokens") if isinstance(body.usage, dict) else None
     return Answer(vectors, count_of(told), headers, named)
-
-
-def _status(error: JsonValue) -> int:
-    """Its code where that is a status, else by its words; 400 lets the settings or one of the texts be to blame."""
-    if isinstance(error, dict):
-        for name in ("code", "status", "status_code"):
-            if (code := str(error.get(name))).isdecimal() and 400 <= int(code) < 600:
-                return int(code)
-    words = words_of(error).lower()
-    return next((status for pattern, status in _STATUS_WORDS if pattern.search(words)), 400)
 
 
 def _kind(content: bytes) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from tasks.embed.api.dispatch.outcomes import MalformedError, OutageError
-from tasks.embed.api.openai_answer import AnsweredError, Body, answer_of
+from tasks.embed.api.openai_answer import Body, answer_of
 from tasks.embed.api.provider import BatchLine, BatchState, words_of
+from tasks.embed.api.sdk import AnsweredError
 from tasks.errors import HeadraceError
 from tasks.records import EmbeddingKey
 

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import ssl
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from tasks.embed.api.dispatch.backoff import Clock, asked_delay
 from tasks.embed.api.dispatch.outcomes import MalformedError, OutageError, RateLimitedError, RefusedError, TooLargeError
 from tasks.embed.api.dispatch.sizes import LONGEST_SECONDS
 from tasks.embed.api.guard import guard
-from tasks.embed.api.provider import CONNECT_SECONDS, LATE, Provider, lower_case, scrubbed, too_large
+from tasks.embed.api.provider import CONNECT_SECONDS, LATE, Provider, lower_case, scrubbed, too_large, words_of
 from tasks.embed.models import is_installed
 from tasks.errors import ConfigError, HeadraceError, MissingExtraError, ServiceError
 from tasks.records import Vector
@@ -25,6 +26,18 @@ from tasks.system.proxies import through_proxies
 
 if TYPE_CHECKING:
     import httpx
+
+_STATUS_WORDS = [
+    (re.compile(pattern), status)
+    for pattern, status in (
+        ("rate limit|too many requests", 429),
+        ("overloaded|unavailable|busy|capacity|try again", 503),
+        ("timeout|timed out", 504),
+        ("internal|server error|upstream|bad gateway", 500),
+        ("api key|unauthori[sz]ed|authentication", 401),
+        ("model .*not (found|exist)|no such model", 404),
+    )
+]
 
 
 @dataclass(frozen=True)
@@ -106,6 +119,32 @@ def decoded(embedding: object, dtype: str = "float") -> Vector:
     if found.ndim != 1:
         raise MalformedError("a vector cannot be read")
     return vector
+
+
+class AnsweredError(Exception):
+    """An error that stands in an answer which went well by its status: `status` is the one that it should have had."""
+
+    def __init__(self, words: str, status: int, body: object) -> None:
+        """The words are the server's."""
+        super().__init__(words)
+        self.status = status
+        self.body = body
+
+
+def refuse_error(body: Mapping[str, object]) -> None:
+    """Raise the AnsweredError of a body that has one in place of vectors."""
+    if said := body.get("error") or body.get("detail") or body.get("message"):
+        raise AnsweredError(words_of(said) or "an error without words", _status(said), said)
+
+
+def _status(error: object) -> int:
+    """Its code where that is a status, else by its words; 400 lets the settings or one of the texts be to blame."""
+    if isinstance(error, Mapping):
+        for name in ("code", "status", "status_code"):
+            if (code := str(error.get(name))).isdecimal() and 400 <= int(code) < 600:
+                return int(code)
+    words = words_of(error).lower()
+    return next((status for pattern, status in _STATUS_WORDS if pattern.search(words)), 400)
 
 
 @contextmanager

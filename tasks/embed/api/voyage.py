@@ -11,7 +11,7 @@ from tasks.embed.api.dispatch.backoff import Clock
 from tasks.embed.api.dispatch.outcomes import Answer
 from tasks.embed.api.dispatch.transport import Side
 from tasks.embed.api.provider import asked, unreachable, words_of
-from tasks.embed.api.sdk import Connections, Refusal, key_of, meaning, reading
+from tasks.embed.api.sdk import AnsweredError, Connections, Refusal, key_of, meaning, reading
 from tasks.embed.models import paid_models
 from tasks.errors import HeadraceError
 
@@ -81,6 +81,8 @@ class VoyageProvider:
 
         if isinstance(error, httpx.HTTPError | httpx.InvalidURL | APIConnectionError | Timeout):
             return unreachable(self.name, error)
+        if isinstance(error, AnsweredError):
+            return meaning(Refusal(error.status, str(error)), self, clock)
         if isinstance(error, VoyageError):
             return meaning(_refusal(error), self, clock)
         return None

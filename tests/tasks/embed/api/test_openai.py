@@ -14,7 +14,8 @@ from tasks.embed.api.dispatch.backoff import Clock, asked_delay, duration_second
 from tasks.embed.api.dispatch.outcomes import MalformedError
 from tasks.embed.api.dispatch.requests import OutcomePolicy, Request
 from tasks.embed.api.openai import BILLING_CODES
-from tasks.embed.api.openai_answer import AnsweredError, read_answer
+from tasks.embed.api.openai_answer import read_answer
+from tasks.embed.api.sdk import AnsweredError
 from tasks.errors import BudgetError, ConfigError, FencedError, ServiceError
 from tests.contracts.embedder_kinds import KEY, PAID, Bench, Time, bench
 from tests.contracts.test_paid_embedder import embed, embed_all

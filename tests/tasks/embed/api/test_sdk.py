@@ -18,7 +18,7 @@ import pytest
 from tasks.embed.api import embedder as paying
 from tasks.embed.api.dispatch import sizes
 from tasks.embed.api.dispatch.backoff import Clock
-from tasks.embed.api.dispatch.outcomes import MalformedError, OutageError, RefusedError
+from tasks.embed.api.dispatch.outcomes import MalformedError, OutageError, RateLimitedError, RefusedError
 from tasks.errors import ConfigError, HeadraceError, MissingExtraError, ServiceError
 from tests.contracts.embedder_kinds import PAID, bench
 from tests.contracts.test_paid_embedder import embed
@@ -194,6 +194,19 @@ def test_a_status_counts_whatever_stands_under_it(provider: Any, content: bytes)
     assert isinstance(outcome(provider, 402, content), ServiceError)
     assert isinstance(outcome(provider, 422, content), RefusedError)
     assert "secret" not in str(outcome(provider, 418, content))
+
+
+@pytest.mark.parametrize("provider", ["cohere", "voyage"], indirect=True)  # Google's SDK drops what it does not know
+def test_an_error_inside_a_good_answer_is_what_its_status_would_be(provider: Any) -> None:
+    for content, kind in (
+        (b'{"detail": "The server is busy"}', OutageError),
+        (b'{"message": "no such model", "data": []}', ConfigError),
+        (b'{"error": {"message": "internal", "code": 504}}', OutageError),
+        (b'{"error": {"message": "too many", "code": "429"}}', RateLimitedError),
+    ):
+        made = outcome(provider, 200, content)
+        assert isinstance(made, kind), made
+    assert "busy" in str(outcome(provider, 200, b'{"detail": "The server is busy"}'))
 
 
 def test_documents_are_sent_on_to_nobody(provider: Any) -> None:
