@@ -3,6 +3,7 @@
 import json
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +52,7 @@ class BatchServer(OpenAIServer):
         self.batch_tokens = 0
         self.drops: deque[str] = deque()
         self.calls: list[str] = []
+        self.bend_results: Callable[[list[str]], list[str]] = lambda lines: lines
 
     def texts(self) -> list[list[str]]:
         """Of each batch that was created."""
@@ -126,7 +128,7 @@ class BatchServer(OpenAIServer):
         expired = {"code": "batch_expired", "message": "This request could not be executed before it expired."}
         if fate.status == "expired":
             errors += [_line(row, None, expired) for row in rows[most:]]
-        for name, lines in (("output", output[::-1]), ("errors", errors)):
+        for name, lines in (("output", self.bend_results(output[::-1])), ("errors", errors)):
             if lines:
                 self.files[f"{job.id}-{name}"] = "".join(lines).encode()
                 setattr(job, name, f"{job.id}-{name}")

@@ -1,10 +1,12 @@
 """Documents through the Batch API: half the price, paid once whatever ends a run, and never above a limit of money."""
 
+import json
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import chain
 from typing import Any
 
@@ -198,6 +200,32 @@ def test_what_the_server_failed_at_is_sent_again(batched: Pipeline, server: Batc
     server.fates.append(Fate(fails={"Plain text of the third page."}))
     check_paid_once(batched, server, batched.sync())
     assert list(map(len, server.texts())) == [4, 1]
+
+
+def test_results_that_come_twice_or_are_nobodys_are_left_out_and_a_damaged_one_costs_its_text_alone(
+    batched: Pipeline, server: BatchServer
+) -> None:
+    def bent(lines: list[str]) -> list[str]:
+        server.bend_results = lambda lines: lines
+        foreign = lines[1].replace(json.loads(lines[1])["custom_id"], "0" * 32)
+        return [lines[1], lines[1], foreign, *lines[1:], lines[0][:90] + "\n"]
+
+    server.bend_results = bent
+    report = batched.sync()
+    assert (report["code"], report["chunks"]["total"], list(map(len, server.texts()))) == (0, 4, [4, 1])
+    assert batched.run("verify", str(batched.config), "--json").json["ok"] is True
+    with closing(sqlite3.connect(batched.folder / "state" / "cache.db")) as cache:
+        assert cache.execute("SELECT count(*) FROM embedding").fetchall() == [(4,)]
+    for text in server.texts()[0]:
+        [hit, *_] = batched.run("search", str(batched.config), text, "--mode", "dense", "--json").json["hits"]
+        assert (hit["text"], hit["score"]) == (text, pytest.approx(1.0, abs=1e-3))
+
+
+def test_results_that_cannot_be_read_at_all_end_the_run(batched: Pipeline, server: BatchServer) -> None:
+    server.bend_results = lambda lines: ["<html>\n"]
+    outcome = batched.run("sync", str(batched.config), "--json")
+    assert (outcome.json["outcome"], "no line of a batch's results can be read" in outcome.err) == ("failed", True)
+    assert len(server.jobs) == 1
 
 
 def test_batches_that_come_to_nothing_end_the_run(batched: Pipeline, server: BatchServer) -> None:

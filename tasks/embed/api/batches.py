@@ -154,8 +154,10 @@ class Batches:
     def _read(self, batch: Batch, state: BatchState) -> Iterator[Paid]:
         """What came of it; whoever is killed before it is booked reads it again."""
         told = answered = seen = 0
+        own = {*batch.keys}
         for file in state.files:
-            for lines in self._api.slices(file, len(batch.keys)):
+            for part in self._api.slices(file, len(batch.keys)):
+                lines = [line for line in part if line.key in own]
                 good = [line for line in lines if self._is_good(line)]
                 seen += len(lines)
                 answered += sum(line.vector is not None for line in lines)

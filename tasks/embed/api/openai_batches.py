@@ -82,9 +82,20 @@ class OpenAIBatches:
         return BatchState(batch.status, done, batch.status in OVER, files, why, is_full)
 
     def lines(self, file: str, /) -> Iterator[BatchLine]:
-        """Read as they come: a file of all vectors is larger than the memory should be."""
+        """Read as they come: a file of all vectors is larger than the memory should be.
+
+        A line that cannot be read costs its own text alone; MalformedError where none can.
+        """
         with self._client().files.with_streaming_response.content(file) as response:
-            yield from (_result(line) for line in _whole(response.iter_lines()) if line.strip())
+            is_read = is_damaged = False
+            for line in filter(str.strip, _whole(response.iter_lines())):
+                if result := _result(line):
+                    is_read = True
+                    yield result
+                else:
+                    is_damaged = True
+        if is_damaged and not is_read:
+            raise MalformedError("no line of a batch's results can be read")
 
 
 def _whole(lines: Iterator[str]) -> Iterator[str]:
@@ -97,12 +108,12 @@ def _whole(lines: Iterator[str]) -> Iterator[str]:
         raise OutageError(f"OpenAI's answer broke off ({type(error).__name__})") from None
 
 
-def _result(line: str) -> BatchLine:
+def _result(line: str) -> BatchLine | None:
     try:
         result = _Line.model_validate_json(line)
         key = EmbeddingKey(bytes.fromhex(result.custom_id))
     except (ValidationError, ValueError):
-        raise MalformedError("a line of a batch's results cannot be read") from None
+        return None
     reply = result.response or _Reply()
     if reply.status_code != 200 or reply.body is None:
         said = result.error or (reply.body.error if reply.body else None)

@@ -65,14 +65,14 @@ class PatientApi:
         return self._asked(lambda: self._api.state(batch_id))
 
     def slices(self, file: str, texts: int) -> Iterator[list[BatchLine]]:
-        """A file of results for so many texts; a read that breaks off is begun again, without what was taken."""
+        """A file of results for so many texts, one each; a read that breaks off begins again without what was taken."""
         taken: set[EmbeddingKey] = set()
         most_bytes = texts * (self._dimension * NUMBER_BYTES + LINE_BYTES) + ANSWER_BYTES
         for attempt in range(ATTEMPTS):
             try:
                 with translated(self._provider, self.clock), bounded(SECONDS, most_bytes):
                     lines = (line for line in self._api.lines(file) if line.key not in taken)
-                    while part := list(islice(lines, LINES)):
+                    while part := list({line.key: line for line in islice(lines, LINES)}.values()):
                         self._check_dimension(part)
                         yield part
                         taken.update(line.key for line in part)
