@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
 IN_MEMORY = "sqlite://"
+_SECRET = ("password", "sslpassword", "oauth_client_secret")
 _EXPECTED = "expected sqlite:///path/to/file.db, or postgresql+psycopg://user@host/database"
 
 
@@ -25,7 +26,7 @@ def sqlite_path(url: str) -> Path | None:
 
 def shown(url: str) -> str:
     """What messages show: the file, or the URL without its password; ConfigError for no URL of a known database."""
-    return str(sqlite_path(url) or url) if is_sqlite(url) else server_url(url).render_as_string(hide_password=True)
+    return str(sqlite_path(url) or url) if is_sqlite(url) else _hidden(server_url(url))
 
 
 def server_url(url: str) -> "URL":
@@ -35,9 +36,13 @@ def server_url(url: str) -> "URL":
 
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigError(f"not a database URL; {_EXPECTED}") from error
+    except (ArgumentError, ValueError):  # its words may quote the URL
+        raise ConfigError(f"not a database URL; {_EXPECTED}") from None
     if parsed.get_backend_name() != "postgresql":
-        hidden = parsed.render_as_string(hide_password=True)
-        raise ConfigError(f"{hidden!r} is not a database that can keep state; {_EXPECTED}")
+        raise ConfigError(f"{_hidden(parsed)!r} is not a database that can keep state; {_EXPECTED}")
     return parsed.set(drivername="postgresql+psycopg")
+
+
+def _hidden(url: "URL") -> str:
+    """As it may be shown: libpq takes passwords behind the ? as well."""
+    return url.difference_update_query(_SECRET).render_as_string(hide_password=True)

@@ -7,23 +7,7 @@ from contextlib import contextmanager
 from tasks.errors import ConfigError, HeadraceError, ServiceError, TransientError
 from tasks.system.scarcity import scarcity
 
-_TRANSIENT = (
-    "locked",
-    "busy",
-    "deadlock",
-    "too many clients",
-)
-_MISNAMED = ("does not exist", "authentication failed")
-_AWAY = (
-    "starting up",
-    "shutting down",
-    "not yet accepting connections",
-    "terminating connection",
-    "server closed the connection",
-    "connection is lost",
-    "Connection refused",
-    "timeout expired",
-)
+_TRANSIENT = ("locked", "busy", "deadlock")
 
 
 @contextmanager
@@ -46,13 +30,9 @@ def translated(name: str) -> Generator[None, None, None]:
         raise ServiceError(f"{what}; choose another place") from error
 
 
-def meaning(name: str, words: str, *, is_cut: bool = False) -> HeadraceError:
-    """Our error for one of the database, by its words; `is_cut`: the connection is no more."""
+def meaning(name: str, words: str) -> HeadraceError:
+    """Our error for one of the database, by its words."""
     text = " ".join(words.split())
-    if "FATAL" in text and any(said in text for said in _MISNAMED):
-        return ConfigError(f"{name}: {text}; check the address, the user and the password")
-    if is_cut or any(said in text for said in _AWAY):
-        return TransientError(f"{name}: {text}; the server is away, or ended the connection: once it is up, run again")
     if any(said in text for said in _TRANSIENT):
         return TransientError(f"{name}: {text}; another process may be using it: run again")
     if "disk I/O error" in text:

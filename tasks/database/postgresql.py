@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from tasks.database.connection import Rows
-from tasks.database.errors import meaning
+from tasks.database.server_errors import server_meaning
 from tasks.errors import MissingExtraError, ServiceError, TransientError
 
 CONNECT_SECONDS = 10
@@ -21,6 +21,7 @@ _CREATING = 7240321  # the advisory lock under which tables are made: PostgreSQL
 # A machine that vanished must not hold its advisory lock for the two hours of the system's default, and a run must not
 # wait so long for a server that did.
 _KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+_CONNECT = {"connect_timeout": CONNECT_SECONDS, "application_name": "headrace", **_KEEPALIVES}
 _SETTINGS = ("synchronous_commit TO on", *(f"tcp_{name} = {value}" for name, value in _KEEPALIVES.items()))
 
 logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of when a connection was cut, our errors tell
@@ -98,7 +99,8 @@ class ServerConnections:
                 self._prepare(pooled)
                 yield ServerConnection(pooled, self._schema)
         except DBAPIError as error:
-            raise meaning(self._name, str(error.orig), is_cut=error.connection_invalidated) from error
+            state = getattr(error.orig, "sqlstate", None)
+            raise server_meaning(self._name, str(error.orig), state, is_cut=error.connection_invalidated) from error
         except PoolTimeoutError as error:
             raise TransientError(f"{self._name}: no connection became free: {error}") from error
         except SQLAlchemyError as error:
@@ -135,7 +137,7 @@ class _Pools:
                     isolation_level="AUTOCOMMIT",
                     pool_pre_ping=True,  # one that was cut while nobody used it is replaced without a word
                     max_overflow=MOST_CONNECTIONS - 5,  # beside the five that a pool keeps
-                    connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "headrace", **_KEEPALIVES},
+                    connect_args={name: value for name, value in _CONNECT.items() if name not in url.query},
                 )
             self._users[engine] = self._users.get(engine, 0) + 1
             return engine

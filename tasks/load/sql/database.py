@@ -94,7 +94,7 @@ class ReadOnlyDatabase:
     def _engine(self) -> Engine:
         try:
             url = make_url(self._url)
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # its words may quote the URL
             raise ConfigError(
                 f"source {self._source!r}: `url` is no database URL; expected one such as"
                 " postgresql://user@host/database, mysql://user@host/database or sqlite:///file.db"
