@@ -103,6 +103,8 @@ class QdrantServer:
         self.key = ""
         self.version = "1.20.0"
         self.only_indexed = False  # strict mode: filters by indexed fields alone
+        self.strict: dict[str, int] = {}  # other limits of strict mode
+        self.at_once = self.most_at_once = 0  # requests
         self.requests: list[str] = []
         self.sizes: list[int] = []
         self.faults: list[Fault] = []
@@ -185,6 +187,7 @@ class QdrantServer:
                 },
                 "quantization_config": one.settings.get("quantization_config"),
                 "wal_config": {"wal_capacity_mb": 32, "wal_segments_ahead": 0},
+                "strict_mode_config": {"enabled": True, **self.strict} if self.strict else None,
             },
             "payload_schema": one.schema,
         }
@@ -239,7 +242,8 @@ class QdrantServer:
             rows = zip(batch["ids"], batch["vectors"], batch["payloads"], strict=True)
         else:
             rows = ((one["id"], one["vector"], one.get("payload")) for one in body["points"])
-        shard = self.collection(name).shard
+        shard, rows = self.collection(name).shard, list(rows)
+        self._limit(len(rows), "upsert_max_batchsize", "upsert limit")
         try:
             points = [engine.Point(point, vector, payload or {}) for point, vector, payload in rows]
             shard.update(engine.UpdateOperation.upsert_points(points))
@@ -249,7 +253,10 @@ class QdrantServer:
 
     def change_payload(self, name: str, body: Any) -> Any:
         """Fields of payloads are replaced one by one; each point has to be there."""
-        shard = self.collection(name).shard
+        one, shard = self.collection(name), self.collection(name).shard
+        if "filter" in body:
+            request = engine.ScrollRequest(limit=10**6, filter=self._filter(one, body["filter"]), with_payload=False)
+            body["points"] = [str(record.id) for record in shard.scroll(request)[0]]
         missing = set(body["points"]) - {str(one.id) for one in shard.retrieve(body["points"], False, False)}
         if missing:
             raise RefusalError(404, f"Not found: No point with id {min(missing)} found")
@@ -266,6 +273,7 @@ class QdrantServer:
 
     def scroll(self, name: str, body: Any) -> Any:
         one = self.collection(name)
+        self._limit(body.get("limit", 10), "max_query_limit", "limit")
         request = engine.ScrollRequest(
             offset=body.get("offset"),
             limit=body.get("limit", 10),
@@ -284,6 +292,7 @@ class QdrantServer:
 
     def query(self, name: str, body: Any) -> Any:
         one = self.collection(name)
+        self._limit(body.get("limit", 10), "max_query_limit", "limit")
         asked = body["query"] if isinstance(body["query"], dict) else {"nearest": body["query"]}
         request = engine.QueryRequest(
             body.get("limit", 10),
@@ -303,6 +312,12 @@ class QdrantServer:
                 {"id": str(hit.id), "version": 0, "score": float(hit.score), "payload": hit.payload} for hit in hits
             ]
         }
+
+    def _limit(self, value: int, setting: str, name: str) -> None:
+        most = self.strict.get(setting, value)
+        if value > most:
+            told = f'Bad request: Limit exceeded {value} > {most} for "{name}". Help: Reduce the "{name}" parameter'
+            raise RefusalError(400, f"{told} to or below {most}.")
 
     def _updated(self) -> Any:
         return {"operation_id": len(self.requests), "status": "completed"}
@@ -335,6 +350,15 @@ class QdrantServer:
         value = given["match"]["value"]
         value = cast("bool", np.bool_(value)) if isinstance(value, bool) else value
         return engine.FieldCondition(given["key"], match=engine.MatchValue(value))
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        with self._turn:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        yield
+        with self._turn:
+            self.at_once -= 1
 
     def fault(self, request: str) -> Fault | None:
         with self._turn:
@@ -372,11 +396,12 @@ class _Handler(BaseHTTPRequestHandler):
         site, request = self.server.site, f"{self.command} {self.path.partition('?')[0]}"
         site.requests.append(request)
         site.sizes.append(length)
-        fault = site.fault(request)
-        if fault is None:
-            self.reply(*self.result(request, content))
-        else:
-            self.fail(fault, request, content)
+        with site.busy():
+            fault = site.fault(request)
+            if fault is None:
+                self.reply(*self.result(request, content))
+            else:
+                self.fail(fault, request, content)
 
     def fail(self, fault: Fault, request: str, content: bytes) -> None:
         if fault.is_carried_out:

@@ -18,13 +18,13 @@ _BYTES_OF_A_FLOAT = 20  # at most, with its comma, written as JSON
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode  # made once: `dumps` makes one for every call
 
 
-def batches(points: Points) -> Iterator[models.Batch]:
+def batches(points: Points, most: int = MOST_POINTS) -> Iterator[models.Batch]:
     """Bounded by count and by bytes; one record may be larger, and is then alone.
 
     DocumentError names the document whose payload cannot be stored, before the first batch.
     """
     sizes = [_size(points, row) for row in range(len(points))]
-    for part in bounded(sizes, MOST_POINTS, MOST_BYTES):
+    for part in bounded(sizes, most, MOST_BYTES):
         yield _batch(points[part])
 
 

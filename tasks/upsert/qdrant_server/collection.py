@@ -9,8 +9,10 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 from config.fields import FieldType, Language, Precision
 from tasks.errors import CollectionError
 from tasks.records import PointId
+from tasks.upsert.qdrant_server.batches import MOST_POINTS
 
 TEXT = "text"  # the field of the payload
+PAGE = 500  # records a page of a scan
 _BAD_REQUEST = 400
 INDEXED_FIELDS = ("source", "document")  # what searches filter by
 # A record without a vector: no search finds it, whoever asks. No chunk's id is like it: those are hashes.
@@ -71,6 +73,16 @@ def create(client: QdrantClient, collection: str, dimension: int, precision: Pre
         on_disk=True if is_quantized else None,
     )
     client.create_collection(collection, vectors_config=vectors, quantization_config=_QUANTIZED.get(precision))
+
+
+def most_at_once(info: models.CollectionInfo) -> tuple[int, int]:
+    """Records of one write and of one page, within what the collection's strict mode lets through."""
+    strict = info.config.strict_mode_config
+    if strict is None or not strict.enabled:
+        return MOST_POINTS, PAGE
+    writes = (MOST_POINTS, strict.upsert_max_batchsize, strict.write_rate_limit)
+    pages = (PAGE, strict.max_query_limit)
+    return min(limit for limit in writes if limit), min(limit for limit in pages if limit)
 
 
 def search_params(precision: Precision) -> models.SearchParams | None:

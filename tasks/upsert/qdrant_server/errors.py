@@ -19,16 +19,45 @@ class ExistsError(ServiceError):
     """Somebody else was quicker to make the collection."""
 
 
+class UnindexedError(ConfigError):
+    """The server filters by indexed fields alone, and this one is not indexed."""
+
+
 _NO_SERVER = "no Qdrant server of version 1.10 or newer answers there; check `url` under `store`"
 _FOREIGN = "the collection is not one of Headrace's; name another `collection` under `store`"
 _LONGEST_SHOWN = 300
+# The limits that an administrator, or Qdrant Cloud, gives a collection; 400, and 403 from older servers.
+_STRICT_MODE: tuple[tuple[str, str, type[HeadraceError], str], ...] = (
+    (
+        "4",
+        "Index required",
+        UnindexedError,
+        "the server filters by indexed fields alone; name this one in `filter_fields` under `store`, then sync",
+    ),
+    (
+        "4",
+        'for "limit"',
+        ConfigError,
+        "ask for fewer results, or raise max_query_limit in the collection's strict mode",
+    ),
+    ("4", 'for "upsert limit"', TransientError, "the limit is new: run again"),
+    ("4", 'for "oversampling"', ConfigError, "raise search_max_oversampling in its strict mode, or use float16"),
+    ("4", "ondition limit reached", ConfigError, "name fewer values in the filters"),
+    ("4", "ondition size limit reached", ConfigError, "name shorter values in the filters"),
+    ("4", "limit of", ServiceError, "the collection's quota is reached: raise it in its strict mode, or keep less"),
+    ("4", "esident memory", ServiceError, "the server's memory is used up to its limit: give it more, or keep less"),
+    ("4", "Help:", ConfigError, "the collection's strict mode forbids that: change it, or what is asked"),
+    ("429", "larger than", ServiceError, "raise write_rate_limit in the collection's strict mode above 500"),
+)
 # By the beginning of the status, and words of the answer.
 _BY_ANSWER: tuple[tuple[str, str, type[HeadraceError], str], ...] = (
     ("", "No space left", ServiceError, "the server's disk is full; free some space and run again: no record is lost"),
     ("", "already exists", ExistsError, "run again"),
+    *_STRICT_MODE,
     ("401", "", ConfigError, "the server wants a key, or another one: `api_key: ${NAME}` under `store`"),
     ("403", "", ConfigError, "the key is wrong or may not do that; check `api_key` under `store`, and what it is for"),
     ("404", "doesn't exist", NoCollectionError, "there is no collection yet, or it was dropped; run sync"),
+    ("404", "No point with id", TransientError, "somebody made the collection anew meanwhile: run again"),
     ("404", "", ConfigError, _NO_SERVER),
     ("405", "", ConfigError, _NO_SERVER),
     ("3", "", ConfigError, "this is a redirection; name the address it leads to as `url` under `store`"),
@@ -37,12 +66,6 @@ _BY_ANSWER: tuple[tuple[str, str, type[HeadraceError], str], ...] = (
     ("429", "", TransientError, "the server limits how often it is asked; run again later"),
     ("4", "imension error", CollectionError, "the collection was made for another model; name a new `collection`"),
     ("4", "vector name", CollectionError, _FOREIGN),
-    (
-        "4",
-        "Index required",
-        ConfigError,
-        "the server filters by indexed fields alone; make a payload index for this one",
-    ),
     ("5", "", TransientError, "the server is not well, or is starting; run again"),
 )
 # The first that fits; the words are the operating system's.
@@ -83,7 +106,10 @@ def translate(error: Exception, name: str, key: str = "") -> HeadraceError:
         return ServiceError(f"{name}: {text}; check the server's version and its log")
     if isinstance(error, QdrantException):  # 429 with a wish, which is in seconds or unreadable
         wished = not_negative(str(getattr(error, "retry_after_s", "")))
-        return TransientError(f"{name}: 429 {_shown(str(error), key)}; run again later", wished)
+        text = _shown(str(error), key)
+        if "larger than" in text:
+            return ServiceError(f"{name}: 429 {text}; raise write_rate_limit in the collection's strict mode")
+        return TransientError(f"{name}: 429 {text}; run again later", wished)
     cause = error.source if isinstance(error, ResponseHandlingException) else error
     text = _shown(str(cause) or type(cause).__name__, key)
     found = next(

@@ -5,9 +5,10 @@ it builds a graph: until then, by default up to 10 MB of vectors in a segment, i
 """
 
 import logging
+from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from typing import Any
 
 from qdrant_client import models
@@ -26,12 +27,12 @@ from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.base import Place
 from tasks.upsert.filters import judged, of_pipeline
-from tasks.upsert.marks import read_mark
 from tasks.upsert.page import page
 from tasks.upsert.qdrant_server import bulk
-from tasks.upsert.qdrant_server.batches import batches
+from tasks.upsert.qdrant_server.batches import MOST_POINTS, batches
 from tasks.upsert.qdrant_server.collection import (
     NOT_THE_SENTINEL,
+    PAGE,
     SENTINEL,
     TEXT,
     complete,
@@ -40,16 +41,17 @@ from tasks.upsert.qdrant_server.collection import (
     has_text_index,
     held_dimension,
     held_precision,
-    mark_name,
+    most_at_once,
     search_params,
 )
 from tasks.upsert.qdrant_server.errors import ExistsError
 from tasks.upsert.qdrant_server.filter import as_filter
+from tasks.upsert.qdrant_server.sentinel import Marks
 from tasks.upsert.qdrant_server.server import SECONDS, Server
 from tasks.upsert.vectors import as_vector, check_precision, check_vectors
 
 IDS = 1000  # in one request
-PAGE = 500  # records a page of a scan
+IN_FLIGHT = 4  # requests of one write
 _NO_FIELDS: Mapping[str, FieldType] = {}
 
 _log = logging.getLogger("headrace")
@@ -73,7 +75,8 @@ class QdrantServerStore:
         self._language: Language = "english"
         self._dimension: int | None = None
         self._has_words = False  # as far as this object has seen
-        self._is_marked = False  # as far as this object has seen
+        self._marks = Marks(self._server, collection)
+        self._most, self._page = MOST_POINTS, PAGE
         self._fields = _NO_FIELDS
         self._tenant = ""
         self._announced = 0
@@ -101,7 +104,7 @@ class QdrantServerStore:
                 " go back to the model it was built with, or name a new `collection` under `store`"
             )
         check_precision(self._server.name, held_precision(info), self._precision)
-        self._dimension = held
+        self._dimension, (self._most, self._page) = held, most_at_once(info)
         with self._server.asked() as client:
             complete(client, self._collection, info, self._fields, self._tenant)
             complete_text(client, self._collection, info, self._language)
@@ -117,13 +120,18 @@ class QdrantServerStore:
                 bulk.defer(client, self._collection, self._require_info())
 
     def upsert(self, points: Points, /) -> None:
-        """Request by request; what a failed one leaves undone is done by the same call again."""
+        """Some requests at a time; what a failed one leaves undone is done by the same call again."""
         if not points:
             return
         check_vectors(points, self._held_dimension())
-        for batch in batches(points):
-            with self._server.asked() as client:
-                self._require_done(client.upsert(self._collection, batch, wait=True))
+        with self._server.asked() as client, ThreadPoolExecutor(IN_FLIGHT) as pool:  # which waits for all it has begun
+            written: deque[Future[models.UpdateResult]] = deque()
+            for batch in batches(points, self._most):
+                if len(written) == IN_FLIGHT:
+                    self._require_done(written.popleft().result())
+                written.append(pool.submit(client.upsert, self._collection, batch, wait=True))
+            for one in written:
+                self._require_done(one.result())
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Missing ids are no error."""
@@ -139,10 +147,12 @@ class QdrantServerStore:
     def scan(self) -> Iterator[tuple[PointId, Payload]]:
         """Records in the order of the ids; other calls may come between two pages."""
         start: Any = None
+        with suppress(CollectionError, NoCollectionError):
+            self._held_dimension()
         while True:
             try:
                 with self._server.asked() as client:
-                    records, start = client.scroll(self._collection, limit=PAGE, offset=start, with_vectors=False)
+                    records, start = client.scroll(self._collection, limit=self._page, offset=start, with_vectors=False)
             except NoCollectionError:
                 return
             yield from ((PointId(str(one.id)), one.payload or {}) for one in records if one.id != SENTINEL)
@@ -185,24 +195,15 @@ class QdrantServerStore:
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """The newest mark; None where that is somebody else's."""
-        records = self._retrieved([SENTINEL], with_payload=True)
-        self._is_marked = bool(records)
-        for record in records:
-            payload: Mapping[str, Any] = record.payload or {}
-            with suppress(KeyError, TypeError, ValueError):
-                return read_mark(payload[mark_name(pipeline)])
+        with suppress(NoCollectionError):
+            return self._marks.read(pipeline)
         return None
 
     def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
-        """Replace the mark; the server itself keeps the other pipelines', which may write at the same time."""
-        marks = {mark_name(pipeline): asdict(sentinel)}
-        self._is_marked = self._is_marked or bool(self._retrieved([SENTINEL]))
-        with self._server.asked() as client:
-            if self._is_marked:
-                self._require_done(client.set_payload(self._collection, marks, points=[SENTINEL], wait=True))
-            else:
-                record = models.PointStruct(id=SENTINEL, vector={}, payload=marks)
-                self._require_done(client.upsert(self._collection, [record], wait=True))
+        """Replace the mark, unless a later run of the same ledger has left one."""
+        if not self._marks.is_there:
+            self._marks.read(pipeline)
+        self._require_done(self._marks.write(sentinel, pipeline))
 
     def count(self, pipeline: str = "", /) -> int:
         """Counted by the server, exactly."""
@@ -226,7 +227,7 @@ class QdrantServerStore:
 
     def drop(self) -> None:
         """The server takes its aliases away, too."""
-        self._dimension, self._is_marked = None, False
+        self._dimension, self._marks.is_there = None, False
         with self._server.asked() as client:
             client.delete_collection(self._collection)
 
@@ -265,7 +266,8 @@ class QdrantServerStore:
 
     def _held_dimension(self) -> int:
         if self._dimension is None:
-            self._dimension = held_dimension(self._require_info(), self._server.name)
+            info = self._require_info()
+            self._dimension, (self._most, self._page) = held_dimension(info, self._server.name), most_at_once(info)
         return self._dimension
 
     def _retrieved(

@@ -179,7 +179,7 @@ def test_where_only_indexed_fields_may_be_filtered_by_ours_are_and_others_are_na
     store.upsert(columns(point("a", source="x"), point("b", source="y")))
     assert names(store, Filter("source", "in", ("x",)), Filter("document", "not_in", ("b",))) == {"a"}
     assert store.count() == 2
-    with pytest.raises(ConfigError, match=r"metadata.*team.*payload index"):
+    with pytest.raises(ConfigError, match=r"metadata.*team.*filter_fields"):
         names(store, Filter("team", "in", ("x",)))
 
 
@@ -230,6 +230,7 @@ def test_the_clients_own_engine_in_memory_agrees(monkeypatch: pytest.MonkeyPatch
     """Written by others than the stand-in; it knows no truth values in filters and no errors of a server."""
     local = QdrantClient(":memory:")
     monkeypatch.setattr("tasks.upsert.qdrant_server.server.QdrantClient", lambda **_: local)
+    monkeypatch.setattr("tasks.upsert.qdrant_server.store.IN_FLIGHT", 1)  # it takes one writer at a time
     store = QdrantServerStore("http://nowhere:6333", "c")
     local.create_collection("c", vectors_config=COSINE)
     store.ensure(8)
