@@ -14,7 +14,7 @@ from tests.benchmarks.harness import HEADER, machine, say
 
 PARTS = (
     *("chunking", "html", "pdf", "office", "embedding", "api", "answering", "syncing", "overhead", "state", "whole"),
-    "tracked",
+    *("stores", "tracked"),
 )
 LONG_PARTS = ("memory", "int8", "rows")
 

@@ -1,6 +1,7 @@
 """How collections lie in a database: apart from each other, and readable by others."""
 
 import threading
+import time
 from contextlib import closing
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 
 from tasks.errors import CollectionError
 from tasks.records import Filter, Query, Sentinel
+from tasks.upsert.pgvector.rows import as_rows
 from tasks.upsert.pgvector.store import PgvectorStore
-from tests.points import columns
+from tests.points import Point, columns
 from tests.tasks.upsert.pgvector.conftest import MakePoints
 
 
@@ -179,3 +181,28 @@ def test_more_dimensions_than_the_extension_takes_are_refused(postgres_url: str)
         pytest.raises(CollectionError, match=r"16000.*ask for shorter vectors"),
     ):
         store.ensure(16001)
+
+
+def test_a_record_that_another_writer_adds_meanwhile_is_replaced(
+    store: PgvectorStore, postgres_url: str, make_points: MakePoints
+) -> None:
+    """New records are copied into the table itself, which fails at an id that nobody could see."""
+    points = make_points(20)
+    other = as_rows(columns(Point(points[7].id, points[3].vector, {"text": "theirs"})))
+    writer = threading.Thread(target=store.upsert, args=(columns(*points),))
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
+        copying = "COPY headrace.c (id, content, embedding, metadata, headrace) FROM STDIN (FORMAT BINARY)"
+        with connection.cursor().copy(copying) as copy:
+            copy.set_types(["bytea"] * 5)
+            copy.write_row(other[0])
+        writer.start()
+        waiting = b"SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid'"
+        for _ in range(200):
+            if ask(postgres_url, waiting) != [(0,)]:
+                break
+            time.sleep(0.02)
+        connection.commit()
+    writer.join()
+    assert dict(store.scan()) == {one.id: one.payload for one in points}
+    store.upsert(columns(*points))
+    assert store.count() == 20
