@@ -43,10 +43,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default=MODEL)
-    parser.add_argument("--steps", type=int, default=40, help="of 16 examples each; 0: two epochs")
+    parser.add_argument("--steps", type=int, default=24, help="of 16 examples each; 0: two epochs")
     parser.add_argument("--tokens", type=int, default=96, help="read of each text while training; 0: all")
     parser.add_argument("--rate", type=float, default=5e-5, help="of learning")
     parser.add_argument("--only", nargs="*", default=["cranfield", "cisi", "fastapi"], help="names of collections")
+    parser.add_argument("--trained", nargs="*", help="those of them that are trained on; the others are mixed in")
     chosen = parser.parse_args()
     collections = [folder for folder in sorted(chosen.data.rglob("*")) if is_collection(folder, chosen.only)]
     if not collections:
@@ -54,6 +55,8 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory(prefix="headrace-finetune-bench-") as place:
         for folder in collections:
+            if chosen.trained and folder.name not in chosen.trained:
+                continue
             for row in trained(folder, collections, Path(place), chosen):
                 print(row, flush=True)
     return 0
