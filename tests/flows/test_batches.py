@@ -228,6 +228,26 @@ def test_results_that_cannot_be_read_at_all_end_the_run(batched: Pipeline, serve
     assert len(server.jobs) == 1
 
 
+@pytest.mark.parametrize(("lost", "is_paid"), [("batches", False), ("files", True)])
+def test_what_is_not_there_any_more_is_sent_again(
+    batched: Pipeline, server: BatchServer, lost: str, is_paid: bool
+) -> None:
+    """Deleted by somebody, or after its time."""
+    answer = server.elsewhere
+
+    def without_first(method: str, path: str, content: bytes) -> Any:
+        if method == "GET" and lost in path and path.removesuffix("/content").endswith(("batch_0", "batch_0-output")):
+            return 404, b'{"error": {"message": "No such thing"}}'
+        return answer(method, path, content)
+
+    server.elsewhere = without_first
+    report = batched.sync()
+    assert (report["code"], report["chunks"]["total"], list(map(len, server.texts()))) == (0, 4, [4, 4])
+    assert report["cost_usd"] >= server.batch_tokens * PRICE - 1e-9  # lost results by our own count
+    assert len(server.worked) == (8 if is_paid else 4)
+    assert books(batched)[1:] == (0, 0)
+
+
 def test_batches_that_come_to_nothing_end_the_run(batched: Pipeline, server: BatchServer) -> None:
     server.fates += [Fate("expired", rows=0)] * 6
     outcome = batched.run("sync", str(batched.config), "--json")

@@ -168,7 +168,7 @@ class Batches:
                     tokens = {line.key: line.tokens or 0 for line in good}
                     yield KeyedVectors([*tokens], vectors), tokens
         if batch.owner == self._work.owner:
-            counted = -(-batch.tokens * answered // len(batch.keys))
+            counted = -(-batch.tokens * max(answered, state.done) // len(batch.keys))  # also for results that are lost
             self._account.end(batch, told if can_be(told, counted, answered) else counted)
         if seen < len(batch.keys) and not state.why:
             self.left = self.left or f"batch {batch.batch_id} is {state.status}"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -72,8 +73,13 @@ class OpenAIBatches:
         return None
 
     def state(self, batch_id: str, /) -> BatchState:
-        """A batch that expired or was cancelled may have results as well."""
-        batch = self._client().batches.retrieve(batch_id)
+        """A batch that expired or was cancelled may have results as well; one that nobody knows any more has none."""
+        from openai import NotFoundError
+
+        try:
+            batch = self._client().batches.retrieve(batch_id)
+        except NotFoundError:
+            return BatchState("not there any more", 0, is_over=True)
         files = tuple(filter(None, (batch.output_file_id, batch.error_file_id)))
         errors = (batch.errors.data if batch.errors else None) or []
         why = "; ".join(filter(None, (error.message or error.code for error in errors)))
@@ -84,10 +90,12 @@ class OpenAIBatches:
     def lines(self, file: str, /) -> Iterator[BatchLine]:
         """Read as they come: a file of all vectors is larger than the memory should be.
 
-        A line that cannot be read costs its own text alone; MalformedError where none can.
+        A line that cannot be read costs its own text alone; MalformedError where none can. A deleted file has none.
         """
-        with self._client().files.with_streaming_response.content(file) as response:
-            is_read = is_damaged = False
+        from openai import NotFoundError
+
+        is_read = is_damaged = False
+        with suppress(NotFoundError), self._client().files.with_streaming_response.content(file) as response:
             for line in filter(str.strip, _whole(response.iter_lines())):
                 if result := _result(line):
                     is_read = True
