@@ -1,7 +1,7 @@
 """Any embeddings class of LangChain's, as an embedder."""
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -60,6 +60,8 @@ class LangChainEmbedder:
         except Exception as error:
             raise self._meaning(error) from error
         vector: Vector = self._checked([answer], 1)[0]
+        if not vector.any():
+            raise ServiceError(f"the query cannot be embedded: {self._config.class_name} answers no vector for it")
         return vector
 
     def check(self) -> None:
@@ -90,11 +92,17 @@ class LangChainEmbedder:
         embeddings: Embeddings = made
         return embeddings
 
-    def _checked(self, answer: Sequence[Sequence[float]], count: int) -> Vectors:
-        """Unit length, or zero where there is no vector."""
-        if len(answer) != count or any(len(vector) != len(answer[0]) for vector in answer):
-            raise ServiceError(f"{self._config.class_name} answers {len(answer)} vectors for {count} texts")
-        vectors = np.asarray(answer, np.float32)
+    def _checked(self, answer: Iterable[Sequence[float]], count: int) -> Vectors:
+        """Unit length, or zero where there is no vector; a class of anybody's may answer anything."""
+        try:
+            with np.errstate(over="ignore"):  # it becomes infinite, which is no vector
+                vectors = np.asarray([*answer], np.float32)
+        except (TypeError, ValueError):
+            vectors = np.empty((0, 0), np.float32)
+        if vectors.ndim != 2 or len(vectors) != count:
+            raise ServiceError(
+                f"{self._config.class_name} does not answer a list of {count} vectors of one length for {count} texts"
+            )
         if vectors.shape[1] != self._config.dimensions:
             raise ConfigError(
                 f"{self._config.class_name} answers vectors of {vectors.shape[1]} dimensions, and embedder.dimensions"

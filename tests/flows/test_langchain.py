@@ -65,8 +65,12 @@ def opened(**settings: Any) -> LangChainEmbedder:
         ({"class": "tests.langchain_classes.Missing"}, ConfigError, "not to be had"),
         ({"class": "pathlib.Path"}, ConfigError, "no embeddings class"),
         ({"arguments": {"needs": "SOME_API_ID"}}, ConfigError, "SOME_API_ID is missing"),
-        ({"arguments": {"documents": [[1.0, 0.0]]}}, ServiceError, "1 vectors for 2 texts"),
-        ({"arguments": {"documents": [[1.0, 0.0], [1.0]]}}, ServiceError, "vectors for 2 texts"),
+        ({"arguments": {"documents": [[1.0, 0.0]]}}, ServiceError, "does not answer a list of 2 vectors"),
+        ({"arguments": {"documents": [[1.0, 0.0], [1.0]]}}, ServiceError, "of one length for 2 texts"),
+        ({"arguments": {"documents": None}}, ServiceError, "does not answer a list of 2 vectors"),
+        ({"arguments": {"documents": ["ab", "cd"]}}, ServiceError, "does not answer a list of 2 vectors"),
+        ({"arguments": {"documents": {"a": 1}}}, ServiceError, "does not answer a list of 2 vectors"),
+        ({"arguments": {"documents": 3}}, ServiceError, "does not answer a list of 2 vectors"),
         ({"arguments": {"documents": [[1.0], [1.0]]}}, ConfigError, "embedder.dimensions is 2"),
         ({"arguments": {"error": "RateLimitError"}}, TransientError, "the server said no"),
         ({"arguments": {"error": "APITimeoutError"}}, TransientError, "the server said no"),
@@ -83,6 +87,12 @@ def test_a_vector_that_is_none_keeps_only_its_own_text_back() -> None:
     [batch] = opened(arguments={"documents": [[nan, 1.0], [3.0, 4.0], [0.0, 0.0]]}).embed(["a", "b", "c"], [1, 1, 1])
     assert (batch.rows, set(batch.rejected)) == ((1,), {0, 2})
     np.testing.assert_allclose(batch.vectors, [[0.6, 0.8]])
+
+
+def test_a_query_without_a_vector_is_told() -> None:
+    for vector in ([float("nan"), 1.0], [0.0, 0.0]):
+        with pytest.raises(ServiceError, match="the query cannot be embedded"):
+            opened(arguments={"documents": [vector]}).embed_query("a")
 
 
 @pytest.mark.parametrize("name", ["api_key", "openai_api_key", "token", "client_secret", "password"])
