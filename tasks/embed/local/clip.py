@@ -148,6 +148,8 @@ class ClipEmbedder:
         if len(ids) > limit:
             ids = [*ids[: limit - 1], ids[-1]]  # the mark at the end is where the model looks for the meaning
         vector: Vector = self._forward("text", self._features([ids]))[0]
+        if not vector.any():
+            raise ServiceError(f"the query {text[:80]!r} finds nothing: {NO_VECTOR}; ask in other words")
         return vector
 
     def check(self) -> None:

@@ -104,6 +104,12 @@ def test_a_long_query_is_cut_before_its_last_mark_and_a_long_text_is_refused(
         of_texts(embedder, [text])
 
 
+def test_a_query_without_a_vector_is_told(embedder: ClipEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedder, "_forward", lambda *_: np.zeros((1, embedder.space.dimension), np.float32))
+    with pytest.raises(ServiceError, match="finds nothing"):
+        embedder.embed_query("a cat")
+
+
 def test_the_space_changes_with_what_is_done_to_a_picture_and_with_nothing_else(
     folder: Path, embedder: ClipEmbedder, tmp_path: Path
 ) -> None:
