@@ -60,6 +60,7 @@ class OpenAIProvider:
         """The SDK is loaded with the first request."""
         self._config = config
         self.models = with_served(paid_models("openai"), config)
+        self._format = "base64"
 
     @property
     def account(self) -> tuple[str, str]:
@@ -74,7 +75,13 @@ class OpenAIProvider:
         body = self._body(texts, side)
         is_contextual = self.models.row(str(body["model"])).contextual
         path = "/contextualizedembeddings" if is_contextual else "/embeddings"
-        answer = self._client.post(path, body=body, cast_to=openai.HttpxBinaryResponseContent)
+        try:
+            answer = self._client.post(path, body=body, cast_to=openai.HttpxBinaryResponseContent)
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            if body["encoding_format"] != "base64" or "encoding_format" not in str(error.body):
+                raise
+            self._format = body["encoding_format"] = "float"  # some servers write vectors as numbers alone
+            answer = self._client.post(path, body=body, cast_to=openai.HttpxBinaryResponseContent)
         dtype = DTYPES.get(str(body["encoding_format"]), "float")
         try:
             if is_contextual:
@@ -95,7 +102,7 @@ class OpenAIProvider:
     def _body(self, texts: list[str], side: Side) -> dict[str, object]:
         model, dimensions = asked(self._config, self.models, side)
         more = {**(self._config.extra_body or {}), **(self._config.query_extra_body or {} if side == "query" else {})}
-        body: dict[str, object] = {"encoding_format": "base64", **more, "model": model, "input": texts}
+        body: dict[str, object] = {"encoding_format": self._format, **more, "model": model, "input": texts}
         if self.models.row(model).contextual:
             body |= {"encoding_format": "base64_int8", "input": [chunks_of(text) for text in texts]}
         if dimensions:

@@ -18,7 +18,7 @@ from tasks.errors import ConfigError
 from tasks.records import VectorSpace
 from tests.contracts.embedder_kinds import KEY, PAID, Bench, bench
 from tests.contracts.test_paid_embedder import embed
-from tests.provider_server import Asked
+from tests.provider_server import Asked, Fault
 from tests.tasks.embed.local.families import FAMILIES, TEXTS, build, edit
 from tests.tasks.embed.local.local_model import embed as embed_here
 from tests.tasks.embed.local.local_model import local
@@ -210,3 +210,13 @@ def test_fields_that_are_settings_or_secrets_are_refused(fields: dict[str, objec
     with pytest.raises(ValidationError) as caught:
         opened(extra_body=fields)
     assert "private" not in str(caught.value.errors(include_input=False, include_context=False))
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_server_that_writes_numbers_alone_is_asked_for_them_from_then_on(paid: Bench, status: int) -> None:
+    paid.server.faults.append(Fault(status, message="encoding_format: Input should be 'float'"))
+    embedder = paid.open(concurrency=1, batch_texts=1)
+    assert len(embed(embedder, ["a", "b", "c"])) == 3
+    asked = [(body["encoding_format"], body["input"]) for body in paid.server.bodies]
+    assert asked == [("base64", ["a"]), ("float", ["a"]), ("float", ["b"]), ("float", ["c"])]
+    assert embedder.space.fingerprint == paid.open().space.fingerprint
