@@ -100,16 +100,8 @@ class PaidEmbedder(EmbedderSection, PaidSection):
 
     UNSHAPED: ClassVar[frozenset[str]] = frozenset(
         {
-            "requests_per_minute",
-            "tokens_per_minute",
-            "concurrency",
-            "batch_texts",
-            "max_usd",
-            "max_usd_per_day",
-            "budget",
-            "api_key",
-            "base_url",
-            "query_model",
+            *("requests_per_minute", "tokens_per_minute", "concurrency", "batch_texts", "base_url", "query_model"),
+            *("max_usd", "max_usd_per_day", "budget", "api_key"),
         }
     )
     QUERY_SIDE: ClassVar[frozenset[str]] = frozenset({"query_model"})
@@ -215,8 +207,7 @@ class RoundedEmbedder(PaidEmbedder):
 
     output_dtype: Literal["float", "int8", "binary"] = Field(
         default="float",
-        description="int8: whole numbers; binary: signs alone. Each is a vector space of its own, at the same price;"
-        " what the store keeps them as is `store.precision`.",
+        description="int8: whole numbers; binary: signs alone. Each is a vector space of its own, at the same price.",
     )
 
     @property

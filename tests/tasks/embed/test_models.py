@@ -108,7 +108,7 @@ def test_a_local_model_says_its_licence_and_revision_and_shortens_only(name: str
         ("bge-m3:567m", "BAAI/bge-m3"),
         ("bge-m3@main", "BAAI/bge-m3"),
         ("/models/bge-m3/", "BAAI/bge-m3"),
-        ("/root/.cache/huggingface/hub/models--BAAI--bge-m3/snapshots/5617a9f", "BAAI/bge-m3"),
+        ("/hub/models--BAAI--bge-m3/snapshots/5617a9f", "BAAI/bge-m3"),
         ("jeffh/intfloat-multilingual-e5-large:f16", "intfloat/multilingual-e5-large"),
         ("mlx-community/Qwen3-Embedding-0.6B-4bit-DWQ", "Qwen/Qwen3-Embedding-0.6B"),
         ("embeddinggemma:300m-qat-q8_0", "google/embeddinggemma-300m"),
