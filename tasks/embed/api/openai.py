@@ -172,5 +172,7 @@ def _too_large(error: "APIStatusError", text: str, words: str) -> TooLargeError 
     """By words, and where they say nothing by code and status."""
     by_code = error.status_code == 413 or error.code == "max_tokens_per_request"
     is_meant = error.status_code in (400, 422) or (error.status_code == 429 and "too large" in words.lower())
-    by_words = too_large(text, words) if by_code or is_meant else None
-    return by_words or (TooLargeError(text) if by_code else None)
+    by_words = too_large(text, words)
+    if by_words and (by_code or is_meant or (error.status_code == 500 and by_words.is_one_text)):  # llama.cpp's
+        return by_words
+    return TooLargeError(text) if by_code else None
