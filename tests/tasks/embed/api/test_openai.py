@@ -1,22 +1,25 @@
 """What OpenAI alone has, and what all providers owe to the dispatcher, shown with OpenAI's API."""
 
+import inspect
 import json
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from config import embedders
 from tasks.embed.api.dispatch.backoff import Clock, asked_delay, duration_seconds, jitter
 from tasks.embed.api.dispatch.outcomes import MalformedError
 from tasks.embed.api.dispatch.requests import OutcomePolicy, Request
-from tasks.embed.api.openai import BILLING_CODES
+from tasks.embed.api.openai import BILLING_CODES, OpenAIProvider
 from tasks.embed.api.openai_answer import read_answer
 from tasks.embed.api.sdk import AnsweredError
-from tasks.errors import BudgetError, ConfigError, FencedError, ServiceError
+from tasks.errors import BudgetError, ConfigError, FencedError, HeadraceError, ServiceError
 from tests.contracts.embedder_kinds import KEY, PAID, Bench, Time, bench
 from tests.contracts.test_paid_embedder import embed, embed_all
 from tests.provider_server import Fault, vector_of
@@ -250,3 +253,30 @@ def test_every_word_for_a_request_that_is_too_large_halves_it(paid: Bench, fault
 def test_a_model_of_one_dimension_is_not_asked_for_another(paid: Bench) -> None:
     embed(paid.open(model="text-embedding-ada-002", dimensions=1536), ["a"])
     assert "dimensions" not in paid.server.bodies[0]
+
+
+def test_every_exception_of_the_sdk_has_a_meaning_and_quotes_nothing() -> None:
+    import httpx
+    import openai
+
+    provider = OpenAIProvider(embedders.OpenAIEmbedder.model_validate({"kind": "openai", "api_key": KEY}))
+    private = "the secret recipe of the house of orange"
+    request = httpx.Request("POST", "https://host/v1/embeddings")
+    body = {"error": {"message": f"Bad input '{private}'"}}
+    given = {
+        "message": private,
+        "request": request,
+        "body": body,
+        "completion": type("Completion", (), {"usage": None}),
+    }
+    classes = {one for one in [*vars(openai).values()] if isinstance(one, type) and issubclass(one, openai.OpenAIError)}
+    assert len(classes) > 15
+    for kind in classes:
+        taken = inspect.signature(kind.__init__).parameters
+        for status in (400, 401, 429, 503):
+            values = {**given, "response": httpx.Response(status, request=request), "unsent_messages": []}
+            error: Any = kind(**{name: value for name, value in values.items() if name in taken})
+            meaning = provider.translate(error, Clock())
+            assert isinstance(meaning, HeadraceError), kind
+            assert private not in str(meaning), kind
+    provider.close()
