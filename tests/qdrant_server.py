@@ -104,7 +104,6 @@ class QdrantServer:
         self.version = "1.20.0"
         self.only_indexed = False  # strict mode: filters by indexed fields alone
         self.strict: dict[str, int] = {}  # other limits of strict mode
-        self.at_once = self.most_at_once = 0  # requests
         self.requests: list[str] = []
         self.sizes: list[int] = []
         self.faults: list[Fault] = []
@@ -351,15 +350,6 @@ class QdrantServer:
         value = cast("bool", np.bool_(value)) if isinstance(value, bool) else value
         return engine.FieldCondition(given["key"], match=engine.MatchValue(value))
 
-    @contextmanager
-    def busy(self) -> Iterator[None]:
-        with self._turn:
-            self.at_once += 1
-            self.most_at_once = max(self.most_at_once, self.at_once)
-        yield
-        with self._turn:
-            self.at_once -= 1
-
     def fault(self, request: str) -> Fault | None:
         with self._turn:
             for fault in self.faults:
@@ -396,12 +386,11 @@ class _Handler(BaseHTTPRequestHandler):
         site, request = self.server.site, f"{self.command} {self.path.partition('?')[0]}"
         site.requests.append(request)
         site.sizes.append(length)
-        with site.busy():
-            fault = site.fault(request)
-            if fault is None:
-                self.reply(*self.result(request, content))
-            else:
-                self.fail(fault, request, content)
+        fault = site.fault(request)
+        if fault is None:
+            self.reply(*self.result(request, content))
+        else:
+            self.fail(fault, request, content)
 
     def fail(self, fault: Fault, request: str, content: bytes) -> None:
         if fault.is_carried_out:

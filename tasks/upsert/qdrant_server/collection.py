@@ -13,6 +13,7 @@ from tasks.upsert.qdrant_server.batches import MOST_POINTS
 
 TEXT = "text"  # the field of the payload
 PAGE = 500  # records a page of a scan
+MOST_HITS = 1_000_000_000  # as good as no limit
 _BAD_REQUEST = 400
 INDEXED_FIELDS = ("source", "document")  # what searches filter by
 # A record without a vector: no search finds it, whoever asks. No chunk's id is like it: those are hashes.
@@ -76,13 +77,12 @@ def create(client: QdrantClient, collection: str, dimension: int, precision: Pre
 
 
 def most_at_once(info: models.CollectionInfo) -> tuple[int, int]:
-    """Records of one write and of one page, within what the collection's strict mode lets through."""
+    """Records of one write and of one answer, as far as the collection's strict mode lets them through."""
     strict = info.config.strict_mode_config
     if strict is None or not strict.enabled:
-        return MOST_POINTS, PAGE
+        return MOST_POINTS, MOST_HITS
     writes = (MOST_POINTS, strict.upsert_max_batchsize, strict.write_rate_limit)
-    pages = (PAGE, strict.max_query_limit)
-    return min(limit for limit in writes if limit), min(limit for limit in pages if limit)
+    return min(limit for limit in writes if limit), strict.max_query_limit or MOST_HITS
 
 
 def search_params(precision: Precision) -> models.SearchParams | None:

@@ -23,6 +23,10 @@ class UnindexedError(ConfigError):
     """The server filters by indexed fields alone, and this one is not indexed."""
 
 
+class TooManyError(ConfigError):
+    """The server's strict mode gives fewer records at once."""
+
+
 _NO_SERVER = "no Qdrant server of version 1.10 or newer answers there; check `url` under `store`"
 _FOREIGN = "the collection is not one of Headrace's; name another `collection` under `store`"
 _LONGEST_SHOWN = 300
@@ -37,7 +41,7 @@ _STRICT_MODE: tuple[tuple[str, str, type[HeadraceError], str], ...] = (
     (
         "4",
         'for "limit"',
-        ConfigError,
+        TooManyError,
         "ask for fewer results, or raise max_query_limit in the collection's strict mode",
     ),
     ("4", 'for "upsert limit"', TransientError, "the limit is new: run again"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from qdrant_client import models
 
+from tasks.errors import NoCollectionError
 from tasks.records import Sentinel
 from tasks.upsert.marks import read_mark
 from tasks.upsert.qdrant_server.collection import SENTINEL, mark_name
@@ -26,7 +27,8 @@ class Marks:
 
     def read(self, pipeline: str) -> Sentinel | None:
         """The newest mark; None where that is somebody else's, or there is no collection."""
-        with self._server.asked() as client:
+        records: list[models.Record] = []
+        with suppress(NoCollectionError), self._server.asked() as client:
             records = client.retrieve(self._collection, [SENTINEL], with_payload=True)
         self.is_there = bool(records)
         for record in records:

@@ -31,6 +31,7 @@ from tasks.upsert.page import page
 from tasks.upsert.qdrant_server import bulk
 from tasks.upsert.qdrant_server.batches import MOST_POINTS, batches
 from tasks.upsert.qdrant_server.collection import (
+    MOST_HITS,
     NOT_THE_SENTINEL,
     PAGE,
     SENTINEL,
@@ -44,7 +45,7 @@ from tasks.upsert.qdrant_server.collection import (
     most_at_once,
     search_params,
 )
-from tasks.upsert.qdrant_server.errors import ExistsError
+from tasks.upsert.qdrant_server.errors import ExistsError, TooManyError
 from tasks.upsert.qdrant_server.filter import as_filter
 from tasks.upsert.qdrant_server.sentinel import Marks
 from tasks.upsert.qdrant_server.server import SECONDS, Server
@@ -76,7 +77,7 @@ class QdrantServerStore:
         self._dimension: int | None = None
         self._has_words = False  # as far as this object has seen
         self._marks = Marks(self._server, collection)
-        self._most, self._page = MOST_POINTS, PAGE
+        self._most, self._most_hits = MOST_POINTS, MOST_HITS
         self._fields = _NO_FIELDS
         self._tenant = ""
         self._announced = 0
@@ -104,7 +105,7 @@ class QdrantServerStore:
                 " go back to the model it was built with, or name a new `collection` under `store`"
             )
         check_precision(self._server.name, held_precision(info), self._precision)
-        self._dimension, (self._most, self._page) = held, most_at_once(info)
+        self._dimension, (self._most, self._most_hits) = held, most_at_once(info)
         with self._server.asked() as client:
             complete(client, self._collection, info, self._fields, self._tenant)
             complete_text(client, self._collection, info, self._language)
@@ -152,7 +153,9 @@ class QdrantServerStore:
         while True:
             try:
                 with self._server.asked() as client:
-                    records, start = client.scroll(self._collection, limit=self._page, offset=start, with_vectors=False)
+                    records, start = client.scroll(
+                        self._collection, limit=min(PAGE, self._most_hits), offset=start, with_vectors=False
+                    )
             except NoCollectionError:
                 return
             yield from ((PointId(str(one.id)), one.payload or {}) for one in records if one.id != SENTINEL)
@@ -179,7 +182,7 @@ class QdrantServerStore:
                     query=asked,
                     using=TEXT if query.words else None,
                     query_filter=condition,
-                    limit=limit,
+                    limit=min(limit, self._most_hits),
                     search_params=how,
                     with_payload=True,
                 )
@@ -188,6 +191,10 @@ class QdrantServerStore:
 
         try:
             return page(query, judged(nearest, query.conditions))
+        except TooManyError:
+            if self._takes_fewer():
+                return self.search(query)
+            raise
         except (ConfigError, ServiceError):
             if query.words:
                 self._require_words()  # it was there, and others may have removed it
@@ -195,9 +202,7 @@ class QdrantServerStore:
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """The newest mark; None where that is somebody else's."""
-        with suppress(NoCollectionError):
-            return self._marks.read(pipeline)
-        return None
+        return self._marks.read(pipeline)
 
     def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
         """Replace the mark, unless a later run of the same ledger has left one."""
@@ -259,6 +264,13 @@ class QdrantServerStore:
             raise NoCollectionError(f"{self._server.name}: there is no collection yet; it is made by a sync")
         return info
 
+    def _takes_fewer(self) -> bool:
+        """A hybrid search takes many candidates by itself; a server that gives fewer is asked for those."""
+        before, (_, self._most_hits) = self._most_hits, most_at_once(self._require_info())
+        told = "its strict mode gives %d results at most; raise max_query_limit for better answers"
+        _log.warning("%s: " + told, self._server.name, self._most_hits)
+        return self._most_hits < before
+
     def _require_words(self) -> None:
         self._has_words = has_text_index(self._info())
         if not self._has_words:
@@ -267,7 +279,7 @@ class QdrantServerStore:
     def _held_dimension(self) -> int:
         if self._dimension is None:
             info = self._require_info()
-            self._dimension, (self._most, self._page) = held_dimension(info, self._server.name), most_at_once(info)
+            self._dimension, (self._most, self._most_hits) = held_dimension(info, self._server.name), most_at_once(info)
         return self._dimension
 
     def _retrieved(

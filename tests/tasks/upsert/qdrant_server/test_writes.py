@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tasks.errors import ConfigError, TransientError
+from tasks.errors import TransientError
 from tasks.records import Query, Sentinel
 from tasks.upsert.qdrant_server.store import IN_FLIGHT, QdrantServerStore
 from tests.contracts.store.trial import ANYWHERE, holds, point
@@ -17,13 +18,18 @@ WRITE = "PUT /collections/c/points"
 
 
 def test_several_batches_are_on_their_way_at_a_time(server: QdrantServer, opened: Opened) -> None:
-    store, points = opened(), [point(f"{number}") for number in range(5000)]
+    store, points = opened(), [point(f"{number}") for number in range(500 * IN_FLIGHT)]
     store.ensure(8)
-    server.faults = [Fault(WRITE, seconds=0.3)]
+    meeting, answer = threading.Barrier(IN_FLIGHT, timeout=30), server.answer
+
+    def met(request: str, body: Any) -> Any:
+        meeting.wait()
+        return answer(request, body)
+
+    server.answer = met  # type: ignore[method-assign]
     store.upsert(columns(*points))
-    assert server.most_at_once == IN_FLIGHT
-    server.faults = []
-    assert store.count() == len(points)
+    server.answer = answer  # type: ignore[method-assign]
+    holds(store, *points)
 
 
 def test_after_a_failure_nothing_more_is_sent_and_nothing_lands_late(server: QdrantServer, opened: Opened) -> None:
@@ -33,9 +39,9 @@ def test_after_a_failure_nothing_more_is_sent_and_nothing_lands_late(server: Qdr
     server.faults = [Fault(WRITE, 503, times=1), Fault(WRITE, seconds=0.3)]
     with pytest.raises(TransientError):
         store.upsert(columns(*points))
-    assert server.at_once == 0
-    assert server.asked() == [WRITE] * IN_FLIGHT
     server.faults = []
+    assert store.count() == 500 * (IN_FLIGHT - 1)  # they were waited for
+    assert server.asked().count(WRITE) == IN_FLIGHT
     store.upsert(columns(*points))
     holds(store, *points)
 
@@ -49,12 +55,25 @@ def test_requests_keep_within_what_strict_mode_lets_through(server: QdrantServer
     assert server.asked() == [WRITE] * 3
     holds(store, *points)
     holds(opened(), *points)
-    with pytest.raises(ConfigError, match="ask for fewer results, or raise max_query_limit"):
-        store.search(Query(ANYWHERE, 60))
     server.strict = {"write_rate_limit": 125}
     later = opened()
     later.upsert(columns(*points))
     assert server.asked().count(WRITE) == 2
+
+
+def test_a_search_takes_what_strict_mode_gives_and_says_so(
+    server: QdrantServer, opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.strict = {"max_query_limit": 20}
+    store, points = opened(), [point(f"{number}") for number in range(50)]
+    store.ensure(8)
+    store.upsert(columns(*points))
+    best = sorted(points, key=lambda one: -float(one.vector @ ANYWHERE))
+    reader = opened()
+    for _ in range(2):
+        assert [hit.id for hit in reader.search(Query(ANYWHERE, 30))] == [one.id for one in best[:20]]
+    (message,) = caplog.messages
+    assert "its strict mode gives 20 results at most; raise max_query_limit" in message
 
 
 @pytest.mark.parametrize("pipeline", ["", "my.own"])
