@@ -8,6 +8,7 @@ from tasks.errors import ConfigError, HeadraceError, ServiceError, TransientErro
 from tasks.system.scarcity import scarcity
 
 _TRANSIENT = ("locked", "busy", "deadlock")
+_DAMAGED = ("not a database", "malformed", "unsupported file format")
 
 
 @contextmanager
@@ -39,5 +40,10 @@ def meaning(name: str, words: str) -> HeadraceError:
         return ServiceError(f"{name}: {text}; most likely the disk is full: free some space, or check its health")
     if "disk is full" in text or "No space left" in text:
         return ServiceError(f"{name}: {text}; free some space and run again: nothing that was committed is lost")
+    if any(said in text for said in _DAMAGED):
+        return ServiceError(
+            f"{name}: {text}; the file is damaged: restore it, or move it away and run sync, which makes a ledger again"
+            " from the collection, and embeds again what a cache lacks"
+        )
     remedy = scarcity(text) or "check the address, disk space, permissions and the database's health"
     return ServiceError(f"{name}: {text}; {remedy}")

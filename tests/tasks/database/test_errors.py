@@ -11,6 +11,8 @@ from tasks.errors import HeadraceError, ServiceError, TransientError
     [
         ("database is locked", TransientError, "another process may be using it"),
         ("no such table: point", ServiceError, "the database's health"),
+        ("file is not a database", ServiceError, "move it away and run sync"),
+        ("database disk image is malformed", ServiceError, "move it away and run sync"),
         ("disk I/O error", ServiceError, "most likely the disk is full"),
     ],
 )
