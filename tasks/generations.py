@@ -78,9 +78,15 @@ def as_synced(pipeline: Pipeline, first: Ledger) -> Choice:
         raise CollectionError(
             f"the live generation {live.number} of {pipeline.name!r} has another vector space ({live.space}) than the"
             f" model {embedder.model!r} of the configuration makes ({embedder.space.fingerprint}); nothing was changed,"
-            " and searches go on with what there is. Run `headrace rebuild` to build a new generation beside it, or go"
-            " back to the settings it was built with"
+            f" and searches go on with what there is; {way_to(pipeline)}, or go back to the settings it was built with"
         )
+
+
+def way_to(pipeline: Pipeline) -> str:
+    """What a user does for another vector space."""
+    if pipeline.store.shared:
+        return "as other pipelines share it, name another `collection` under `store` for the new model"
+    return "run `headrace rebuild` to build a new generation beside it"
 
 
 def recorded(pipeline: Pipeline, generation: Generation) -> Pipeline:

@@ -18,7 +18,7 @@ from tasks.embed.base import Embedder, ImageEmbedder
 from tasks.embed.models import is_contextual
 from tasks.embed.open import open_embedder
 from tasks.errors import CollectionError, ConfigError
-from tasks.generations import Choose, as_live
+from tasks.generations import Choose, as_live, way_to
 from tasks.ledger.generations import Registry
 from tasks.ledger.ledger import Ledger, schema_of
 from tasks.ledger.marks import kept_shards, own_space, require_own
@@ -156,8 +156,8 @@ def check_space(session: Session, sentinel: Sentinel | None) -> None:
     if sentinel is not None and sentinel.space != space.fingerprint:
         raise CollectionError(
             f"the collection of {session.pipeline.name!r} holds vectors of another vector space ({sentinel.space}) than"
-            f" {session.embedder.model!r} makes ({space.fingerprint}); run `headrace rebuild` to build a new generation"
-            " beside it, or go back to the model it was built with"
+            f" {session.embedder.model!r} makes ({space.fingerprint}); {way_to(session.pipeline)}, or go back to the"
+            " model it was built with"
         )
 
 

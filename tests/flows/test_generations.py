@@ -70,7 +70,7 @@ def test_searches_go_on_from_an_edited_configuration_to_a_rollback(edited: Pipel
     for command in ("sync", "plan"):
         refused = edited.run(command, str(edited.config))
         assert refused.code == 5
-        assert "Run `headrace rebuild`" in refused.err
+        assert "run `headrace rebuild`" in refused.err
     assert ask(edited, "where")["dimension"] == 64
     assert found(edited)[0] == "docs:b.md"
     assert ask(edited, "verify")["ok"]
@@ -243,6 +243,11 @@ def test_a_collection_of_several_pipelines_has_no_generations(pipeline: Pipeline
     refused = pipeline.run("rebuild", str(pipeline.config))
     assert refused.code == 2
     assert "shared with other pipelines" in refused.err
+    configure(pipeline, "dimensions: 64", "dimensions: 96")
+    refused = pipeline.run("sync", str(pipeline.config))
+    assert refused.code == 5
+    assert "name another `collection`" in refused.err
+    assert "headrace rebuild" not in refused.err
     assert states(pipeline) == {1: "live"}
 
 
