@@ -35,9 +35,7 @@ def parse_eml(name: str, content: bytes, languages: str = "") -> Parsed:
     What is attached comes with it, with its content where a format reads that: a picture only with `languages`.
     """
     try:
-        message = email.message_from_bytes(content, policy=default)
-        parts = _parts(message)
-        bodies = [part for part in parts[:MOST_PARTS] if _is_body(part)]
+        message, parts, bodies = _opened(content)
     except _WRONG as error:
         cause = f"{type(error).__name__}: {error}"[:200]
         reason = f"{name} is a damaged message ({cause}); save it again, or exclude it"
@@ -49,9 +47,24 @@ def parse_eml(name: str, content: bytes, languages: str = "") -> Parsed:
     texts = [] if is_page else [_head(message, subject)]
     texts += (_body(name, part) for part in bodies)
     rest = (f"not read: what follows its first {MOST_PARTS:,} parts",) if len(parts) > MOST_PARTS else ()
-    attached = () if is_page else tuple(_attached(part, languages) for part in parts[:MOST_PARTS] if _is_attached(part))
+    others = [part for part in parts[:MOST_PARTS] if part not in bodies]
+    attached = () if is_page else tuple(_attached(part, languages) for part in others if _is_attached(part))
     made = in_order([*texts, Parsed("", subject, remarks=rest)])
     return made._replace(properties=_properties(message), attached=attached)
+
+
+def _opened(content: bytes) -> tuple[Message, list[Message], list[Message]]:
+    """The message, its parts, and those that are its text."""
+    try:
+        return _taken_apart(email.message_from_bytes(content, policy=default))
+    except _WRONG:  # a header, perhaps of an attachment, that Python's newer reader of them fails at
+        return _taken_apart(email.message_from_bytes(content))
+
+
+def _taken_apart(message: Message) -> tuple[Message, list[Message], list[Message]]:
+    parts = _parts(message)
+    shown = [part for part in parts[:MOST_PARTS] if _is_text(part)]
+    return message, parts, [part for part in shown if not _is_file(part)] or shown
 
 
 def _properties(message: Message) -> Metadata:
@@ -96,14 +109,19 @@ def _richness(part: Message) -> int:
     return 2 if kind.startswith("multipart/") else int(kind == "text/plain")
 
 
-def _is_body(part: Message) -> bool:
+def _is_file(part: Message) -> bool:
+    """Some programs show small files below the message, under their names."""
+    return part.get_content_disposition() == "inline" and bool(_named(part))
+
+
+def _is_text(part: Message) -> bool:
     return part.get_content_type() in ("text/plain", "text/html") and part.get_content_disposition() != "attachment"
 
 
 def _is_attached(part: Message) -> bool:
-    """Neither text of the message, nor a picture in it, nor its signature."""
+    """Neither a picture in the message's text, nor its signature."""
     is_picture_of_text = part.get_content_maintype() == "image" and "Content-ID" in part
-    return not _is_body(part) and not is_picture_of_text and part.get_content_type() not in _SIGNATURES
+    return not is_picture_of_text and part.get_content_type() not in _SIGNATURES
 
 
 def _attached(part: Message, languages: str) -> Attached:
@@ -128,14 +146,17 @@ def _attached(part: Message, languages: str) -> Attached:
 
 
 def _filename(part: Message) -> str:
-    inner, name = part.get_payload(), ""
-    try:
-        name = " ".join((part.get_filename() or "").split())
-    except _WRONG:
-        name = ""
+    inner, name = part.get_payload(), _named(part)
     if not name and part.get_content_type() in _MESSAGES and isinstance(inner, list) and isinstance(inner[0], Message):
         name = f"the message {_header(inner[0], 'Subject')!r}"
     return (name or part.get_content_type())[:LONGEST_NAME].encode("utf-8", "backslashreplace").decode()
+
+
+def _named(part: Message) -> str:
+    try:
+        return " ".join((part.get_filename() or "").split())
+    except _WRONG:
+        return ""
 
 
 def _body(name: str, part: Message) -> Parsed:

@@ -70,6 +70,13 @@ def test_a_name_that_tells_nothing_gives_way_to_the_type(kind: str, content: byt
     assert words in read(books.mixed(PLAIN, part("plan.unknown", content, kind))).text
 
 
+def test_a_text_that_is_shown_below_the_message_is_an_attachment_if_it_has_a_name() -> None:
+    head = 'Content-Type: text/plain\r\nContent-Disposition: inline; filename="notes.txt"'
+    notes = (head, b"Noted words.")
+    assert read(books.mixed(PLAIN, notes)).text.endswith("My own words.\n\n## Attachment: notes.txt\n\nNoted words.\n")
+    assert read(books.mixed(notes)).text.endswith("\n\nNoted words.\n")
+
+
 HOSTILE = {
     "broken.pdf": (b"%PDF-1.7 nothing", "corrupt"),
     "no.docx": (b"no archive", "wrong-type"),
