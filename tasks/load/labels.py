@@ -41,6 +41,7 @@ class Labelled:
         self._labels: Mapping[str, Label] = config.metadata if isinstance(config.metadata, dict) else {}
         self._taken = config.metadata if isinstance(config.metadata, tuple) else None
         self._acl = (config.acl or Acl()) if has_readers else None
+        self._rule = repr(self._acl)  # asked for with each document
         self._sidecars = Sidecars(config, self._acl.sidecar) if self._acl and self._acl.sidecar else None
         path = getattr(config, "path", "")
         self._root = unquote(urlsplit(path).path) if path.startswith("file://") else path
@@ -133,7 +134,7 @@ class Labelled:
         hint = f"{ref.hint}+{self._settings}" if ref.hint else ""
         if not hint or self._acl is None:
             return hint
-        parts = [repr(self._acl)]
+        parts = [self._rule]
         if self._sidecars and (rule := self._sidecars.nearest(ref)):
             if not rule.hint:
                 return ""
@@ -186,7 +187,7 @@ class Labelled:
 
     def _by_settings(self, ref: DocumentRef, metadata: Metadata) -> Readers:
         everybody = self._acl.everybody or () if self._acl else ()
-        values = path_values(ref, metadata)
+        values = path_values(ref, metadata) if any("{" in name for name in everybody) else {}
         names = [rendered(name.strip(), values) for name in everybody]
         if None in names:
             raise RuleError(f"{everybody[names.index(None)]} has no value for it")

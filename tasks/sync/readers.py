@@ -115,13 +115,21 @@ def _payloads(session: Session, grants: Grants) -> dict[DocumentId, dict[PointId
     """The records that are to be replaced."""
     payloads: dict[DocumentId, dict[PointId, Payload]] = {}
     for point, payload in session.store.scan():
-        book = bookkeeping(payload)
-        one = grants.get(book.document) if book else None
-        if not book or not one or (one.hint and not book.is_intact):
+        one = grants.get(_document(payload))
+        if one is None or payload["metadata"].get(READERS) == [*one.verdict.readers]:
             continue
-        if payload["metadata"].get(READERS) != [*one.verdict.readers]:
+        book = bookkeeping(payload)  # a hash of all of it, which most records can be spared
+        if book and (book.is_intact or not one.hint):
             payloads.setdefault(book.document, {})[point] = payload
     return payloads
+
+
+def _document(payload: Payload) -> DocumentId:
+    """Whose record it says it is; "" for none of ours."""
+    record = payload.get("headrace")
+    if not isinstance(record, dict) or not isinstance(payload.get("metadata"), dict):
+        return DocumentId("")
+    return DocumentId(str(record.get("document")))
 
 
 def _stale(session: Session, refs: Sequence[DocumentRef]) -> Grants:
