@@ -28,7 +28,7 @@ class RemoteFiles:
         return self._root.document(ref, self._content)
 
     def owner(self, ref: DocumentRef, /, *, listed: bool) -> str:
-        """Of an object in S3, where the source's rules ask for it; a request of its own but for what was listed."""
+        """The account of an object in S3, where the source's rules ask for it; a request but for what was listed."""
         path = self._root.full_path(ref)
         if not listed or path not in self._owners:
             bucket, key, _ = self._root.files.split_path(path)
