@@ -23,11 +23,14 @@ LEADERS_PER_KEY = 8
 MOST_LEADERS = 20_000
 LONGEST_WORD = 40  # what is longer was made by a machine
 FEW_MADE = 16  # words that a machine made, as a page of an error may have them
+LONGEST_NUMBER = 20  # of a part or a moment; what is longer is a token or a hash, wherever it stands
 
 _NOTHING, _MACHINE_MADE = 0, 1
 _MARKS = "\"'`*#.,:;!?()[]{}<>|~_-\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u3001\u3002\uff0c\uff01\uff1a\uff1f"
 _SIGNS = re.compile(r"[\d/=%&@_\\$+<>{}()\[\].:]")
 _WITHOUT_SPACES = re.compile("([\u0e01-\u0e2e\u3040-\u30ff\u3400-\u9fff])")  # scripts whose words are not parted
+_PACKED = re.compile(r"\S{200,}")  # a program's data, say, without a blank: no token is as long
+_BETWEEN = re.compile(r'[{}\[\]",:;()<>]+')
 _FACTORS = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9
 
 Pairs = NDArray[np.uint32]
@@ -43,12 +46,12 @@ def pairs_in(text: str, picture: str = "") -> Pairs:
     if picture:
         return np.array([crc32(picture.encode())], dtype=np.uint32)
     text = text if text.isascii() else _WITHOUT_SPACES.sub(r" \1 ", text)
-    parts = text.split()
+    parts = _PACKED.sub(lambda packed: _BETWEEN.sub(" ", packed[0]), text).split()
     numbers = [_number(word) if len(word) <= LONGEST_WORD else _MACHINE_MADE for word in parts]
     count = numbers.count(_MACHINE_MADE)
     if count > FEW_MADE and 2 * count > len(numbers) - numbers.count(_NOTHING):
         pairs = zip(numbers, parts, strict=True)
-        numbers = [_literal(part) if one == _MACHINE_MADE and len(part) <= LONGEST_WORD else one for one, part in pairs]
+        numbers = [_literal(part) if one == _MACHINE_MADE and _is_said(part) else one for one, part in pairs]
     words = np.array(numbers, dtype=np.uint64)
     words = words[words != _NOTHING]
     made = words == _MACHINE_MADE
@@ -157,6 +160,10 @@ def _number(word: str) -> int:
     if not bare:
         return _NOTHING
     return _MACHINE_MADE if _SIGNS.search(bare) else _literal(bare)
+
+
+def _is_said(word: str) -> bool:
+    return len(word) <= LONGEST_NUMBER and not word.lower().startswith("0x")
 
 
 def _literal(word: str) -> int:

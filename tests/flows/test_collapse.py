@@ -1,11 +1,13 @@
 """A site that answers everything with a login or an error page takes nothing away; honest mass edits go through."""
 
 import hashlib
+import json
 import random
 import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -147,9 +149,26 @@ def test_lists_of_numbers_are_told_from_one_another(site: Pipeline) -> None:
             assert (name, report["code"], report["documents"]["withheld"]) == (name, 0, 0), report["notes"]
     publish(site, log)
     assert site.sync()["code"] == 0
-    for edit in (ATTACKS["a token"], lambda number, _: f"{LOGIN} {' '.join(map(token, range(number, number + 40)))}\n"):
-        publish(site, log, edit)
+    for count, length in ((1, 64), (40, 64), (20, 32)):
+        publish(site, log, partial(with_tokens, count, length))
         assert site.sync()["code"] == 25
+
+
+def test_data_without_a_blank_are_told_from_one_another(site: Pipeline) -> None:
+    publish(site, written)
+    site.sync()
+    publish(site, in_one_word)
+    assert site.sync()["code"] == 0
+
+
+def with_tokens(count: int, length: int, number: int, _: str) -> str:
+    return f"{LOGIN} {' '.join(token(99 * number + one)[:length] for one in range(count))}\n"
+
+
+def in_one_word(number: int) -> str:
+    return json.dumps(
+        {f"k{part}": words(number * 77 + part, 3).replace(" ", "-") for part in range(20)}, separators=(",", ":")
+    )
 
 
 @pytest.mark.parametrize("page", [written, from_template, of_numbers])
