@@ -1,7 +1,7 @@
 """Messages (EML) and pages saved as one (MHT): what a reader of mail sees, and what is attached, not yet read."""
 
 import email
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from email.errors import MessageError
 from email.message import Message
 from email.policy import default
@@ -128,7 +128,9 @@ def _attached(part: Message, languages: str) -> Attached:
     """Its content is known for what it is by its name, else by its type, else by how it begins."""
     kind, inner, content = part.get_content_type(), part.get_payload(), b""
     try:
-        if isinstance(inner, list):
+        if kind in _MESSAGES and str(part.get("Content-Transfer-Encoding", "")).strip().lower() == "base64":
+            content = b64decode(part.as_bytes(policy=_AS_IT_IS).replace(b"\r", b"").partition(b"\n\n")[2])
+        elif isinstance(inner, list):
             content = b"".join(one.as_bytes(policy=_AS_IT_IS) for one in inner if isinstance(one, Message))
         elif isinstance(payload := part.get_payload(decode=True), bytes):
             content = payload
@@ -148,7 +150,8 @@ def _attached(part: Message, languages: str) -> Attached:
 def _filename(part: Message) -> str:
     inner, name = part.get_payload(), _named(part)
     if not name and part.get_content_type() in _MESSAGES and isinstance(inner, list) and isinstance(inner[0], Message):
-        name = f"the message {_header(inner[0], 'Subject')!r}"
+        subject = _header(inner[0], "Subject")
+        name = f"the message {subject!r}" if subject else ""
     return (name or part.get_content_type())[:LONGEST_NAME].encode("utf-8", "backslashreplace").decode()
 
 

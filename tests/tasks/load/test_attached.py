@@ -126,6 +126,13 @@ def test_messages_within_messages_are_read_with_what_is_attached_to_them() -> No
     assert document.metadata["title"] == "Alpha"
 
 
+def test_a_message_that_was_packed_although_none_may_be_is_read() -> None:
+    head = "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64"
+    document = read(books.mixed(PLAIN, (head, encodebytes(books.eml(b"Inner words.")))))
+    assert "## Attachment: message/rfc822\n\n# Alpha\n\nFrom: Ada" in document.text
+    assert document.text.endswith("Inner words.\n")
+
+
 def test_messages_are_read_a_few_deep(monkeypatch: pytest.MonkeyPatch) -> None:
     message = books.eml(b"The innermost words.")
     for _ in range(8):
