@@ -2,7 +2,9 @@
 
 HeadraceError
 ├── ConfigError           the user must change a setting or an argument
-│   └── MissingExtraError … or install an optional dependency
+│   ├── MissingExtraError … or install an optional dependency
+│   ├── UnindexedError    … or have the server index a field that is filtered by
+│   └── TooManyError      … or ask for fewer results; a store's own likewise
 ├── LockedError           somebody else has it: a folder, or what follows
 │   └── LeaseHeldError    another run works on this pipeline
 │       └── FencedError   … and has overtaken this one

@@ -127,7 +127,7 @@ def test_a_server_that_crashes_loses_no_commit(postgres_url: str) -> None:
                 with ledger.fenced("note") as transaction:
                     transaction.execute("INSERT INTO meta (key, value) VALUES ('a', 'b')")
                 server.stop()
-                with pytest.raises(TransientError, match="once it is up"):
+                with pytest.raises(TransientError, match="is the server up"):
                     ledger.check()
                 server.start()
                 ledger.check()

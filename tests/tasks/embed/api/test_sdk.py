@@ -43,14 +43,15 @@ class Reply(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
+        status, content = self.status, self.content  # an empty answer is read before it ends: the next one may be set
         self.paths.append(self.path)
-        self.send_response(self.status)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(self.content)))
-        if 300 <= self.status < 400:
+        self.send_header("Content-Length", str(len(content)))
+        if 300 <= status < 400:
             self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")  # type: ignore[attr-defined]
         self.end_headers()
-        self.wfile.write(self.content)
+        self.wfile.write(content)
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class names it
         """Quiet."""

@@ -73,7 +73,7 @@ def test_a_fault_amid_an_upsert_loses_nothing_and_the_next_one_heals(
     server.faults.append(Fault("/vectors/upsert", status, is_late=is_late, after=1))
     with pytest.raises(TransientError):
         store.upsert(columns(*many))
-    assert store.count() >= 2000  # the other requests were carried out
+    assert store.count() >= 500  # one request came before it, and others may have been on their way
     store.upsert(columns(*many))
     holds(store, *many)
     server.faults.append(Fault("/vectors/delete", status, is_late=is_late, after=1))
