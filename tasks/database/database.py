@@ -14,6 +14,13 @@ from tasks.database.sqlite import SqliteConnections
 from tasks.errors import ConfigError
 from tasks.slices import slices
 
+# No answer, which is false, where there are no tables yet.
+_READ_ONLY = (
+    "SELECT current_setting('transaction_read_only')::bool"
+    " OR bool_and(NOT has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE')) FROM pg_class c"
+    " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relkind = 'r'"
+)
+
 
 class Transaction:
     """Statements in plain SQL that both databases understand, with `?` for each parameter."""
@@ -65,7 +72,10 @@ class Database:
     @property
     def is_read_only(self) -> bool:
         """Whether this account may not write it."""
-        return isinstance(self._connections, SqliteConnections) and self._connections.is_read_only
+        if isinstance(self._connections, SqliteConnections):
+            return self._connections.is_read_only
+        with self._connections.open() as connection:
+            return bool(connection.execute(_READ_ONLY, (self.schema,)).scalar())
 
     @contextmanager
     def read(self) -> Generator[Transaction, None, None]:

@@ -21,7 +21,12 @@ _CREATING = 7240321  # the advisory lock under which tables are made: PostgreSQL
 # A machine that vanished must not hold its advisory lock for the two hours of the system's default, and a run must not
 # wait so long for a server that did.
 _KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-_CONNECT = {"connect_timeout": CONNECT_SECONDS, "application_name": "headrace", **_KEEPALIVES}
+_CONNECT = {
+    "connect_timeout": CONNECT_SECONDS,
+    "application_name": "headrace",
+    "client_encoding": "UTF8",  # the database's own may lack characters, which the server says better than the driver
+    **_KEEPALIVES,
+}
 _SETTINGS = ("synchronous_commit TO on", *(f"tcp_{name} = {value}" for name, value in _KEEPALIVES.items()))
 
 logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of when a connection was cut, our errors tell

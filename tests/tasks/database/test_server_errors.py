@@ -2,14 +2,19 @@
 
 import re
 import time
+import uuid
 from collections.abc import Iterator
+from contextlib import closing, nullcontext
 
 import psycopg
 import pytest
 
+from tasks.database.database import Database
 from tasks.database.server_errors import server_meaning
 from tasks.errors import ConfigError, HeadraceError, ServiceError, TransientError
+from tasks.ledger.lease import undisturbed
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.tables import LEDGER
 from tasks.upsert.pgvector.store import PgvectorStore
 from tests.postgres_server import PostgresServer
 
@@ -169,3 +174,39 @@ def test_a_user_without_rights_is_told_what_the_owner_grants(postgres_url: str) 
     with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {name} LOGIN".encode())
     assert "the owner grants that" in told(postgres_url.replace("postgres@", f"{name}@"), ServiceError, "ledger")
+
+
+@pytest.mark.parametrize(("encoding", "is_told"), [("LATIN1", True), ("SQL_ASCII", False)])
+def test_what_a_database_cannot_spell_is_told_by_its_encoding(
+    postgres: PostgresServer, encoding: str, is_told: bool
+) -> None:
+    name = f"{encoding.lower()}_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0".encode())
+    database = Database(f"postgresql+psycopg://postgres@127.0.0.1:{postgres.port}/{name}", LEDGER, "trial")
+    put = "INSERT INTO meta (key, value) VALUES ('k', ?)"
+    with pytest.raises(ServiceError, match="ENCODING 'UTF8'") if is_told else nullcontext():
+        with database.write() as transaction:
+            transaction.execute(put, ("世界",))
+        with database.read() as transaction:
+            assert transaction.execute("SELECT value FROM meta WHERE key = 'k'").scalar() == "世界"
+    database.close()
+
+
+def test_a_user_who_may_only_read_is_known_and_looks_through_the_ledger(postgres_url: str) -> None:
+    with closing(Ledger(postgres_url, "trial")) as ledger:
+        assert not ledger.database.is_read_only
+        schema = ledger.database.schema
+    name = f"reader_{postgres_url[-8:]}"
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        granted = (
+            f'GRANT USAGE ON SCHEMA "{schema}" TO {name}; GRANT SELECT ON ALL TABLES IN SCHEMA "{schema}" TO {name}'
+        )
+        connection.execute(f"CREATE ROLE {name} LOGIN; {granted}".encode())
+    for url in (
+        postgres_url.replace("postgres@", f"{name}@"),
+        f"{postgres_url}?options=-cdefault_transaction_read_only=on",
+    ):
+        with closing(Ledger(url, "trial", read_only=True)) as ledger, undisturbed(ledger):
+            assert ledger.database.is_read_only
+            assert ledger.counts().live == 0
