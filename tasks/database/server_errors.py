@@ -47,7 +47,7 @@ _BY_WORDS: tuple[tuple[str, Meaning], ...] = (
     ("try again later", _AWAY),
     ("terminating connection", _AWAY),
     ("connection is lost", _AWAY),
-    ("Connection refused", (TransientError, "is the server up, and the port right?")),
+    ("Connection refused", (TransientError, "is the server up, and the port right? Then run again, once it is up")),
     ("timeout expired", (TransientError, "is the server up, and does a firewall let this machine through?")),
     ("No route to host", (TransientError, "is the server up, and does a firewall let this machine through?")),
     ("unreachable", (TransientError, "is the network up, and the host in the URL right?")),
