@@ -141,4 +141,8 @@ def _limit(connection: Any, seconds: float) -> None:
     """SQLite knows no time limit, and one text that is no UTF-8 would fail all rows."""
     end = time.monotonic() + seconds
     connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
-    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    connection.text_factory = _decoded
+
+
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
