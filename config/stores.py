@@ -14,6 +14,10 @@ FilterFields = Annotated[
         " fields can be filtered by as well, and Qdrant's embedded engine compares every record anyway.",
     ),
 ]
+TenantField = Annotated[
+    FieldName | None,
+    Field(description="Metadata that nearly every search filters by: a server keeps equal ones together."),
+]
 Halves = Annotated[
     Literal["float32", "float16"],
     Field(
@@ -66,9 +70,7 @@ class QdrantStore(StoreSection):
         description="What is kept of a vector's numbers: float16 takes half the room. A server can keep int8 (a quarter"
         " of it) or binary (a thirty-second, for long vectors) in memory, and compares the nearest with whole ones.",
     )
-    tenant_field: FieldName | None = Field(
-        default=None, description="Metadata that nearly every search filters by: a server keeps equal ones together."
-    )
+    tenant_field: TenantField = None
 
     @model_validator(mode="after")
     def _is_one_place(self) -> "QdrantStore":
@@ -93,6 +95,7 @@ class PgvectorStore(StoreSection):
     schema_name: Name = Field(default="headrace", description="PostgreSQL's schema for the table.")
     filter_fields: FilterFields
     precision: Halves
+    tenant_field: TenantField = None
 
 
 class ChromaStore(StoreSection):

@@ -55,7 +55,7 @@ def _opened(config: stores.Store, collection: str, language: Language) -> Vector
             with _extra("pgvector"):
                 from tasks.upsert.pgvector.store import PgvectorStore
             form = config.schema_name, config.filter_fields, config.precision
-            return PgvectorStore(config.url, collection, *form).indexing(language)
+            return PgvectorStore(config.url, collection, *form).indexing(language, config.tenant_field or "")
         case stores.ChromaStore():
             from tasks.upsert.chroma.server import OwnServer, RemoteServer
             from tasks.upsert.chroma.store import ChromaStore

@@ -44,6 +44,14 @@ def as_sql(conditions: Sequence[Condition]) -> tuple[Composable, list[Parameter]
     return _all(conditions, parameters), parameters
 
 
+def tenants(conditions: Sequence[Condition], field: str) -> list[str] | None:
+    """The texts one of which the field of a record has that passes, unless it has none; None where nobody is named."""
+    for one in conditions:
+        if isinstance(one, Filter) and (one.field, one.operator) == (field, "in"):
+            return [escaped(value) for value in one.values if isinstance(value, str)]
+    return None
+
+
 def _all(conditions: Sequence[Condition], parameters: list[Parameter]) -> Composable:
     parts = [_condition(one, parameters) for one in conditions]
     return SQL(" AND ").join(parts) if parts else _TRUE

@@ -98,9 +98,10 @@ def _build(connection: psycopg.Connection, table: Table, form: Form, workers: in
             "SELECT set_config('statement_timeout', '0', true),"
             " set_config('max_parallel_maintenance_workers', %s, true),"
             " set_config('maintenance_work_mem', greatest(pg_size_bytes(current_setting('maintenance_work_mem')),"
-            " least(%s, pg_table_size(%s))) / 1024 || 'kB', true)"
+            " least(%s, coalesce((SELECT max(pg_table_size(relid)) FROM pg_partition_tree(to_regclass(%s))),"
+            " pg_table_size(%s)))) / 1024 || 'kB', true)"
         ),
-        (str(workers), _MOST_MEMORY, table.path),
+        (str(workers), _MOST_MEMORY, table.path, table.path),
     )
     half = SQL("(embedding::halfvec({})) halfvec_cosine_ops").format(Literal(form.dimension))
     indexed = half if _is_graph_of_halves(form) else SQL(f"embedding {form.column}_cosine_ops")

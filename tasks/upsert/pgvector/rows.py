@@ -16,7 +16,7 @@ from pgvector import Vector as StoredVector
 from tasks.records import Payload, Points
 from tasks.upsert.vectors import unstorable
 
-Row = tuple[bytes, bytes | None, bytes, bytes | None, bytes | None]  # as COPY takes them in binary form
+Row = tuple[bytes | None, ...]  # as COPY takes them in binary form: id, text, vector, metadata, bookkeeping, tenant
 
 _PARTS = {"text", "metadata", "headrace"}
 _ESCAPE = "\x1a"
@@ -26,10 +26,11 @@ _JSONB_VERSION = b"\x01"
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
-def as_rows(points: Points) -> list[Row]:
+def as_rows(points: Points, tenant: str = "") -> list[Row]:
     """One for each id, in their order: writers that share ids then wait for each other, and never in a circle.
 
-    DocumentError names the document whose payload cannot be stored.
+    With a `tenant`, the text in that field of the metadata is the last of each, "" for what is none. DocumentError
+    names the document whose payload cannot be stored.
     """
     rows: dict[str, Row] = {}
     for point, vector, payload in zip(points.ids, points.vectors, points.payloads, strict=True):
@@ -43,10 +44,16 @@ def as_rows(points: Points) -> list[Row]:
                 StoredVector(vector).to_binary(),
                 _jsonb(payload.get("metadata")),
                 _jsonb(payload.get("headrace")),
+                *([_tenant(payload, tenant)] if tenant else []),
             )
         except (TypeError, ValueError, AttributeError, RecursionError) as error:
             raise unstorable(payload, point, error) from error
     return [rows[point] for point in sorted(rows)]
+
+
+def _tenant(payload: Payload, field: str) -> bytes:
+    held = (payload.get("metadata") or {}).get(field)
+    return escaped(held).encode() if isinstance(held, str) else b""
 
 
 def as_payload(columns: Sequence[Any]) -> Payload:

@@ -4,12 +4,12 @@
 bookkeeping. The sentinel is the table's comment: it goes where the table goes.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import psycopg
 from pgvector import Vector as StoredVector
@@ -21,9 +21,9 @@ from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
 from tasks.upsert.filters import of_pipeline
 from tasks.upsert.page import page
-from tasks.upsert.pgvector import fields, graph, words
-from tasks.upsert.pgvector.filter import as_sql
-from tasks.upsert.pgvector.rows import Row, as_payload, as_rows
+from tasks.upsert.pgvector import fields, graph, words, writing
+from tasks.upsert.pgvector.filter import as_sql, tenants
+from tasks.upsert.pgvector.rows import as_payload, as_rows
 from tasks.upsert.pgvector.server import Server
 from tasks.upsert.pgvector.table import (
     COLUMNS,
@@ -44,25 +44,7 @@ SCHEMA = "headrace"
 _NO_FIELDS: Fields = {}
 PAGE = 1000  # records a page of a scan
 
-_WRITE_DURABLY = SQL("SET LOCAL synchronous_commit TO on")
-_MAKE_BATCH = SQL(
-    "CREATE TEMP TABLE IF NOT EXISTS headrace_batch (id uuid, content text, embedding vector, metadata jsonb,"
-    " headrace jsonb) ON COMMIT DELETE ROWS"
-)
-_COPY_BATCH = SQL("COPY pg_temp.headrace_batch FROM STDIN (FORMAT BINARY)")
-_COPY_NEW = SQL("COPY {} (id, content, embedding, metadata, headrace) FROM STDIN (FORMAT BINARY)")
-_TAKE_BATCH = SQL(
-    "INSERT INTO {} (id, content, embedding, metadata, headrace) SELECT * FROM pg_temp.headrace_batch"
-    " ON CONFLICT (id) DO UPDATE SET content = excluded.content, embedding = excluded.embedding,"
-    " metadata = excluded.metadata, headrace = excluded.headrace"
-)
-# In the order in which a batch is taken: writers that share ids then wait for each other, and never in a circle.
-_DELETE = SQL(
-    "WITH doomed AS (SELECT id FROM {0} WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE)"
-    " DELETE FROM {0} USING doomed WHERE {0}.id = doomed.id"
-)
 _PRESENT = SQL("SELECT id::text FROM {} WHERE id = ANY(%s::uuid[])")
-_ANY = SQL("SELECT FROM {} WHERE id = ANY(%s::uuid[]) LIMIT 1")
 _PAGE = SQL(
     "SELECT id::text, content, metadata, headrace FROM {} WHERE %s::uuid IS NULL OR id > %s::uuid ORDER BY id LIMIT %s"
 )
@@ -72,7 +54,14 @@ _FEW = SQL(
     "WITH few AS MATERIALIZED (SELECT id::text, {} AS distance, content, metadata, headrace"
     " FROM {} WHERE {} LIMIT %s) SELECT *, (SELECT count(*) FROM few) FROM few ORDER BY distance LIMIT %s"
 )
+# Those of some tenants, and those whose field holds no text; one condition for both would open a third part.
+_OF_TENANTS = SQL(
+    "(SELECT id, content, embedding, metadata, headrace FROM {} WHERE tenant = ANY(%s) UNION ALL"
+    " SELECT id, content, embedding, metadata, headrace FROM {}) AS part"
+)
 _NEAREST = SQL("SELECT id::text, {}, content, metadata, headrace FROM {} WHERE {} ORDER BY {} LIMIT %s")
+
+_log = logging.getLogger("headrace")
 
 
 class PgvectorStore:
@@ -93,19 +82,23 @@ class PgvectorStore:
         self._indexed = indexed
         self._precision: Precision = precision
         self._language: Language = "english"
+        self._tenant = ""
         self._form: Form | None = None
         self._is_ensured = False
 
-    def indexing(self, language: Language) -> "PgvectorStore":
-        """The same store, whose `ensure` makes an index for the words of this language."""
-        self._language = language
+    def indexing(self, language: Language, tenant: str = "") -> "PgvectorStore":
+        """The same store, whose `ensure` makes an index for the words of this language, and a table in parts.
+
+        Records with equal texts in the field `tenant` of their metadata are then in one part.
+        """
+        self._language, self._tenant = language, tenant
         return self
 
     def ensure(self, dimension: int, /) -> None:
         """Make what is missing: extension, schema and table. CollectionError for another dimension."""
         form = self._held_form()
         if form is None:
-            form = Form(dimension, COLUMNS[self._precision])
+            form = Form(dimension, COLUMNS[self._precision], self._tenant)
             with self._server.transaction() as connection:
                 create(connection, self._table, form)
             form = self._held_form() or form
@@ -115,6 +108,9 @@ class PgvectorStore:
                 " go back to the model it was built with, or name a new `collection` under `store`"
             )
         check_precision(self._server.name, form.precision, self._precision)
+        if form.tenant != self._tenant:
+            held = f"in parts by {form.tenant}" if form.tenant else "in one piece"
+            _log.info("%s lies %s; `headrace rebuild` makes it anew with your `tenant_field`", self._server.name, held)
         with self._server.transaction() as connection:
             words.complete(connection, self._table, self._language)
         self._is_ensured = True
@@ -131,21 +127,16 @@ class PgvectorStore:
             raise NoCollectionError(f"{self._server.name}: there is no collection yet; it is made by a sync")
         check_vectors(points, form.dimension)
         is_whole = form.precision == "float32"
-        rows = as_rows(points if is_whole else replace(points, vectors=fit_for_halves(points.vectors)))
+        fit = points if is_whole else replace(points, vectors=fit_for_halves(points.vectors))
+        rows = as_rows(fit, form.tenant)
         with self._server.transaction() as connection:
-            connection.execute(_WRITE_DURABLY)
-            if is_whole and _is_new(connection, self._table, rows):
-                return
-            connection.execute(_MAKE_BATCH)
-            _copy(connection, _COPY_BATCH, rows)
-            connection.execute(_TAKE_BATCH.format(self._table.name))
+            writing.put(connection, self._table, form, rows)
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Missing ids are no error."""
         if ids:
             with suppress(NoCollectionError), self._server.transaction() as connection:
-                connection.execute(_WRITE_DURABLY)
-                connection.execute(_DELETE.format(self._table.name), (list(ids),))
+                writing.remove(connection, self._table, ids)
 
     def present(self, ids: Sequence[PointId], /) -> set[PointId]:
         """Those of `ids` that the table holds."""
@@ -166,20 +157,23 @@ class PgvectorStore:
 
     def search(self, query: Query, /) -> list[Hit]:
         """Exact in a collection without a graph, and where few records pass the conditions."""
-        condition, parameters = as_sql(query.conditions)
         form = self._held_form()
         if form is None:
             return []
+        condition, parameters = as_sql(query.conditions)
         if query.words:
             return page(query, partial(self._worded, query.words, (condition, parameters)))
-        text = StoredVector(query.vector).to_text()
-        all_near = _NEAREST.format(graph.distance(form), self._table.name, condition, graph.nearness(form))
+        text, source = StoredVector(query.vector).to_text(), self._table.name
+        if form.tenant and (named := tenants(query.conditions, form.tenant)) is not None:
+            source = _OF_TENANTS.format(self._table.name, self._table.part("none"))
+            parameters = [named, *parameters]
+        all_near = _NEAREST.format(graph.distance(form), source, condition, graph.nearness(form))
 
         def nearest(limit: int) -> list[Hit]:
             rows: list[Any] = []
             with suppress(NoCollectionError), self._server.transaction() as connection:
                 if query.conditions:
-                    few = _FEW.format(graph.distance(form), self._table.name, condition)
+                    few = _FEW.format(graph.distance(form), source, condition)
                     rows = connection.execute(few, (text, *parameters, graph.NARROW + 1, limit)).fetchall()
                 if not query.conditions or (rows and rows[0][-1] > graph.NARROW):
                     rows = _nearest(connection, all_near, (text, *parameters, text, limit), limit)
@@ -204,7 +198,7 @@ class PgvectorStore:
     def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
         """Replace the mark."""
         with self._server.transaction() as connection:
-            connection.execute(_WRITE_DURABLY)
+            writing.durably(connection)
             write_sentinel(connection, self._table, sentinel, pipeline)
 
     def count(self, pipeline: str = "", /) -> int:
@@ -238,7 +232,8 @@ class PgvectorStore:
             if self._is_ensured and self._form is not None:
                 self._is_ensured = False
                 graph.build(self._server, self._table, self._form)
-                fields.build(self._server, self._table, self._indexed)
+                by_tenant: Fields = {self._form.tenant: "keyword"} if self._form.tenant else {}
+                fields.build(self._server, self._table, {**by_tenant, **self._indexed})
         finally:
             self._form = None  # nothing is answered from memory after the end
             self._server.close()
@@ -254,23 +249,6 @@ class PgvectorStore:
         with suppress(NoCollectionError), self._server.transaction() as connection:
             return connection.execute(query.format(self._table.name), values).fetchall()
         return []
-
-
-def _is_new(connection: psycopg.Connection, table: Table, rows: Sequence[Row]) -> bool:
-    """Whether no id was there yet, and the rows are now: most batches, and a third faster than by a batch table."""
-    known = connection.execute(_ANY.format(table.name), ([UUID(bytes=row[0]) for row in rows],)).fetchone()
-    with suppress(psycopg.errors.UniqueViolation), connection.transaction():
-        if known is None:
-            _copy(connection, _COPY_NEW.format(table.name), rows)
-            return True
-    return False
-
-
-def _copy(connection: psycopg.Connection, statement: SQL | Composed, rows: Sequence[Row]) -> None:
-    with connection.cursor().copy(statement) as copy:
-        copy.set_types(["bytea"] * len(rows[0]))
-        for row in rows:
-            copy.write_row(row)
 
 
 def _nearest(connection: psycopg.Connection, query: Composed, values: Sequence[object], limit: int) -> list[Any]:

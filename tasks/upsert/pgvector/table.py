@@ -20,7 +20,21 @@ _SHARING = "pipelines"  # the part of the comment with their marks, where severa
 _LONGEST = 48  # bytes; PostgreSQL cuts names at 63 without a word, and an index adds its own part
 _INLINE = 7600  # bytes of a vector that fits into a page of 8 kB, beside the pointers to the rest
 COLUMNS: dict[str, LiteralString] = {"float32": "vector", "float16": "halfvec"}  # of vectors, by precision
+TENANT = "tenant"  # a column: the text that the field holds, "" for anything else
+PARTS = 16  # as many tables, made at once: a table for each tenant would have to be made while others write
 OLDEST = (0, 8)  # the version of pgvector that goes on with a search until enough records pass its filters
+
+_CREATE = SQL(
+    "CREATE TABLE {} (id uuid CONSTRAINT {} PRIMARY KEY, content text, embedding {}({}) NOT NULL,"
+    " metadata jsonb, headrace jsonb)"
+)
+_CREATE_PARTED = SQL(
+    "CREATE TABLE {0} (id uuid, content text, embedding {2}({3}) NOT NULL, metadata jsonb, headrace jsonb,"
+    " tenant text NOT NULL DEFAULT '', CONSTRAINT {1} PRIMARY KEY (id, tenant)) PARTITION BY LIST (tenant)"
+)
+_OF_NOBODY = SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES IN ('')")  # every search for a tenant looks there, too
+_OF_TENANTS = SQL("CREATE TABLE {} PARTITION OF {} DEFAULT PARTITION BY HASH (tenant)")
+_PART = SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES WITH (MODULUS {}, REMAINDER {})")
 
 
 class Table:
@@ -30,6 +44,7 @@ class Table:
         """A long name keeps its beginning and gets a digest."""
         digest = hashlib.sha256(collection.encode()).hexdigest()
         name = collection if len(collection.encode()) <= _LONGEST else f"{collection[:12]}-{digest[:16]}"
+        self._schema_name = schema
         self.schema = Identifier(schema)
         self.name = Identifier(schema, name)
         self.path = self.name.as_string()
@@ -40,16 +55,28 @@ class Table:
         self.words_index = f"{name}:words"
         self.lock = int.from_bytes(hashlib.sha256(self.path.encode()).digest()[:8], signed=True)
 
+    def part(self, of: object) -> Identifier:
+        """The table of some tenants."""
+        return Identifier(self._schema_name, f"{self._name}:part-{of}")
+
+    def tenant_column(self) -> Identifier:
+        """The column that decides which part has a record."""
+        return Identifier(self._schema_name, self._name, TENANT)
+
     def field_index(self, field: str) -> str:
         """The name of the index over a field of the metadata."""
         return f"{self._name}:{hashlib.sha256(field.encode()).hexdigest()[:12]}"
 
 
 class Form(NamedTuple):
-    """What the table's vectors are; `column` is PostgreSQL's type."""
+    """What the table's vectors are; `column` is PostgreSQL's type.
+
+    `tenant` is the field of the metadata by whose values the table is parted; "" for one in one piece.
+    """
 
     dimension: int
     column: LiteralString
+    tenant: str = ""
 
     @property
     def precision(self) -> str:
@@ -65,10 +92,11 @@ class Form(NamedTuple):
 def held_form(connection: psycopg.Connection, table: Table) -> Form | None:
     """Form of the vectors, if there is such a table; CollectionError where it is not one of ours."""
     row = connection.execute(
-        "SELECT t.typname, a.atttypmod FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid"
+        "SELECT t.typname, a.atttypmod, (SELECT col_description(c.oid, attnum) FROM pg_attribute WHERE attrelid = c.oid"
+        " AND attname = %s AND c.relkind = 'p') FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid"
         " AND a.attname = 'embedding' AND NOT a.attisdropped LEFT JOIN pg_type t ON t.oid = a.atttypid"
         " WHERE c.oid = to_regclass(%s)",
-        (table.path,),
+        (TENANT, table.path),
     ).fetchone()
     if row is None:
         return None
@@ -77,7 +105,7 @@ def held_form(connection: psycopg.Connection, table: Table) -> Form | None:
             f"{table.path} exists and has no column `embedding` of a fixed dimension, so it is not one of Headrace's;"
             " name another `collection` under `store`"
         )
-    return Form(row[1], row[0])
+    return Form(row[1], row[0], row[2] or "")
 
 
 def create(connection: psycopg.Connection, table: Table, form: Form) -> None:
@@ -88,17 +116,19 @@ def create(connection: psycopg.Connection, table: Table, form: Form) -> None:
         connection.execute(SQL("CREATE SCHEMA {}").format(table.schema))
     if held_form(connection, table) is not None:
         return
-    connection.execute(
-        SQL(
-            "CREATE TABLE {} (id uuid CONSTRAINT {} PRIMARY KEY, content text, embedding {}({}) NOT NULL,"
-            " metadata jsonb, headrace jsonb)"
-        ).format(table.name, table.key, SQL(form.column), Literal(form.dimension))
-    )
+    made = _CREATE_PARTED if form.tenant else _CREATE
+    connection.execute(made.format(table.name, table.key, SQL(form.column), Literal(form.dimension)))
     # Searches read these two of every record; elsewhere than in the record itself they take several times as long.
     inline = SQL("ALTER TABLE {} ALTER COLUMN metadata SET STORAGE MAIN").format(table.name)
     if form.bytes <= _INLINE:
         inline += SQL(", ALTER COLUMN embedding SET STORAGE PLAIN")
     connection.execute(inline)
+    if form.tenant:
+        connection.execute(SQL("COMMENT ON COLUMN {} IS {}").format(table.tenant_column(), Literal(form.tenant)))
+        connection.execute(_OF_NOBODY.format(table.part("none"), table.name))
+        connection.execute(_OF_TENANTS.format(table.part("all"), table.name))
+        for number in range(PARTS):
+            connection.execute(_PART.format(table.part(number), table.part("all"), Literal(PARTS), Literal(number)))
 
 
 def read_sentinel(connection: psycopg.Connection, table: Table, pipeline: str) -> Sentinel | None:
@@ -144,8 +174,9 @@ def read_place(connection: psycopg.Connection, table: Table, view: Table) -> tup
     """The collection that the view shows, and the bytes of the table with its indexes."""
     row = connection.execute(
         "SELECT (SELECT obj_description(oid, 'pg_class') FROM pg_class WHERE oid = to_regclass(%s) AND relkind = 'v'),"
-        " pg_total_relation_size(to_regclass(%s))",
-        (view.path, table.path),
+        " coalesce((SELECT sum(pg_total_relation_size(relid))::bigint FROM pg_partition_tree(to_regclass(%s))),"
+        " pg_total_relation_size(to_regclass(%s)))",
+        (view.path, table.path, table.path),
     ).fetchone()
     return row if row is not None else (None, None)
 
