@@ -14,7 +14,7 @@ from tasks.records import Condition, Filter, Operator, Scalar
 from tasks.upsert.filters import is_of_dates
 from tasks.upsert.pgvector.rows import encoded, escaped
 
-Parameter = str | Jsonb | list[Jsonb]
+Parameter = str | Jsonb | list[Jsonb] | list[str]
 _TRUE, _FALSE = SQL("TRUE"), SQL("FALSE")
 # The value itself and, of a list, its items; in its lax mode PostgreSQL would look into lists within the list as well.
 _NUMBERS = """'strict $ ? (@.type() != "object").**{{0 to 1}} ? (@.type() == "number" && @ {} $limit)'"""

@@ -163,7 +163,8 @@ class PgvectorStore:
         condition, parameters = as_sql(query.conditions)
         if query.words:
             return page(query, partial(self._worded, query.words, (condition, parameters)))
-        text, source = StoredVector(query.vector).to_text(), self._table.name
+        text = StoredVector(query.vector).to_text()
+        source: Composable = self._table.name
         if form.tenant and (named := tenants(query.conditions, form.tenant)) is not None:
             source = _OF_TENANTS.format(self._table.name, self._table.part("none"))
             parameters = [named, *parameters]
