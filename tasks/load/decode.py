@@ -33,6 +33,7 @@ _DOUBLE = {"gb18030", "big5hkscs", "cp932", "cp949", "euc_jp"}
 # What the detector takes short Western texts for: nobody saves files in these today.
 _DOUBTED = re.compile(r"utf|ibm8(?!55|66)|cp8(?!66|55|74)|mac(?!-?cyr)|viscii|iso-?8859-(?:3|4|10|13|14|15)$|hz|^$")
 _NAMES = {"koi8-r": "koi8-u"}  # the same letters, and four more
+_CONTROL_LETTERS = re.compile("[\x80-\x9f]")
 _MIXED = re.compile("[A-Za-z][\u0370-\u1cff\u2500-\u259f]")
 _MAC_CAPITALS = re.compile(rb"[\x80-\x84\x86-\x90\x98-\x9f]")  # without them it is windows-1251, all but in name
 _CONTROLS = bytes(set(range(32)) - {8, 9, 10, 11, 12, 13, 14, 15, 27})
@@ -137,10 +138,12 @@ def _guessed(name: str, content: bytes, declared: str) -> Decoded:
 
 
 def _fits(content: bytes, codec: str) -> bool:
-    """Whether nearly all of it can be read, and few words are half in one script and half in another."""
+    """Whether nearly all can be read, hardly a letter is a control, few words are of two scripts."""
     text = content.decode(codec, "replace")
+    beyond = _beyond_ascii(text)
     is_readable = text.count("\ufffd") <= DAMAGED_SHARE * len(content)
-    return is_readable and len(_MIXED.findall(text)) <= MIXED_SHARE * _beyond_ascii(text)
+    is_readable = is_readable and len(_CONTROL_LETTERS.findall(text)) <= DAMAGED_SHARE * beyond
+    return is_readable and len(_MIXED.findall(text)) <= MIXED_SHARE * beyond
 
 
 def _damaged(name: str, content: bytes, codec: str, *remarks: str) -> Decoded:

@@ -4,10 +4,12 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from tasks.load.parse.hidden import absent
 from tasks.load.parse.latex_commands import (
     ACCENTS,
+    BETWEEN,
     DEFINING,
     FILES,
     LEADING,
@@ -18,10 +20,12 @@ from tasks.load.parse.latex_commands import (
     SILENT,
     SYMBOLS,
 )
+from tasks.load.parse.office.blocks import lowered, raised
 from tasks.load.parse.text import Parsed
 
 LONGEST_ARGUMENT = 5_000
 DEEPEST = 12
+MOST_EXPANDED = 200_000  # characters that the document's own commands may make: each may name others many times
 _BEGIN = re.compile(r"^[^%\n]*\\begin\{document\}", re.MULTILINE)
 _TITLE = re.compile(r"^[^%\n]*\\title[ \t]*(?:\[[^\[\]]*\])?[ \t]*(?=\{)", re.MULTILINE)
 _AUTHOR = re.compile(r"^[^%\n]*\\author[ \t]*(?:\[[^\[\]]*\])?[ \t]*(?=\{)", re.MULTILINE)
@@ -39,6 +43,15 @@ _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 _LETTER = re.compile(r"\{?\\?([A-Za-z])\}?")
 _SETTINGS = re.compile(r"(?:\[[^\[\]]*\])?(?:\{([^{}]*)\})?")
 _UNSEEN = re.compile(r"(?<!\\)%[^\n]*|\\label\{[^{}]*\}")
+_OWN = re.compile(
+    r"\\(?:(?:re)?newcommand|providecommand|DeclareRobustCommand)\*?[ \t]*(?:\{[ \t]*\\(?P<braced>[A-Za-z@]+)[ \t]*\}"
+    r"|\\(?P<bare>[A-Za-z@]+))[ \t]*(?:\[(?P<count>\d)\])?(?:\[(?P<default>[^\[\]]*)\])?"
+    r"|\\def[ \t]*\\(?P<plain>[A-Za-z@]+)(?=[ \t]*\{)"
+)
+_DEFINED = re.compile(r"[ \t]*\\[A-Za-z@]+[#\d \t]*")
+_GIVEN = re.compile(r"#(\d)")
+_SKIPPED = re.compile(r"\\(?:fi|else)(?![A-Za-z])[ \t]*")
+_SCRIPTS = {"textsuperscript": raised, "textsubscript": lowered}
 _CLOSED = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
 
 
@@ -49,7 +62,7 @@ def parse_latex(_name: str, content: bytes) -> Parsed:
     start = begin.end() if begin else 0
     end = text.rfind(r"\end{document}")
     named = _TITLE.search(text)
-    reader = _Reader()
+    reader = _Reader(_own_commands(text))
     title = " ".join(reader.words(_argument(text, named.end())[0]).split()) if named else ""
     author = _AUTHOR.search(text)
     authors = " ".join(reader.words(_argument(text, author.end())[0]).split()) if author else ""
@@ -58,6 +71,24 @@ def parse_latex(_name: str, content: bytes) -> Parsed:
         words = "\n\n".join(filter(None, (f"# {title}", authors, words)))
     title = title or next((line.lstrip("# ") for line in words.split("\n") if line.startswith("#")), "")
     return Parsed(words + "\n" * bool(words), title, remarks=(*absent(reader.files), *reader.pictures()))
+
+
+class _Own(NamedTuple):
+    """A command that the document defines: `default` is that of its first argument, None where it must be given."""
+
+    arguments: int
+    default: str | None
+    body: str
+
+
+def _own_commands(text: str) -> Mapping[str, _Own]:
+    commands: dict[str, _Own] = {}
+    for found in _OWN.finditer(text):
+        name = found["braced"] or found["bare"] or found["plain"]
+        body = _argument(text, found.end())[0]
+        if name not in LEVELS and not SILENT.fullmatch(name) and "\\begin" not in body:
+            commands[name] = _Own(int(found["count"] or 0), found["default"], body)
+    return commands
 
 
 def _argument(text: str, at: int) -> tuple[str, int]:
@@ -86,8 +117,11 @@ def _closed(text: str) -> Mapping[int, int]:
 class _Reader:
     """Turns commands into words, and remembers what these only name."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: Mapping[str, _Own]) -> None:
         self.files: list[str] = []
+        self._own = own
+        self._known = dict.fromkeys((*BETWEEN, *_SCRIPTS), self._joined)
+        self._room = MOST_EXPANDED
         self._pictures = 0
         self._depth = 0
         self._last: dict[str, int] = {}  # where each end of a formula stands for the last time
@@ -102,7 +136,7 @@ class _Reader:
         if self._depth >= DEEPEST:
             return text
         self._depth += 1
-        around, self._last = self._last, {mark: text.rfind(mark) for mark in _CLOSED.values()}
+        around, self._last = self._last, {mark: text.rfind(mark) for mark in (*_CLOSED.values(), r"\fi")}
         parts: list[str] = []
         at = 0
         while token := _TOKEN.search(text, at):
@@ -119,7 +153,8 @@ class _Reader:
         value = token[kind]
         match kind:
             case "name":
-                return self._command(text, value, end)
+                read = self._own_command if value in self._own else self._known.get(value, self._command)
+                return read(text, token)
             case "listing" | "math":
                 return _environment(text, value, end, is_math=kind == "math")
             case "formula":
@@ -141,7 +176,47 @@ class _Reader:
                 pass
         return {"environment": "\n", "mark": MARKS.get(value, "")}.get(kind, PLAIN.get(value, "")), end
 
-    def _command(self, text: str, name: str, end: int) -> tuple[str, int]:
+    def _own_command(self, text: str, token: re.Match[str]) -> tuple[str, int]:
+        end = token.end()
+        count, default, body = self._own[token["name"]]
+        given: list[str] = []
+        if default is not None:
+            option = _OPTION.match(text, end)
+            given.append(option[0].strip()[1:-1] if option else default)
+            end = option.end() if option else end
+        while len(given) < count:
+            argument, end = _argument(text, end)
+            given.append(argument)
+        body = _GIVEN.sub(lambda number: "".join(given[int(number[1]) - 1 : int(number[1])]), body)
+        self._room -= len(body)
+        return self.words(body) if self._room > 0 else "", end
+
+    def _joined(self, text: str, token: re.Match[str]) -> tuple[str, int]:
+        """The arguments of a command with what a reader sees between them, or between the first and what is before."""
+        name, end = token["name"], token.end()
+        if name in BETWEEN:
+            words = ""
+            for mark in ("", *BETWEEN[name]):
+                argument, end = _argument(text, end)
+                words += mark + self.words(argument)
+            return words, end
+        argument, end = _argument(text, end)
+        before, words = text[max(0, token.start() - 1) : token.start()].strip(), self.words(argument).strip()
+        return _SCRIPTS[name](before, words) if before and words else words, end
+
+    def _passed(self, text: str, token: re.Match[str]) -> int:
+        """The character after a definition, or after what is not read; 0 for all else."""
+        name, end = token["name"], token.end()
+        if name == "iffalse":
+            found = _SKIPPED.search(text, end) if self._last[r"\fi"] >= end else None
+            return found.end() if found else end
+        defined = _OWN.match(text, token.start()) or (_DEFINED.match(text, end) if name == "def" else None)
+        return _argument(text, defined.end())[1] if defined else 0
+
+    def _command(self, text: str, token: re.Match[str]) -> tuple[str, int]:
+        name, end = token["name"], token.end()
+        if after := self._passed(text, token):
+            return "", after
         if name in SYMBOLS:
             return SYMBOLS[name], end + 2 * text.startswith("{}", end)
         if name in LEVELS or name in ("caption", "footnote"):

@@ -19,7 +19,20 @@ SYMBOLS = {"ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø"
            "TeX": "TeX", "copyright": "©", "textregistered": "®", "texttrademark": "™", "textdegree": "°", "euro": "€",
            "texteuro": "€", "pounds": "£", "S": "§", "P": "¶", "textasciitilde": "~", "textasciicircum": "^",
            "textbar": "|", "textless": "<", "textgreater": ">", "quad": " ", "qquad": " ", "newline": "\n",
-           "par": "\n\n", "linebreak": "\n", "item": "\n- ", "textendash": "\u2013", "textemdash": "—"}  # fmt: skip
+           "par": "\n\n", "linebreak": "\n", "item": "\n- ", "textendash": "\u2013", "textemdash": "—",
+           "pico": "p", "nano": "n", "micro": "µ", "milli": "m", "centi": "c", "deci": "d", "kilo": "k", "mega": "M",
+           "giga": "G", "tera": "T", "gram": "g", "metre": "m", "meter": "m", "second": "s", "minute": "min",
+           "hour": "h", "ampere": "A", "volt": "V", "watt": "W", "ohm": "Ω", "hertz": "Hz", "newton": "N",
+           "pascal": "Pa", "bar": "bar", "joule": "J", "kelvin": "K", "celsius": "°C", "degreeCelsius": "°C",
+           "degree": "°", "litre": "l", "liter": "l", "tonne": "t", "mole": "mol", "percent": "%", "byte": "B",
+           "per": "/", "squared": "^2", "cubed": "^3"}  # fmt: skip
+# What stands between the arguments of these.
+BETWEEN = {
+    **dict.fromkeys(("nicefrac", "sfrac", "textfrac", "frac", "dfrac", "tfrac"), ("/",)),
+    **dict.fromkeys(("SI", "qty"), (" ",)),
+    **dict.fromkeys(("SIrange", "qtyrange"), (" to ", " ")),
+    "numrange": (" to ",),
+}
 PLAIN = {"---": "—", "--": "\u2013", "``": '"', "''": '"', "~": " ", "&": " | ", "{": "", "}": ""}
 # What these are given is no text: names of files, keys, lengths, settings.
 SILENT = re.compile(

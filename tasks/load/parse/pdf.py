@@ -143,6 +143,7 @@ def _page(number: int, page: PdfPage) -> Page:
     edge = letters.upright(*page.get_bbox())
     drawn = [run for run in letters.runs() if _is_seen(run, edge)]
     runs = without_hidden(page, letters, drawn)
+    hidden = _length(drawn) - _length(runs)  # now, for values of forms are put into runs
     meant = [run for run in runs if _has_meaning(run.text)] if _STRANGE.search(letters.text) else runs
     unknown = _length(runs) - _length(meant)
     controls = sum(len(run.text) - len(_CONTROL.sub("", run.text)) for run in meant) if meant is not runs else 0
@@ -155,7 +156,6 @@ def _page(number: int, page: PdfPage) -> Page:
         unknown += entry.text.count(UNKNOWN)
         entry.text = entry.text.replace(UNKNOWN, "")
     shown = [entry for entry in made if entry.text.strip()]
-    hidden = _length(drawn) - _length(runs)
     return Page(number, shown, edge, letters, is_readable, unknown, _is_whole(page), hidden=hidden)
 
 

@@ -130,7 +130,7 @@ class _Reader:
             value = self._lines[options].text[option.end() :].strip()
             if option[1] == "file":
                 self.files.append(value)
-            if option[1] in _SHOWN_OPTIONS:
+            if option[1] in _SHOWN_OPTIONS or (option[1] == "header" and name == "csv-table"):
                 self.hidden.append((self._lines[options].start, self._lines[options].start + option.end()))
             else:
                 self._hide(options, options + 1)

@@ -3,10 +3,11 @@
 import html
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from xml.parsers import expat
 
 from tasks.errors import DocumentError
+from tasks.load.parse.office.blocks import lowered, raised
 from tasks.load.parse.text import Parsed
 
 DEEPEST = 200
@@ -33,9 +34,24 @@ class _Element:
         return bool(self.children) and any(isinstance(part, str) and part.strip() for part in self.parts)
 
     def texts(self) -> Iterator[str]:
-        """All of its text, in order."""
+        """All of its text, in order; what is raised or lowered has a mark, for `10^6` must not become 106."""
+        before = ""
         for part in self.parts:
-            yield from (part,) if isinstance(part, str) else part.texts()
+            form = None if isinstance(part, str) else _script(part)
+            if isinstance(part, str):
+                before = part
+                yield part
+            elif form and before[-1:].strip() and (words := "".join(part.texts()).strip()):
+                yield form(before, words)
+            else:
+                yield from part.texts()
+
+
+def _script(element: _Element) -> Callable[[str, str], str] | None:
+    name, look = element.name.lower(), element.attributes.get("rend", "")
+    if name in ("sup", "superscript") or look in ("sup", "super", "superscript"):
+        return raised
+    return lowered if name in ("sub", "subscript", "inf") or look in ("sub", "subscript") else None
 
 
 def parse_xml(name: str, content: bytes) -> Parsed:

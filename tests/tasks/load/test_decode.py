@@ -81,6 +81,7 @@ def test_a_file_cut_inside_a_character_stays_what_it_is() -> None:
         b"\x81\x8d\x8f\x90\x9d ab" * 20,
         bytes(range(128, 256)) * 9,
         b"caf\x81 \xe9",
+        "Größe der Pumpe: für außen schön".encode("cp437"),  # as Latin-2 its letters are controls
     ],
 )
 def test_what_nobody_can_name_is_set_aside_with_the_best_guess(content: bytes) -> None:

@@ -176,6 +176,11 @@ def test_what_is_shown_is_in_and_nothing_is_glued(shape: str) -> None:
         ("note<sup><a href='#n'>3</a></sup>", "note[3]"),
         ("<math><mfrac><mn>1</mn><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow></mfrac></math>", "1/(a+b)"),
         ("E=<math><mi>m</mi><msup><mi>c</mi><mn>2</mn></msup></math>, so", "E=mc^2, so"),
+        (
+            "<math><mmultiscripts><mi>C</mi><mn>1</mn><none/><mprescripts/><mn>6</mn><mn>14</mn></mmultiscripts></math>",
+            "_6^14 C_1",
+        ),
+        ("<math><mmultiscripts><mi>T</mi><mi>i</mi><mrow/><mrow/><mi>j</mi></mmultiscripts></math>", "T_i^j"),
         ("<math alttext='x^{2}'><mi>y</mi></math>", "x^{2}"),
         ("<ruby>漢<rt>かん</rt>字<rt>じ</rt></ruby>", "漢字(かんじ)"),
         ("<ruby>漢字<rp>(</rp><rt>かんじ</rt><rp>)</rp></ruby>", "漢字(かんじ)"),

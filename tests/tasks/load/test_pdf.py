@@ -258,7 +258,9 @@ def test_what_people_typed_and_ticked_stands_at_its_label() -> None:
         field("Btn", (70, 608, 84, 622), "/T (no) /V /Off /AS /Off /AP << /N << /Yes 14 0 R /Off 14 0 R >> >>"),
         "<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Length 0 >>\nstream\n\nendstream",
     )
-    shown = read(page, catalog=f"/AcroForm {FORM[0]}", parts=parts).text
+    parsed = read(page, catalog=f"/AcroForm {FORM[0]}", parts=parts)
+    assert parsed.remarks == (), "a value is no hidden letter"
+    shown = parsed.text
     for row in ("Applicant:.{1,4}Erika Muster", "Class:.{1,4}B", r"\[x\].{1,4}approved", r"\[ \].{1,4}refused"):
         assert re.search(row, shown), row
 

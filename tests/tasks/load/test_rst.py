@@ -96,6 +96,12 @@ Title
 
    * - Pump
 
+.. csv-table:: Sizes
+   :header: "Valve", "Bar"
+   :widths: 1, 2
+
+   "V1", 70
+
 .. image:: secret10.png
    :alt: The pump
 
@@ -125,7 +131,8 @@ The |version| is new. End::
 
 def test_what_a_reader_sees_is_in_and_nothing_else() -> None:
     parsed = parse_rst(TEXT)
-    words = ("Title", "Keep the lid shut", "Really", "Limits", "Pump", "The pump", "A footnote", "A quote", "Listing",
+    words = ("Title", "Keep the lid shut", "Really", "Limits", "Pump", "Sizes", '"Valve", "Bar"', '"V1", 70',
+             "The pump", "A footnote", "A quote", "Listing",
              ".. shown comment", ":field: shown", "The release 4.2 is new", ".. shown too")  # fmt: skip
     places = [parsed.text.find(word) for word in words]
     assert places == sorted(places)

@@ -175,6 +175,23 @@ def test_latex() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("marked", "shown"),
+    [
+        (r"10\textsuperscript{6} of 1\textsuperscript{st} m\textsuperscript{2}", "10^6 of 1st m^2"),
+        (r"H\textsubscript{2}O 101\textsubscript{2}", "H2O 101_2"),
+        (r"\SI{5e6}{\kilo\gram} \qty{9.81}{\metre\per\second\squared}", "5e6 kg 9.81 m/s^2"),
+        (r"\SIrange{10}{20}{\bar} \numrange{1}{3} \nicefrac{1}{2}", "10 to 20 bar 1 to 3 1/2"),
+        (r"\newcommand{\kettle}{Kettle}\kettle{} \def\maker{Acme} by \maker.", "Kettle  by Acme."),
+        (r"\newcommand*\hl[2][red]{#2 in #1}\hl{a}, \hl[blue]{b}", "a in red, b in blue"),
+        (r"\newcommand{\todo}[1]{}x\todo{secret}y", "xy"),
+        (r"a \iffalse secret \fi b \iffalse secret \else c \fi d", "a b c  d"),
+    ],
+)
+def test_commands_of_latex_are_what_they_show(marked: str, shown: str) -> None:
+    assert parse_latex("a.tex", marked.encode()).text.strip() == shown
+
+
 def cell(kind: str, source: object, **rest: object) -> dict[str, object]:
     return {"cell_type": kind, "source": source, **rest}
 
@@ -314,6 +331,14 @@ def test_xml_of_data_and_of_prose() -> None:
     assert parsed_prose.title == "Top"
 
 
+def test_raised_and_lowered_numbers_of_xml_stay_apart() -> None:
+    prose = (
+        '<p>10<sup>6</sup>, 10<superscript>7</superscript>, 10<hi rend="sup">8</hi>, '
+        '1<hi rend="superscript">st</hi>, H<sub>2</sub>O, 101<subscript>2</subscript></p>'
+    )
+    assert parse_xml("a.xml", prose.encode()).text == "10^6, 10^7, 10^8, 1st, H2O, 101_2\n"
+
+
 def test_subtitles_are_words_at_their_times() -> None:
     vtt = (
         "WEBVTT - secret\n\nNOTE secret\n\nSTYLE\n::cue {secret}\n\nsecret-id\n00:01.000 --> 00:02.000 align:start\n"
@@ -381,6 +406,12 @@ SHAPES: dict[str, tuple[Callable[[str], Parsed], Callable[[int], str]]] = {
     "indented comments": (parse_markdown, lambda n: "    <!-- a -->\n" * (n // 15)),
     "programs": (parse_mdx, lambda n: "export const a = {\n\n" * (n // 20)),
     "open formulas": (lambda text: parse_latex("a", text.encode()), lambda n: r"\(" * (n // 2)),
+    "own commands": (
+        lambda text: parse_latex("a", text.encode()),
+        lambda n: (
+            r"\newcommand{\aa}{\bb\bb\bb}\newcommand{\bb}{\cc\cc\cc}\newcommand{\cc}{x}" + r"\aa\iffalse" * (n // 12)
+        ),
+    ),
     "open elements": (parse_mdx, lambda n: '<a b="' * (n // 6)),
     "open braces": (parse_mdx, lambda n: "<a {" * (n // 4)),
 }

@@ -94,9 +94,9 @@ def raised(before: str, text: str) -> str:
     return "^" + grouped(text)
 
 
-def lowered(text: str) -> str:
-    """The subscript after its base: H2O, x_i, V_max, a_(n+1)."""
-    return text if text.isdigit() else "_" + (text if text.isalnum() else grouped(text))
+def lowered(before: str, text: str) -> str:
+    """The subscript after its base: H2O, x_i, V_max, a_(n+1), 101_2."""
+    return text if text.isdigit() and not before[-1:].isdigit() else "_" + (text if text.isalnum() else grouped(text))
 
 
 def grouped(text: str) -> str:

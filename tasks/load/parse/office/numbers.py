@@ -14,7 +14,7 @@ _BUILT_IN = {
 _PART = re.compile(
     r'"([^"]*)"?|\\(.)|_.|\*.|\[\$([^\]-]*)[^\]]*\]|\[([hms]+)\]|\[[^\]]*\]|(.)', re.IGNORECASE | re.DOTALL
 )
-_NUMBER = re.compile(r"[#0?][#0?,]*(?:\.[#0?]*)?(?:E[+-][#0?]+)?|\.[#0?]+", re.IGNORECASE)
+_NUMBER = re.compile(r"[#0?][#0?,]*(?:\.[#0?]*,*)?(?:E[+-][#0?]+)?|\.[#0?]+", re.IGNORECASE)
 _DAYS = ("y", "d")
 _CLOCK = ("h", "s")
 _LATEST = 2_958_466  # the day after 9999
@@ -66,6 +66,8 @@ def shown(value: float, code: str, epoch: datetime) -> str:
 def _digits(value: float, pattern: str) -> str:
     mantissa, _, exponent = pattern.upper().partition("E")
     whole, _, fraction = mantissa.partition(".")
+    thousands = fraction.count(",")  # those behind the last digit divide; none stands between decimals
+    fraction, value = fraction.rstrip(","), value / 1000**thousands
     most, least = len(fraction), fraction.count("0")
     if exponent:
         return f"{value:.{most}E}"

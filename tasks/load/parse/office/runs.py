@@ -246,7 +246,7 @@ def assembled(line: Line) -> str:
         shown = inner
         has_base = bool(text[-1:].strip()) and piece.startswith(inner[:1])
         if inner and script in ("superscript", "subscript") and has_base:
-            shown = raised(text, inner) if script == "superscript" else lowered(inner)
+            shown = raised(text, inner) if script == "superscript" else lowered(text, inner)
         if inner and is_struck and not text[-1:].isalnum():  # a few letters of a word are no other word
             shown = f"~~{shown}~~"
         text += piece if shown is inner else piece.replace(inner, shown, 1)

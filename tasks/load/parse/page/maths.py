@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from selectolax.lexbor import LexborNode
 
-_SILENT = ("annotation", "annotation-xml", "mphantom", "none", "mprescripts")
+_SILENT = ("annotation", "annotation-xml", "mphantom")
+_BEFORE = "mprescripts"
 MOST_NODES = 10_000
 
 
@@ -33,7 +34,8 @@ def _linear(root: LexborNode) -> str:
         if node is not None:
             tag = node.tag or ""
             if tag == "-text":
-                path[-1][1].append(" ".join((node.text_content or "").split()))
+                if text := " ".join((node.text_content or "").split()):
+                    path[-1][1].append(text)
             elif node.is_element_node and tag not in _SILENT:
                 path.append((node, []))
                 node = node.first_child
@@ -43,17 +45,31 @@ def _linear(root: LexborNode) -> str:
         element, parts = path.pop()
         if not path:
             return "".join(parts)
-        path[-1][1].append(_combined(element.tag or "", [part for part in parts if part]))
+        tag = element.tag or ""
+        path[-1][1].append(_BEFORE if tag == _BEFORE else _combined(tag, parts))
         node = element.next
     return " ".join(root.text(separator=" ").split())
 
 
 def _combined(tag: str, parts: list[str]) -> str:
+    if tag == "mmultiscripts" and parts:
+        return _scripts(parts)
+    parts = [part for part in parts if part]
     count, form = _FORMS.get(tag, (0, "".join))
     if count in (len(parts), -1):
         return form([_grouped(part) for part in parts] if count > 0 else parts)
     text = "".join(parts)
     return f" {text} " if tag in ("mtext", "mo") and len(text) > 1 and text.isalpha() else text
+
+
+def _scripts(parts: Sequence[str]) -> str:
+    """Pairs of a subscript and a superscript, of which either may be empty, behind their base or before it."""
+    at = parts.index(_BEFORE) if _BEFORE in parts else len(parts)
+    before, after = (
+        "".join(mark + _grouped(part) for mark, part in zip("_^" * len(pairs), pairs, strict=False) if part)
+        for pairs in (parts[at + 1 :], parts[1:at])
+    )
+    return f" {before} {parts[0]}{after}" if before else parts[0] + after
 
 
 def _grouped(part: str) -> str:
