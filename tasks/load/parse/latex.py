@@ -19,8 +19,10 @@ from tasks.load.parse.latex_commands import (
     SETTINGS,
     SILENT,
     SYMBOLS,
+    TABLES,
 )
 from tasks.load.parse.office.blocks import lowered, raised
+from tasks.load.parse.table import table
 from tasks.load.parse.text import Parsed
 
 LONGEST_ARGUMENT = 5_000
@@ -39,6 +41,11 @@ _TOKEN = re.compile(
 _ARGUMENT = re.compile(r"[ \t]*\n?[ \t]*(?:\[[^\[\]]{0,2000}\][ \t]*)*\{")
 _OPTION = re.compile(r"[ \t]*\[[^\[\]]{0,2000}\]")
 _BRACES = re.compile(r"\\.|[{}]|%[^\n]*", re.DOTALL)
+_TABLE, _END, _ROW, _CELL = "\x1c\x1d\x1e\x1f"  # around tables, behind their rows, between their cells
+_GRID = re.compile(f"[{_TABLE}{_END}]")
+_MARKED = str.maketrans("", "", _TABLE + _END + _ROW + _CELL)
+_AFTER_ROW = re.compile(r"\*?[ \t]*(?:\[[-+\s.\d]*\\?[a-zA-Z]+\])?")
+_TRIMMED = re.compile(r"[ \t]*\([lr]{1,2}\)")
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 _LETTER = re.compile(r"\{?\\?([A-Za-z])\}?")
 _SETTINGS = re.compile(r"(?:\[[^\[\]]*\])?(?:\{([^{}]*)\})?")
@@ -57,7 +64,7 @@ _CLOSED = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
 
 def parse_latex(_name: str, content: bytes) -> Parsed:
     """The document without its preamble, comments and settings; included files and pictures are told."""
-    text = content.decode()
+    text = content.decode().translate(_MARKED)
     begin = _BEGIN.search(text)
     start = begin.end() if begin else 0
     end = text.rfind(r"\end{document}")
@@ -66,7 +73,8 @@ def parse_latex(_name: str, content: bytes) -> Parsed:
     title = " ".join(reader.words(_argument(text, named.end())[0]).split()) if named else ""
     author = _AUTHOR.search(text)
     authors = " ".join(reader.words(_argument(text, author.end())[0]).split()) if author else ""
-    words = _BLANK_LINES.sub("\n\n", reader.words(text[start : end if end > start else len(text)])).strip()
+    words = _tabled(reader.words(text[start : end if end > start else len(text)]))
+    words = _BLANK_LINES.sub("\n\n", words).strip()
     if title:
         words = "\n\n".join(filter(None, (f"# {title}", authors, words)))
     title = title or next((line.lstrip("# ") for line in words.split("\n") if line.startswith("#")), "")
@@ -114,6 +122,31 @@ def _closed(text: str) -> Mapping[int, int]:
     return ends
 
 
+def _tabled(text: str) -> str:
+    """The text with its marked tables as Markdown; one in a cell of another is a part of its line."""
+    parts: list[list[str]] = [[]]
+    at = 0
+    for mark in _GRID.finditer(text):
+        parts[-1].append(text[at : mark.start()])
+        at = mark.end()
+        if mark[0] == _TABLE:
+            parts.append([])
+        elif len(parts) > 1:
+            inner = _table("".join(parts.pop()), is_inner=len(parts) > 1)
+            parts[-1].append(inner)
+    whole = "".join([*(part for open_ in parts for part in open_), text[at:]])
+    return whole.replace(_ROW, "\n").replace(_CELL, " | ")
+
+
+def _table(text: str, *, is_inner: bool) -> str:
+    cells = ([" ".join(cell.split()) for cell in row.split(_CELL)] for row in text.split(_ROW))
+    rows = [row for row in cells if any(row)]
+    if is_inner:
+        return ", ".join(cell for row in rows for cell in row if cell)
+    is_layout = max(map(len, rows), default=0) < 2
+    return "\n\n" + "\n".join([row[0] for row in rows] if is_layout else table(rows)) + "\n\n"
+
+
 class _Reader:
     """Turns commands into words, and remembers what these only name."""
 
@@ -154,27 +187,24 @@ class _Reader:
         match kind:
             case "name":
                 read = self._own_command if value in self._own else self._known.get(value, self._command)
-                return read(text, token)
+                made = read(text, token)
             case "listing" | "math":
-                return _environment(text, value, end, is_math=kind == "math")
+                made = _environment(text, value, end, is_math=kind == "math")
             case "formula":
                 # The end of each that is not closed would be sought to the end of the text.
                 close = _CLOSED[value]
                 stop = text.find(close, end) + len(close) if self._last[close] >= end else end
-                return text[token.start() : stop], stop
+                made = text[token.start() : stop], stop
             case "verb":
                 stop = text.find(value, end, end + LONGEST_ARGUMENT)
-                return (f"`{text[end:stop]}`", stop + 1) if stop >= 0 else ("", end)
-            case "mark" if value in ACCENTS:
-                return _accented(text, value, end)
+                made = (f"`{text[end:stop]}`", stop + 1) if stop >= 0 else ("", end)
+            case "mark":
+                made = _mark(text, value, end)
             case "environment":
-                for _ in range(SETTINGS.get(value, 0) if text.startswith("\\begin", token.start()) else 0):
-                    end = _argument(text, end)[1]
-                options = _OPTION.match(text, end)
-                end = options.end() if options else end
+                made = _border(text, value, token)
             case _:
-                pass
-        return {"environment": "\n", "mark": MARKS.get(value, "")}.get(kind, PLAIN.get(value, "")), end
+                made = _CELL if value == "&" else PLAIN.get(value, ""), end
+        return made
 
     def _own_command(self, text: str, token: re.Match[str]) -> tuple[str, int]:
         end = token.end()
@@ -236,7 +266,8 @@ class _Reader:
 
     def _silent(self, text: str, name: str, end: int) -> int:
         """The character after all that the command is given."""
-        target, end = _argument(text, end)
+        trimmed = _TRIMMED.match(text, end)  # of \cmidrule(lr){1-2}
+        target, end = _argument(text, trimmed.end() if trimmed else end)
         self._pictures += name == "includegraphics"
         if FILES.fullmatch(name) and target:
             self.files.append(target)
@@ -244,6 +275,23 @@ class _Reader:
             after = _argument(text, end)[1]
             end = after if after > end else end + 1
         return end
+
+
+def _mark(text: str, mark: str, end: int) -> tuple[str, int]:
+    if mark in ACCENTS:
+        return _accented(text, mark, end)
+    after = _AFTER_ROW.match(text, end) if mark == "\\" else None
+    return (_ROW, after.end()) if after else (MARKS.get(mark, ""), end)
+
+
+def _border(text: str, name: str, token: re.Match[str]) -> tuple[str, int]:
+    """Where an environment begins, with its settings, or ends."""
+    begins, end = text.startswith("\\begin", token.start()), token.end()
+    for _ in range(SETTINGS.get(name, 0) if begins else 0):
+        end = _argument(text, end)[1]
+    options = _OPTION.match(text, end)
+    end = options.end() if options else end
+    return ("\n" if name not in TABLES else _TABLE if begins else _END), end
 
 
 def _environment(text: str, name: str, at: int, *, is_math: bool) -> tuple[str, int]:

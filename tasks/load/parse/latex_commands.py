@@ -33,7 +33,7 @@ BETWEEN = {
     **dict.fromkeys(("SIrange", "qtyrange"), (" to ", " ")),
     "numrange": (" to ",),
 }
-PLAIN = {"---": "—", "--": "\u2013", "``": '"', "''": '"', "~": " ", "&": " | ", "{": "", "}": ""}
+PLAIN = {"---": "—", "--": "\u2013", "``": '"', "''": '"', "~": " ", "{": "", "}": ""}
 # What these are given is no text: names of files, keys, lengths, settings.
 SILENT = re.compile(
     r"label|usepackage|documentclass|bibliographystyle|pagestyle|thispagestyle|[vh]space|setlength|addtolength"
@@ -59,7 +59,9 @@ DEFINING = re.compile(
     r"(?:re)?newcommand|providecommand|(?:set|addto)(?:length|counter)|definecolor|newtheorem|markboth"
 )
 # So many arguments of an environment are no text.
-SETTINGS = {"tabular": 1, "tabular*": 2, "tabularx": 2, "array": 1, "longtable": 1, "minipage": 1, "multicols": 1,
+SETTINGS = {"tabular": 1, "tabular*": 2, "tabularx": 2, "array": 1, "longtable": 1, "tabulary": 2,
+            "supertabular": 1, "tblr": 1, "minipage": 1, "multicols": 1,
             "thebibliography": 1, "wrapfigure": 2, "adjustbox": 1}  # fmt: skip
-MARKS = {"\\": "\n", **{mark: mark for mark in "%$&#_{} \n"}}
+TABLES = {"tabular", "tabular*", "tabularx", "tabulary", "longtable", "supertabular", "tblr"}
+MARKS = {mark: mark for mark in "%$&#_{} \n"}
 FILES = re.compile(r"input|include|subfile|lstinputlisting|verbatiminput")

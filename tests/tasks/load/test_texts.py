@@ -166,7 +166,7 @@ secret"""
 def test_latex() -> None:
     parsed = parse_latex("a.tex", LATEX.encode())
     held(parsed, ("# The Pump — 50% off", "A. Writer", "## Café & Müller x", "Text with emphasis, $10^6$ units, a link",
-                  "(A note.)", "- One", "- Two", "Open | B".replace(" ", "  ").replace("  |  ", "  |  "), "% shown \\x",
+                  "(A note.)", "- One", "- Two", "| Open | B |\n| --- | --- |\n| c | d |", "% shown \\x",
                   "### Deep", "E = mc^2", "`a_b` straße", "last"))  # fmt: skip
     assert parsed.title == "The Pump — 50% off"
     assert parsed.remarks == (
@@ -185,6 +185,12 @@ def test_latex() -> None:
         (r"\newcommand{\kettle}{Kettle}\kettle{} \def\maker{Acme} by \maker.", "Kettle  by Acme."),
         (r"\newcommand*\hl[2][red]{#2 in #1}\hl{a}, \hl[blue]{b}", "a in red, b in blue"),
         (r"\newcommand{\todo}[1]{}x\todo{secret}y", "xy"),
+        (
+            "\\begin{tabular}{l|r}\\toprule Name &\n Max \\\\[2pt] \\cmidrule(lr){1-2} P1 & 1|2 \\\\\n"
+            r"\multicolumn{2}{c}{both} \\ a & \begin{tabular}{l} b \\ c \end{tabular} \\* \end{tabular}",
+            "| Name | Max |\n| --- | --- |\n| P1 | 1\\|2 |\n| both |  |\n| a | b, c |",
+        ),
+        (r"\begin{tabular}{c}one \\ two\end{tabular} a \\ b & c", "one\ntwo\n\na \nb  |  c"),
         (r"a \iffalse secret \fi b \iffalse secret \else c \fi d", "a b c  d"),
     ],
 )
