@@ -15,17 +15,27 @@ _FLAGS = re.MULTILINE
 _PIPED = re.compile(r"[ \t>]*+[^\s|>]?[^\n|]*+\|[^\n]*+(?:\n|\Z)")
 _RULE = re.compile(r"([-=])\1{3,}")  # as long as its column is wide: for a tokenizer that is a word for each dash
 _DASHES = re.compile(  # the line below a table's header
-    r"\n(?=[ \t>]*+[|:-])[ \t>]*+\|?+[ \t]*+:?+-++:?+[ \t]*+(?:\|[ \t]*+:?+-++:?+[ \t]*+)*+\|?+[ \t]*+(?:\n|\Z)"
+    r"\n(?=[ \t>]*+[|:-])[ \t>]*+\|?+[ \t]*+:?+-++:?+[ \t]*+(?:[|+][ \t]*+:?+-++:?+[ \t]*+)*+\|?+[ \t]*+(?:\n|\Z)"
 )
+_COLUMNS = re.compile(r"[|+]")
 _DIRECTIVE = re.compile(r"^([ \t]*+)\.\.[ \t]++(?:code-block|sourcecode|code|highlight)::[^\n]*+\n", _FLAGS)
+_ROWS_BELOW = re.compile(r"^([ \t]*+)\.\.[ \t]++(list|csv)-table::[^\n]*+\n", _FLAGS)
+_LIST_ROW = re.compile(r"^[ \t]++\*[ \t]++-(?=\s)", _FLAGS)
+_TEXT_LINE = re.compile(r"^[ \t]*+\S", _FLAGS)
+_SOURCE = re.compile(  # of AsciiDoc and of Org
+    r"^(?:(?:\[source[^\n\]]*+\]\n)?+(?P<fence>[-.]{4,})|[ \t]*+#\+(?P<word>begin|end)_src\b[^\n]*+)[ \t]*+(?:\n|\Z)",
+    _FLAGS | re.IGNORECASE,
+)
+_BARS = re.compile(r"^\|={3,}[ \t]*+(?:\n|\Z)", _FLAGS)
+_CELL = re.compile(r"(?:(?<=\s)|^)(?:(\d+)(?:\.\d+)?\+|\.\d+\+)?[<^>.aehlmsd]*\|(?!=)", _FLAGS)
 _GRID = re.compile(r"^[ \t]*+\+(?:-++\+)++[ \t]*+\n", _FLAGS)
 _GRID_LINE = re.compile(r"[ \t]*+[+|][^\n]*+(?:\n|\Z)")
 _GRID_BORDER = re.compile(r"^[ \t]*+\+[-=+]++[ \t]*+(?:\n|\Z)", _FLAGS)
 _SIMPLE = re.compile(r"^[ \t]*+=++(?:[ \t]++=++)++[ \t]*+(?:\n|\Z)", _FLAGS)
-_LEAD = re.compile(r":[*_]{0,3}[ \t]*+\n(?:[ \t]*+\n)*+(?=[ \t]*+(?:[-*+\u2022]|\d{1,9}[.)])[ \t])")
-_ITEM = re.compile(r"[ \t]*+(?:[-*+\u2022]|\d{1,9}[.)])[ \t][^\n]*+(?:\n|\Z)")
+_LEAD = re.compile(r":[*_]{0,3}[ \t]*+\n(?:[ \t]*+\n)*+(?=[ \t]*+(?:[-+\u2022]|[*.]{1,5}|\d{1,9}[.)])[ \t])")
+_ITEM = re.compile(r"[ \t]*+(?:[-+\u2022]|[*.]{1,5}|\d{1,9}[.)])[ \t][^\n]*+(?:\n|\Z)")
 _ITEMS = re.compile(  # an item or a paragraph of one, which is indented
-    r"(?:[ \t]*+\n)*+(?:[ \t]*+(?:[-*+\u2022]|\d{1,9}[.)])[ \t]|[ \t]++(?=\S))[^\n]*+"
+    r"(?:[ \t]*+\n)*+(?:[ \t]*+(?:[-+\u2022]|[*.]{1,5}|\d{1,9}[.)])[ \t]|[ \t]++(?=\S))[^\n]*+"
     r"(?:\n[ \t]*+[^\s][^\n]*+)*+(?:\n|\Z)"
 )
 _TEXT = re.compile(r"[^\n]++(?:\n|\Z)")
@@ -58,7 +68,10 @@ def find_blocks(text: str, start: int, end: int, form: Format) -> list[Block]:
         tables = _tables(text, start, end)
     elif form == "rst":
         listings = list(_directives(text, start, end))
-        tables = chain(_grids(text, start, end), _simple_tables(text, start, end))
+        tables = chain(_grids(text, start, end), _simple_tables(text, start, end), _row_lists(text, start, end))
+    else:
+        listings = list(_sources(text, start, end))
+        tables = chain(_tables(text, start, end), _barred(text, start, end))
     others = _outside(listings, chain(tables, _lists(text, start, end)))
     return sorted([*listings, *others], key=lambda block: (block.start, -block.end))
 
@@ -85,7 +98,7 @@ def _tables(text: str, start: int, end: int) -> Iterator[Block]:
         at = max(dashes.end() - 1, dashes.start() + 1)
         begin = text.rfind("\n", start, dashes.start()) + 1 or start
         head = text[begin : dashes.end()]
-        if "|" not in head[: dashes.start() - begin] or "|" not in text[dashes.start() : dashes.end()]:
+        if "|" not in head[: dashes.start() - begin] or not _COLUMNS.search(text, *dashes.span()):
             continue
         rows = list(_run(_PIPED, text, dashes.end(), end))
         at = rows[-1] if rows else at
@@ -109,14 +122,64 @@ def _directives(text: str, start: int, end: int) -> Iterator[Block]:
     """A code block, and all that is indented deeper below it."""
     at = start
     while match := _DIRECTIVE.search(text, at, end):
-        at = match.end()
-        for line in _LINE.finditer(text, at, end):
-            if line[2] and len(line[1]) <= len(match[1]):
-                break
-            at = max(at, line.end())
+        at = _indented(text, match.end(), end, len(match[1]))
         yield Block(match.start(), at, match.end(), match[0].lstrip(" \t") + "\n", "listing")
         if at >= end:
             return
+
+
+def _indented(text: str, start: int, end: int, indent: int) -> int:
+    """The end of the lines from `start` on that are blank, or indented by more than `indent`."""
+    for line in _LINE.finditer(text, start, end):
+        if line[2] and len(line[1]) <= indent:
+            return line.start()
+    return end
+
+
+def _row_lists(text: str, start: int, end: int) -> Iterator[Block]:
+    """Tables whose rows are items, or lines; the first one is taken for their header."""
+    at = start
+    while match := _ROWS_BELOW.search(text, at, end):
+        at = _indented(text, match.end(), end, len(match[1]))
+        kind = _LIST_ROW if match[2] == "list" else _TEXT_LINE
+        rows = [row.start() for row in kind.finditer(text, match.end(), at)]
+        if len(rows) > 1:
+            repeated = match[0] + "\n" + text[rows[0] : rows[1]].rstrip() + "\n"
+            yield Block(match.start(), at, rows[1], repeated, "table", tuple(rows[2:]))
+
+
+def _sources(text: str, start: int, end: int) -> Iterator[Block]:
+    """Listings that say what they are, up to the line that closes them."""
+    opened: re.Match[str] | None = None
+    for line in _SOURCE.finditer(text, start, end):
+        word = (line["word"] or "").lower()
+        if opened is None:
+            opened = line if word == "begin" or line[0].startswith("[") else None
+        elif word == "end" if opened["word"] else line["fence"] == opened["fence"]:
+            yield Block(opened.start(), line.end(), opened.end(), opened[0], "listing")
+            opened = None
+
+
+def _barred(text: str, start: int, end: int) -> Iterator[Block]:
+    """Tables of AsciiDoc: what stands below the opening line, up to a blank one, is the header."""
+    opened: re.Match[str] | None = None
+    for bars in _BARS.finditer(text, start, end):
+        if opened is None:
+            opened = bars
+            continue
+        blank = text.find("\n\n", opened.end(), bars.start()) + 2
+        body = blank if blank > 1 and text[opened.end()] != "\n" else opened.end()
+        columns = sum(int(cell[1] or 1) for cell in _CELL.finditer(text, opened.end(), body))
+        starts: list[int] = []
+        count, line, seen = 0, body, body
+        for cell in _CELL.finditer(text, body, bars.start()):
+            line, seen = text.rfind("\n", seen, cell.start()) + 1 or line, cell.start()
+            if columns and not count % columns:
+                starts.append(line)
+            count += int(cell[1] or 1)
+        header = text[opened.start() : body] if columns else ""
+        yield Block(opened.start(), bars.end(), body, header, "table", tuple(dict.fromkeys(starts[1:])))
+        opened = None
 
 
 def _grids(text: str, start: int, end: int) -> Iterator[Block]:

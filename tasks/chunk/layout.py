@@ -99,8 +99,10 @@ class Layout:
         return self.form == "code" or (at >= 0 and position < self.listings[at].end)
 
     def tables(self, start: int, end: int) -> Sequence[Block]:
-        """Those that begin from `start` to before `end`."""
-        return self._tables[bisect_left(self._table_starts, start) : bisect_left(self._table_starts, end)]
+        """Those of which a part stands there: blank lines may be inside."""
+        first = bisect_left(self._table_starts, start)
+        first -= first > 0 and self._tables[first - 1].end > start
+        return self._tables[first : bisect_left(self._table_starts, end)]
 
     def begin(self, text: str, start: int, words: int) -> int:
         """Where a chunk begins whose first word stands at `words`: with the indentation of a listing's first line."""

@@ -51,6 +51,49 @@ def test_every_part_of_a_table_has_its_header_and_whole_rows(name: str, around: 
     assert whole == [row.strip() for row in rows]
 
 
+LIST_ROWS = [f"   * - P-{n:03d}\n     - {n * 7} bar and open" for n in range(60)]
+CELL_ROWS = [f"|P-{n:03d}\n|{n * 7} bar\nand open" for n in range(60)]
+OTHER_TABLES: dict[str, tuple[Format, str, list[str], str]] = {
+    "a list-table": ("rst", ".. list-table:: Limits\n\n   * - Pump\n     - Limit\n", LIST_ROWS, "- Pump\n     - Limit"),
+    "a csv-table": (
+        "rst", '.. csv-table::\n\n   "Pump", "Limit"\n\n', [f"   P-{n}, 7 bar" for n in range(60)], '"Pump", "Limit"',
+    ),
+    "a table of AsciiDoc": (
+        "text", '[cols="1,2"]\n|===\n|Pump |Limit\n\n', [f"|P-{n} |{n * 7} bar" for n in range(60)], "|Pump |Limit",
+    ),
+    "cells below each other": ("text", "|===\n|Pump |Limit\n\n", CELL_ROWS, "|Pump |Limit"),
+    "a table of Org": (
+        "text", "| Pump | Limit |\n|------+-------|\n", [f"| P-{n} | {n} bar |" for n in range(60)], "| Pump | Limit |",
+    ),
+    "a table of a database": (
+        "text", " Pump | Limit\n------+-------\n", [f" P-{n} | {n * 7} bar" for n in range(60)], "Pump | Limit",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHER_TABLES)
+def test_tables_of_other_formats_have_their_header_and_whole_rows(name: str) -> None:
+    form, header, rows, told = OTHER_TABLES[name]
+    closing = "|===\n" if "|===" in header else ""
+    text = f"{PROSE}\n\n{header}" + "\n".join(rows) + f"\n{closing}\n{PROSE}\n"
+    parts = [chunk for chunk in cut(text, form) if "P-" in chunk.text]
+    assert len(parts) > 5
+    assert all(told in chunk.stored for chunk in parts)
+    assert all(sum(row.strip() in chunk.text for chunk in parts) == 1 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [("[source,python]\n----", "----"), ("[source, python]\n......", "......"), ("#+BEGIN_SRC python", "#+end_src")],
+)
+def test_listings_of_other_formats_say_their_language(first: str, last: str) -> None:
+    lines = "\n".join(f"    call_{n} = machine({n})" for n in range(60))
+    parts = [chunk for chunk in cut(f"{PROSE}\n\n{first}\n{lines}\n{last}\n\nafter\n", "text") if "call_" in chunk.text]
+    assert len(parts) > 3
+    assert all(first in chunk.stored for chunk in parts)
+    assert parts[2].text.startswith("    call_")
+
+
 def test_a_header_is_told_once_where_the_chunk_begins_with_it() -> None:
     header, rows = TABLES["bars at both ends"]
     assert [chunk.repeated for chunk in cut(header + "\n".join(rows))][:2] == ["", header]

@@ -71,6 +71,9 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "a colon above blank lines": lambda length: ":" + "\n" * length + "- a",
     "a word of base64": lambda length: "".join(random.Random(1).choices("ABCDEFabcdef0123456789+/", k=length)),
     "a table": lambda length: "| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * (length // 10),
+    "cells in one line": lambda length: "|===\n|a |b\n\n" + "|1 " * (length // 3) + "\n|===\n",
+    "a list of rows": lambda length: ".. list-table::\n\n" + "   * - b\n" * (length // 9),
+    "sources that never end": lambda length: "[source]\n----\n#+begin_src\n" * (length // 26),
     "a list": lambda length: "a:\n" + "- b\n" * (length // 4),
     "a fence": lambda length: "```py\n" + "x = 1\n" * (length // 6),
     "fences in fences": growing(lambda depth: "`" * (3 + depth) + "\n"),
@@ -114,6 +117,7 @@ LONG = 120_000  # what looks at a stretch of so many again and again takes minut
         ("lines of '.. code:: x\\n'", "rst"), ("directives in directives", "rst"), ("lists in lists", "markdown"),
         ("definitions in definitions", "code"), ("white space", "markdown"), ("a colon above blank lines", "rst"),
         ("a table", "markdown"), ("a list", "markdown"), ("a fence", "markdown"),
+        ("cells in one line", "text"), ("a list of rows", "rst"), ("sources that never end", "text"),
     ],
 )  # fmt: skip
 def test_long_texts_of_hard_shapes_end(shape: str, form: Format) -> None:
