@@ -43,6 +43,13 @@ HIDDEN = (
     "<p class=unseen>{}</p>",
     "<p class='aside now'>{}</p>",
     "<p id=no>{}</p>",
+    "<p data-off>{}</p>",
+    "<p data-state='off'>{}</p>",
+    "<div class=box><i><b class=kid>{}</b></i></div>",
+    "<div class=box><u>{}</u></div>",
+    "<samp>{}</samp>",
+    "<p style='color:#fff;background:white'>{}</p>",
+    "<p style='text-indent:100%;white-space:nowrap;overflow:hidden'>{}</p>",
     "<template>{}</template>",
     "<script>{}</script>",
     "<style>{}</style>",
@@ -85,6 +92,12 @@ SHOWN = (
     "<p style='visibility:hidden'><b style='visibility:visible'>{}</b></p>",
     "<p style='font-size:0'><b style='font-size:14px'>{}</b></p>",
     "<p class=opened>{}</p>",
+    "<b class=kid>{}</b>",
+    "<p x-cloak>{}</p>",
+    "<div class=box><i><u>{}</u></i></div>",
+    "<div class=tabs><p class=tab>{}</p></div>",
+    "<div class=math><b class=words>{}</b></div>",
+    "<p style='color:#fff;background:black'>{}</p>",
     "<textarea>{}</textarea>",
     "<svg><text>{}</text><text>{}</text></svg>",
     "<center>{}</center>",
@@ -103,7 +116,9 @@ AROUND = (
 )
 SHEET = (
     "<style>/* a */ .unseen, #no {display:none} .aside{position:absolute;left:-9999px} @media print{p{display:none}}"
-    ".opened{display:none} .opened.now{display:block}</style>"
+    ".opened{display:none} .opened.now{display:block} [data-off],[data-state='off'], .box .kid, .box > u {display:none}"
+    "samp{visibility:hidden} [x-cloak]{display:none} .tabs .tab{display:none} .tabs .tab.on{display:block}"
+    ".math .words{position:absolute;clip:rect(1px,1px,1px,1px)}</style>"
 )
 
 

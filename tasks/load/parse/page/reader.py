@@ -51,6 +51,7 @@ class Reader:
         self.readings: list[list[str]] = []
         self._begins = begins
         self._sheet = sheet
+        self._styled = sheet.tags | {"dialog"}
         self._is_whole = is_whole
         self._muted = 0
         self._navigations = 0
@@ -120,7 +121,7 @@ class Reader:
         if tag[0] in "-!" or tag in SKIPPED:
             return None
         attributes = node.attributes if tag not in _WHOLE else {}
-        effect = self._effect(node, tag, attributes) if attributes or tag == "dialog" else NONE
+        effect = self._effect(node, tag, attributes) if attributes or tag in self._styled else NONE
         if not effect.is_hidden and tag in _COUNTED:
             self.unread[tag] += 1
         if effect.is_hidden or tag in _COUNTED:
@@ -204,7 +205,7 @@ class Reader:
         if is_hidden_by(tag, attributes) or (classes and not UNSEEN_CLASSES.isdisjoint(classes.split())):
             return Effect(is_hidden=True)
         if self._sheet and effect is NONE:
-            effect = self._sheet.effect(tag, attributes)
+            effect = self._sheet.effect(node, tag, attributes)
             self.sheet_words += len(node.text(separator=" ").split()) if effect.is_hidden else 0
         return effect
 
