@@ -32,10 +32,11 @@ _BEGIN = re.compile(r"^[^%\n]*\\begin\{document\}", re.MULTILINE)
 _TITLE = re.compile(r"^[^%\n]*\\title[ \t]*(?:\[[^\[\]]*\])?[ \t]*(?=\{)", re.MULTILINE)
 _AUTHOR = re.compile(r"^[^%\n]*\\author[ \t]*(?:\[[^\[\]]*\])?[ \t]*(?=\{)", re.MULTILINE)
 _TOKEN = re.compile(
-    r"\\begin\{(?P<listing>verbatim\*?|Verbatim|lstlisting|minted|alltt|comment)\}"
+    r"\\begin\{(?P<listing>verbatim\*?|Verbatim|lstlisting|minted|alltt|comment|tikzpicture)\}"
     r"|\\begin\{(?P<math>(?:equation|align|gather|multline|eqnarray|displaymath|math|flalign|alignat)\*?)\}"
     r"|\\(?:begin|end)\{(?P<environment>[^{}\n]*)\}"
-    r"|(?P<formula>\$\$?|\\\(|\\\[)|\\verb\*?(?P<verb>[^\sA-Za-z*])|\\(?P<name>[A-Za-z@]+)\*?[ \t]*|\\(?P<mark>[\s\S])"
+    r"|(?P<formula>\$\$?|\\\(|\\\[)"
+    r"|\\(?:verb|lstinline)\*?(?P<verb>[^\sA-Za-z*{\[])|\\(?P<name>[A-Za-z@]+)\*?[ \t]*|\\(?P<mark>[\s\S])"
     r"|(?P<remark>%[^\n]*(?:\n[ \t]*)?)|(?P<plain>---?|``|''|[~&{}])"
 )
 _ARGUMENT = re.compile(r"[ \t]*\n?[ \t]*(?:\[[^\[\]]{0,2000}\][ \t]*)*\{")
@@ -189,6 +190,7 @@ class _Reader:
                 read = self._own_command if value in self._own else self._known.get(value, self._command)
                 made = read(text, token)
             case "listing" | "math":
+                self._pictures += value == "tikzpicture"
                 made = _environment(text, value, end, is_math=kind == "math")
             case "formula":
                 # The end of each that is not closed would be sought to the end of the text.
@@ -299,7 +301,7 @@ def _environment(text: str, name: str, at: int, *, is_math: bool) -> tuple[str, 
     close = f"\\end{{{name}}}"
     stop = text.find(close, at)
     inner, end = (text[at:], len(text)) if stop < 0 else (text[at:stop], stop + len(close))
-    if name == "comment":
+    if name in ("comment", "tikzpicture"):
         return "", end
     if is_math:
         return f"\n$${_UNSEEN.sub('', inner)}$$\n", end

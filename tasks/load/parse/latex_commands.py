@@ -40,10 +40,12 @@ SILENT = re.compile(
     r"|setcounter|addtocounter|pagenumbering|(?:re)?newcommand|providecommand|index|definecolor|hypersetup|graphicspath"
     r"|bibliography|addbibresource|[vh]?phantom|newtheorem|theoremstyle|cline|cmidrule|fontsize|selectlanguage|nocite"
     r"|captionsetup|input|include|includegraphics|subfile|lstinputlisting|verbatiminput|markboth|title|author|date"
+    r"|rule|color|pagecolor|addcontentsline|lstset|sisetup|geometry|setlist|tcbset|pgfplotsset|usetikzlibrary|hyphenation"
 )
 # So many of their arguments, and the last one is.
 LEADING = {
     "href": 1,
+    "mintinline": 1,
     "textcolor": 1,
     "colorbox": 1,
     "multicolumn": 2,
@@ -56,7 +58,7 @@ LEADING = {
     "rotatebox": 1,
 }
 DEFINING = re.compile(
-    r"(?:re)?newcommand|providecommand|(?:set|addto)(?:length|counter)|definecolor|newtheorem|markboth"
+    r"(?:re)?newcommand|providecommand|(?:set|addto)(?:length|counter)|definecolor|newtheorem|markboth|rule|addcontentsline"
 )
 # So many arguments of an environment are no text.
 SETTINGS = {"tabular": 1, "tabular*": 2, "tabularx": 2, "array": 1, "longtable": 1, "tabulary": 2,

@@ -31,6 +31,8 @@ _LITERAL = {
 _SHOWN_OPTIONS = {"alt", "caption", "title", "subtitle"}
 _ROLE = re.compile(r":[\w.+:-]+:`([^`]*)`|`([^`]*)`(?::[\w.+:-]+:|__?)?|\b(\w[\w.-]*)__?(?=$|[\s'\")\]}>/:.,;!?-])")
 _RAISED = re.compile(r"\\?[ ]?:sup(?:erscript)?:`([^`]*)`")
+_PROGRAM = re.compile(r"<(?:script|style|template)\b|<!--|\bhidden\b|display\s*:\s*none", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
 _LINKED = re.compile(r"(?s)(.*\S)\s*<[^<>]*>$")
 
 
@@ -140,12 +142,26 @@ class _Reader:
         if name in _NESTED and name != "csv-table":
             self.files.append(argument)
             self._hide(number, number + 1)
+        if name == "raw" and argument == "html" and "|" not in directive[0]:
+            return self._raw(number, options, self._block(number + 1, indent))
         if name in _SILENT or directive[0].startswith("|"):
             stop = self._block(number + 1, indent)
             self._hide(number, stop)
             self.skipped.update(range(number, stop))
             return stop
         return self._literal(options, indent) if name in _LITERAL else options
+
+    def _raw(self, number: int, options: int, stop: int) -> int:
+        """HTML without its tags; with a program or a style in it, nothing of it."""
+        text = "\n".join(line.text for line in self._lines[options:stop])
+        if options >= stop or _PROGRAM.search(text):
+            self._hide(number, max(stop, number + 1))
+        else:
+            self._hide(number, options)
+            start = self._lines[options].start
+            self.hidden += ((start + tag.start(), start + tag.end()) for tag in _TAG.finditer(text))
+        self.skipped.update(range(number, stop))
+        return max(stop, number + 1)
 
     def _hide(self, first: int, stop: int) -> None:
         last = self._lines[stop - 1]

@@ -8,11 +8,15 @@ from xml.parsers import expat
 
 from tasks.errors import DocumentError
 from tasks.load.parse.office.blocks import lowered, raised
+from tasks.load.parse.table import table
 from tasks.load.parse.text import Parsed
 
 DEEPEST = 200
-_TITLES = {"title", "head", "h1", "h2", "h3", "h4", "h5", "h6"}
+_TITLES = {"title", "article-title", "head", "h1", "h2", "h3", "h4", "h5", "h6"}
 _LISTINGS = {"programlisting", "screen", "literallayout", "codeblock", "pre", "listing", "synopsis"}
+_ROWS = {"tr", "row"}
+_CAPTIONS = {"title", "caption"}
+_CELLS = {"td", "th", "entry"}
 _ROOTS = {"book", "article", "chapter", "section", "topic", "concept", "task", "reference", "dita", "tei", "html"}
 
 
@@ -57,7 +61,7 @@ def _script(element: _Element) -> Callable[[str, str], str] | None:
 def parse_xml(name: str, content: bytes) -> Parsed:
     """Raise DocumentError for entities of its own, the door to bombs and foreign files, and for broken XML."""
     root = _tree(name, content)
-    title = next((one for one in _all(root) if one.name.lower() == "title"), None)
+    title = next((one for one in _all(root) if one.name.lower() in ("title", "article-title")), None)
     named = " ".join("".join(title.texts()).split()) if title else ""
     is_prose = root.name.lower() in _ROOTS or any(one.is_mixed for one in _all(root))
     text = "\n\n".join(_prose(root, 0)) if is_prose else "".join(_data(root, "")).strip("\n")
@@ -112,6 +116,9 @@ def _prose(element: _Element, depth: int) -> Iterator[str]:
         return
     if name in _LISTINGS:
         yield "```\n" + words.strip("\n") + "\n```"
+    elif name in ("table", "informaltable", "tgroup") and (rows := [*_rows(element)]):
+        yield from (" ".join("".join(one.texts()).split()) for one in element.children if one.name.lower() in _CAPTIONS)
+        yield "\n".join(table(rows))
     elif name in _TITLES and element.parts:
         yield f"{'#' * max(1, min(6, depth))} {' '.join(words.split())}"
     elif element.is_mixed or not element.children:
@@ -120,6 +127,14 @@ def _prose(element: _Element, depth: int) -> Iterator[str]:
         deeper = any(child.name.lower() in _TITLES for child in element.children)
         for child in element.children:
             yield from _prose(child, depth + deeper)
+
+
+def _rows(element: _Element) -> Iterator[list[str]]:
+    for child in element.children:
+        if child.name.lower() not in _ROWS:
+            yield from _rows(child)
+        elif cells := [one for one in child.children if one.name.lower() in _CELLS]:
+            yield [" ".join(" ".join(_prose(cell, 0)).split()) for cell in cells]
 
 
 def _data(element: _Element, above: str) -> Iterator[str]:

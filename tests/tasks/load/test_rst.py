@@ -90,6 +90,18 @@ Title
 
    Really.
 
+.. raw:: html
+
+   <p class="secret11">Raised <b>words</b></p>
+
+.. raw:: html
+
+   <script>secret12</script>
+
+.. raw:: latex
+
+   secret13
+
 .. list-table:: Limits
    :header-rows: 1
    :name: secret9
@@ -131,7 +143,8 @@ The |version| is new. End::
 
 def test_what_a_reader_sees_is_in_and_nothing_else() -> None:
     parsed = parse_rst(TEXT)
-    words = ("Title", "Keep the lid shut", "Really", "Limits", "Pump", "Sizes", '"Valve", "Bar"', '"V1", 70',
+    words = ("Title", "Keep the lid shut", "Really", "Raised", "words",
+             "Limits", "Pump", "Sizes", '"Valve", "Bar"', '"V1", 70',
              "The pump", "A footnote", "A quote", "Listing",
              ".. shown comment", ":field: shown", "The release 4.2 is new", ".. shown too")  # fmt: skip
     places = [parsed.text.find(word) for word in words]

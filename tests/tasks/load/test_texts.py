@@ -191,6 +191,10 @@ def test_latex() -> None:
             "| Name | Max |\n| --- | --- |\n| P1 | 1\\|2 |\n| both |  |\n| a | b, c |",
         ),
         (r"\begin{tabular}{c}one \\ two\end{tabular} a \\ b & c", "one\ntwo\n\na \nb  |  c"),
+        (
+            r"\rule{1cm}{2pt}\color{red}a \mintinline{py}{z} \lstinline|x| \begin{tikzpicture}secret\end{tikzpicture}",
+            "a z `x`",
+        ),
         (r"a \iffalse secret \fi b \iffalse secret \else c \fi d", "a b c  d"),
     ],
 )
@@ -335,6 +339,22 @@ def test_xml_of_data_and_of_prose() -> None:
     parsed_prose = parse_xml("a.xml", prose.encode())
     assert parsed_prose.text == "# Top\n\n## One\n\nxyz — a\n\n```\n  code\n```\n\nitem\n"
     assert parsed_prose.title == "Top"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "<table><title>Cap</title><tgroup><thead><row><entry>Pump</entry><entry>Bar</entry></row></thead><tbody><row>"
+        "<entry><para>P1</para><para>big</para></entry><entry>10<sup>6</sup></entry></row></tbody></tgroup></table>",
+        "<table><caption>Cap</caption><tr><th>Pump</th><th>Bar</th></tr><tr><td>P1 big</td>"
+        "<td>10<sup>6</sup></td></tr></table>",
+    ],
+)
+def test_tables_of_xml_keep_their_rows(made: str) -> None:
+    prose = f"<article><front><article-title>Top</article-title></front><sec><p>Text</p>{made}</sec></article>"
+    parsed = parse_xml("a.xml", prose.encode())
+    assert parsed.text.endswith("Text\n\nCap\n\n| Pump | Bar |\n| --- | --- |\n| P1 big | 10^6 |\n")
+    assert parsed.title == "Top"
 
 
 def test_raised_and_lowered_numbers_of_xml_stay_apart() -> None:
