@@ -58,6 +58,7 @@ SEEN = {
     "an ordinal": (run("the 1") + run("st", SUPER) + run(" day"), "the 1st day"),
     "a power by hand": (run("10") + run("6", '<w:position w:val="8"/>'), "10^6"),
     "a number of base 2": (run("101") + run("2", SUB) + run(" is five"), "101_2 is five"),
+    "digits behind a power": (run("10") + run("6", SUPER) + run("2 x") + run("1", SUB) + run("5"), "10^6 2 x1 5"),
     "an acid": (run("H") + run("2", SUB) + run("SO"), "H2SO"),
     "an index": (run("x") + run("n+1", SUB), "x_(n+1)"),
     "crossed out": (run("Price ") + run("90", "<w:strike/>") + run(" 70"), "Price ~~90~~ 70"),

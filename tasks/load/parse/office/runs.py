@@ -239,7 +239,7 @@ class Runs:
 
 def assembled(line: Line) -> str:
     """The text of a paragraph; runs that look the same are one, for Word cuts them anywhere."""
-    text = ""
+    text, was_script = "", False
     for (script, is_struck), pieces in groupby(line, lambda one: (one[0].script, one[0].is_struck)):
         piece = "".join(part for _, part in pieces)
         inner = piece.strip()
@@ -249,6 +249,9 @@ def assembled(line: Line) -> str:
             shown = raised(text, inner) if script == "superscript" else lowered(text, inner)
         if inner and is_struck and not text[-1:].isalnum():  # a few letters of a word are no other word
             shown = f"~~{shown}~~"
+        if was_script and text[-1:].isdigit() and piece[:1].isdigit():
+            text += " "  # 10^6 and 2 are not 10^62
+        was_script = script in ("superscript", "subscript")
         text += piece if shown is inner else piece.replace(inner, shown, 1)
     return text
 
