@@ -261,6 +261,12 @@ def test_a_table_that_is_a_layout_is_read_cell_by_cell() -> None:
     assert document.text == "Left\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\nRight\n\nAlone\n"
 
 
+def test_a_small_table_in_a_cell_of_a_table_is_a_line_of_it() -> None:
+    inner = table(cell(paragraph("a")) + cell(paragraph("b")), cell(paragraph("1")) + cell(paragraph("2")))
+    rows = cell(paragraph("Pump")) + cell(paragraph("Parts")), cell(paragraph("P1")) + cell(inner, paragraph(""))
+    assert read(table(*rows)).text == "| Pump | Parts |\n| --- | --- |\n| P1 | a, b, 1, 2 |\n"
+
+
 def test_heads_and_feet_of_pages_are_read_once() -> None:
     head = xml("w:hdr", paragraph("ACME 4711, valid until 2027"))
     foot = xml("w:ftr", f"<w:p>{run('Page ')}{field('PAGE', '3')}</w:p>{paragraph('Confidential')}")

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Literal, NamedTuple
 
 from tasks.load.decode import normalised
@@ -73,8 +73,9 @@ def written(blocks: Iterable[Block], title: str, remarks: Remarks) -> Parsed:
 
 
 def cell_text(blocks: Sequence[Block]) -> str:
-    """The blocks of a table's cell in one line."""
-    return "\n".join(block.text for block in blocks if block.text.strip())
+    """The blocks of a table's cell; of a table in it, all cells in one line."""
+    texts = (", ".join(filter(str.strip, chain(*block.rows))) or block.text for block in blocks)
+    return "\n".join(text for text in texts if text.strip())
 
 
 def table_blocks(rows: Sequence[Sequence[Sequence[Block]]]) -> list[Block]:
@@ -82,6 +83,7 @@ def table_blocks(rows: Sequence[Sequence[Sequence[Block]]]) -> list[Block]:
     rows = [row for row in rows if any(any(block.text.strip() or block.rows for block in cell) for cell in row)]
     cells = [cell for row in rows for cell in row]
     is_layout = max(map(len, rows), default=0) < 2 or any(_is_page(cell) for cell in cells)
+    is_layout = is_layout or (len(rows) < 2 and any(block.rows for cell in cells for block in cell))
     if is_layout:
         return [block for cell in cells for block in cell]
     return [Block("table", rows=[[cell_text(cell) for cell in row] for row in rows])]
@@ -172,7 +174,12 @@ def _joined_code(blocks: Iterable[Block]) -> Iterator[Block]:
 def _is_page(cell: Sequence[Block]) -> bool:
     """Whether a cell holds what no line of a table can."""
     kinds = [block.form for block in cell if block.form != "blank"]
-    return "table" in kinds or ("heading" in kinds and len(kinds) > 1) or len(kinds) > MOST_CELL_BLOCKS
+    tables = (block for block in cell if block.form == "table")
+    return (
+        any(sum(map(len, one.rows)) > MOST_CELL_BLOCKS for one in tables)
+        or ("heading" in kinds and len(kinds) > 1)
+        or len(kinds) > MOST_CELL_BLOCKS
+    )
 
 
 def _entry(text: str) -> str:

@@ -109,7 +109,9 @@ class Sheet:
         shown: set[str] = set()
         for selectors, declarations in _rules(sources):
             effect = _rule_effect(declarations)
-            for selector in selectors.split(",") if effect is not None else ():
+            if effect is None:
+                continue
+            for selector in selectors.split(","):
                 chain = _chain(selector)
                 subject = chain[-1] if chain else None
                 if len(chain) > 1 and effect.is_hidden and not _is_off(_declarations(declarations)):
