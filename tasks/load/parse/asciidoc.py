@@ -19,7 +19,6 @@ _INCLUDED = re.compile(r"include::([^\[\n]+)\[[^\n]*\]")
 _SILENT = re.compile(
     r"(?://(?!/).*|(?:ifdef|ifndef|ifeval|endif)::.*|\[\[[^\]]*\]\]|\[#[\w:.-]+\]|toc::\[.*\]|<<<)[ \t]*"
 )
-_NUMBERED = re.compile(r"<\.+>|<\d+>")
 _LINK = re.compile(
     r"(?:link:|xref:|mailto:|https?://)[^\s\[\]]*\[([^\]]*)\]|<<[^,>]*(?:,[ ]*([^>]*))?>>|\[\[[^\]]*\]\]|\[#[^\]]*\]"
 )

@@ -11,7 +11,7 @@ from tasks.load.parse.page.flow import Block, joined
 from tasks.load.parse.page.inline import one_line
 from tasks.load.parse.page.nesting import flattened
 from tasks.load.parse.page.reader import Reader
-from tasks.load.parse.page.style import Sheet
+from tasks.load.parse.page.sheet import Sheet
 from tasks.load.parse.page.xhtml import with_end_tags
 from tasks.load.parse.properties import properties_of
 from tasks.load.parse.text import Parsed

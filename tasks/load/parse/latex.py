@@ -21,8 +21,8 @@ from tasks.load.parse.latex_commands import (
     SYMBOLS,
     TABLES,
 )
+from tasks.load.parse.latex_tables import BEGIN, CELL, END, ROW, UNMARKED, tabled
 from tasks.load.parse.office.blocks import lowered, raised
-from tasks.load.parse.table import table
 from tasks.load.parse.text import Parsed
 
 LONGEST_ARGUMENT = 5_000
@@ -42,9 +42,6 @@ _TOKEN = re.compile(
 _ARGUMENT = re.compile(r"[ \t]*\n?[ \t]*(?:\[[^\[\]]{0,2000}\][ \t]*)*\{")
 _OPTION = re.compile(r"[ \t]*\[[^\[\]]{0,2000}\]")
 _BRACES = re.compile(r"\\.|[{}]|%[^\n]*", re.DOTALL)
-_TABLE, _END, _ROW, _CELL = "\x1c\x1d\x1e\x1f"  # around tables, behind their rows, between their cells
-_GRID = re.compile(f"[{_TABLE}{_END}]")
-_MARKED = str.maketrans("", "", _TABLE + _END + _ROW + _CELL)
 _AFTER_ROW = re.compile(r"\*?[ \t]*(?:\[[-+\s.\d]*\\?[a-zA-Z]+\])?")
 _TRIMMED = re.compile(r"[ \t]*\([lr]{1,2}\)")
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
@@ -65,7 +62,7 @@ _CLOSED = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
 
 def parse_latex(_name: str, content: bytes) -> Parsed:
     """The document without its preamble, comments and settings; included files and pictures are told."""
-    text = content.decode().translate(_MARKED)
+    text = content.decode().translate(UNMARKED)
     begin = _BEGIN.search(text)
     start = begin.end() if begin else 0
     end = text.rfind(r"\end{document}")
@@ -74,7 +71,7 @@ def parse_latex(_name: str, content: bytes) -> Parsed:
     title = " ".join(reader.words(_argument(text, named.end())[0]).split()) if named else ""
     author = _AUTHOR.search(text)
     authors = " ".join(reader.words(_argument(text, author.end())[0]).split()) if author else ""
-    words = _tabled(reader.words(text[start : end if end > start else len(text)]))
+    words = tabled(reader.words(text[start : end if end > start else len(text)]))
     words = _BLANK_LINES.sub("\n\n", words).strip()
     if title:
         words = "\n\n".join(filter(None, (f"# {title}", authors, words)))
@@ -121,31 +118,6 @@ def _closed(text: str) -> Mapping[int, int]:
         elif brace[0] == "}" and opened:
             ends[opened.pop()] = brace.start()
     return ends
-
-
-def _tabled(text: str) -> str:
-    """The text with its marked tables as Markdown; one in a cell of another is a part of its line."""
-    parts: list[list[str]] = [[]]
-    at = 0
-    for mark in _GRID.finditer(text):
-        parts[-1].append(text[at : mark.start()])
-        at = mark.end()
-        if mark[0] == _TABLE:
-            parts.append([])
-        elif len(parts) > 1:
-            inner = _table("".join(parts.pop()), is_inner=len(parts) > 1)
-            parts[-1].append(inner)
-    whole = "".join([*(part for open_ in parts for part in open_), text[at:]])
-    return whole.replace(_ROW, "\n").replace(_CELL, " | ")
-
-
-def _table(text: str, *, is_inner: bool) -> str:
-    cells = ([" ".join(cell.split()) for cell in row.split(_CELL)] for row in text.split(_ROW))
-    rows = [row for row in cells if any(row)]
-    if is_inner:
-        return ", ".join(cell for row in rows for cell in row if cell)
-    is_layout = max(map(len, rows), default=0) < 2
-    return "\n\n" + "\n".join([row[0] for row in rows] if is_layout else table(rows)) + "\n\n"
 
 
 class _Reader:
@@ -205,7 +177,7 @@ class _Reader:
             case "environment":
                 made = _border(text, value, token)
             case _:
-                made = _CELL if value == "&" else PLAIN.get(value, ""), end
+                made = CELL if value == "&" else PLAIN.get(value, ""), end
         return made
 
     def _own_command(self, text: str, token: re.Match[str]) -> tuple[str, int]:
@@ -283,7 +255,7 @@ def _mark(text: str, mark: str, end: int) -> tuple[str, int]:
     if mark in ACCENTS:
         return _accented(text, mark, end)
     after = _AFTER_ROW.match(text, end) if mark == "\\" else None
-    return (_ROW, after.end()) if after else (MARKS.get(mark, ""), end)
+    return (ROW, after.end()) if after else (MARKS.get(mark, ""), end)
 
 
 def _border(text: str, name: str, token: re.Match[str]) -> tuple[str, int]:
@@ -293,7 +265,7 @@ def _border(text: str, name: str, token: re.Match[str]) -> tuple[str, int]:
         end = _argument(text, end)[1]
     options = _OPTION.match(text, end)
     end = options.end() if options else end
-    return ("\n" if name not in TABLES else _TABLE if begins else _END), end
+    return ("\n" if name not in TABLES else BEGIN if begins else END), end
 
 
 def _environment(text: str, name: str, at: int, *, is_math: bool) -> tuple[str, int]:

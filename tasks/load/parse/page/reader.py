@@ -9,7 +9,8 @@ from tasks.load.parse.page.flow import Block, Flow, struck
 from tasks.load.parse.page.inline import APART
 from tasks.load.parse.page.listing import fenced, language_of, listing
 from tasks.load.parse.page.names import names
-from tasks.load.parse.page.style import NONE, UNSEEN_CLASSES, Effect, Sheet, effect_of, is_hidden_by
+from tasks.load.parse.page.sheet import Sheet
+from tasks.load.parse.page.style import NONE, UNSEEN_CLASSES, Effect, effect_of, is_hidden_by
 from tasks.load.parse.page.table import Table
 
 End = Callable[[], None]
