@@ -1,6 +1,7 @@
 """Pages of HTML: all that is seen, nothing that is not, in its order, and titles that are titles."""
 
 import re
+import time
 from itertools import count
 
 import pytest
@@ -307,6 +308,13 @@ def test_titles_stand_where_they_are_said_to_and_are_those_of_the_text() -> None
         ("## Part", 2, "Part"),
     ]
     assert [heading.start for heading in find_headings(parsed.text)] == [heading.start for heading in headings]
+
+
+def test_many_nested_rules_cost_no_more_than_some() -> None:
+    rules = "".join(f".a{number} p{{display:none}}" for number in range(2_000))
+    started = time.process_time()
+    assert html_to_markdown(f"<style>{rules}</style>" + "<p>x" * 4_000).text.count("x") == 4_000
+    assert time.process_time() - started < 3, "each rule for each paragraph takes 20 s"
 
 
 def test_a_drawing_of_many_shapes_and_tags_without_end_cost_no_text() -> None:

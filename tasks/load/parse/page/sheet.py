@@ -21,6 +21,7 @@ _COMPOUND = re.compile(r"(?:([a-z][\w-]*)|\*)?((?:[.#][\w-]+|\[[\w-]+(?:=[\"']?[
 _KEYS = re.compile(r"[.#][\w-]+|\[[^\]]*\]")
 _PASSING = re.compile(r"\[(?:hidden|[\w-]*cloak)")  # until a program has run, or somebody has opened it
 _SEEN_MEDIA = ("@media screen", "@media all", "@media only screen", "@supports", "@layer")
+MOST_NESTED = 12  # rules for one key that ask what an element stands in: each walks up the page from each element
 _SHOWN = Effect(display="inline")
 
 
@@ -65,6 +66,8 @@ class Sheet:
                     shown.update(_KEYS.findall(selector) or ([subject.tag] if subject else []))
                 elif subject and (subject.keys or subject.tag):
                     key = min(subject.keys, default=subject.tag)
+                    if len(chain) > 1 and len(rules.get(key, ())) >= MOST_NESTED:
+                        continue
                     rules.setdefault(key, []).append(_Rule(subject, tuple(chain[-2::-1]), effect))
         self._rules = {
             key: kept
