@@ -1,8 +1,10 @@
 """What may import what, and what an import may cost."""
 
 import importlib
+import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +78,49 @@ def test_what_runs_in_a_process_of_its_own_starts_without_the_configuration(modu
     run = python(code, tmp_path)
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout) == []
+
+
+SECTION = "## {0} the signing key\n\n{1}\n\n"
+PAGE = "# Keys\n\nTwo words.\n\n" + "".join(
+    SECTION.format(verb, f"Whoever is on duty reads {verb} as the manual has it. " * 8)
+    for verb in ("Rotating", "Losing")
+)
+WITHOUT_EXTRAS = """
+import sys
+class Refused:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {refused!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Refused())
+from flows.cli import main
+for words in {commands!r}:
+    code = main(words)
+    assert code == 0, (words, code)
+"""
+
+
+def test_commands_run_with_what_the_users_lock_installs(tmp_path: Path) -> None:
+    """None of the extras' packages, nor the developers', is imported on the way."""
+    named = re.findall(r"^([A-Za-z0-9._-]+)==", (REPOSITORY / "requirements.lock").read_text(), re.MULTILINE)
+    locked = {re.sub(r"[-_.]+", "-", name).lower() for name in [*named, "headrace", "pip", "setuptools"]}
+    refused = {
+        module
+        for module, owners in importlib.metadata.packages_distributions().items()
+        if not locked & {re.sub(r"[-_.]+", "-", owner).lower() for owner in owners}
+    }
+    assert {"PIL", "pytest", "ray"} <= refused
+    (tmp_path / "docs").mkdir()
+    for name, text in {"a.md": PAGE, "b.html": "<h1>One</h1><p>Two", "c.py": "x = 1", "d.txt": "T"}.items():
+        (tmp_path / "docs" / name).write_text(text)
+    config = tmp_path / "trial.yaml"
+    section = "embedder: {kind: hashing}\nstore: {kind: qdrant, path: ./db}"
+    include = "include: ['**/*']"
+    config.write_text(f"name: trial\nsources: [{{path: ./docs, {include}}}]\n{section}\nstate: sqlite:///s.db\n")
+    names = ("plan", "sync", "status", "verify", "where", "generations", "sync")
+    asked = [["search", str(config), "two"], ["search", str(config), "two", "--mode", "text"], ["models"], ["schema"]]
+    commands = [*([name, str(config)] for name in names), *asked, ["evaluate", str(config), "--bootstrap", "2"]]
+    run = python(WITHOUT_EXTRAS.format(refused=refused, commands=commands), tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_help_comes_from_the_installed_command() -> None:

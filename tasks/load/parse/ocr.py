@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from io import BytesIO
 from itertools import groupby
-from typing import NamedTuple
-
-from PIL import Image as Pillow
+from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.errors import ConfigError, DocumentError
 from tasks.load.parse.pages.paragraphs import Break
+
+if TYPE_CHECKING:
+    from PIL import Image as Pillow
 
 DPI = 300  # tesseract is trained for it
 MOST_PIXELS = 30_000_000  # of a page: A3 at 300 dots per inch has half of them
@@ -60,7 +61,7 @@ def require_tesseract(languages: str) -> None:
         )
 
 
-def lines_in(name: str, picture: Pillow.Image, languages: str) -> list[Line]:
+def lines_in(name: str, picture: "Pillow.Image", languages: str) -> list[Line]:
     """The picture's lines in the order of reading; DocumentError where tesseract fails."""
     pixels = BytesIO()
     picture.convert("L").save(pixels, "PPM")

@@ -48,7 +48,7 @@ def put(connection: psycopg.Connection, table: Table, form: Form, rows: Sequence
 
 
 def remove(connection: psycopg.Connection, table: Table, ids: Sequence[PointId]) -> None:
-    """On the disk with the end of the transaction."""
+    """Missing ids are no error; done, also on the disk, with the end of the transaction."""
     durably(connection)
     connection.execute(_DELETE.format(table.name), (list(ids),))
 
