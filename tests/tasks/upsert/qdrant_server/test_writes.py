@@ -11,7 +11,7 @@ from tasks.records import Query, Sentinel
 from tasks.upsert.qdrant_server.store import IN_FLIGHT, QdrantServerStore
 from tests.contracts.store.trial import ANYWHERE, holds, point
 from tests.points import columns
-from tests.qdrant_server import Fault, QdrantServer
+from tests.qdrant_server import Fault, QdrantServer, RefusalError
 
 Opened = Callable[..., QdrantServerStore]
 WRITE = "PUT /collections/c/points"
@@ -36,9 +36,17 @@ def test_after_a_failure_nothing_more_is_sent_and_nothing_lands_late(server: Qdr
     store, points = opened(), [point(f"{number}") for number in range(5000)]
     store.ensure(8)
     server.asked()
-    server.faults = [Fault(WRITE, 503, times=1), Fault(WRITE, seconds=0.3)]
+    server.faults, answer = [Fault(WRITE, seconds=0.3)], server.answer
+
+    def refused(request: str, body: Any) -> Any:
+        if points[0].id in str(body):  # the batch that was sent first, in whatever order they arrive
+            raise RefusalError(503, "planted")
+        return answer(request, body)
+
+    server.answer = refused  # type: ignore[method-assign]
     with pytest.raises(TransientError):
         store.upsert(columns(*points))
+    server.answer = answer  # type: ignore[method-assign]
     server.faults = []
     assert store.count() == 500 * (IN_FLIGHT - 1)  # they were waited for
     assert server.asked().count(WRITE) == IN_FLIGHT
