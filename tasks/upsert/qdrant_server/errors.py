@@ -104,22 +104,27 @@ def translate(error: Exception, name: str, key: str = "") -> HeadraceError:
     """Our error, by the status of the answer, else by what kept it from coming."""
     if isinstance(error, UnexpectedResponse):
         text = _shown(f"{error.status_code} {_said(error.content)}", key)
-        for status, words, kind, remedy in _BY_ANSWER:
-            if str(error.status_code).startswith(status) and words in text:
-                return kind(f"{name}: {text}; {remedy}")
-        return ServiceError(f"{name}: {text}; check the server's version and its log")
+        kind, remedy = _answered(str(error.status_code), text)
+        return kind(f"{name}: {text}; {remedy}")
     if isinstance(error, QdrantException):  # 429 with a wish, which is in seconds or unreadable
+        text = _shown(f"429 {error}", key)
+        kind, remedy = _answered("429", text)
+        said = f"{name}: {text}; {remedy}"
         wished = not_negative(str(getattr(error, "retry_after_s", "")))
-        text = _shown(str(error), key)
-        if "larger than" in text:
-            return ServiceError(f"{name}: 429 {text}; raise write_rate_limit in the collection's strict mode")
-        return TransientError(f"{name}: 429 {text}; run again later", wished)
+        return TransientError(said, wished) if kind is TransientError else kind(said)
     cause = error.source if isinstance(error, ResponseHandlingException) else error
     text = _shown(str(cause) or type(cause).__name__, key)
     found = next(
         (kind, remedy) for known, words, kind, remedy in _BY_CAUSE if isinstance(cause, known) and words in text
     )
     return found[0](f"{name}: {text}; {found[1]}{by_way_of() if isinstance(cause, httpx.TransportError) else ''}")
+
+
+def _answered(status: str, text: str) -> tuple[type[HeadraceError], str]:
+    for beginning, words, kind, remedy in _BY_ANSWER:
+        if status.startswith(beginning) and words in text:
+            return kind, remedy
+    return ServiceError, "check the server's version and its log"
 
 
 def _said(content: bytes) -> str:
