@@ -31,11 +31,17 @@ def _model_name(model: str, info: ValidationInfo) -> str:
 
 
 def _database_url(url: str, info: ValidationInfo) -> str:
-    """Make the path of a SQLite URL absolute; `sqlite://` alone is a database in memory."""
-    scheme, mark, path = url.partition(":///")
-    if not mark or scheme.partition("+")[0] != "sqlite":
+    """Make a path a SQLite URL, and its path absolute; `sqlite://` alone is a database in memory."""
+    if url and not re.search("[:@]", url):  # either may be a mistake in a server's URL, with a password in it
+        url = f"sqlite:///{url}"
+    scheme, mark, rest = url.partition("://")
+    if url and not mark:
+        raise ValueError(f"not a database URL; {_EXPECTED_URL}")
+    if scheme.partition("+")[0] != "sqlite" or not rest:
         return url
-    return f"{scheme}:///{beside_file(path, info)}"
+    if not rest.startswith("/") or rest == "/":
+        raise ValueError(f"a file stands behind three slashes; {_EXPECTED_URL}")
+    return f"{scheme}:///{beside_file(rest[1:], info)}"
 
 
 def _web_address(url: str) -> str:
@@ -78,6 +84,7 @@ SECRET_NAME = re.compile(
     r"|[\w.-]*(?:api|access|auth)_?(?:keys|tokens)|auth|pass|creds?",
     re.IGNORECASE,
 )
+_EXPECTED_URL = "expected sqlite:///path/to/file.db, or postgresql+psycopg://user@host/database"
 _PARAMETER = re.compile(r"(?<=[?&;#])([^=?&;#]+)=([^&;#]*)[&;]?")
 Location = Annotated[str, AfterValidator(beside_file)]
 ModelName = Annotated[str, AfterValidator(_model_name)]

@@ -146,7 +146,10 @@ class Pipeline(Section):
     chunking: Chunking = Field(default_factory=lambda: Chunking.model_validate({}), description="How to cut.")
     embedder: Embedder = Field(description="What turns texts into vectors.")
     store: Store = Field(description="The vector database.")
-    state: DatabaseUrl = Field(default="", description="URL of the ledger. Default: sqlite:///.headrace/NAME.db")
+    state: DatabaseUrl = Field(
+        default="",
+        description="URL of the ledger, or the path of its SQLite file. Default: sqlite:///.headrace/NAME.db",
+    )
     cache: DatabaseUrl = Field(
         default="sqlite:///.headrace/embeddings.db",
         validate_default=True,

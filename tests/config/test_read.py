@@ -37,6 +37,25 @@ def refusal(path: Path, text: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("setting", ["state", "cache"])
+@pytest.mark.parametrize("path", ["kept.db", "./kept.db", "data/../kept.db", "sqlite:///kept.db"])
+def test_a_database_may_be_named_by_its_path(file: Path, setting: str, path: str) -> None:
+    file.write_text(f"{GOOD}{setting}: {path}\n")
+    url = getattr(read_pipeline(file), setting)
+    assert (url[:11], Path(url[10:]).resolve()) == ("sqlite:////", file.parent / "kept.db")
+
+
+@pytest.mark.parametrize("setting", ["state", "cache"])
+@pytest.mark.parametrize(
+    "url", ["sqlite:kept.db", "sqlite://kept.db", "sqlite:///", "postgresql:/u:hidden@h/d", "u:hidden@h/d", "h:5432/d"]
+)
+def test_what_is_no_database_is_refused_at_its_setting(file: Path, setting: str, url: str) -> None:
+    told = refusal(file, f"{GOOD}{setting}: {url}\n")
+    assert f"pipeline.yaml:8: {setting}: " in told
+    assert "expected sqlite:///path/to/file.db" in told or "a secret" in told
+    assert "hidden" not in told
+
+
 def test_relative_paths_are_relative_to_the_file(file: Path) -> None:
     pipeline = read_pipeline(file)
     assert pipeline.sources[0].path == str(file.parent / "docs")
