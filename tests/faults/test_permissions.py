@@ -14,15 +14,16 @@ import pytest
 from config.options import SyncOptions
 from config.pipeline import Pipeline
 from config.sources import FilesSource
+from tasks.dedupe.identity import embedding_key
 from tasks.ledger.generations import Registry
 from tasks.load.labels import Labelled
-from tasks.records import Document, DocumentId, DocumentRef, Listing
+from tasks.records import Document, DocumentId, DocumentRef, EmbeddingKey, Listing
 from tasks.search.permission import Asker
 from tasks.search.query import Wanted, search_collection
 from tasks.session import Session
 from tasks.upsert.memory import MemoryStore
 from tests.faults import world
-from tests.faults.world import Crash, FaultyCache, FaultyLedger, LineChunker, Lines, Machine, World
+from tests.faults.world import SPACE, Crash, FaultyCache, FaultyLedger, LineChunker, Lines, Machine, World
 
 SECONDS = float(os.environ.get("FAULT_SECONDS", "2"))
 IS_WHOLE = SECONDS > 60
@@ -180,7 +181,7 @@ class History:
                 continue
             readers, is_inside = self.readers(path)
             is_read = path not in lines.unreadable | aside
-            if is_read and not lines.refused & {*text.split("\n")} - self.paid():
+            if is_read and not self.lost(text):
                 self.served[path], self.known[path] = text, {readers}
                 self.unsure.discard(path)
             elif not is_inside:
@@ -198,9 +199,11 @@ class History:
             rows = list(transaction.execute("SELECT document, hint FROM quarantine"))
         return {row[0][2:] for row in rows if row[0] in hints and row[1].partition("/")[2] == hints[row[0]]}
 
-    def paid(self) -> set[str]:
-        """A text that was taken once is in the cache, whatever the provider says of it now."""
-        return {*self.machine.embedder.paid}
+    def lost(self, text: str) -> set[EmbeddingKey]:
+        """Refused lines that the cache does not hold: a run may be killed between paying and keeping."""
+        refused = self.source.lines.refused & {*text.split("\n")}
+        cache = FaultyCache(self.machine.cache, World())
+        return cache.missing(embedding_key(SPACE.fingerprint, line) for line in refused)
 
     def killed_run(self) -> None:
         self.unsure = {*PATHS}
