@@ -26,7 +26,7 @@ EXHAUSTED = {errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # no docum
 
 
 class _Missed(NamedTuple):
-    """Names of files that no setting names, and paths of links to folders outside of the root."""
+    """Names of files that no setting names, and paths of links that lead out of the root, or to nothing."""
 
     names: list[str]
     links: list[str]
@@ -148,7 +148,7 @@ class Files:
                 elif takes(path) and self._is_inside(entry):
                     yield self._ref(path, entry.stat(), now)
                 elif entry.is_symlink():
-                    if self._filter.enters(path) and self._leads_out(entry):
+                    if self._leads_out(entry, path):
                         missed.links.append(path)
                 elif misses(path) and entry.is_file(follow_symlinks=False):
                     missed.names.append(entry.name)
@@ -157,19 +157,20 @@ class Files:
         with contextlib.suppress(FileNotFoundError), open_below(self._folder, path) as file:
             self._ignored.add(folder, file.read(MOST_BYTES) or b"")
 
-    def _leads_out(self, entry: os.DirEntry[str]) -> bool:
-        """Whether a link leads to a folder that is not below the root: the documents there are not listed."""
+    def _leads_out(self, entry: os.DirEntry[str], path: str) -> bool:
+        """Whether documents are not listed because a link to them, or to their folder, leads out of the root."""
         target = Path(os.path.realpath(entry.path))
-        return target.is_dir() and not target.is_relative_to(self._root.resolve())
+        if target.is_dir():
+            return self._filter.enters(path) and not target.is_relative_to(self._root.resolve())
+        return self._filter.takes(path) and (target.is_file() or not target.exists())
 
     def _notes(self, links: Sequence[str]) -> tuple[str, ...]:
         if not links:
             return ()
         names = ", ".join(map(escaped, sorted(links)[:MOST_NAMED]))
         more = f" and {len(links) - MOST_NAMED:,} more" if len(links) > MOST_NAMED else ""
-        kind = "links to folders elsewhere are" if len(links) > 1 else "link to a folder elsewhere is"
-        remedy = "give such a folder a source of its own"
-        return (f"source {self.name!r}: {len(links):,} {kind} not followed: {names}{more}; {remedy}",)
+        what = f"links that lead out of its folder or to nothing are not followed ({len(links):,})"
+        return (f"source {self.name!r}: {what}: {names}{more}; give what is elsewhere a source of its own",)
 
     def _is_inside(self, entry: os.DirEntry[str] | Path) -> bool:
         """A regular file; through a link only one below the root."""

@@ -222,18 +222,23 @@ def test_what_tools_write_is_taken_where_a_pattern_names_it(tmp_path: Path, patt
 
 
 @pytest.mark.parametrize("include", [None, ["**/*"]])
-def test_links_to_folders_elsewhere_are_told(tmp_path: Path, include: list[str] | None) -> None:
+def test_links_that_lead_to_no_document_of_the_folder_are_told(tmp_path: Path, include: list[str] | None) -> None:
     root = tmp_path / "root"
     write(tmp_path, "root/a.md", "root/sub/b.md", "elsewhere/c.md")
     for number in range(5):
         (root / f"link{number}").symlink_to(tmp_path / "elsewhere")
     (root / "sub/inner").symlink_to(root / "sub")
     (root / ".hidden").symlink_to(tmp_path / "elsewhere")
-    (root / "loop").symlink_to(root / "loop")
+    (root / ".#a.md").symlink_to("ada@host.1234:56")  # an editor's lock
+    (root / "out.md").symlink_to(tmp_path / "elsewhere/c.md")
+    (root / "gone.md").symlink_to(root / "sub/gone.md")
+    (root / "loop.md").symlink_to(root / "loop.md")
+    (root / "null.md").symlink_to("/dev/null")
+    (root / "alias.md").symlink_to(root / "a.md")
     listing = files(root, **({"include": include} if include else {})).list()
-    assert [ref.path for ref in listing.refs] == ["a.md", "sub/b.md"]
+    assert [ref.path for ref in listing.refs] == ["a.md", "alias.md", "sub/b.md"]
     assert listing.notes == (
-        "source 's': 5 links to folders elsewhere are not followed: link0, link1, link2 and 2 more;"
-        " give such a folder a source of its own",
+        "source 's': links that lead out of its folder or to nothing are not followed (8): gone.md, link0, link1 and 5"
+        " more; give what is elsewhere a source of its own",
     )
     assert listing.failed == ()
