@@ -91,9 +91,10 @@ def grant(session: Session, grants: Grants) -> Iterator[Sequence[DocumentChange]
 def give_readers(session: Session, refs: Sequence[DocumentRef]) -> int:
     """Rewrite the records of all that is listed and served as it was, and has other readers now; how many documents.
 
-    Nothing is embedded, and no document is read. Where the rule stands in the document itself, it is not known.
+    Nothing is embedded, and no document is read. Where the rule stands in the document itself, it is not known. What a
+    killed run has written of a new document goes.
     """
-    return sum(len(changes) for changes in _give(session, _stale(session, refs)))
+    return sum(bool(change.put) for changes in _give(session, _stale(session, refs)) for change in changes)
 
 
 def _give(session: Session, grants: Grants) -> Iterator[Sequence[DocumentChange]]:

@@ -192,7 +192,7 @@ class Run:
             else:
                 count_withheld(part, verdict, report, self._options)
         session.ledger.forget_quarantined(survey.left)
-        if report.documents.served_old:
+        if report.documents.served_old or report.documents.quarantined:  # a killed run may have half written them
             self._close_to_others()
         reap(session, marks.before_writing)
 

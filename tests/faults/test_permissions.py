@@ -7,6 +7,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -262,13 +263,36 @@ def stores(request: pytest.FixtureRequest, trial_of: Callable[[str], Any]) -> tu
     return request.param, lambda number: trial.make(f"c{number}") if trial else MemoryStore()
 
 
-@pytest.mark.parametrize("part", range(10 if IS_WHOLE else 1))
-def test_nobody_finds_what_they_may_not_read(
-    stores: tuple[str, Callable[[int], Any]], part: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def guarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's sources have rules."""
     settings = world.PIPELINE.model_dump(exclude_unset=True) | {"search": {"mode": "dense"}}
     settings["sources"] = [{"kind": "files", "path": "s", "name": "s", "acl": {"readers": []}}]
     monkeypatch.setattr(world, "PIPELINE", Pipeline.model_validate(settings))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("effect", range(1, 26))
+@pytest.mark.usefixtures("guarded")
+def test_a_new_document_of_a_killed_run_is_not_left_to_those_who_read_it_then(effect: int, mode: str) -> None:
+    history = History(MemoryStore(), random.Random(0))
+    texts, rules, alice = history.source.lines.texts, history.source.rules.texts, Asker("alice")
+    texts["6"], rules[".acl"] = "alpha 1", "alice"
+    history.machine.run(history.source)  # type: ignore[arg-type]  # like Lines
+    texts["b/4"] = "beta 1\nbeta 2"
+    with suppress(Crash):
+        history.machine.run(history.source, World({effect: mode}))  # type: ignore[arg-type]
+    history.machine.embedder.world = World()
+    rules["b/4.acl"] = "bob"
+    history.source.lines.unreadable = {"b/4"}
+    history.machine.run(history.source)  # type: ignore[arg-type]
+    hits = search_collection(history.session(), "beta", Wanted(30, asker=alice, per_document=30)).hits
+    assert [hit.document for hit in hits] == ["s:6"]
+
+
+@pytest.mark.parametrize("part", range(10 if IS_WHOLE else 1))
+@pytest.mark.usefixtures("guarded")
+def test_nobody_finds_what_they_may_not_read(stores: tuple[str, Callable[[int], Any]], part: int) -> None:
     kind, made = stores
     deadline = time.monotonic() + SECONDS
     played = 0
