@@ -97,6 +97,8 @@ def _remarks(reader: Reader) -> list[str]:
         remarks.append(f"left out: navigation, {_counted(reader.navigation_words, 'word')}")
     if reader.sheet_words:
         remarks.append(f"left out: {_counted(reader.sheet_words, 'word')} that the page's own style hides")
+    if reader.silent_words:
+        remarks.append(f"left out: {_counted(reader.silent_words, 'word')} marked as decoration (aria-hidden)")
     shown: Counter[str] = Counter()
     for tag, count in reader.unread.items():
         shown[_UNREAD.get(tag, "")] += count

@@ -15,6 +15,7 @@ HIDDEN = (
     "<p hidden>{}</p>",
     "<div HIDDEN=hidden>{}</div>",
     "<span aria-hidden=' TRUE '>{}</span>",
+    "<p class=unseen style='color:red'>{}</p>",
     "<p style='display:none'>{}</p>",
     "<p style='DISPLAY : NONE !IMPORTANT'>{}</p>",
     "<p style='display:/**/none;color:red'>{}</p>",
@@ -93,6 +94,15 @@ SHOWN = (
     "<p style='visibility:hidden'><b style='visibility:visible'>{}</b></p>",
     "<p style='font-size:0'><b style='font-size:14px'>{}</b></p>",
     "<p class=opened>{}</p>",
+    "<i>{}</i><i class=opened>{}</i>",
+    "<div style='display:flex'><b>{}</b><b>{}</b>{}</div>",
+    "<p class=row><b>{}</b><b>{}</b></p>",
+    "<b class=line>{}</b><b class=line>{}</b>",
+    "<p class=names><b>{}</b><b>{}</b></p>",
+    "<b style='float:left'>{}</b><b style='float:right'>{}</b>",
+    "<b class=pinned>{}</b><b class=pinned>{}</b>",
+    "<p class=unseen style='visibility:visible'>{}</p>",
+    "<img title={}>",
     "<b class=kid>{}</b>",
     "<p x-cloak>{}</p>",
     "<div class=box><i><u>{}</u></i></div>",
@@ -119,6 +129,7 @@ SHEET = (
     "<style>/* a */ .unseen, #no {display:none} .aside{position:absolute;left:-9999px} @media print{p{display:none}}"
     ".opened{display:none} .opened.now{display:block} [data-off],[data-state='off'], .box .kid, .box > u {display:none}"
     "samp{visibility:hidden} [x-cloak]{display:none} .tabs .tab{display:none} .tabs .tab.on{display:block}"
+    ".row{display:inline-flex}.line{display:block}.names > b{display:block}.pinned{position:absolute}"
     ".math .words{position:absolute;clip:rect(1px,1px,1px,1px)}</style>"
 )
 
@@ -151,6 +162,10 @@ def pages(draw: st.DrawFn) -> tuple[str, list[str], list[str]]:
     return SHEET + body, seen, unseen
 
 
+MIXED = "<math><mn>2</mn><mfrac><mn>1</mn><mn>2</mn></mfrac>{}</math>"
+POWER = "<msup><mn>10</mn><mn>6</mn></msup>"
+
+
 @settings(max_examples=150, deadline=None)
 @given(pages())
 def test_every_visible_word_is_in_its_place_and_no_hidden_one(made: tuple[str, list[str], list[str]]) -> None:
@@ -164,6 +179,11 @@ def test_every_visible_word_is_in_its_place_and_no_hidden_one(made: tuple[str, l
 def test_hidden_text_is_out_in_every_spelling(shape: str) -> None:
     text = html_to_markdown(f"{SHEET}<p>before</p>{shape.format('secret')}<p>after</p>").text
     assert text == "before\n\nafter\n"
+
+
+def test_words_for_the_eye_alone_are_counted_but_not_the_second_writing_of_a_formula() -> None:
+    page = "<p>x <b aria-hidden=true>Sold out &#9733;</b> <span class=katex-html aria-hidden=true>ab cd</span>"
+    assert html_to_markdown(page).remarks == ("left out: 2 words marked as decoration (aria-hidden)",)
 
 
 @pytest.mark.parametrize("shape", SHOWN)
@@ -197,6 +217,13 @@ def test_what_is_shown_is_in_and_nothing_is_glued(shape: str) -> None:
             "_6^14 C_1",
         ),
         ("<math><mmultiscripts><mi>T</mi><mi>i</mi><mrow/><mrow/><mi>j</mi></mmultiscripts></math>", "T_i^j"),
+        ("<span style='float:left'>T</span>he pump", "The pump"),
+        (MIXED.format("<mi>x</mi>"), "2 1/2 x"),
+        (MIXED.format("<msup><mi>y</mi><mrow><mn>2</mn><mi>n</mi></mrow></msup>"), "2 1/2 y^(2n)"),
+        (f"<math><mn>3</mn>{POWER}<mi>m</mi></math>", "3 10^6 m"),
+        (f"<math><mi>a</mi><mo>&InvisibleTimes;</mo>{POWER}<mn>5</mn></math>", "a 10^6 5"),
+        ("<math><mi>z</mi><mi>sin</mi><mo>&ApplyFunction;</mo><mi>x</mi></math>", "z sin x"),
+        ("<math><mn>1</mn><mn>0</mn><mfrac><mi>a</mi><mrow><mn>2</mn><mi>x</mi></mrow></mfrac></math>", "10a/(2x)"),
         ("<math alttext='x^{2}'><mi>y</mi></math>", "x^{2}"),
         ("<ruby>漢<rt>かん</rt>字<rt>じ</rt></ruby>", "漢字(かんじ)"),
         ("<ruby>漢字<rp>(</rp><rt>かんじ</rt><rp>)</rp></ruby>", "漢字(かんじ)"),

@@ -102,6 +102,9 @@ EQUATIONS = {
     "a_n cos": math("sSub", e="a", sub="n") + LETTER.format("cos"),
     "x\u0302": math("acc", e="\U0001d465"),
     "sin x": math("func", fName="sin", e="x"),
+    "2 1/2 x": LETTER.format("2") + math("f", num="1", den="2") + LETTER.format("x"),
+    "z sin x": LETTER.format("z") + math("func", fName="sin", e="x"),
+    "10 10^6": LETTER.format("1") + LETTER.format("0") + math("sSup", e="10", sup="6"),
     "lim_(n\u21920) y": math("func", fName=math("limLow", e="lim", lim="n\u21920"), e="y"),
 }
 

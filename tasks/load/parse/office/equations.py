@@ -20,11 +20,18 @@ def linear(element: Element) -> str:
     is_open = False  # a letter would be taken for the end of what is before it
     for part in element:
         piece = _piece(part)
-        if is_open and piece[:1].isalnum():
+        if piece[:1].isalnum() and (is_open or _is_apart(text, piece, part.tag)):
             piece = " " + piece
         text += piece
         is_open = part.tag in _OPEN if piece else is_open
     return _LETTERS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
+
+
+def _is_apart(before: str, piece: str, tag: str) -> bool:
+    """Whether it is no part of what is before it: 2 1/2 is not 21/2, and z sin x has no word zsin."""
+    if tag == f"{M}func":
+        return before[-1:].isalnum()
+    return tag in _OPEN and before[-1:].isdigit() and piece[0].isdigit()
 
 
 def _piece(element: Element) -> str:

@@ -120,7 +120,7 @@ def _nav(reader: Reader, node: LexborNode, _attributes: Attributes) -> End | Non
 
 
 def _picture(reader: Reader, _node: LexborNode, attributes: Attributes) -> None:
-    alternative = " ".join((attributes.get("alt") or "").split())
+    alternative = " ".join((attributes.get("alt" if "alt" in attributes else "title") or "").split())
     if attributes.get("role") in ("presentation", "none"):
         return
     if not alternative:

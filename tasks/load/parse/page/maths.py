@@ -1,11 +1,15 @@
 """MathML in one line: (a+b)/2, x^2, √(y)."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from selectolax.lexbor import LexborNode
 
 _SILENT = ("annotation", "annotation-xml", "mphantom")
 _BEFORE = "mprescripts"
+_UNWRITTEN = re.compile("[\u2061-\u2064]+")  # that a function is applied, and things multiplied or added
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_OPEN_END = re.compile(r"[\^_/][^\W_]+$|[^\W\d_]{2}$")  # of what a letter or number behind it would be read as a part
 MOST_NODES = 10_000
 
 
@@ -34,7 +38,7 @@ def _linear(root: LexborNode) -> str:
         if node is not None:
             tag = node.tag or ""
             if tag == "-text":
-                if text := " ".join((node.text_content or "").split()):
+                if text := " ".join(_UNWRITTEN.sub(" ", node.text_content or "").split()):
                     path[-1][1].append(text)
             elif node.is_element_node and tag not in _SILENT:
                 path.append((node, []))
@@ -44,7 +48,7 @@ def _linear(root: LexborNode) -> str:
             continue
         element, parts = path.pop()
         if not path:
-            return "".join(parts)
+            return " ".join(_beside(parts).split())
         tag = element.tag or ""
         path[-1][1].append(_BEFORE if tag == _BEFORE else _combined(tag, parts))
         node = element.next
@@ -57,9 +61,29 @@ def _combined(tag: str, parts: list[str]) -> str:
     parts = [part for part in parts if part]
     count, form = _FORMS.get(tag, (0, "".join))
     if count in (len(parts), -1):
+        parts = [part.strip() for part in parts]
         return form([_grouped(part) for part in parts] if count > 0 else parts)
-    text = "".join(parts)
+    text = _beside(parts)
     return f" {text} " if tag in ("mtext", "mo") and len(text) > 1 and text.isalpha() else text
+
+
+def _beside(parts: Sequence[str]) -> str:
+    """What stands in a row: 2 1/2 is not 21/2, x^2 y is not x^2y, and sin x is no word."""
+    text = ""
+    for part in parts:
+        text += f" {part}" if _is_apart(text, part) else part
+    return text
+
+
+def _is_apart(before: str, part: str) -> bool:
+    """Digits of one number may come one by one, but not those of a number and a fraction or power behind it."""
+    if not (before[-1:].isalnum() and part[:1].isalnum()):
+        return False
+    if _OPEN_END.search(before[-60:]):
+        return True
+    if part[0].isdigit():
+        return not _NUMBER.fullmatch(part)
+    return len(part) > 1 and part.isalpha()
 
 
 def _scripts(parts: Sequence[str]) -> str:
@@ -73,7 +97,8 @@ def _scripts(parts: Sequence[str]) -> str:
 
 
 def _grouped(part: str) -> str:
-    return part if len(part) == 1 or part.replace(".", "").isalnum() or part.startswith("√(") else f"({part})"
+    is_one = len(part) == 1 or part.isalpha() or _NUMBER.fullmatch(part) or part.startswith("√(")
+    return part if is_one else f"({part})"
 
 
 _FORMS: dict[str, tuple[int, Callable[[Sequence[str]], str]]] = {  # of so many parts, or of any number

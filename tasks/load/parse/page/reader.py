@@ -1,7 +1,8 @@
 """A walk over a page's tree that writes down what is seen; without recursion, for pages nest without end."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from selectolax.lexbor import LexborNode
 
@@ -10,7 +11,7 @@ from tasks.load.parse.page.inline import APART
 from tasks.load.parse.page.listing import fenced, language_of, listing
 from tasks.load.parse.page.names import names
 from tasks.load.parse.page.sheet import Sheet
-from tasks.load.parse.page.style import NONE, UNSEEN_CLASSES, Effect, effect_of, is_hidden_by
+from tasks.load.parse.page.style import NONE, UNSEEN_CLASSES, VISIBILITY, Effect, effect_of, is_hidden_by
 from tasks.load.parse.page.table import Table
 
 End = Callable[[], None]
@@ -30,6 +31,9 @@ _IN_HEADING = names("div header center hgroup section article")  # do not end on
 _WHOLE = ("html", "body")  # hidden only until a script shows the page
 _SENTENCES = names("p span a b em strong i h1 h2 h3 h4 h5 h6")
 _PERMALINKS = names("¶ # § 🔗 ⚓ ⚓︎ ↑ ↩ ↩︎ ↵ ⤴ ∞ permalink link")
+_FORMULAS = ("katex", "mjx", "MathJax", "mwe-math")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_HIDDEN = Effect(is_hidden=True)
 MOST_NAVIGATIONS = 3  # within each other
 
 
@@ -38,7 +42,10 @@ def nothing() -> None:
 
 
 class Reader:
-    """`navigations` counts the words left out, `unread` what is shown and is no text, `is_whole` keeps navigation."""
+    """`navigation_words`, `sheet_words` and `silent_words` count what is left out, `unread` what is no text.
+
+    `is_whole` keeps navigation.
+    """
 
     def __init__(self, begins: Mapping[str, Begin], sheet: Sheet, is_whole: bool = False) -> None:
         self.flow = Flow()
@@ -46,6 +53,7 @@ class Reader:
         self.lists: list[tuple[str, int]] = []
         self.navigation_words = 0
         self.sheet_words = 0
+        self.silent_words = 0
         self.unread: Counter[str] = Counter()
         self.remarks: list[str] = []
         self.explained: set[str] = set()
@@ -56,6 +64,7 @@ class Reader:
         self._is_whole = is_whole
         self._muted = 0
         self._navigations = 0
+        self._rows: set[int] = set()  # elements whose parts stand apart
 
     def read(self, root: LexborNode) -> list[Block]:
         """The blocks of everything below."""
@@ -115,6 +124,8 @@ class Reader:
     def _begin(self, node: LexborNode) -> End | None:
         """None where nothing below is to be read."""
         tag = node.tag or "-"
+        if self._rows and node.parent is not None and node.parent.mem_id in self._rows:
+            self.flow.words.append(" ")
         if tag == "-text":
             if not self._muted:
                 self.flow.words.append(node.text_content or "")
@@ -145,25 +156,34 @@ class Reader:
         """The element with what its style says of it."""
         muted, flow = self._muted, self.flow
         self._muted = muted & ~effect.unmute | effect.mute
-        if effect.level:
-            tag = effect.level
+        tag = effect.level or tag
+        self._lay_out(node, effect)
+        is_apart = effect.display not in ("", "float") and tag not in BLOCKS
         end = self._element(node, tag, attributes)
         if end is None:
             self._muted = muted
             return None
         if effect.is_struck and flow.struck is None:
             end = self.strike(end)
-        if effect.display and tag not in BLOCKS and not flow.level:
-            (flow.flush if effect.display == "block" else self._space)()
+        between = self._flush if effect.display == "block" else self._space
+        if is_apart and not flow.level:
+            between()
         whole = end
 
         def restore() -> None:
             whole()
-            if effect.display and tag not in BLOCKS:
-                (self.flow.flush if effect.display == "block" and not self.flow.level else self._space)()
+            if is_apart:
+                (self._space if self.flow.level else between)()
             self._muted = muted
 
         return restore
+
+    def _lay_out(self, node: LexborNode, effect: Effect) -> None:
+        """Set the parts of a row apart, and what floats from the element before it; not the first letter of a text."""
+        if effect.is_row:
+            self._rows.add(node.mem_id)
+        if effect.display == "float" and node.prev is not None and node.prev.is_element_node:
+            self._space()
 
     def strike(self, end: End) -> End:
         """Mark what follows as deleted, up to the end."""
@@ -202,13 +222,18 @@ class Reader:
     def _effect(self, node: LexborNode, tag: str, attributes: Attributes) -> Effect:
         style = attributes.get("style")
         effect = effect_of(style) if style else NONE
-        classes = attributes.get("class")
-        if is_hidden_by(tag, attributes) or (classes and not UNSEEN_CLASSES.isdisjoint(classes.split())):
-            return Effect(is_hidden=True)
-        if self._sheet and effect is NONE:
-            effect = self._sheet.effect(node, tag, attributes)
-            self.sheet_words += len(node.text(separator=" ").split()) if effect.is_hidden else 0
-        return effect
+        classes = (attributes.get("class") or "").split()
+        if is_hidden_by(tag, attributes) or (classes and not UNSEEN_CLASSES.isdisjoint(classes)):
+            if "aria-hidden" in attributes and "hidden" not in attributes and not effect.is_hidden:
+                self.silent_words += _words_for_eyes(node, classes)
+            return _HIDDEN
+        if not self._sheet or effect.is_hidden or effect.display not in ("", "float"):
+            return effect
+        ruled = self._sheet.effect(node, tag, attributes)
+        if ruled.is_hidden and not effect.unmute & VISIBILITY:
+            self.sheet_words += len(node.text(separator=" ").split())
+            return ruled
+        return ruled if effect is NONE else effect
 
     def _custom(self, node: LexborNode) -> End:
         """Components are told apart where only tags stand between them, and from text where it is no sentence's."""
@@ -224,6 +249,13 @@ class Reader:
 
     def _space(self) -> None:
         self.flow.words.append(" ")
+
+
+def _words_for_eyes(node: LexborNode, classes: Collection[str]) -> int:
+    """How many words somebody sees, but none who listens; not those of a formula, which is there a second time."""
+    if any(name.startswith(_FORMULAS) for name in classes):
+        return 0
+    return len(_WORD.findall(node.text(separator=" ")))
 
 
 def is_permalink(text: str) -> bool:

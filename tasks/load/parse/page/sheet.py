@@ -1,7 +1,7 @@
 """What the rules of a page's own style elements do to its text."""
 
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode
@@ -23,6 +23,8 @@ _PASSING = re.compile(r"\[(?:hidden|[\w-]*cloak)")  # until a program has run, o
 _SEEN_MEDIA = ("@media screen", "@media all", "@media only screen", "@supports", "@layer")
 MOST_NESTED = 12  # rules for one key that ask what an element stands in: each walks up the page from each element
 _SHOWN = Effect(display="inline")
+_OPENED = Effect(display="inline-block")  # what a reader can open
+_SHOWING = {"display", "visibility"}
 
 
 class _Compound(NamedTuple):
@@ -52,41 +54,36 @@ class Sheet:
 
     def __init__(self, sources: Iterable[str]) -> None:
         rules: dict[str, list[_Rule]] = {}
+        layout: dict[str, list[_Rule]] = {}
         shown: set[str] = set()
-        for selectors, declarations in _rules(sources):
-            effect = _rule_effect(declarations)
-            if effect is None:
-                continue
-            for selector in selectors.split(","):
-                chain = _chain(selector)
-                subject = chain[-1] if chain else None
-                if len(chain) > 1 and effect.is_hidden and not is_off(declarations_in(declarations)):
-                    continue  # what is only set aside may be a formula's words for those who listen to it
-                if effect == _SHOWN:
-                    shown.update(_KEYS.findall(selector) or ([subject.tag] if subject else []))
-                elif subject and (subject.keys or subject.tag):
-                    key = min(subject.keys, default=subject.tag)
-                    if len(chain) > 1 and len(rules.get(key, ())) >= MOST_NESTED:
-                        continue
-                    rules.setdefault(key, []).append(_Rule(subject, tuple(chain[-2::-1]), effect))
-        self._rules = {
-            key: kept
-            for key, found in rules.items()
-            if (kept := [rule for rule in found if not _is_shown(rule, shown)])
-        }
-        self.tags = frozenset(key for key in self._rules if key[0] not in ".#[")
-        self._has_attributes = any("[" in key for key in self._rules)
+        for selector, chain, effect in _effective(sources):
+            subject = chain[-1] if chain else None
+            if effect.display not in ("", "float"):
+                shown.update(_KEYS.findall(selector) or ([subject.tag] if subject else []))
+            if subject and (subject.keys or subject.tag) and effect != _SHOWN:
+                key = min(subject.keys, default=subject.tag)
+                found = (layout if effect.display else rules).setdefault(key, [])
+                if len(chain) == 1 or len(found) < MOST_NESTED:
+                    found.append(_Rule(subject, tuple(chain[-2::-1]), effect))
+        for key, found in rules.items():
+            layout.setdefault(key, []).extend(rule._replace(effect=_OPENED) for rule in found if _is_shown(rule, shown))
+        self._rules = {key: [rule for rule in found if not _is_shown(rule, shown)] for key, found in rules.items()}
+        self._layout = layout
+        self._keyed = names = {key for table in (self._rules, layout) for key, found in table.items() if found}
+        self.tags = frozenset(key for key in names if key[0] not in ".#[")
+        self._has_attributes = any("[" in key for key in names)
 
     def __bool__(self) -> bool:
-        return bool(self._rules)
+        return bool(self._keyed)
 
     def effect(self, node: LexborNode, tag: str, attributes: Mapping[str, str | None]) -> Effect:
         """What the rules do to the element."""
         keys = self._keys(attributes)
-        for key in (*keys, tag):
-            for rule in self._rules.get(key, ()):
-                if rule.subject.matches(tag, keys) and self._is_below(node, rule):
-                    return rule.effect
+        for rules in (self._rules, self._layout):
+            for key in (*keys, tag):
+                for rule in rules.get(key, ()):
+                    if rule.subject.matches(tag, keys) and self._is_below(node, rule):
+                        return rule.effect
         return NONE
 
     def _keys(self, attributes: Mapping[str, str | None]) -> Set[str]:
@@ -109,6 +106,19 @@ class Sheet:
                 return False
             around, is_next = around.parent, wanted.is_child
         return True
+
+
+def _effective(sources: Iterable[str]) -> Iterator[tuple[str, list[_Compound], Effect]]:
+    """Each selector that changes a page, in parts as `_chain` has them, and how."""
+    for selectors, declarations in _rules(sources):
+        effect = _rule_effect(declarations)
+        if effect is None:
+            continue
+        is_only_aside = effect.is_hidden and not is_off(declarations_in(declarations))
+        for selector in selectors.split(","):
+            chain = _chain(selector)
+            if len(chain) < 2 or not is_only_aside:  # it may be a formula's words for those who listen to it
+                yield selector, chain, effect
 
 
 def _chain(selector: str) -> list[_Compound]:
@@ -143,7 +153,9 @@ def _rule_effect(declarations: str) -> Effect | None:
     effect = effect_of(declarations[:1000])
     if effect.level or effect.is_struck:
         return Effect(level=effect.level, is_struck=effect.is_struck)
-    return _SHOWN if values.keys() & {"display", "visibility"} else None
+    if values.keys() & _SHOWING:
+        return _SHOWN if effect.display in ("", "float") else Effect(display=effect.display, is_row=effect.is_row)
+    return Effect(display="float") if effect.display else None
 
 
 def _rules(sources: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -24,17 +24,23 @@ _PIXELS = {"em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0, "vw": 10.0, "vh": 10.0
 _LENGTH = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))([a-z%]*)")
 _ESCAPE = re.compile(r"\\([0-9a-f]{1,6})\s?|\\(.)", re.DOTALL)
 _BLOCKS = ("block", "flex", "grid", "list-item", "table", "flow-root", "table-row", "table-cell", "table-caption")
+_ROWS = ("flex", "grid", "inline-flex", "inline-grid")
 _SAME = {"#fff": "white", "#ffffff": "white", "#000": "black", "#000000": "black"}
 VISIBILITY, SIZE, COLOUR = 1, 2, 4  # ways to be unseen that a part may undo
 
 
 class Effect(NamedTuple):
-    """`mute` are ways in which text is unseen from here on, `unmute` those that end here."""
+    """`mute` are ways in which text is unseen from here on, `unmute` those that end here.
+
+    `display` is "block", "inline-block", "float", which is apart from other elements, or "" for as the element is; what
+    stands in `is_row` is apart from one another.
+    """
 
     is_hidden: bool = False
     mute: int = 0
     unmute: int = 0
-    display: str = ""  # "block", "inline-block" or as the element is
+    display: str = ""
+    is_row: bool = False
     level: str = ""  # "sup" or "sub"
     is_struck: bool = False
 
@@ -46,16 +52,27 @@ NONE = Effect()
 def effect_of(style: str) -> Effect:
     """The effect of the declarations in a `style` attribute."""
     values = declarations_in(style)
-    display = values.get("display", "")
     mute, unmute = _muting(values)
     return Effect(
         _is_hidden(values),
         mute,
         unmute,
-        "block" if display in _BLOCKS else "inline-block" if display.startswith("inline-") else "",
+        display_of(values),
+        values.get("display") in _ROWS,
         {"super": "sup", "sub": "sub"}.get(values.get("vertical-align", ""), ""),
         "line-through" in values.get("text-decoration", "") + values.get("text-decoration-line", ""),
     )
+
+
+def display_of(values: Mapping[str, str]) -> str:
+    """The `display` of an Effect."""
+    display = values.get("display", "")
+    if display in _BLOCKS:
+        return "block"
+    if display.startswith("inline-"):
+        return "inline-block"
+    is_aside = values.get("float") in ("left", "right") or values.get("position") in ("absolute", "fixed")
+    return "float" if is_aside else ""
 
 
 def is_hidden_by(tag: str, attributes: Mapping[str, str | None]) -> bool:
