@@ -11,6 +11,7 @@ Form = Literal["code", "comment", "verbatim", "html"]
 
 NEAR = 2_000  # characters behind a list's item in which the end of its fence is looked for
 TAB = 4
+UNDECIDED = 20  # rows behind one that may end a block, after which it does
 _START = re.compile(r"```|~~~|<(?=[A-Za-z/!?])")
 _MARKS = re.compile(r"([ \t]*+)((?:>[ \t]?)*+)((?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*+)[ \t]*+")
 _MARKED = re.compile(r"[ \t]*+(?:[-*+>]|\d{1,9}[.)])")
@@ -99,8 +100,11 @@ def _closed(text: str, fence: _Fence, after: int, end: int) -> int:
     A row that is indented by four or has words behind it closes no block. But where the block would then swallow the
     next one, or all the rest, it was meant to.
     """
-    hurried, nested, is_bare = 0, 0, False
+    hurried, nested, undecided, is_bare = 0, 0, 0, False
     for row in _rows(text, fence, after, end):
+        undecided = undecided + 1 if hurried else 0
+        if undecided > UNDECIDED:
+            break
         blanks, marks, _, rest = row.groups()
         is_indented = len(blanks.expandtabs(TAB)) >= TAB
         if marks or (rest.strip() and not _TRAILING.match(rest)):  # a block begins
@@ -111,10 +115,8 @@ def _closed(text: str, fence: _Fence, after: int, end: int) -> int:
             return (is_bare and hurried) or row.end()
         elif nested:
             nested -= 1
-        elif hurried and is_bare:
-            hurried = 0  # two of them are a block that is shown
-        elif not hurried:
-            hurried, is_bare = row.end(), not rest.strip()
+        elif is_bare or not hurried:  # two bare ones are a block that is shown
+            hurried, is_bare = 0 if hurried else row.end(), not rest.strip()
     return hurried or end
 
 

@@ -267,6 +267,8 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "fences in quotes": lambda n: "> ```\n" * (n // 6),
     "indented fences": lambda n: "\n\n     ```x\ny" * (n // 13),
     "hurried ends": lambda n: "```a\n    ```\n" * (n // 12),
+    "ends that nothing decides": lambda n: "```::: a\n" * (n // 9),
+    "a hurried end and indented ones": lambda n: "```\n```. a\n" + "    ```. b\n```. c\n" * (n // 20),
     "ends with words": lambda n: "```a b c d e\n" * (n // 13),
     "comments never closed": lambda n: "x <!-- " * (n // 7),
     "elements": lambda n: "<div>\n\n" * (n // 7),

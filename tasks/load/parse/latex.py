@@ -20,6 +20,7 @@ from tasks.load.parse.latex_commands import (
     SILENT,
     SYMBOLS,
     TABLES,
+    theorems_in,
 )
 from tasks.load.parse.latex_tables import BEGIN, CELL, END, ROW, UNMARKED, tabled
 from tasks.load.parse.office.blocks import lowered, raised
@@ -67,10 +68,11 @@ def parse_latex(_name: str, content: bytes) -> Parsed:
     start = begin.end() if begin else 0
     end = text.rfind(r"\end{document}")
     named = _TITLE.search(text)
-    reader = _Reader(_own_commands(text))
+    reader = _Reader(_own_commands(text), theorems_in(text))
     title = " ".join(reader.words(_argument(text, named.end())[0]).split()) if named else ""
     author = _AUTHOR.search(text)
     authors = " ".join(reader.words(_argument(text, author.end())[0]).split()) if author else ""
+    authors = "\n\n".join((authors.replace(" , ", ", "), *reader.thanks)).strip()
     words = tabled(reader.words(text[start : end if end > start else len(text)]))
     words = _BLANK_LINES.sub("\n\n", words).strip()
     if title:
@@ -123,10 +125,13 @@ def _closed(text: str) -> Mapping[int, int]:
 class _Reader:
     """Turns commands into words, and remembers what these only name."""
 
-    def __init__(self, own: Mapping[str, _Own]) -> None:
+    def __init__(self, own: Mapping[str, _Own], theorems: Mapping[str, str]) -> None:
+        """`theorems` are what environments of the document are called, by their names."""
         self.files: list[str] = []
+        self.thanks: list[str] = []  # notes of the title and its authors, which are no words of these
+        self._theorems = theorems
         self._own = own
-        self._known = dict.fromkeys((*BETWEEN, *_SCRIPTS), self._joined)
+        self._known = {**dict.fromkeys((*BETWEEN, *_SCRIPTS), self._joined), "thanks": self._thanked}
         self._room = MOST_EXPANDED
         self._pictures = 0
         self._depth = 0
@@ -175,7 +180,7 @@ class _Reader:
             case "mark":
                 made = _mark(text, value, end)
             case "environment":
-                made = _border(text, value, token)
+                made = self._border(text, value, token)
             case _:
                 made = CELL if value == "&" else PLAIN.get(value, ""), end
         return made
@@ -208,6 +213,11 @@ class _Reader:
         before, words = text[max(0, token.start() - 1) : token.start()].strip(), self.words(argument).strip()
         return _SCRIPTS[name](before, words) if before and words else words, end
 
+    def _thanked(self, text: str, token: re.Match[str]) -> tuple[str, int]:
+        argument, end = _argument(text, token.end())
+        self.thanks.append(self.words(argument).strip())
+        return "", end
+
     def _passed(self, text: str, token: re.Match[str]) -> int:
         """The character after a definition, or after what is not read; 0 for all else."""
         name, end = token["name"], token.end()
@@ -238,6 +248,18 @@ class _Reader:
         end = options.end() if options else end
         return "" if text[end : end + 1] == "{" else " ", end
 
+    def _border(self, text: str, name: str, token: re.Match[str]) -> tuple[str, int]:
+        """Where an environment begins, with its settings or as a theorem with its name, or ends."""
+        begins, end = text.startswith("\\begin", token.start()), token.end()
+        for _ in range(SETTINGS.get(name, 0) if begins else 0):
+            end = _argument(text, end)[1]
+        options = _OPTION.match(text, end)
+        end = options.end() if options else end
+        if called := self._theorems.get(name.rstrip("*")):
+            option = self.words(options[0].strip()[1:-1]) if options else ""
+            return (f"\n\n{called} ({option}). " if option else f"\n\n{called}. ") if begins else "\n\n", end
+        return ("\n" if name not in TABLES else BEGIN if begins else END), end
+
     def _silent(self, text: str, name: str, end: int) -> int:
         """The character after all that the command is given."""
         trimmed = _TRIMMED.match(text, end)  # of \cmidrule(lr){1-2}
@@ -256,16 +278,6 @@ def _mark(text: str, mark: str, end: int) -> tuple[str, int]:
         return _accented(text, mark, end)
     after = _AFTER_ROW.match(text, end) if mark == "\\" else None
     return (ROW, after.end()) if after else (MARKS.get(mark, ""), end)
-
-
-def _border(text: str, name: str, token: re.Match[str]) -> tuple[str, int]:
-    """Where an environment begins, with its settings, or ends."""
-    begins, end = text.startswith("\\begin", token.start()), token.end()
-    for _ in range(SETTINGS.get(name, 0) if begins else 0):
-        end = _argument(text, end)[1]
-    options = _OPTION.match(text, end)
-    end = options.end() if options else end
-    return ("\n" if name not in TABLES else BEGIN if begins else END), end
 
 
 def _environment(text: str, name: str, at: int, *, is_math: bool) -> tuple[str, int]:

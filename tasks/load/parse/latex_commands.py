@@ -1,6 +1,7 @@
 """What commands of LaTeX stand for."""
 
 import re
+from collections.abc import Mapping
 
 LEVELS = {
     "part": 1,
@@ -25,7 +26,7 @@ SYMBOLS = {"ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø"
            "hour": "h", "ampere": "A", "volt": "V", "watt": "W", "ohm": "Ω", "hertz": "Hz", "newton": "N",
            "pascal": "Pa", "bar": "bar", "joule": "J", "kelvin": "K", "celsius": "°C", "degreeCelsius": "°C",
            "degree": "°", "litre": "l", "liter": "l", "tonne": "t", "mole": "mol", "percent": "%", "byte": "B",
-           "per": "/", "squared": "^2", "cubed": "^3"}  # fmt: skip
+           "and": ", ", "per": "/", "squared": "^2", "cubed": "^3"}  # fmt: skip
 # What stands between the arguments of these.
 BETWEEN = {
     **dict.fromkeys(("nicefrac", "sfrac", "textfrac", "frac", "dfrac", "tfrac"), ("/",)),
@@ -64,6 +65,16 @@ DEFINING = re.compile(
 SETTINGS = {"tabular": 1, "tabular*": 2, "tabularx": 2, "array": 1, "longtable": 1, "tabulary": 2,
             "supertabular": 1, "tblr": 1, "minipage": 1, "multicols": 1,
             "thebibliography": 1, "wrapfigure": 2, "adjustbox": 1}  # fmt: skip
+_THEOREMS = {
+    name.lower(): name
+    for name in ("Theorem", "Lemma", "Proposition", "Corollary", "Definition", "Remark", "Example", "Proof")
+}
 TABLES = {"tabular", "tabular*", "tabularx", "tabulary", "longtable", "supertabular", "tblr"}
 MARKS = {mark: mark for mark in "%$&#_{} \n"}
 FILES = re.compile(r"input|include|subfile|lstinputlisting|verbatiminput")
+_THEOREM = re.compile(r"\\newtheorem\*?\{([^{}\\\n]+)\}(?:\[[^\[\]\n]*\])?\{([^{}\\\n]+)\}")
+
+
+def theorems_in(text: str) -> Mapping[str, str]:
+    """What the usual theorems and those that a document defines are called, by the names of their environments."""
+    return {**_THEOREMS, **{found[1]: found[2] for found in _THEOREM.finditer(text)}}

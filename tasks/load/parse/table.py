@@ -7,13 +7,18 @@ from itertools import chain
 LINE_BREAK = "<br>"
 MOST_COLUMNS = 16
 MOST_ROW_CHARACTERS = 600
+SPARE, MOST_FILLED = 1_000, 4
 _LETTERS = 26
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """A line for each row, and one below the first, which is the head; short rows are filled up."""
+    """A line for each row, and one below the first, which is the head; short rows are filled up.
+
+    Not where one row is so long that this would make many times as many cells as there are.
+    """
     width = max(map(len, rows), default=0)
-    lines = ["| " + " | ".join([*map(_cell, row), *[""] * (width - len(row))]) + " |" for row in rows]
+    full = width if width * len(rows) <= SPARE + MOST_FILLED * sum(map(len, rows)) else 0
+    lines = ["| " + " | ".join([*map(_cell, row), *[""] * (full - len(row))]) + " |" for row in rows]
     return [*lines[:1], "|" + " --- |" * width, *lines[1:]] if width else []
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.load.parse import latex_tables
 from tasks.load.parse.asciidoc import parse_asciidoc, plain_asciidoc
 from tasks.load.parse.data import parse_json, parse_json_lines
 from tasks.load.parse.delimited import parse_delimited
@@ -175,6 +176,9 @@ def test_latex() -> None:
     )
 
 
+SATZ = "Satz (Euler). a\n\nProof (Short proof). b"
+
+
 @pytest.mark.parametrize(
     ("marked", "shown"),
     [
@@ -195,6 +199,14 @@ def test_latex() -> None:
             r"\rule{1cm}{2pt}\color{red}a \mintinline{py}{z} \lstinline|x| \begin{tikzpicture}secret\end{tikzpicture}",
             "a z `x`",
         ),
+        (
+            r"\begin{tabular}{l|l} a & \begin{tabular}{l} b & \begin{tabular}{l} c \\ d \end{tabular} e\end{tabular}"
+            r" f \\ g & h\end{tabular}",
+            "| a | b, c, d e f |\n| --- | --- |\n| g | h |",
+        ),
+        (r"\title{A\thanks{By B}}\author{C \and D\thanks{E}}\begin{document}f", "# A\n\nC, D\n\nBy B\n\nE\n\nf"),
+        (r"\newtheorem{satz}{Satz}\begin{satz}[Euler]a\end{satz}\begin{proof}[Short proof]b\end{proof}", SATZ),
+        (r"\begin{lemma}a\end{lemma}\begin{figure}[ht]b\end{figure}", "Lemma. a\n\nb"),
         (r"a \iffalse secret \fi b \iffalse secret \else c \fi d", "a b c  d"),
     ],
 )
@@ -456,3 +468,33 @@ def test_the_time_is_linear_in_the_length(shape: str) -> None:
         return min(times)
 
     assert seconds(make(64_000)) < 0.05 + 32 * seconds(make(8_000))  # 8 times the text; the square would be 64 times
+
+
+GRIDS: dict[str, Callable[[int], str]] = {
+    "in one another": lambda n: r"\begin{tabular}{l} a & " * (n // 40) + r"\end{tabular}" * (n // 40),
+    "in one another, with rows": lambda n: r"\begin{tabular}{l} a \\ b & " * (n // 45) + r"\end{tabular}" * (n // 45),
+    "never closed": lambda n: r"\begin{tabular}{l} a & b \\ " * (n // 30),
+    "a long row above many": lambda n: r"\begin{tabular}{l}" + "a & " * (n // 8) + r"\\ a " * (n // 10) + END_OF_GRID,
+}
+END_OF_GRID = r"\end{tabular}"
+
+
+@pytest.mark.parametrize("shape", GRIDS)
+def test_the_work_for_tables_of_latex_is_linear_in_their_length(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = 0
+
+    def counted(read: Callable[[str], str]) -> Callable[[str], str]:
+        def count(text: str) -> str:
+            nonlocal looked_at
+            looked_at += len(text)
+            made = read(text)
+            looked_at += len(made)
+            return made
+
+        return count
+
+    for name in ("_line", "_table"):
+        monkeypatch.setattr(latex_tables, name, counted(getattr(latex_tables, name)))
+    text = GRIDS[shape](20_000)
+    parse_latex("a", text.encode())
+    assert looked_at < 4 * len(text)
