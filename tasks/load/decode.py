@@ -34,10 +34,15 @@ _DOUBLE = {"gb18030", "big5hkscs", "cp932", "cp949", "euc_jp"}
 _DOUBTED = re.compile(r"utf|ibm8(?!55|66)|cp8(?!66|55|74)|mac(?!-?cyr)|viscii|iso-?8859-(?:3|4|10|13|14|15)$|hz|^$")
 _NAMES = {"koi8-r": "koi8-u"}  # the same letters, and four more
 _CONTROL_LETTERS = re.compile("[\x80-\x9f]")
-_MIXED = re.compile("[A-Za-z][\u0370-\u1cff\u2500-\u259f]")
+_MIXED = re.compile("[A-Za-z][\u0370-\u1cff\u2500-\u259f]|[\u0370-\u1cff\u2500-\u259f](?=[A-Za-z])")
 _MAC_CAPITALS = re.compile(rb"[\x80-\x84\x86-\x90\x98-\x9f]")  # without them it is windows-1251, all but in name
 _CONTROLS = bytes(set(range(32)) - {8, 9, 10, 11, 12, 13, 14, 15, 27})
 _ESCAPES = (b"\x1b$", b"\x1b(J", b"\x1b(I")
+# Colours of a terminal, what is printed over, and characters without a shape; but a flag of a region has such ones.
+_UNSEEN = re.compile(
+    "(\U0001f3f4[\U000e0020-\U000e007e]{1,8}\U000e007f)|\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)"
+    "|[^\n]\x08|[\xad\u2060\ufeff\U000e0000-\U000e007f]"
+)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 # In Windows-1252 read rightly no symbol and no capital stands inside a word.
 _UNLIKELY = re.compile(
@@ -97,6 +102,13 @@ def normalised(text: str) -> str:
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def without_unseen(text: str) -> str:
+    """The text as a terminal or a page shows it."""
+    if text.isascii() and "\x1b" not in text and "\x08" not in text:
+        return text
+    return _UNSEEN.sub(lambda unseen: unseen[1] or "", text)
 
 
 def _declared(name: str, content: bytes, codec: str) -> Decoded | None:

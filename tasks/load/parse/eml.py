@@ -170,7 +170,7 @@ def _body(name: str, part: Message) -> Parsed:
     try:
         text = content.decode(charset or "utf-8")
     except (LookupError, ValueError):
-        text = decode(name, content).text
+        text, remarks = decode(name, content)
         if charset:
             remarks = (f"its text is not in {charset[:40]}, as it says: the charset was guessed",)
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
@@ -191,8 +191,19 @@ def _header(message: Message, name: str) -> str:
 def _headers(message: Message, *names: str) -> list[str]:
     """All of these names."""
     wanted = [name.lower() for name in names]
-    raws = [(name, str(value)) for name, value in message.raw_items() if name.lower() in wanted]
+    raws = [(name, _unpacked(message, str(value))) for name, value in message.raw_items() if name.lower() in wanted]
     return [" ".join(_decoded(message, name, value).split()) for name, value in raws]
+
+
+def _unpacked(message: Message, value: str) -> str:
+    """The header as text where it holds bytes as they are: in the charset of the message, else a guess."""
+    if value.isascii():
+        return value
+    try:
+        content = value.encode("utf-8", "surrogateescape")
+        return decode("a header", content, message.get_content_charset("") or "").text
+    except (UnicodeError, DocumentError):
+        return value
 
 
 def _decoded(message: Message, name: str, value: str) -> str:

@@ -123,10 +123,9 @@ def _closed(text: str) -> Mapping[int, int]:
 
 
 class _Reader:
-    """Turns commands into words, and remembers what these only name."""
+    """Turns commands into words, and remembers what these only name; `theorems` are called so, by their names."""
 
     def __init__(self, own: Mapping[str, _Own], theorems: Mapping[str, str]) -> None:
-        """`theorems` are what environments of the document are called, by their names."""
         self.files: list[str] = []
         self.thanks: list[str] = []  # notes of the title and its authors, which are no words of these
         self._theorems = theorems

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tasks.errors import DocumentError
+from tasks.load.decode import without_unseen
 from tasks.load.parse.markdown import parse_markdown
 from tasks.load.parse.text import Parsed
 from tasks.places import Extent
 
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|.\x08")
 _NO_WORDS = re.compile(r"<[^<>\n]*>\s*")  # `<Figure size 640x480>`: what Python says of a picture
 _TICKS = re.compile(r"^[ \t]*(`{3,})", re.MULTILINE)
 _TEXTS = ("text/markdown", "text/plain", "text/latex")
@@ -94,7 +94,7 @@ _EARLIER = {"text": "text/plain", "html": "text/html", "png": "image/png", "jpeg
 
 
 def _fenced(text: str, language: str) -> str:
-    text = _ESCAPES.sub("", text).strip("\n")
+    text = without_unseen(text).strip("\n")
     if not text.strip():
         return ""
     ticks = "`" * max([3, *(len(row[1]) + 1 for row in _TICKS.finditer(text))])

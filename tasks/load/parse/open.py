@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tasks.errors import DocumentError
 from tasks.image import Image
 from tasks.load.declared import declared_encoding
-from tasks.load.decode import decode, normalised, require_readable
+from tasks.load.decode import decode, normalised, require_readable, without_unseen
 from tasks.load.parse.attached import Attachments, Read
 from tasks.load.parse.code import CODE_PARSER, MOST_BYTES, grammar
 from tasks.load.parse.formats import IMAGE, MAIL, PDF, FileFormat, format_of
@@ -103,6 +103,7 @@ def _parsed(name: str, content: bytes, file_format: FileFormat, encoding: str) -
         text, remarks = decode(name, content, encoding)
         text, marks = without_merge_marks(text, is_markdown=file_format.form == "markdown")
         remarks += marks
+        text = text if file_format.form == "code" else without_unseen(text)
         content = text.encode()
         if not isinstance(file_format.parser, str):
             parsed = file_format.parser(text)

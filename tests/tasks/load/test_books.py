@@ -53,6 +53,18 @@ def test_an_empty_rich_form_gives_way_to_the_plain_one() -> None:
     assert parse_eml("a.eml", message).text.endswith("\n\nplain form\n")
 
 
+@pytest.mark.parametrize(("codec", "charset"), [("utf-8", ""), ("latin-1", ""), ("koi8-r", "; charset=koi8-r")])
+def test_a_header_with_bytes_as_they_are_is_read_like_the_text(codec: str, charset: str) -> None:
+    subject = "Größe" if codec != "koi8-r" else "\u041d\u0430\u0441\u043e\u0441"
+    head = (
+        f"From: {subject} <a@b.c>\nSubject: {subject} =?utf-8?q?b?=\nContent-Type: text/plain{charset}\n\n{subject}\n"
+    )
+    parsed = parse_eml("a.eml", head.encode(codec))
+    assert parsed.title == f"{subject} b"
+    assert subject in parsed.text.split("\n\n")[-1]
+    assert [remark[:20] for remark in parsed.remarks] == (["read as windows-1252"] if codec == "latin-1" else [])
+
+
 def test_flowed_lines_are_joined_and_an_unknown_charset_is_told() -> None:
     flowed = "text/plain; charset=x-none; format=flowed"
     parsed = parse_eml("a.eml", eml("one caf\xe9 \r\nline\r\ntwo".encode(), flowed))

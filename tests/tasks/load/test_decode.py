@@ -8,7 +8,9 @@ import pytest
 
 from tasks.errors import DocumentError
 from tasks.load.declared import codec_of, declared_encoding
-from tasks.load.decode import decode
+from tasks.load.decode import decode, without_unseen
+from tasks.load.parse.open import parse
+from tasks.records import DocumentId, DocumentRef
 
 SAMPLES: dict[str, Any] = json.loads((Path(__file__).parents[2] / "data/languages.json").read_text())
 LANGUAGES: dict[str, Any] = SAMPLES["languages"]
@@ -82,6 +84,7 @@ def test_a_file_cut_inside_a_character_stays_what_it_is() -> None:
         bytes(range(128, 256)) * 9,
         b"caf\x81 \xe9",
         "Größe der Pumpe: für außen schön".encode("cp437"),  # as Latin-2 its letters are controls
+        "Größe der Pumpe: ändern, Öl nachfüllen, prüfen, Überlauf".encode("mac-roman"),  # as KOI8 lines in words
     ],
 )
 def test_what_nobody_can_name_is_set_aside_with_the_best_guess(content: bytes) -> None:
@@ -95,6 +98,26 @@ def test_a_binary_is_no_text_of_sixteen_bits(content: bytes) -> None:
     with pytest.raises(DocumentError) as caught:
         decode("a.txt", content)
     assert caught.value.reason == "binary"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("\x1b[1;31mred\x1b[0m \x1b]8;;http://e.org\x1b\\link\x1b]8;;\x07", "red link"),
+        ("N\x08NA\x08A _\x08b", "NA b"),
+        ("soft\xadware zero\ufeffwidth", "software zerowidth"),
+        (
+            "seen\U000e0073\U000e0065\U000e0063 \U0001f3f4\U000e0067\U000e0062\U000e007f",
+            "seen \U0001f3f4\U000e0067\U000e0062\U000e007f",
+        ),
+        ("ไทย\u200bไทย \u200d", "ไทย\u200bไทย \u200d"),
+    ],
+)
+def test_what_a_text_holds_for_a_terminal_or_for_no_eye_is_out(written: str, shown: str) -> None:
+    assert without_unseen(written) == shown
+    for suffix in ("txt", "log", "md", "rst", "adoc", "org", "tex", "srt"):
+        ref = DocumentRef(DocumentId("s:a"), "s", f"a.{suffix}")
+        assert parse(ref, f"Words {written} end\n".encode()).text.strip() == f"Words {shown} end"
 
 
 def test_two_halves_of_a_character_become_one() -> None:

@@ -394,6 +394,9 @@ def test_subtitles_are_words_at_their_times() -> None:
     assert (
         parse_subtitles(f"{first}\n2\n00:00:02,500 --> 00:00:03,000\n<font color=x>12</font>\n").text == "One\ntwo\n12"
     )
+    blank = "1\n00:00:01,000 --> 00:00:02,000\nOne\n\ntwo\n\n2\n00:00:02,000 --> 00:00:03,000\nsee\n\n7\n"
+    assert parse_subtitles(blank).text == "One\ntwo\nsee\n7"
+    assert parse_subtitles("Words, and no times.\n").text == "Words, and no times.\n"
 
 
 @pytest.mark.parametrize(
