@@ -11,6 +11,7 @@ from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 from tasks.errors import DocumentError
 from tasks.load.parse.ocr import DPI, MOST_PIXELS, lines_in
 from tasks.load.parse.pages.assembled import assembled
+from tasks.load.parse.pages.covered import is_covered, with_stamps
 from tasks.load.parse.pages.forms import marks_on, with_fields
 from tasks.load.parse.pages.letters import UNKNOWN, Letters
 from tasks.load.parse.pages.margins import running
@@ -34,6 +35,7 @@ _STRANGE = re.compile(
 _SAMPLES, _LOST = 64, 0.2  # of the objects that a page draws, and of their texts
 _FLAT = 0.01  # points
 _REMEDIES = ("set `ocr: eng` for its source, or run it through OCR (ocrmypdf)", "OCR found nothing: scan it anew")
+_OCR = "; set `ocr: eng` for the source to have it read"
 _UNSEEN = 2.0  # points: what stands farther outside of the page's edge
 
 
@@ -41,7 +43,8 @@ class Page(NamedTuple):
     """What is read of a page; the entries of a scan are OCR's.
 
     `unknown` counts the letters that the file draws without saying which they are, `hidden` those in white on white.
-    `is_whole` is False where text is drawn in fonts that the file does not hold, which pdfium passes over.
+    `is_whole` is False where text is drawn in fonts that the file does not hold, which pdfium passes over; `is_covered`
+    where a picture fills the page, and beside it there is hardly a stamp.
     """
 
     number: int
@@ -53,6 +56,7 @@ class Page(NamedTuple):
     is_whole: bool
     is_scan: bool = False
     hidden: int = 0
+    is_covered: bool = False
 
 
 def parse_pdf(name: str, content: bytes, languages: str = "") -> Parsed:
@@ -88,7 +92,7 @@ def _opened(name: str, content: bytes) -> PdfDocument:
 
 def _parsed(name: str, pdf: PdfDocument, languages: str) -> Parsed:
     pages = list(_pages(name, pdf, languages))
-    remarks = list(_remarks(pages, len(pdf)))
+    remarks = list(_remarks(pages, len(pdf), "" if languages else _OCR))
     pages = [page for page in pages if page.entries]
     if not pages:
         raise DocumentError(
@@ -128,8 +132,9 @@ def _pages(name: str, pdf: PdfDocument, languages: str) -> Iterator[Page]:
             continue  # named, as one without text
         try:
             made = _page(number, page)
-            if languages and not (made.entries and made.is_readable):
+            if languages and (made.is_covered or not (made.entries and made.is_readable)):
                 lines = [*_scanned(name, page, made.letters, languages)]
+                lines = with_stamps(lines, made.entries) if made.is_covered and lines else lines
                 made = made._replace(entries=lines, is_scan=True, is_readable=True, unknown=0) if lines else made
             yield made
         except PdfiumError:
@@ -156,7 +161,8 @@ def _page(number: int, page: PdfPage) -> Page:
         unknown += entry.text.count(UNKNOWN)
         entry.text = entry.text.replace(UNKNOWN, "")
     shown = [entry for entry in made if entry.text.strip()]
-    return Page(number, shown, edge, letters, is_readable, unknown, _is_whole(page), hidden=hidden)
+    made_page = Page(number, shown, edge, letters, is_readable, unknown, _is_whole(page), hidden=hidden)
+    return made_page._replace(is_covered=bool(shown) and is_covered(page, shown))
 
 
 def _scanned(name: str, page: PdfPage, letters: Letters, languages: str) -> Iterator[Entry]:
@@ -211,7 +217,7 @@ def _is_whole(page: PdfPage) -> bool:
     return flat <= _LOST * len(texts)
 
 
-def _remarks(pages: Sequence[Page], count: int) -> Iterator[str]:
+def _remarks(pages: Sequence[Page], count: int, remedy: str) -> Iterator[str]:
     garbled = [page.number for page in pages if not page.is_readable]
     if garbled:
         yield f"{_share(garbled, count)} a text layer without meaning: {ranges(garbled)}"
@@ -219,6 +225,9 @@ def _remarks(pages: Sequence[Page], count: int) -> Iterator[str]:
     empty = [number for number in range(1, count + 1) if number not in filled and number not in garbled]
     if empty:
         yield f"{_share(empty, count)} no text layer: {ranges(empty)}"
+    covered = [page.number for page in pages if page.is_covered and not page.is_scan]
+    if covered:
+        yield f"{_share(covered, count)} hardly any text beside a picture of the whole page: {ranges(covered)}{remedy}"
     scans = [page.number for page in pages if page.is_scan]
     if scans:
         yield f"{_share(scans, count)} words that OCR read: {ranges(scans)}"

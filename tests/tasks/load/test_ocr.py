@@ -1,15 +1,18 @@
 """Scans and pictures of text, read by the tesseract of this machine."""
 
+import ctypes
 import os
 import shutil
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+import pypdfium2.raw as pdfium
 import pytest
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 from pydantic import ValidationError
+from pypdfium2 import PdfDocument
 
 from config.source_sections import PathsSection
 from config.sources import FilesSource
@@ -87,6 +90,49 @@ def test_a_picture_is_the_words_in_it_or_says_that_it_has_none(tmp_path: Path) -
     Pillow.new("L", (300, 200), 128).save(content, "PNG")
     document = read(tmp_path, "a.png", content.getvalue())
     assert (document.text, document.remarks) == ("", ("OCR found no text in the picture",))
+
+
+def stamped(content: bytes, text: str) -> bytes:
+    """The file with a line of text at the foot of each page."""
+    pdf = PdfDocument(content)
+    for page in pdf:
+        line = pdfium.FPDFPageObj_NewTextObj(pdf, b"Helvetica", 9.0)
+        written = (text + "\0").encode("utf-16-le")
+        pdfium.FPDFText_SetText(line, ctypes.cast(written, pdfium.FPDF_WIDESTRING))
+        pdfium.FPDFPageObj_Transform(line, 1, 0, 0, 1, 40, 20)
+        pdfium.FPDFPage_InsertObject(page, line)
+        pdfium.FPDFPage_GenerateContent(page)
+    made = BytesIO()
+    pdf.save(made)
+    return made.getvalue()
+
+
+STAMP = "Scanned by Kettle Office"
+
+
+def test_a_scan_with_a_stamp_is_named(tmp_path: Path) -> None:
+    content = stamped(scan(drawn(*FIRST), drawn(*SECOND)), STAMP)
+    document = read(tmp_path, "a.pdf", content, languages=False)
+    assert document.text.split("\n\n")[0].strip() == STAMP
+    named = "2 of 2 pages have hardly any text beside a picture of the whole page: pages 1-2"
+    assert document.remarks == (f"{named}; set `ocr: eng` for the source to have it read",)
+
+
+@pytest.mark.parametrize(
+    ("picture", "text"),
+    [(drawn(*FIRST), " ".join(["word"] * 30)), (Pillow.new("L", (90, 60), 250), STAMP)],
+    ids=["enough words", "a coarse picture, as of a background"],
+)
+def test_a_page_with_text_on_a_picture_is_no_scan(tmp_path: Path, picture: Pillow.Image, text: str) -> None:
+    assert read(tmp_path, "a.pdf", stamped(scan(picture), text), languages=False).remarks == ()
+
+
+@needs_tesseract
+def test_a_scan_with_a_stamp_is_read(tmp_path: Path) -> None:
+    document = read(tmp_path, "a.pdf", stamped(scan(drawn(*FIRST)), STAMP))
+    assert document.text.split("\n\n")[0] == "\n".join(FIRST)
+    assert document.text.count(STAMP) == 1
+    assert document.remarks == ("1 of 1 pages has words that OCR read: page 1",)
 
 
 def test_a_scan_says_what_would_read_it(tmp_path: Path) -> None:

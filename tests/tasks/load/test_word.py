@@ -115,6 +115,23 @@ def test_an_equation_is_a_line_of_text(text: str) -> None:
     assert read(body).text == f"The mass is {text} in rest.\n"
 
 
+PALE = '<w:color w:val="ffffff"/>'
+TINY = '<w:sz w:val="2"/>'
+MARKED = '<w:highlight w:val="black"/>'
+DARK = '<w:shd w:val="clear" w:fill="1F3864"/>'
+
+
+def test_white_letters_are_out_where_they_stand_on_white() -> None:
+    hidden = f"<w:p>{run('seen ')}{run('secret', PALE)}{run('secret', TINY)}</w:p>"
+    document = read(hidden + f"<w:p>{run('on blue', PALE + DARK)}</w:p>")
+    assert document.text == "seen\n\non blue\n"
+    assert document.remarks == ("1 white passage on white is left out",)
+    shaded = f"<w:p><w:pPr>{DARK}</w:pPr>{run('in a band', PALE)}</w:p>"
+    cell = f"<w:tbl><w:tr><w:tc><w:p>{run('in a head', PALE)}</w:p></w:tc></w:tr></w:tbl>"
+    marked = f"<w:p>{run('marked', PALE + MARKED)}</w:p>"
+    assert read(shaded + cell + marked).text.split("\n\n") == ["in a band", "in a head", "marked\n"]
+
+
 STYLES = xml(
     "w:styles",
     "".join(

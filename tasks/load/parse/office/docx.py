@@ -7,7 +7,7 @@ from tasks.load.parse.office.blocks import MOST_HEADING_CHARACTERS, Block, Remar
 from tasks.load.parse.office.numbering import BULLET, Numbering
 from tasks.load.parse.office.package import Package, R, W, opened
 from tasks.load.parse.office.runs import Line, Runs, assembled, chosen, is_unseen
-from tasks.load.parse.office.styles import BODY_LEVEL, Style, Styles, is_on
+from tasks.load.parse.office.styles import BODY_LEVEL, Style, Styles, is_on, is_shaded
 from tasks.load.parse.text import Parsed
 
 TWIPS = 120  # the width of a letter in code of ten points
@@ -44,9 +44,12 @@ class _Reader:
         self._has_even_pages = bool(is_on(settings.find(f"{W}evenAndOddHeaders")))
         self._margins: dict[str, list[Block]] = {"header": [], "footer": []}
         self._seen_margins: set[str] = set()
+        self._is_coloured = False
         self._carried: Line = []  # of a paragraph that goes on with the next one
 
     def document(self, tree: Element) -> list[Block]:
+        """From its head to its foot."""
+        self._is_coloured = tree.find(f"{W}background") is not None
         body = list(self._blocks(tree))
         foot = self._margins["footer"]
         return [*self._margins["header"], *body, *([Block("end"), *foot] if foot else [])]
@@ -56,7 +59,7 @@ class _Reader:
         for element in parent:
             tag = element.tag
             if tag == f"{W}p":
-                yield from self._paragraph(element)
+                yield from self._paragraph(element, is_inner=is_inner)
             elif tag == f"{W}tbl":
                 yield from self._table(element)
             elif tag == f"{W}sectPr":
@@ -69,10 +72,12 @@ class _Reader:
                 below, self._runs.below = self._runs.below, []
                 yield from below
 
-    def _paragraph(self, element: Element) -> Iterator[Block]:
+    def _paragraph(self, element: Element, *, is_inner: bool) -> Iterator[Block]:
         properties = element.find(f"{W}pPr")
         properties = _NONE if properties is None else properties
         style = self._styles.style(_value(properties, "pStyle"))
+        # Cells and boxes have grounds that their own styles give them.
+        self._runs.is_on_white = not (is_inner or self._is_coloured or style.is_shaded or is_shaded(properties))
         line, self._carried = self._carried, []
         after = self._runs.read(element, style.look, line)
         if any(properties.find(path) is not None for path in _GOES_ON):

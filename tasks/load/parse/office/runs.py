@@ -31,7 +31,8 @@ class _Field:
 class Runs:
     """One document's; a field may go on over many paragraphs.
 
-    `relations` are those of the part that is read. `below` are the notes since somebody took them away.
+    `relations` are those of the part that is read. `below` are the notes since somebody took them away;
+    `is_on_white` says that white letters are unseen.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Runs:
         self.relations = relations
         self.below: list[Block] = []
         self.has_page_field = False
+        self.is_on_white = False
         self._package = package
         self._styles = styles
         self._remarks = remarks
@@ -75,10 +77,10 @@ class Runs:
     @contextmanager
     def apart(self) -> Generator[None]:
         """What is read within is no part of what is being read."""
-        outer = self._line, self._after, self._fields, self._is_muted
+        outer = self._line, self._after, self._fields, self._is_muted, self.is_on_white
         self._fields, self._is_muted = [], False
         yield
-        self._line, self._after, self._fields, self._is_muted = outer
+        self._line, self._after, self._fields, self._is_muted, self.is_on_white = outer
 
     def target(self, relation_id: str | None) -> str:
         """The part that the one being read leads to; "" for none."""
@@ -96,7 +98,11 @@ class Runs:
                 self._inside(chosen(element), look)
 
     def _put(self, text: str, look: Look) -> None:
-        if text and not self._is_muted and not look.is_hidden:
+        if not text or self._is_muted or look.is_hidden:
+            return
+        if look.is_pale and self.is_on_white:
+            self._remarks["white passage on white is left out"] += bool(text.strip())
+        else:
             self._line.append((look, text))
 
     def _run(self, element: Element, look: Look) -> None:

@@ -11,6 +11,8 @@ BODY_LEVEL = 9  # a paragraph at this outline level is no heading
 LONGEST_CHAIN = 100  # of styles that are based on each other
 FEWEST_HALF_POINTS = 4  # less is a finer line, and no script
 _VAL = f"{W}val"
+_WHITE = ("auto", "FFFFFF", "ffffff")
+_TINY = ("0", "1", "2")  # half points
 _OFF = ("0", "false", "off", "none")
 _HEADING = re.compile(
     "(?:heading|head|überschrift|titre|título|titulo|titolo|kop|rubrik|overskrift|otsikko|nagłówek|nadpis|ba\u015fl\u0131k"
@@ -34,6 +36,7 @@ class Look(NamedTuple):
     script: str | None = None
     is_struck: bool | None = None
     font: str | None = None
+    is_pale: bool | None = None  # white, and no ground of its own
 
     def over(self, below: "Look") -> "Look":
         """The look of what has this one on a ground that has the other."""
@@ -42,6 +45,7 @@ class Look(NamedTuple):
             below.script if self.script is None else self.script,
             below.is_struck if self.is_struck is None else self.is_struck,
             below.font if self.font is None else self.font,
+            below.is_pale if self.is_pale is None else self.is_pale,
         )
 
     @property
@@ -51,7 +55,10 @@ class Look(NamedTuple):
 
 
 class Style(NamedTuple):
-    """`level` is an outline level from 0, `numbering` the ids of its list and of the level in it."""
+    """`level` is an outline level from 0, `numbering` the ids of its list and of the level in it.
+
+    `is_shaded`: its paragraphs have a ground of their own.
+    """
 
     name: str = ""
     level: int = BODY_LEVEL
@@ -59,6 +66,7 @@ class Style(NamedTuple):
     is_code: bool = False
     numbering: tuple[str | None, str | None] = (None, None)
     look: Look = Look()
+    is_shaded: bool = False
 
 
 class Styles:
@@ -121,7 +129,14 @@ class Styles:
                 next((_val(one.find(f"{W}ilvl")) for one in numbering if one is not None), None),
             ),
             look,
+            any(is_shaded(element.find(f"{W}pPr")) for element in chain),
         )
+
+
+def is_shaded(properties: Element | None) -> bool:
+    """Whether the properties of a paragraph or of a run set it on a ground that is not white."""
+    shade = None if properties is None else properties.find(f"{W}shd")
+    return shade is not None and (shade.get(f"{W}fill", "auto") not in _WHITE or shade.get(_VAL) == "solid")
 
 
 def heading_level(name: str) -> int:
@@ -148,11 +163,14 @@ def look_of(properties: Element | None) -> Look:
     raise_by = properties.find(f"{W}position")
     fonts = properties.find(f"{W}rFonts")
     struck = [is_on(properties.find(f"{W}{name}")) for name in ("strike", "dstrike")]
+    size, colour = _val(properties.find(f"{W}sz")) or "", _val(properties.find(f"{W}color"))
+    has_ground = is_shaded(properties) or _val(properties.find(f"{W}highlight")) not in (None, "none", "white")
     return Look(
-        is_on(properties.find(f"{W}vanish")),
+        True if size in _TINY else is_on(properties.find(f"{W}vanish")),
         _raised(raise_by) if script is None else script.get(_VAL, ""),
         next((one for one in struck if one is not None), None),
         None if fonts is None else fonts.get(f"{W}ascii", fonts.get(f"{W}hAnsi")),
+        False if has_ground else None if colour is None else colour.upper() == "FFFFFF",
     )
 
 
