@@ -40,7 +40,7 @@ def pages() -> dict[str, str]:
         if "text/markdown" in package.metadata.get("Description-Content-Type", "")
     }
     for folder in folders:
-        for path in folder.rglob("*.md"):
+        for path in filter(Path.is_file, folder.rglob("*.md")):
             texts[str(path)] = path.read_text(encoding="utf-8", errors="replace")
     return {name: text for name, text in texts.items() if not text.startswith(("---", "+++"))}
 

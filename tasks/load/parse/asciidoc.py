@@ -19,6 +19,7 @@ _INCLUDED = re.compile(r"include::([^\[\n]+)\[[^\n]*\]")
 _SILENT = re.compile(
     r"(?://(?!/).*|(?:ifdef|ifndef|ifeval|endif)::.*|\[\[[^\]]*\]\]|\[#[\w:.-]+\]|toc::\[.*\]|<<<)[ \t]*"
 )
+_CONDITION = re.compile(r"ifn?def::[^\[\]\n]+\[([^\n]+)\][ \t]*")
 _LINK = re.compile(
     r"(?:link:|xref:|mailto:|https?://)[^\s\[\]]*\[([^\]]*)\]|<<[^,>]*(?:,[ ]*([^>]*))?>>|\[\[[^\]]*\]\]|\[#[^\]]*\]"
 )
@@ -53,8 +54,8 @@ def parse_asciidoc(text: str) -> Parsed:
         elif verbatim:
             fence = verbatim[1] if verbatim[1][0] != "`" else "```"
             hidden += [(at, end)] if fence.startswith("/") else []
-        elif _SILENT.fullmatch(line) or _ATTRIBUTE.match(line):
-            hidden.append((at, end))
+        elif spans := _unseen(line):
+            hidden += ((at + first, at + last) for first, last in spans)
         elif included := _INCLUDED.fullmatch(line.rstrip()):
             files.append(included[1])
             hidden.append((at, end))
@@ -66,6 +67,13 @@ def parse_asciidoc(text: str) -> Parsed:
     title = next((heading.title for heading in headings), "")
     extent = Extent(line=1) if filled == text else Extent()
     return Parsed(blanked(filled, hidden), title, headings=tuple(headings), remarks=absent(files), extent=extent)
+
+
+def _unseen(line: str) -> list[Span]:
+    """What of a line is no text: the words of a condition are, for it may be true."""
+    if condition := _CONDITION.fullmatch(line):
+        return [(0, condition.start(1)), (condition.end(1), len(line))]
+    return [(0, len(line))] if _SILENT.fullmatch(line) or _ATTRIBUTE.match(line) else []
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

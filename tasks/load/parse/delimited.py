@@ -27,7 +27,8 @@ def parse_delimited(name: str, content: bytes) -> Parsed:
     delimiter = declared[1] if declared else likely_delimiter(text, is_tsv=name.lower().endswith((".tsv", ".tab")))
     csv.field_size_limit(LONGEST_FIELD)
     body = text[declared.end() :] if declared else text
-    reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter)
+    quoting = csv.QUOTE_MINIMAL if _is_closed(body, delimiter) else csv.QUOTE_NONE
+    reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, quoting=quoting)
     first = 2 if declared else 1
     rows = [(number, row) for number, row in enumerate(reader, first) if any(cell.strip() for cell in row)]
     if not rows:
@@ -83,6 +84,18 @@ def likely_delimiter(text: str, *, is_tsv: bool) -> str:
         if width > 1:
             best = max(best, (times / len(sizes), width, delimiter))
     return best[2]
+
+
+def _is_closed(text: str, delimiter: str) -> bool:
+    """Whether quotes around cells end; where one goes on to the end of the file, it is a sign for inches."""
+    if '"' not in text:
+        return True
+    try:
+        for _ in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
+            pass
+    except csv.Error as error:
+        return "unexpected end of data" not in str(error)
+    return True
 
 
 def _safely(reader: Iterator[list[str]]) -> Iterator[list[str]]:

@@ -14,7 +14,9 @@ from tasks.load.parse.text import NO_PROPERTIES
 from tasks.records import Metadata, Scalar
 
 MOST_CHARACTERS = 500_000
-LONGEST_NAME = 30  # with blanks in it
+LONGEST_NAME, MOST_WORDS = 30, 3  # with blanks in it
+_NAMED = {"title", "subtitle", "description", "summary", "abstract", "excerpt", "subject", "author", "authors"}
+_WORDS = re.compile(r"\s*\S+(?:\s+\S+){4}")
 _OPEN = re.compile(r"(---|\+\+\+)[ \t]*\n|(?=\{)")
 _CLOSE = {
     "---": re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE),
@@ -176,8 +178,13 @@ def _is_prose(values: Mapping[Any, object]) -> bool:
     """`Note: read this first.` between two rules is a mapping too, but no program has such names or only sentences."""
     names = [str(name) for name in values]
     sentences = [isinstance(value, str) and bool(_SENTENCE.search(value)) for value in values.values()]
-    if any(" " in name and (len(name) > LONGEST_NAME or _STOP.search(name)) for name in names):
+    if any(
+        " " in name and (len(name.split()) > MOST_WORDS or len(name) > LONGEST_NAME or _STOP.search(name))
+        for name in names
+    ):
         return True
+    if len(names) == 1 and names[0][:1].isupper() and names[0].lower() not in _NAMED:
+        return bool(_WORDS.match(next(iter(_texts(values).values()), "")))
     return bool(names) and all(sentences) and all(name[:1].isupper() for name in names)
 
 

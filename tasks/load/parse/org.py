@@ -24,7 +24,7 @@ _PLANNED = re.compile(r"[ \t]*(?:SCHEDULED|DEADLINE|CLOSED|CLOCK):.*")
 
 def parse_org(text: str) -> Parsed:
     """The text without comments, drawers, settings, and the parts that their author left out of every export."""
-    reader = _Reader()
+    reader = _Reader(_drawers(text))
     at = 0
     for line in text.split("\n"):
         reader.line(at, line)
@@ -34,10 +34,27 @@ def parse_org(text: str) -> Parsed:
     return Parsed(shown, title, headings=tuple(reader.headings), remarks=absent(reader.files), extent=Extent(line=1))
 
 
+def _drawers(text: str) -> frozenset[int]:
+    """Where those begin that have an end before the next heading: others are words like all else."""
+    opened, found, at = -1, set[int](), 0
+    for line in text.split("\n"):
+        drawer = _DRAWER.fullmatch(line)
+        if _HEADING.fullmatch(line):
+            opened = -1
+        elif drawer and drawer[1].upper() == "END":
+            found |= {opened} if opened >= 0 else set()
+            opened = -1
+        elif drawer and opened < 0:
+            opened = at
+        at += len(line) + 1
+    return frozenset(found)
+
+
 class _Reader:
     """What of the lines so far is hidden, which headings they have, and which other files they show."""
 
-    def __init__(self) -> None:
+    def __init__(self, drawers: frozenset[int]) -> None:
+        self._drawers = drawers
         self.hidden: list[Span] = []
         self.headings: list[Heading] = []
         self.files: list[str] = []
@@ -81,7 +98,7 @@ class _Reader:
 
     def _plain(self, at: int, end: int, line: str) -> None:
         setting, drawer = _SETTING.match(line), _DRAWER.fullmatch(line)
-        if self._drawer or drawer:
+        if self._drawer or (drawer and (at in self._drawers or drawer[1].upper() == "END")):
             self._drawer = not (drawer and drawer[1].upper() == "END")
             self._hide(at, end, is_hidden=True)
         elif setting:

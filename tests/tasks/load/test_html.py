@@ -210,6 +210,10 @@ def test_what_is_shown_is_in_and_nothing_is_glued(shape: str) -> None:
         ("1<sup>st</sup> 2<sup>e</sup> Prefect<sup>TM</sup>", "1st 2e Prefect™"),
         ("H<sub>2</sub>SO<sub>4</sub> 101<sub>2</sub> x<sub>i</sub>", "H2SO4 101_2 x_i"),
         ("note<sup><a href='#n'>3</a></sup>", "note[3]"),
+        (
+            "in 2024<a role='doc-noteref' href='#n'>3</a>, x<sup><a epub:type=noteref href='#n'>4</a></sup>",
+            "in 2024[3], x[4]",
+        ),
         ("<math><mfrac><mn>1</mn><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow></mfrac></math>", "1/(a+b)"),
         ("E=<math><mi>m</mi><msup><mi>c</mi><mn>2</mn></msup></math>, so", "E=mc^2, so"),
         (

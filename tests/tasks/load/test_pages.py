@@ -47,6 +47,8 @@ def test_front_matter_names_the_page_and_is_no_text(front: str, title: str) -> N
         "---\nNotice: old clusters must be drained. Call them.\n\nOr call the desk.\n\n---\n\n# Guide\n",
         "---\nNotice: read all of this page first.\n---\n\n# Guide\n",
         "---\nIf this happens, call us: 4410\n---\n\n# Guide\n",
+        "---\nThe limit of this pump: 40 bar\n---\n\n# Guide\n",
+        "---\nWarning: drain the old clusters before the upgrade\n---\n\n# Guide\n",
         "---\n# Title\n---\n\nwords\n",
         "---\n- one\n- two\n---\n\nwords\n",
         "---\nwords\n---\n\nmore\n",

@@ -57,6 +57,7 @@ Text of {product} {undefined}.
 ifdef::secret[]
 shown
 endif::[]
+ifndef::secret[shown here]
 
 ----
 == no heading
@@ -78,8 +79,9 @@ Example words
 
 def test_asciidoc() -> None:
     parsed = parse_asciidoc(ADOC)
-    held(parsed, ("= Manual for Kettle", "== Install", "Text of Kettle {undefined}", "shown", "== no heading",
-                  "// shown too", "Old title", "An Author", ".Block title", "Example words"))  # fmt: skip
+    held(parsed, ("= Manual for Kettle", "== Install", "Text of Kettle {undefined}", "shown", "shown here",
+                  "== no heading", "// shown too", "Old title",
+                  "An Author", ".Block title", "Example words"))  # fmt: skip
     assert [(one.level, one.title) for one in parsed.headings or ()] == [
         (1, "Manual for Kettle"),
         (2, "Install x now"),
@@ -126,6 +128,8 @@ secret
 * Out :noexport:
 secret
 * Three
+:Note:
+in a drawer that has no end
 #+include: "secret.org"
 last
 """
@@ -133,7 +137,22 @@ last
 
 def test_org() -> None:
     parsed = parse_org(ORG)
-    held(parsed, ("Pump manual", "Install", "text", "link", "* no heading", "# shown", "Two", "Three", "last"))
+    held(
+        parsed,
+        (
+            "Pump manual",
+            "Install",
+            "text",
+            "link",
+            "* no heading",
+            "# shown",
+            "Two",
+            "Three",
+            ":Note:",
+            "in a drawer",
+            "last",
+        ),
+    )
     assert [(one.level, one.title) for one in parsed.headings or ()] == [(1, "Install now"), (2, "Two"), (1, "Three")]
     assert (parsed.title, len(parsed.text), parsed.extent.line) == ("Pump manual", len(ORG), 1)
     assert parsed.remarks == ("other files are shown in it that are not in its text: secret.org",)
@@ -279,6 +298,7 @@ def test_a_table_keeps_every_cell_as_it_is_written(rows: list[list[str]], delimi
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
+        ('size,use\n"12,inch\n14,foot\n', '| size | use |\n| --- | --- |\n| "12 | inch |\n| 14 | foot |\n'),
         ("sep=;\na;b\n1,5;2\n", "| a | b |\n| --- | --- |\n| 1,5 | 2 |\n"),
         ("Report 2024\n\nname,qty\nx,1\n", "Report 2024\n\n| name | qty |\n| --- | --- |\n| x | 1 |\n"),
         ("1,2\n3,4\n", "| A | B |\n| --- | --- |\n| 1 | 2 |\n| 3 | 4 |\n"),

@@ -10,7 +10,7 @@ from tasks.load.parse.page.reader import Attributes, Begin, End, Reader, is_perm
 def _raised(reader: Reader, node: LexborNode, _attributes: Attributes) -> End:
     flow, mark = reader.flow, reader.flow.mark()
     before = flow.last()
-    link = node.parent if node.parent is not None and node.parent.tag == "a" else node.css_first("a")
+    link = node if node.tag == "a" else node.parent if node.parent and node.parent.tag == "a" else node.css_first("a")
     is_note = link is not None and "#" in (link.attributes.get("href") or "")
 
     def end() -> None:
@@ -72,10 +72,13 @@ def _abbreviation(reader: Reader, _node: LexborNode, attributes: Attributes) -> 
 def _link(reader: Reader, node: LexborNode, attributes: Attributes) -> End:
     flow = reader.flow
     before = node.prev
+    is_raised = node.parent is not None and node.parent.tag == "sup"
     if before is not None and before.tag == "a":
         flow.words.append(LINK)
     if not (attributes.get("href") or "").startswith("#") and "class" not in attributes:
         return nothing
+    if _is_note(attributes) and not is_raised:
+        return _raised(reader, node, attributes)
     mark = flow.mark()
     is_place = "#" in (attributes.get("href") or "")
 
@@ -84,6 +87,11 @@ def _link(reader: Reader, node: LexborNode, attributes: Attributes) -> End:
             flow.words.append(text)
 
     return end
+
+
+def _is_note(attributes: Attributes) -> bool:
+    """Whether a link is the number of a note, which books raise by their style sheets."""
+    return "noteref" in (attributes.get("role") or "") + (attributes.get("epub:type") or "")
 
 
 def _ruby(reader: Reader, _node: LexborNode, _attributes: Attributes) -> End:
