@@ -20,6 +20,7 @@ LEAST_CONFIDENCE = 0.6
 MIXED_SHARE = 0.3
 ASIDE_SHARE = 0.6
 DAMAGED_SHARE = 0.01  # of the bytes beyond ASCII that a file may have wrong in the encoding it declares
+RARE_SHARE = 0.001  # of the bytes that may be guessed with no confidence at all
 FEW = 4  # characters that are UTF-8 by chance in a text of two bytes a character
 WESTERN = "cp1252"
 _BOMS = (
@@ -141,6 +142,9 @@ def _guessed(name: str, content: bytes, declared: str) -> Decoded:
         return Decoded(require_readable(name, western), ("read as windows-1252, a guess",))
     if is_fit:
         return _damaged(name, content, codec, f"read as {_shown(codec)}, a guess of {confidence:.2f}")
+    strange = len(content) - len(content.decode("ascii", "ignore"))
+    if strange <= RARE_SHARE * len(content):  # as a browser does: a few names are no reason to lose all the rest
+        return _damaged(name, content, WESTERN, f"{strange} bytes of an unknown encoding are read as windows-1252")
     claim = f" nor {_shown(declared)}, which it declares" if declared not in ("", "utf-8") else ""
     best = f"{label} ({confidence:.2f}, and {LEAST_CONFIDENCE} is believed where it fits)" if label else "none"
     raise DocumentError(

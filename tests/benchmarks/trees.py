@@ -1,8 +1,8 @@
-"""Pages of HTML as another parser sees them, word for word beside the words of their chunks.
+"""Pages of HTML by their tree alone, word for word beside the words of their chunks.
 
 `make trees FOLDER=...` prints for each folder below it how many words are missing and how many are added, and the ten
-worst pages. What is decided to differ: navigation and line numbers of listings are left out; descriptions of pictures,
-meanings of abbreviations and numbers of lists are added; a string longer than a chunk is cut.
+worst pages. What is decided to differ: navigation and line numbers of listings are left out; meanings of
+abbreviations and numbers of lists are added; a string longer than a chunk is cut.
 """
 
 import re
@@ -12,19 +12,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from lxml import html
-from lxml.html import HtmlElement
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from config.embedders import HashingEmbedder
 from tasks.chunk.auto import AutoChunker
 from tasks.embed.open import open_embedder
 from tasks.errors import DocumentError
+from tasks.load.declared import declared_encoding
+from tasks.load.decode import decode
 from tasks.load.parse.open import parse
 from tasks.records import DocumentId, DocumentRef
 
 LEAST_RECALL, MOST_ADDED = 0.995, 0.01
 _WORD = re.compile(r"\w+")
-_UNSEEN = {"script", "style", "template", "noscript", "head", "nav", "title", "iframe", "object", "datalist", "svg"}
+_UNSEEN = {"script", "style", "template", "noscript", "head", "nav", "title", "iframe", "object", "datalist"}
+_UNSEEN |= {"desc", "defs", "metadata", "symbol"}
 _IN_LINE = {"a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "dfn", "em", "font", "i", "ins", "kbd"}
 _IN_LINE |= {"mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var"}
 
@@ -38,18 +40,22 @@ class Difference(NamedTuple):
     added: Counter[str]
 
 
-def _texts(element: HtmlElement) -> Iterator[str]:
+def _texts(element: LexborNode) -> Iterator[str]:
     """What stands in it and is shown, by its tags and attributes alone."""
-    if not isinstance(element.tag, str) or element.tag in _UNSEEN or element.get("role") == "navigation":
+    attributes = element.attributes
+    if element.tag in _UNSEEN or attributes.get("role") == "navigation":
         return
-    style = (element.get("style") or "").replace(" ", "").lower()
-    if element.get("hidden") is not None or "display:none" in style or "visibility:hidden" in style:
+    style = (attributes.get("style") or "").replace(" ", "").lower()
+    if "hidden" in attributes or "display:none" in style or "visibility:hidden" in style:
         return
+    yield f" {attributes.get('alt') or ''} " if element.tag == "img" else ""
     apart = "" if element.tag in _IN_LINE else " "
-    yield apart + (element.text or "")
-    for child in element:
-        yield from _texts(child)
-        yield child.tail or ""
+    yield apart
+    for child in element.iter(include_text=True):
+        if child.is_text_node:
+            yield child.text_content or ""
+        elif child.is_element_node:
+            yield from _texts(child)
     yield apart
 
 
@@ -62,7 +68,8 @@ def difference(path: Path, chunker: AutoChunker) -> Difference:
     content = path.read_bytes()
     document = parse(DocumentRef(DocumentId(f"s:{path.name}"), "s", path.name), content)
     [chunks] = chunker.split([document])
-    shown = _words("".join(_texts(html.fromstring(content))))
+    root = LexborHTMLParser(decode(path.name, content, declared_encoding(path.suffix, content)).text).root
+    shown = _words("" if root is None else "".join(_texts(root)))
     kept = _words("\n".join(chunk.text for chunk in chunks))
     return Difference(path, shown.total(), shown - kept, kept - shown)
 

@@ -93,6 +93,13 @@ def test_what_nobody_can_name_is_set_aside_with_the_best_guess(content: bytes) -
     assert caught.value.reason == "undecodable"
 
 
+def test_a_few_strange_bytes_do_not_cost_a_long_text() -> None:
+    strange = "Größe der Pumpe: für außen schön".encode("cp437")
+    text, remarks = decode("a.txt", b"words and words, " * 900 + strange)
+    assert text.startswith("words and words, words")
+    assert remarks[0] == "5 bytes of an unknown encoding are read as windows-1252"
+
+
 @pytest.mark.parametrize("content", [bytes(range(256)) * 9, b"text\0" * 50, b"\1\0\2\0\3\0" * 90, b"\x7fELF\2\1\1\0"])
 def test_a_binary_is_no_text_of_sixteen_bits(content: bytes) -> None:
     with pytest.raises(DocumentError) as caught:

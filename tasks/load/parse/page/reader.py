@@ -32,7 +32,7 @@ _WHOLE = ("html", "body")  # hidden only until a script shows the page
 _SENTENCES = names("p span a b em strong i h1 h2 h3 h4 h5 h6")
 _PERMALINKS = names("¶ # § 🔗 ⚓ ⚓︎ ↑ ↩ ↩︎ ↵ ⤴ ∞ permalink link")
 _FORMULAS = ("katex", "mjx", "MathJax", "mwe-math")
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_WORD = re.compile(r"[^\W_]{2,}|\d")
 _HIDDEN = Effect(is_hidden=True)
 MOST_NAVIGATIONS = 3  # within each other
 
