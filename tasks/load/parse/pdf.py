@@ -42,7 +42,7 @@ _UNSEEN = 2.0  # points: what stands farther outside of the page's edge
 class Page(NamedTuple):
     """What is read of a page; the entries of a scan are OCR's.
 
-    `unknown` counts the letters that the file draws without saying which they are, `hidden` those in white on white.
+    `unknown` counts the letters that the file draws without saying which they are, `hidden` those that nobody sees.
     `is_whole` is False where text is drawn in fonts that the file does not hold, which pdfium passes over; `is_covered`
     where a picture fills the page, and beside it there is hardly a stamp.
     """
@@ -236,7 +236,7 @@ def _remarks(pages: Sequence[Page], count: int, remedy: str) -> Iterator[str]:
         yield f"{_share(partly, count)} text in fonts that are not in the file, and missing: {ranges(partly)}"
     hidden = [page.number for page in pages if page.hidden]
     if hidden:
-        yield f"{sum(page.hidden for page in pages)} letters in white on white are left out: {ranges(hidden)}"
+        yield f"{sum(page.hidden for page in pages)} letters without colour or ink are left out: {ranges(hidden)}"
     unknown = [page.number for page in pages if page.unknown and page.is_readable]
     if unknown:
         letters = sum(page.unknown for page in pages if page.is_readable)

@@ -92,13 +92,14 @@ def test_a_picture_is_the_words_in_it_or_says_that_it_has_none(tmp_path: Path) -
     assert (document.text, document.remarks) == ("", ("OCR found no text in the picture",))
 
 
-def stamped(content: bytes, text: str) -> bytes:
+def stamped(content: bytes, text: str, mode: int = pdfium.FPDF_TEXTRENDERMODE_FILL) -> bytes:
     """The file with a line of text at the foot of each page."""
     pdf = PdfDocument(content)
     for page in pdf:
         line = pdfium.FPDFPageObj_NewTextObj(pdf, b"Helvetica", 9.0)
         written = (text + "\0").encode("utf-16-le")
         pdfium.FPDFText_SetText(line, ctypes.cast(written, pdfium.FPDF_WIDESTRING))
+        pdfium.FPDFTextObj_SetTextRenderMode(line, mode)
         pdfium.FPDFPageObj_Transform(line, 1, 0, 0, 1, 40, 20)
         pdfium.FPDFPage_InsertObject(page, line)
         pdfium.FPDFPage_GenerateContent(page)
@@ -125,6 +126,13 @@ def test_a_scan_with_a_stamp_is_named(tmp_path: Path) -> None:
 )
 def test_a_page_with_text_on_a_picture_is_no_scan(tmp_path: Path, picture: Pillow.Image, text: str) -> None:
     assert read(tmp_path, "a.pdf", stamped(scan(picture), text), languages=False).remarks == ()
+
+
+def test_what_a_program_has_laid_over_its_scan_is_read(tmp_path: Path) -> None:
+    layer = " ".join(["word"] * 30)
+    content = stamped(scan(drawn(*FIRST)), layer, pdfium.FPDF_TEXTRENDERMODE_INVISIBLE)
+    document = read(tmp_path, "a.pdf", content, languages=False)
+    assert (document.text, document.remarks) == (f"{layer}\n", ())
 
 
 @needs_tesseract

@@ -211,6 +211,24 @@ def test_columns_are_read_one_after_the_other(order: str) -> None:
     assert re.sub(r"\s+", " ", text(page)) == " ".join(LEFT + RIGHT)
 
 
+NARROW = ("The pump is instal-", "led in the base-", "ment of the plant.", "It moves water.")
+BESIDE = ("Right words start", "here and go on", "to the end of the", "page with words.")
+PAIRS = (("Open the valve", "Drain it"), ("Close the lid", "Heat it"), ("Call the desk", "Wait"))
+
+
+def test_narrow_columns_of_prose_are_no_table() -> None:
+    page = DrawnPage().draw(60, 740, "Report", 20).lines(60, 700, *NARROW).lines(260, 700, *BESIDE)
+    whole = " ".join([*NARROW, *BESIDE]).replace("- ", "")
+    assert " ".join(text(page).split()) == f"Report {whole}"
+    table = DrawnPage().lines(60, 700, *(left for left, _ in PAIRS)).lines(260, 700, *(right for _, right in PAIRS))
+    assert text(table).split("\n") == [f"| {left} | {right} |" for left, right in PAIRS]
+
+
+def test_a_raised_number_that_is_drawn_after_its_line_is_raised() -> None:
+    page = DrawnPage().lines(72, 700, "It moves 10", "litres an hour.").draw(134.2, 705, "6", 7)
+    assert text(page) == "It moves 10^6\nlitres an hour."
+
+
 def test_paragraphs_are_apart_and_lines_stay_lines() -> None:
     page = DrawnPage().lines(72, 700, "First one", "goes on.").lines(72, 650, "Second one.")
     page.lines(72, 600, "A title", size=20).lines(72, 560, "Below it,", "    indented")
@@ -437,4 +455,14 @@ def test_white_words_are_read_where_their_ground_shows_them_and_named_where_not(
     page.operators.append("0 g")
     parsed = read(page.draw(72, 400, "Black again."))
     assert parsed.text.split("\n") == ["Seen in black.", "", "White on grey.", "", "Black again.", ""]
-    assert parsed.remarks == ("13 letters in white on white are left out: page 1",)
+    assert parsed.remarks == ("13 letters without colour or ink are left out: page 1",)
+
+
+def test_words_without_ink_are_out_where_they_lie_on_no_scan() -> None:
+    page = DrawnPage().draw(72, 700, "Seen in black.")
+    page.operators.append("3 Tr")
+    page.draw(72, 600, "Without ink.")
+    page.operators.append("0 Tr")
+    parsed = read(page.draw(72, 400, "Black again."))
+    assert parsed.text.split("\n\n") == ["Seen in black.", "Black again.\n"]
+    assert parsed.remarks == ("11 letters without colour or ink are left out: page 1",)

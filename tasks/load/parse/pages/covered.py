@@ -16,8 +16,11 @@ _MOST_OBJECTS = 200  # strips of a scan; a drawing has more, and is none
 
 def is_covered(page: PdfPage, entries: Sequence[Entry]) -> bool:
     """Whether the page has hardly any words beside pictures that fill it."""
-    if sum(len(entry.text.split()) for entry in entries) > FEW_WORDS:
-        return False
+    return sum(len(entry.text.split()) for entry in entries) <= FEW_WORDS and has_picture(page, _MOST)
+
+
+def has_picture(page: PdfPage, share: float) -> bool:
+    """Whether pictures with enough dots for words cover so much of the page."""
     left, bottom, right, top = page.get_bbox()
     covered, pixels = 0.0, 0
     for picture, sides in _pictures(page):
@@ -25,7 +28,7 @@ def is_covered(page: PdfPage, entries: Sequence[Entry]) -> bool:
         height = min(top, sides[3]) - max(bottom, sides[1])
         covered += max(0.0, width) * max(0.0, height)
         pixels += _pixels(picture)
-    return pixels >= _LEAST_PIXELS and covered >= _MOST * (right - left) * (top - bottom)
+    return pixels >= _LEAST_PIXELS and covered >= share * (right - left) * (top - bottom)
 
 
 def with_stamps(lines: Sequence[Entry], stamps: Sequence[Entry]) -> list[Entry]:

@@ -2,14 +2,16 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
-from tasks.load.parse.pages.runs import Box, Run
+from tasks.load.parse.pages.runs import Box, Run, with_raised
 from tasks.load.parse.pages.scripts import is_right_to_left
 
 GAP = "  "
 WIDE = 1.0  # of the height of letters: a gap between two cells, and no longer between two words
 _FEWEST = 3  # rows of a table that is drawn column by column
 _SHORT = 24  # characters of a cell
+_GOES_ON, _SOME_WORDS, _MANY_WORDS = 0.4, 2.5, 4.0  # of lines that begin small; words of a line
 _LEVEL, _OFF = 0.8, 0.2  # of its lines, and of their height
 _LOOKED_BACK = 12  # lines: what is drawn beside an earlier one is in its row; a further jump up is to a new column
 
@@ -76,11 +78,15 @@ class Line:
 
 def joined(runs: Sequence[Run]) -> str:
     """Their words as one text; from the right where they run so."""
-    if len(runs) == 1:
-        return runs[0].text
-    words = [word for run in runs for word in run.words]
+    if len(runs) < 2:
+        return runs[0].text if runs else ""
+    words, lefts = list(runs[0].words), list(runs[0].lefts)
+    for before, run in pairwise(runs):
+        rest = 1 if with_raised(before, run, words) else 0
+        words += run.words[rest:]
+        lefts += run.lefts[rest:]
     whole = Run.__new__(Run)
-    whole.words, whole.lefts = words, [left for run in runs for left in run.lefts]
+    whole.words, whole.lefts = words, lefts
     return whole.text
 
 
@@ -116,10 +122,23 @@ def _is_column_beside(flow: Sequence[Line], lines: Sequence[Line]) -> bool:
     is_table = any(len(line.runs) > 1 for line in lines)
     if len(flow) < (1 if is_table else _FEWEST) or len(lines) < _FEWEST or flow[0].left < lines[0].left:
         return False
-    if min(_usual_length(flow), _usual_length(lines)) > _SHORT:
+    if min(_usual_length(flow), _usual_length(lines)) > _SHORT or all(map(reads_on, map(_texts, (flow, lines)))):
         return False
     level = sum(any(one.right <= line.left for one in _level_with(line.runs[0], lines)) for line in flow)
     return level >= _LEVEL * len(flow)
+
+
+def _texts(lines: Sequence[Line]) -> list[str]:
+    return [joined(line.runs) for line in lines]
+
+
+def reads_on(texts: Sequence[str]) -> bool:
+    """Whether sentences go on from line to line, as in a narrow column of prose, and not from row to row."""
+    if len(texts) < _FEWEST or any(text.replace(".", "").isdigit() for text in texts):
+        return False
+    words = sum(len(text.split()) for text in texts) / len(texts)
+    goes_on = sum(text[:1].islower() for text in texts[1:]) >= _GOES_ON * (len(texts) - 1)
+    return words >= (_SOME_WORDS if goes_on else _MANY_WORDS)
 
 
 def _usual_length(lines: Sequence[Line]) -> float:

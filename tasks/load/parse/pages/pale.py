@@ -1,4 +1,4 @@
-"""White words: seen on a dark ground, and hidden on a white one."""
+"""Words without colour or ink: seen on a dark ground or in a scan below them, and hidden on a white one."""
 
 import ctypes
 from collections.abc import Sequence
@@ -7,17 +7,21 @@ import numpy as np
 import pypdfium2.raw as pdfium
 from pypdfium2 import PdfPage
 
+from tasks.load.parse.pages.covered import has_picture
 from tasks.load.parse.pages.letters import Letters
 from tasks.load.parse.pages.runs import Box, Run
 
+_SCAN = 0.5  # of the page: then what has no ink is what was read in it
 SCALE = 1.5  # of the page that is drawn to see them
 _PALE = 245  # of 255, in each colour
 _CONTRAST = 6  # of 255, between the darkest and the brightest dot
 
 
 def without_hidden(page: PdfPage, letters: Letters, runs: Sequence[Run]) -> list[Run]:
-    """The runs but for those in white of which nothing shows when the page is drawn."""
+    """The runs but for those in white or without ink of which nothing shows when the page is drawn."""
     pale = [run for run in runs if letters.is_pale(run.at, _PALE)]
+    if any(letters.is_inkless(run.at) for run in runs) and not has_picture(page, _SCAN):
+        pale += [run for run in runs if letters.is_inkless(run.at)]
     if not pale:
         return [*runs]
     drawn = page.render(scale=SCALE, grayscale=True)  # pyright: ignore[reportArgumentType] - fractions are taken, too

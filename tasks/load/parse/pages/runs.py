@@ -109,6 +109,19 @@ def _script(base: tuple[float, float], other: tuple[float, float]) -> str:
     return "_" if other_bottom < bottom - 0.02 * size else ""
 
 
+def with_raised(before: Run, run: Run, words: list[str]) -> bool:
+    """Put the first word of a run to the last of `words`, where it is small, and close behind another and higher.
+
+    Such a number may be drawn long after the line that it stands on.
+    """
+    if not -0.1 * before.size < run.left - before.right < 0.15 * before.size:
+        return False
+    if _script((before.bottom, before.size), (run.bottom, run.size)) != "^":
+        return False
+    words[-1] += _mark_of("^", words[-1], run.words[0])
+    return True
+
+
 def _led_by(number: str, word: str) -> str:
     """A word behind a raised number: an isotope's symbol, or else the text of a footnote."""
     return f"^{number}{word}" if len(word) <= _SYMBOL and word.isalpha() else f"{number} {word}"

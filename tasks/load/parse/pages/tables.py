@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from tasks.load.parse.pages.lines import Line, joined
+from tasks.load.parse.pages.lines import Line, joined, reads_on
 from tasks.load.parse.pages.runs import Box, Run
 
 _FARTHEST = 3.5  # of a line's height, between two rows of a table
@@ -132,10 +132,15 @@ def _is_list(rows: Sequence[Sequence[list[Run]]]) -> bool:
 
 
 def _is_prose(rows: Sequence[Sequence[list[Run]]]) -> bool:
-    """Every column is full of long lines."""
-    for column in zip(*rows, strict=True):
-        counts = [sum(len(run.words) for run in cell) for cell in column if cell]
-        lengths = [sum(len(word) + 1 for run in cell for word in run.words) for cell in column if cell]
+    """Every column is full of long lines, or was drawn by itself and reads on from line to line."""
+    columns = [[cell for cell in column if cell] for column in zip(*rows, strict=True)]
+    orders = [[run.order for cell in column for run in cell] or [0] for column in columns]
+    is_drawn_by_itself = all(max(left) < min(right) for left, right in pairwise(orders))
+    if is_drawn_by_itself and all(reads_on([joined(cell) for cell in column]) for column in columns):
+        return True
+    for column in columns:
+        counts = [sum(len(run.words) for run in cell) for cell in column]
+        lengths = [sum(len(word) + 1 for run in cell for word in run.words) for cell in column]
         if counts and (statistics.mean(counts) < _PROSE_WORDS or statistics.mean(lengths) < _PROSE_CHARACTERS):
             return False
     return True
