@@ -5,6 +5,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from tasks.load.parse.table import column_name
 from tasks.load.parse.text import Parsed
@@ -27,7 +28,7 @@ def parse_delimited(name: str, content: bytes) -> Parsed:
     delimiter = declared[1] if declared else likely_delimiter(text, is_tsv=name.lower().endswith((".tsv", ".tab")))
     csv.field_size_limit(LONGEST_FIELD)
     body = text[declared.end() :] if declared else text
-    quoting = csv.QUOTE_MINIMAL if _is_closed(body, delimiter) else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if _is_closed(body, delimiter) else csv.QUOTE_NONE
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, quoting=quoting)
     first = 2 if declared else 1
     rows = [(number, row) for number, row in enumerate(reader, first) if any(cell.strip() for cell in row)]

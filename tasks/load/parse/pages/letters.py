@@ -98,7 +98,7 @@ class Letters:
     def is_inkless(self, at: int) -> bool:
         """Whether a letter is drawn without ink, as programs lay what they have read over a scan."""
         drawn = pdfium.FPDFText_GetTextObject(self._page, at)
-        return pdfium.FPDFTextObj_GetTextRenderMode(drawn) == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE
+        return bool(pdfium.FPDFTextObj_GetTextRenderMode(drawn) == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE)
 
     def upright(self, left: float, bottom: float, right: float, top: float) -> Box:
         """A rectangle of the page, turned as its letters are."""
