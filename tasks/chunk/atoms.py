@@ -16,6 +16,7 @@ from tasks.chunk.layout import Layout
 DEFINITION, INNER_DEFINITION, PARAGRAPH, LINE, WORD, PIECE = 6, 5, 4, 3, 2, 1
 PIECE_CHARACTERS = 64
 STRETCH = 256
+LONGEST_MARK, FARTHEST_MARK = 9, 40  # characters of a list's number, and of the line up to it
 
 # Written so that none looks at a stretch of white space more than twice: somebody's file has a megabyte of it.
 _PARAGRAPH = re.compile(r"(?<!\n)\n[ \t]*+\n++(?=[^\n])")
@@ -90,7 +91,7 @@ def _between(text: str, start: int, end: int, first: int) -> list[Atom]:
 def _sentences(text: str, start: int, end: int, layout: Layout) -> list[int]:
     """Between sentences and items; tables, before rows."""
     places = _SENTENCE.finditer(text, start, end)
-    cuts = [cut for place in places if start < (cut := place.end()) < end]
+    cuts = [cut for place in places if start < (cut := place.end()) < end and not _is_mark(text, place.start())]
     if not text.isascii():
         cuts = [cut for cut in cuts if text[cut] < _FIRST_MARK or not _splits_grapheme(text, cut)]
     if tables := layout.tables(start, end):
@@ -99,6 +100,18 @@ def _sentences(text: str, start: int, end: int, layout: Layout) -> list[int]:
         rows = (row for table in tables for row in (table.start, *table.rows, table.end) if start < row < end)
         cuts = sorted({*kept, *rows})
     return cuts
+
+
+def _is_mark(text: str, dot: int) -> bool:
+    """Whether the dot belongs to the number or letter of a list's item, which ends no sentence."""
+    if text[dot] != "." or not text[dot - 1 : dot].isalnum():
+        return False
+    low = dot - 1
+    while low > dot - LONGEST_MARK and text[low - 1 : low].isdigit() and text[low].isdigit():
+        low -= 1
+    while low > dot - FARTHEST_MARK and text[low - 1 : low] in (" ", "\t", ">"):
+        low -= 1
+    return low == 0 or text[low - 1] == "\n"
 
 
 def _pieces(text: str, start: int, end: int) -> list[int]:

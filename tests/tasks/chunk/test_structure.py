@@ -50,6 +50,14 @@ def test_a_comment_in_a_fence_is_no_heading() -> None:
     assert [chunk.headings for chunk in cut(longer, "markdown")] == [("A",), ("B",)]
 
 
+@pytest.mark.parametrize("mark", ["{}. ", "  {}. ", "> {}. ", "{:03}. "])
+@pytest.mark.parametrize("tokens", [16, 24, 40])
+def test_the_number_of_an_item_stays_with_its_words(mark: str, tokens: int) -> None:
+    items = [mark.format(number) + f"Step {number} has a sentence to read. And one more." for number in range(1, 130)]
+    found = cut("The steps:\n\n" + "\n".join(items) + "\n\nIn 2024. Then more.\n", "markdown", tokens)
+    assert not any(chunk.text.split("\n")[-1].strip("> .0123456789") == "" for chunk in found)
+
+
 def test_a_fence_stays_whole_where_it_fits() -> None:
     fence = "```py\nalpha = 1\n\nbeta = 2\n\ngamma = 3\n```"
     prose = "Words of a paragraph that fill the page with some more words. " * 3
