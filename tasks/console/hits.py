@@ -26,24 +26,21 @@ def telling_words(query: str) -> list[str]:
 def hits_text(hits: Sequence[Found], query: str, width: int, first: int = 1) -> str:
     """A line for each hit that says where it stands, and below it those lines of its text that fit the query best.
 
-    `first` is the rank of the first of them.
+    With its neighbours, where these were asked for, all of them are shown. `first` is the rank of the first of them.
     """
     if not hits:
         return "nothing found: the collection is empty, or --filter, --min-score and --offset leave nothing of it"
     words = telling_words(query)
     digits = len(str(first + len(hits) - 1))
-    copies: dict[str, list[tuple[int, Found]]] = {}
-    for rank, hit in enumerate(hits, start=first):
-        copies.setdefault(hit.text or hit.document, []).append((rank, hit))  # pictures have no text
     return "\n\n".join(
         "\n".join(
             [
                 f"{rank:>{digits}}  {_place(hit)}",
                 *filter(None, [_passage(hit, words, max(width - INDENT, 20))]),
-                *(f"{' ' * INDENT}the same: {_where(other)}" for _, other in others),
+                *(f"{' ' * INDENT}the same: {_where(copy)}" for copy in hit.copies),
             ]
         )
-        for (rank, hit), *others in copies.values()
+        for rank, hit in enumerate(hits, start=first)
     )
 
 
@@ -81,6 +78,8 @@ def _span(values: object) -> str:
 
 def _passage(hit: Found, words: Sequence[str], width: int) -> str:
     lines = _lines(hit, width)
+    if hit.before or hit.after:
+        return "\n".join(" " * INDENT + line for line in lines)
     starts = range(max(len(lines) - LINES_SHOWN, 0) + 1)
     best = max(starts, key=lambda start: _found_in(lines[start : start + LINES_SHOWN], words))
     shown = lines[best : best + LINES_SHOWN]

@@ -140,7 +140,7 @@ class Evaluator:
         passages: dict[str, Sequence[Passage]] = {}
         session, judged = self._session, self._judgments
         used, note, reranker = mode or session.pipeline.search.mode, "", ""
-        wanted = Wanted(MOST_DOCUMENTS, per_document=1, mode=mode, rerank=rerank, links=False)
+        wanted = Wanted(MOST_DOCUMENTS, per_document=1, mode=mode, rerank=rerank, links=False, copies=True)
         for query in judged.queries:
             results = answered(self._asking[query.id], wanted)
             rankings[query.id] = [DocumentId(hit.document) for hit in results.hits]

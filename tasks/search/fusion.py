@@ -1,7 +1,7 @@
 """One list of results out of two: those near the query's vector, and those that hold its words."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -48,6 +48,19 @@ def fused(near: Sequence[Hit], worded: Sequence[Hit], weight: Weight) -> list[Hi
 
     scored = [replace(hit, score=score(hit)) for hit in hits.values()]
     return sorted(scored, key=lambda hit: -hit.score)
+
+
+def folded(hits: Sequence[Hit]) -> tuple[list[Hit], Mapping[PointId, list[Hit]]]:
+    """The first hit of each text, and by its id the others with the same one; pictures may share a caption."""
+    firsts: dict[str, Hit] = {}
+    kept: list[Hit] = []
+    copies: dict[PointId, list[Hit]] = defaultdict(list)
+    for hit in hits:
+        text = " ".join(hit.payload["text"].split())
+        is_picture = "width" in hit.payload["metadata"]
+        first = firsts.setdefault(text, hit) if text and not is_picture else hit
+        (kept if first is hit else copies[first.id]).append(hit)
+    return kept, copies
 
 
 def spread(hits: Sequence[Hit], per_document: int, document: Callable[[Hit], str]) -> tuple[list[Hit], list[Hit]]:

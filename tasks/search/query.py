@@ -16,7 +16,7 @@ from tasks.freshness import freshness, require_fresh
 from tasks.image import Image
 from tasks.load.parse.open import parse_image
 from tasks.records import Condition, Filter, Hit, PointId, Query, Vector
-from tasks.search.fusion import DEPTH, fused, same_weight, spread, weight_by_kind
+from tasks.search.fusion import DEPTH, folded, fused, same_weight, spread, weight_by_kind
 from tasks.search.links import link_of
 from tasks.search.permission import Asker, permitted
 from tasks.search.rerank import open_reranker
@@ -33,6 +33,7 @@ class Wanted:
 
     None shows at most USUAL_PER_DOCUMENT of a document as long as there are others. `mode` and `rerank` None are as
     configured. `asker` None is refused where documents have readers. `links` are looked for among the files.
+    With `copies` the same text is a result each time that it stands somewhere.
     """
 
     limit: int
@@ -46,13 +47,15 @@ class Wanted:
     max_age_seconds: float | None = None
     rerank: bool | None = None
     links: bool = True
+    copies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """A chunk near the query; `document` is its id, `score` the cosine similarity, `link` opens it where one can.
 
-    `before` and `after` are the texts of its neighbours in the document, as far as these were asked for.
+    `before` and `after` are the texts of its neighbours in the document, as far as these were asked for. `copies` say
+    where else the same text stands.
     """
 
     score: float
@@ -62,17 +65,21 @@ class Found:
     link: str = ""
     before: Sequence[str] = ()
     after: Sequence[str] = ()
+    copies: Sequence["Found"] = ()
 
     def as_json(self) -> dict[str, Any]:
         """One of `hits` in `search --json`."""
+        copies = [copy._place() for copy in self.copies]
         return {
             "score": round(self.score, DIGITS),
-            "document": self.document,
             "text": self.text,
-            "metadata": self.metadata,
-            "link": self.link or None,
+            **self._place(),
             **({"before": [*self.before], "after": [*self.after]} if self.before or self.after else {}),
+            **({"copies": copies} if copies else {}),
         }
+
+    def _place(self) -> dict[str, Any]:
+        return {"document": self.document, "metadata": self.metadata, "link": self.link or None}
 
 
 class Results(NamedTuple):
@@ -114,18 +121,20 @@ def answered(asking: "Asking", wanted: Wanted) -> Results:
     mode = wanted.mode or session.pipeline.search.mode if isinstance(query, str) else "dense"
     note = ""
     try:
-        hits = _shown(asking, mode, wanted)
+        hits, copies = _shown(asking, mode, wanted)
     except NoTextIndexError as error:
         if mode == "text" or wanted.mode:
             raise
         mode, note = "dense", f"by vectors alone: {error}"
-        hits = _shown(asking, mode, wanted)
+        hits, copies = _shown(asking, mode, wanted)
     sources = session.pipeline.sources if wanted.links else ()
-    found = [
-        Found(hit.score, _document(hit), hit.payload["text"], metadata, link_of(metadata, sources))
-        for hit in hits
-        for metadata in [hit.payload["metadata"]]
-    ]
+
+    def shown(hit: Hit) -> Found:
+        metadata, others = hit.payload["metadata"], tuple(map(shown, copies.get(hit.id, ())))
+        link = link_of(metadata, sources)
+        return Found(hit.score, _document(hit), hit.payload["text"], metadata, link, copies=others)
+
+    found = [*map(shown, hits)]
     if wanted.neighbours:
         found = [asking.with_neighbours(hit, wanted.neighbours) for hit in found]
     settings = asking.reranks(wanted)
@@ -232,18 +241,22 @@ class Asking:
         return replace(hit, before=before, after=after)
 
 
-def _shown(asking: Asking, mode: SearchMode, wanted: Wanted) -> list[Hit]:
-    """Asks for more as long as folding leaves too few, and the store has some that are near enough."""
+def _shown(asking: Asking, mode: SearchMode, wanted: Wanted) -> tuple[list[Hit], Mapping[PointId, Sequence[Hit]]]:
+    """The results, and the copies of each by its id.
+
+    Asks for more as long as folding leaves too few, and the store has some that are near enough.
+    """
     end = wanted.offset + wanted.limit
     depth = max(DEPTH, end)
     while True:
         hits, is_all = asking.best(mode, wanted.conditions, depth)
+        hits, copies = (hits, {}) if wanted.copies else folded(hits)
         hits = asking.reranked(hits, wanted)
         near = [hit for hit in hits if _is_near(hit, wanted)]
         first, rest = spread(near, wanted.per_document or USUAL_PER_DOCUMENT, _document)
         ordered = first if wanted.per_document else first + rest
         if len(ordered) >= end or is_all or len(near) < len(hits):
-            return ordered[wanted.offset : end]
+            return ordered[wanted.offset : end], copies
         depth *= 4
 
 

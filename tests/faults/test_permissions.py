@@ -218,7 +218,7 @@ class History:
             return  # the first run was killed before there was anything to search
         for asker in self.dice.sample(ASKERS, 2):
             hits = search_collection(
-                self.session(), self.dice.choice(WORDS), Wanted(30, asker=asker, per_document=30)
+                self.session(), self.dice.choice(WORDS), Wanted(30, asker=asker, per_document=30, copies=True)
             ).hits
             for hit in hits:
                 path = hit.document.removeprefix("s:")
@@ -240,7 +240,7 @@ class History:
         expected = sum(len(self.served[path].split("\n")) for path in may if may[path] and path in self.served)
         assert hits == expected, (asker, self.known, self.served)
         if expected:
-            few = Wanted(self.dice.randint(1, expected), asker=asker, per_document=30)
+            few = Wanted(self.dice.randint(1, expected), asker=asker, per_document=30, copies=True)
             assert len(search_collection(self.session(), "x", few).hits) == few.limit
 
     def session(self) -> Session:

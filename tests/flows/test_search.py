@@ -117,3 +117,31 @@ def test_neighbours_come_along_where_they_are_asked_for(pages: Pipeline) -> None
         assert hit["before"] == [texts.get(place - 1, "")][: int(place > 0)]
         assert hit["after"] == [texts.get(place + 1, "")][: int(place + 1 in texts)]
     assert "before" not in search(pages)["hits"][0]
+
+
+def test_the_same_text_in_several_documents_takes_one_place(pipeline: Pipeline) -> None:
+    for name in ("a.md", "copy.md", "old/copy.md"):
+        pipeline.write(name, "# Kinds\n\nThe third kind: a page of the third kind of bearing.\n")
+    pipeline.write("other.md", "# Other\n\nA page of the third kind.\n")
+    assert pipeline.sync()["code"] == 0
+    for mode in ("hybrid", "dense", "text"):
+        hits = search(pipeline, "--limit", "2", "--mode", mode)["hits"]
+        (one,) = (hit for hit in hits if "copies" in hit)
+        places = {one["document"], *(copy["document"] for copy in one["copies"])}
+        assert places == {"docs:a.md", "docs:copy.md", "docs:old/copy.md"}
+        assert [hit["document"] for hit in hits if hit is not one] == ["docs:other.md"]
+        assert not places & {hit["document"] for hit in search(pipeline, "--offset", "2", "--mode", mode)["hits"]}
+    out = pipeline.run("search", str(pipeline.config), "bearing", "--limit", "1").out
+    assert out.count("the same: docs:") == 2
+    alone = search(pipeline, "--filter", "document=copy.md")["hits"]
+    assert [(hit["document"], "copies" in hit) for hit in alone] == [("docs:copy.md", False)]
+
+
+def test_copies_are_documents_of_their_own_to_an_evaluation(pipeline: Pipeline) -> None:
+    for name in ("a.md", "copy.md"):
+        pipeline.write(name, "# Grease\n\nGrease the bearing of the third kind.\n")
+    assert pipeline.sync()["code"] == 0
+    (pipeline.folder / "q").write_text("1 bearing of the third kind\n")
+    (pipeline.folder / "r").write_text("1 0 a.md 1\n1 0 copy.md 1\n")
+    files = f"--queries={pipeline.folder / 'q'}", f"--qrels={pipeline.folder / 'r'}"
+    assert pipeline.run("evaluate", str(pipeline.config), *files, "--json").json["metrics"]["recall@100"] == 1.0

@@ -2,6 +2,7 @@
 
 import os
 import pty
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -104,7 +105,12 @@ def test_only_a_terminal_that_wants_it_gets_colour(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_same_text_is_shown_once_with_all_its_places() -> None:
-    hits = [found("Rotate it.", "docs:a.md"), found("Other.", "docs:b.md"), found("Rotate it.", "docs:c.md", page=[3])]
-    shown = hits_text(hits, "key", 80)
-    assert shown.count("Rotate it.") == 1
+    first = replace(found("Rotate it.", "docs:a.md"), copies=[found("Rotate it.", "docs:c.md", page=[3])])
+    shown = hits_text([first, found("Other.", "docs:b.md")], "key", 80)
     assert "    Rotate it.\n    the same: docs:c.md, p. 3, Guide > Keys\n\n2  " in shown
+
+
+def test_neighbours_that_were_asked_for_are_shown_whole() -> None:
+    hit = replace(found(PROSE), before=["It begins here."], after=["Here it ends."])
+    shown = " ".join(hits_text([hit], "key", 80).split())
+    assert f"It begins here. {PROSE} Here it ends." in shown
