@@ -11,6 +11,7 @@ HeadraceError
 ├── BudgetError           the money limit would be passed
 ├── CollectionError       the collection does not fit: other vector space, foreign lineage
 ├── NoTextIndexError      the store cannot look for words; seen by a search, which then asks by vectors alone
+│   └── MissingTextIndexError  it could, and this collection lacks the index; verify finds it, a sync makes it
 ├── TransientError        trying again may help: time-out, 429, 503, a locked file
 │   └── OutageError       a provider is not well, or cannot be reached
 ├── DocumentError         this document cannot be used: set it aside, go on with the others
@@ -111,6 +112,10 @@ class NoTextIndexError(HeadraceError):
     """The store cannot look for words: it has no text index at all, or this collection has none yet."""
 
     exit_code = 2
+
+
+class MissingTextIndexError(NoTextIndexError):
+    """The store could look for words, and this collection has no index of them yet, or has lost it."""
 
 
 class NoCollectionError(ServiceError):

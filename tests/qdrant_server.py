@@ -235,6 +235,12 @@ class QdrantServer:
         one.schema[body["field_name"]] = {"data_type": params["type"], "points": 0, **shown}
         return self._updated()
 
+    def unindex(self, name: str, field_name: str, _: Any) -> Any:
+        one = self.collection(name)
+        one.shard.update(engine.UpdateOperation.delete_field_index(field_name))
+        one.schema.pop(field_name, None)
+        return self._updated()
+
     def put(self, name: str, body: Any) -> Any:
         if "batch" in body:
             batch = body["batch"]
@@ -449,6 +455,7 @@ _ROUTES: list[tuple[str, Any]] = [
     (f"PATCH {_NAME}", QdrantServer.change),
     (f"DELETE {_NAME}", QdrantServer.drop),
     (f"PUT {_NAME}/index", QdrantServer.index),
+    (f"DELETE {_NAME}/index/([^/]+)", QdrantServer.unindex),
     (f"PUT {_NAME}/points", QdrantServer.put),
     (f"POST {_NAME}/points", QdrantServer.retrieve),
     (f"POST {_NAME}/points/payload", QdrantServer.change_payload),

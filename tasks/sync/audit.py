@@ -9,9 +9,10 @@ import numpy as np
 
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import bookkeeping
+from tasks.errors import MissingTextIndexError, NoTextIndexError
 from tasks.ledger.ledger import Owned, Row, Stray
 from tasks.ledger.tables import GONE, LIVE, PENDING
-from tasks.records import Payload, PointId, Vector
+from tasks.records import Payload, PointId, Query, Vector
 from tasks.session import Session
 from tasks.slices import slices
 from tasks.upsert.base import VectorStore
@@ -72,10 +73,12 @@ def audit(session: Session, sample: int, *, anybodys: bool = False) -> Findings:
     wrong_vector   no vector, or another than the check sum of the cached one proves to be right
     disputed       another vector than the cached one, which has no check sum: either may be wrong
     damaged_cache  the cached vector is damaged, so nothing says what is right
-    unworded       the index of words beside the ledger lacks the record, or has another text
+    unworded       the index of words lacks the record, or has another text; all records where there is no index
     """
     pipeline = None if anybodys else session.pipeline.name
     words = session.store.states() if isinstance(session.store, WordedStore) else None
+    if words is None and _lacks_words(session):
+        words = {}
     one = Audit(session.ledger.rows(), pipeline, session.space.fingerprint, words)
     one.read_records(session.store.scan())
     one.read_vectors(session.store, session.cache, sample)
@@ -94,7 +97,7 @@ class Audit:
     ) -> None:
         """Records of another `pipeline` are foreign, where one is named; `space` is the fingerprint of ours.
 
-        `words` are the states of records in an index of words, where there is one beside the store.
+        `words` are the states of records in an index of words, None where the store keeps that right by itself.
         """
         self._words = words
         self.findings = Findings()
@@ -153,6 +156,17 @@ class Audit:
                     self.findings.disputed.append((row.document, point))
 
 
+def _lacks_words(session: Session) -> bool:
+    """Whether the store's own index of words is gone; one that has none by its kind lacks nothing."""
+    try:
+        session.store.search(Query(np.zeros(session.space.dimension, np.float32), 1, words="word"))
+    except MissingTextIndexError:
+        return True
+    except NoTextIndexError:
+        pass
+    return False
+
+
 def agrees(stored: Vector, right: Vector | None) -> bool:
     """Whether the stored vector is a direction at all, and the right one where that is known."""
     if not has_direction(stored):
@@ -178,6 +192,8 @@ def repair(session: Session, findings: Findings, settled: Sequence[Owned] = ()) 
         ledger.adopt(strays)
     if findings.unworded and isinstance(session.store, WordedStore):
         session.store.restore()
+    elif findings.unworded:
+        session.store.expect(0)  # `ensure` has made the index, or the embedded engine does it now
     return len(points) + len(findings.orphaned) + len(findings.unworded)
 
 

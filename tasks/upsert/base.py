@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tasks.keyed_vectors import KeyedVectors
 from tasks.records import EmbeddingKey, Hit, Payload, PointId, Points, Query, Sentinel, Vector
@@ -21,6 +21,15 @@ class Place:
     collection: str
     published: str | None = None
     size_bytes: int | None = None
+
+
+@runtime_checkable
+class RanksWords(Protocol):
+    """A store whose server may be too old to look for words; all others either can or cannot."""
+
+    def ranks_words(self) -> bool:
+        """Whether it has an index of words, asked of the server; true where there is no collection yet."""
+        ...
 
 
 class VectorStore(Protocol):

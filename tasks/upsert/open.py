@@ -23,11 +23,11 @@ def open_store(config: stores.Store, pipeline: str, language: Language = "englis
 def worded(
     store: VectorStore, pipeline: Pipeline, place: Callable[[str], str], schema: str, *, read_only: bool = False
 ) -> VectorStore:
-    """The store, with an index of words beside the ledger where it has none itself; closing it closes both.
+    """The store, with an index of words beside the ledger where it may have none itself; closing it closes both.
 
     `place` says which URL stands for one, `schema` is for a ledger on PostgreSQL.
     """
-    if pipeline.store.kind not in ("chroma", "pinecone"):
+    if not _may_lack_words(pipeline.store):
         return store
     from tasks.upsert.words.index import WordIndex
     from tasks.upsert.words.store import WordedStore
@@ -35,6 +35,10 @@ def worded(
     path, mark, rest = pipeline.state.partition("?")
     url = pipeline.state if sqlite_path(pipeline.state) is None else f"{path}.words{mark}{rest}"
     return WordedStore(store, WordIndex(place(url), pipeline.search.language, schema, read_only=read_only))
+
+
+def _may_lack_words(config: stores.Store) -> bool:
+    return config.kind in ("chroma", "pinecone") or (isinstance(config, stores.QdrantStore) and config.url is not None)
 
 
 def _opened(config: stores.Store, collection: str, language: Language) -> VectorStore:

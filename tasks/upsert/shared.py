@@ -12,7 +12,7 @@ from typing import Any
 from tasks.errors import CollectionError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
-from tasks.upsert.base import Place, VectorStore
+from tasks.upsert.base import Place, RanksWords, VectorStore
 from tasks.upsert.filters import PIPELINE, of_pipeline, passes
 from tasks.upsert.marks import SHARED
 
@@ -32,6 +32,10 @@ class SharedStore:
     def ensure(self, dimension: int, /) -> None:
         """All pipelines have one dimension."""
         self._store.ensure(dimension)
+
+    def ranks_words(self) -> bool:
+        """As the store under it."""
+        return isinstance(self._store, RanksWords) and self._store.ranks_words()
 
     def expect(self, points: int, /) -> None:
         """Passed on."""

@@ -1,6 +1,7 @@
-"""The index of words beside a store that has none."""
+"""The index of words, beside a store that has none and in one that has lost its own."""
 
 import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,22 @@ from tests.chroma_server import shared_server
 from tests.conftest import Pipeline
 from tests.contracts.store.trial import ANYWHERE, point
 from tests.points import Point, columns
+from tests.qdrant_server import QdrantServer
 
 
-@pytest.fixture
-def chroma(pipeline: Pipeline) -> Pipeline:
+def pages(pipeline: Pipeline, store: str) -> None:
+    """Two of them, synced into that store."""
     for path in (pipeline.folder / "docs").rglob("*.*"):
         path.unlink()
     pipeline.write("pump.md", "Grease the zerkbolt every 400 hours.")
     pipeline.write("menu.md", "Soup, bread and a salad with walnuts.")
-    store = f"{{kind: chroma, url: {shared_server().url}, collection: 'words-{pipeline.folder.name}'}}"
     pipeline.config.write_text(pipeline.config.read_text().replace("{kind: qdrant, path: ./db}", store))
     assert pipeline.sync()["code"] == 0
+
+
+@pytest.fixture
+def chroma(pipeline: Pipeline) -> Pipeline:
+    pages(pipeline, f"{{kind: chroma, url: {shared_server().url}, collection: 'words-{pipeline.folder.name}'}}")
     return pipeline
 
 
@@ -116,6 +122,110 @@ def test_a_damaged_index_leaves_the_search_by_vectors(chroma: Pipeline) -> None:
 
 
 @pytest.fixture
+def old_server(pipeline: Pipeline) -> Iterator[QdrantServer]:
+    """A server of Qdrant that cannot rank words yet, with a collection."""
+    with QdrantServer() as server:
+        server.version = "1.19.3"
+        pages(pipeline, f"{{kind: qdrant, url: '{server.url}'}}")
+        yield server
+
+
+def test_a_server_that_is_too_old_to_rank_words_has_them_beside_the_ledger(
+    pipeline: Pipeline, old_server: QdrantServer
+) -> None:
+    (collection,) = old_server.collections.values()
+    assert "text" not in collection.schema
+    assert [hit["document"] for hit in search(pipeline, "zerkbolts")["hits"]] == ["docs:pump.md"]
+    assert pipeline.run("search", str(pipeline.config), "zerkbolt", "--json").json["mode"] == "hybrid"
+    words_file(pipeline).unlink()
+    assert verify(pipeline)["unworded"] == 2
+    assert verify(pipeline, "--repair")["left"]["unworded"] == 0
+    assert len(search(pipeline, "zerkbolt")["hits"]) == 1
+    pipeline.write("pump.md", "Grease the flange.")
+    pipeline.sync()
+    assert (search(pipeline, "zerkbolt")["hits"], len(search(pipeline, "flange")["hits"])) == ([], 1)
+
+
+def test_a_server_that_learns_to_rank_words_does_it_from_the_next_sync_on(
+    pipeline: Pipeline, old_server: QdrantServer
+) -> None:
+    (collection,) = old_server.collections.values()
+    params = {"type": "text", "tokenizer": "word", "lowercase": True}  # as a server makes it that knows no scores
+    collection.schema["text"] = {"data_type": "text", "points": 2, "params": params}
+    assert len(search(pipeline, "zerkbolts")["hits"]) == 1
+    old_server.version = "1.20.0"
+    report = pipeline.sync()
+    assert (report["chunks"]["embedded"], report["chunks"]["written"]) == (0, 0)
+    assert collection.schema["text"]["params"]["scoring"]
+    assert not words_file(pipeline).exists()
+    assert len(search(pipeline, "zerkbolts")["hits"]) == 1
+    assert verify(pipeline)["ok"]
+
+
+def lost_on_a_server(pipeline: Pipeline, request: pytest.FixtureRequest) -> Callable[[], object]:
+    server = QdrantServer().__enter__()
+    request.addfinalizer(server.__exit__)
+    pages(pipeline, f"{{kind: qdrant, url: '{server.url}', collection: 'lost-words'}}")
+    return lambda: server.collections["lost-words"].schema.pop("text")
+
+
+def lost_in_postgresql(pipeline: Pipeline, request: pytest.FixtureRequest) -> Callable[[], object]:
+    address = request.getfixturevalue("postgres_url").replace("+psycopg", "")
+    pages(pipeline, f"{{kind: pgvector, url: '{address}', schema_name: lost, collection: words}}")
+
+    def lose() -> None:
+        with psycopg.connect(address, autocommit=True) as server:
+            server.execute("ALTER TABLE lost.words DROP COLUMN words")
+
+    return lose
+
+
+def lost_in_lance(pipeline: Pipeline, _request: pytest.FixtureRequest) -> Callable[[], object]:
+    import lancedb
+
+    pages(pipeline, "{kind: lancedb, path: ./lance, collection: words}")
+
+    def lose() -> None:
+        table = lancedb.connect(pipeline.folder / "lance").open_table("words")
+        table.drop_index(next(index.name for index in table.list_indices() if index.columns == ["text"]))
+
+    return lose
+
+
+def lost_in_the_engine(pipeline: Pipeline, _request: pytest.FixtureRequest) -> Callable[[], object]:
+    import qdrant_edge as engine
+
+    pages(pipeline, "{kind: qdrant, path: ./db}")
+
+    def lose() -> None:
+        (folder,) = {path.parent for path in (pipeline.folder / "db").rglob("edge_config.json")}
+        shard = engine.EdgeShard.load(str(folder))
+        shard.update(engine.UpdateOperation.delete_field_index("text"))
+        shard.flush()
+        shard.close()
+
+    return lose
+
+
+@pytest.mark.parametrize("losing", [lost_on_a_server, lost_in_postgresql, lost_in_lance, lost_in_the_engine])
+def test_a_store_that_lost_its_own_index_of_words_is_found_and_mended_for_nothing(
+    losing: Callable[[Pipeline, pytest.FixtureRequest], Callable[[], object]],
+    pipeline: Pipeline,
+    request: pytest.FixtureRequest,
+) -> None:
+    lose = losing(pipeline, request)
+    assert verify(pipeline)["ok"]
+    lose()
+    shape = pipeline.run("search", str(pipeline.config), "zerkbolt", "--json").json
+    assert (shape["mode"], len(shape["hits"])) == ("dense", 2)
+    found = verify(pipeline)
+    assert (found["ok"], found["unworded"]) == (False, 2)
+    done = verify(pipeline, "--repair")
+    assert (done["ok"], done["left"]["unworded"], done["sync"]["chunks"]["written"]) == (True, 0, 0)
+    assert [hit["document"] for hit in search(pipeline, "zerkbolts")["hits"]] == ["docs:pump.md"]
+
+
+@pytest.fixture
 def store() -> WordedStore:
     made = WordedStore(MemoryStore(), WordIndex("sqlite://", "none"))
     made.ensure(8)
@@ -139,7 +249,7 @@ def test_what_the_store_has_not_got_is_not_shown(store: WordedStore) -> None:
     store._store.delete([ghost.id])
     assert found(store, "apple") == ["red apple"]
     store.ensure(8)
-    assert len(store.states()) == 1
+    assert len(store.states() or {}) == 1
 
 
 def test_conditions_hold_before_the_limit(store: WordedStore) -> None:

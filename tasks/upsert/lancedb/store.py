@@ -23,7 +23,7 @@ import numpy as np
 from lancedb import DBConnection, Table
 
 from config.fields import Language, Precision
-from tasks.errors import CollectionError, NoCollectionError, NoTextIndexError, ServiceError, TransientError
+from tasks.errors import CollectionError, MissingTextIndexError, NoCollectionError, ServiceError, TransientError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector, Vectors
 from tasks.slices import slices
 from tasks.upsert.base import Place
@@ -131,7 +131,7 @@ class LanceStore:
         with self._held():
             if (table := self._opened()) is not None:
                 if query.words and not has_words(table):
-                    raise NoTextIndexError(f"{self._name} has no index of words yet; the next sync makes it")
+                    raise MissingTextIndexError(f"{self._name} has no index of words yet; the next sync makes it")
                 return page(query, judged(partial(best, table, query), query.conditions))
         return []
 

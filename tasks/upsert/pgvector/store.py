@@ -16,7 +16,7 @@ from pgvector import Vector as StoredVector
 from psycopg.sql import SQL, Composable, Composed
 
 from config.fields import FieldType, Language, Precision
-from tasks.errors import CollectionError, NoCollectionError, NoTextIndexError
+from tasks.errors import CollectionError, MissingTextIndexError, NoCollectionError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
 from tasks.upsert.filters import of_pipeline
@@ -188,7 +188,7 @@ class PgvectorStore:
         with suppress(NoCollectionError), self._server.transaction() as connection:
             rows = words.best(connection, self._table, asked, where, limit)
         if rows is None:
-            raise NoTextIndexError(f"{self._server.name} has no index of words yet; the next sync makes it")
+            raise MissingTextIndexError(f"{self._server.name} has no index of words yet; the next sync makes it")
         return [Hit(PointId(row[1]), float(row[0]), as_payload(row[2:])) for row in rows]
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tasks.errors import NoTextIndexError, ServiceError
+from tasks.errors import MissingTextIndexError, ServiceError
 from tasks.records import Condition, Hit, PointId, Points, Query, Vector
 from tasks.slices import slices
 from tasks.system.child_process import ChildProcess
@@ -119,7 +119,9 @@ class OwnEngine:
         condition = as_filter(query.conditions)
         asked = engine.TextQuery(TEXT, query.words) if query.words else engine.Query.Nearest(query.vector.tolist())
         if query.words and not self._has_text_index():
-            raise NoTextIndexError(f"the collection in {self._folder} has no text index yet; the next sync makes it")
+            raise MissingTextIndexError(
+                f"the collection in {self._folder} has no text index yet; a sync that writes makes it"
+            )
 
         def nearest(limit: int) -> list[Hit]:
             with translated(self._folder):

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from tasks.errors import HeadraceError, NoTextIndexError, ServiceError
+from tasks.errors import HeadraceError, MissingTextIndexError, ServiceError
 from tasks.records import AnyOf, Condition, Filter, Hit, Payload, PointId, Query, Vector
 
 SOCKET = "socket"
@@ -85,7 +85,7 @@ class SocketReader:
         conditions = [_as_plain(condition) for condition in query.conditions]
         hits = self._ask("search", _as_text(query.vector), query.limit, conditions, query.offset, query.words)
         if hits is None:
-            raise NoTextIndexError("the collection has no text index yet; the next sync makes it")
+            raise MissingTextIndexError("the collection has no text index yet; the next sync makes it")
         return [Hit(PointId(point), score, payload) for point, score, payload in hits]
 
     def count(self, conditions: Sequence[Condition] = (), /) -> int:
@@ -192,7 +192,7 @@ def _search(reader: Reader, vector: str, limit: int, conditions: Any, *rest: Any
     query = Query(_as_vector(vector), limit, [_as_condition(one) for one in conditions], *rest)
     try:
         hits = reader.search(query)
-    except NoTextIndexError:
+    except MissingTextIndexError:
         return None
     return [(hit.id, hit.score, hit.payload) for hit in hits]
 

@@ -11,6 +11,8 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from config.fields import Language, Precision
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
@@ -28,6 +30,7 @@ from tasks.upsert.vectors import check_precision, check_vectors
 
 WAIT_SECONDS = 10.0  # whoever reads gives way in a moment, and a sync should not fail over it
 RESERVE_BYTES = 64 << 20
+_NO_POINTS = Points((), np.empty((0, 0), np.float32), ())
 INDEXED_FIELDS = ("metadata.source", "metadata.document")  # what searches filter by; 0.15 kB of memory a record each
 
 
@@ -88,9 +91,9 @@ class QdrantStore:
             check_precision(f"the collection in {self._folder}", self._held_form()[1], self._precision)
 
     def expect(self, points: int, /) -> None:
-        """The engine is opened."""
+        """The engine is opened, and makes the index of words where that is missing."""
         with self._translated():
-            self._access.write(points)
+            self._access.write(points).upsert(_NO_POINTS)
 
     def upsert(self, points: Points, /) -> None:
         """Returns when the points are in the engine's log."""

@@ -10,11 +10,13 @@ from config.fields import FieldType, Language, Precision
 from tasks.errors import CollectionError
 from tasks.records import PointId
 from tasks.upsert.qdrant_server.batches import MOST_POINTS
+from tasks.upsert.qdrant_server.server import numbers_of
 
 TEXT = "text"  # the field of the payload
 PAGE = 500  # records a page of a scan
 MOST_HITS = 1_000_000_000  # as good as no limit
 _BAD_REQUEST = 400
+RANKS_WORDS = (1, 20)  # the version from which on a server can
 INDEXED_FIELDS = ("source", "document")  # what searches filter by
 # A record without a vector: no search finds it, whoever asks. No chunk's id is like it: those are hashes.
 SENTINEL = PointId("00000000-0000-0000-0000-686561647261")
@@ -100,9 +102,17 @@ def has_text_index(info: models.CollectionInfo | None) -> bool:
 
 
 def complete_text(client: QdrantClient, collection: str, info: models.CollectionInfo, language: Language) -> None:
-    """The index by which words are found, as the embedded engine has it; a server that cannot rank words has none."""
-    if TEXT in info.payload_schema:
+    """The index by which words are found, as the embedded engine has it; a server that cannot rank words gets none.
+
+    One without scores is of the time before the server could.
+    """
+    if has_text_index(info):
         return
+    version, is_there = numbers_of(client.info().version), TEXT in info.payload_schema
+    if (version is None and is_there) or (version and version < RANKS_WORDS):
+        return
+    if is_there:
+        client.delete_payload_index(collection, TEXT, wait=True)
     is_known = language != "none"
     index = models.TextIndexParams(
         type=models.TextIndexType.TEXT,
@@ -119,7 +129,7 @@ def complete_text(client: QdrantClient, collection: str, info: models.Collection
     except UnexpectedResponse as error:
         if error.status_code != _BAD_REQUEST:
             raise
-        _log.warning("the server makes no text index for %s, so searches go by vectors alone: %s", collection, error)
+        _log.warning("the server indexes no words of %s, so they are kept beside the ledger: %s", collection, error)
 
 
 def complete(

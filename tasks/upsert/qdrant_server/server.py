@@ -20,6 +20,12 @@ _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _log = logging.getLogger("headrace")
 
 
+def numbers_of(version: str) -> tuple[int, int] | None:
+    """Major and minor; None where the server does not say them."""
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    return numbers and (int(numbers[1]), int(numbers[2]))
+
+
 class Server:
     """One call at a time. Nothing is tried again here: a run does that, and knows what it may."""
 
@@ -62,8 +68,7 @@ class Server:
         """ServiceError for a server that is too old; one that does not say its version passes."""
         with self.asked() as client:
             version = client.info().version
-        numbers = re.match(r"(\d+)\.(\d+)", version)
-        if numbers and (int(numbers[1]), int(numbers[2])) < OLDEST:
+        if (numbers := numbers_of(version)) and numbers < OLDEST:
             raise ServiceError(
                 f"{self.name}: the server is Qdrant {version}, expected {'.'.join(map(str, OLDEST))} or newer; update"
                 " the server"

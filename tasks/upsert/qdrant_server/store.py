@@ -14,15 +14,7 @@ from typing import Any
 from qdrant_client import models
 
 from config.fields import FieldType, Language, Precision
-from tasks.errors import (
-    CollectionError,
-    ConfigError,
-    HeadraceError,
-    NoCollectionError,
-    NoTextIndexError,
-    ServiceError,
-    TransientError,
-)
+from tasks.errors import CollectionError, HeadraceError, MissingTextIndexError, NoCollectionError, TransientError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
 from tasks.upsert.base import Place
@@ -75,7 +67,7 @@ class QdrantServerStore:
         self._precision: Precision = precision
         self._language: Language = "english"
         self._dimension: int | None = None
-        self._has_words = False  # as far as this object has seen
+        self._has_words: bool | None = None  # as far as this object has seen
         self._marks = Marks(self._server, collection)
         self._most, self._most_hits = MOST_POINTS, MOST_HITS
         self._fields = _NO_FIELDS
@@ -108,9 +100,16 @@ class QdrantServerStore:
         self._dimension, (self._most, self._most_hits) = held, most_at_once(info)
         with self._server.asked() as client:
             complete(client, self._collection, info, self._fields, self._tenant)
+            self._has_words = has_text_index(info) or None
             complete_text(client, self._collection, info, self._language)
             if not self._is_bulk:
                 bulk.restore(client, self._collection, info)
+
+    def ranks_words(self) -> bool:
+        """Servers do from 1.20 on."""
+        if self._has_words is None:
+            self._has_words = has_text_index(self._info())
+        return self._has_words
 
     def expect(self, points: int, /) -> None:
         """Defer the graph once this run is known to write much."""
@@ -195,7 +194,7 @@ class QdrantServerStore:
             if self._takes_fewer():
                 return self.search(query)
             raise
-        except (ConfigError, ServiceError):
+        except HeadraceError:
             if query.words:
                 self._require_words()  # it was there, and others may have removed it
             raise
@@ -272,9 +271,9 @@ class QdrantServerStore:
         return self._most_hits < before
 
     def _require_words(self) -> None:
-        self._has_words = has_text_index(self._info())
-        if not self._has_words:
-            raise NoTextIndexError(f"{self._server.name} has no text index; the next sync asks the server for one")
+        self._has_words = None
+        if not self.ranks_words():
+            raise MissingTextIndexError(f"{self._server.name} has no text index; the next sync asks the server for one")
 
     def _held_dimension(self) -> int:
         if self._dimension is None:

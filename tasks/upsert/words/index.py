@@ -139,6 +139,11 @@ class WordIndex:
         """Delete it."""
         self._database.remove()
 
+    def remove_file(self) -> None:
+        """Delete it where it lies in a file that is there."""
+        if self._file is not None and self._file.exists():
+            self._database.remove()
+
     def close(self) -> None:
         """Release the file."""
         if "_database" in self.__dict__:

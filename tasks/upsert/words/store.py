@@ -1,4 +1,4 @@
-"""A store that has no index of words, with one of ours beside it.
+"""A store that has no index of words, with one of ours beside it; idle where its server turns out to have one.
 
 Words are written before the record, and deleted after it: what the index has and the store has not is not shown. A run
 that finds the index to be of another run than the collection, or of another size, makes it right from the collection.
@@ -7,10 +7,10 @@ that finds the index to be of another run than the collection, or of another siz
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from tasks.errors import NoTextIndexError
+from tasks.errors import MissingTextIndexError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
-from tasks.upsert.base import Place, VectorStore
+from tasks.upsert.base import Place, RanksWords, VectorStore
 from tasks.upsert.filters import passes
 from tasks.upsert.page import page
 from tasks.upsert.words.index import DamagedWordsError, WordIndex, state
@@ -27,16 +27,22 @@ class WordedStore:
         self._words = words
         self._sentinel: Sentinel | None = None  # what a run asks at its beginning, it asks once
         self._count: int | None = None
+        self._ranks_words: bool | None = None  # as far as the store was asked
 
     def ensure(self, dimension: int, /) -> None:
-        """The index is made, too, or made right."""
+        """The index is made, too, or made right; one that is needed no more is removed."""
         self._store.ensure(dimension)
-        if not self._is_right():
+        self._ranks_words = None
+        if self._is_idle:
+            self._words.remove_file()
+        elif not self._is_right():
             self.restore()
         self._sentinel = self._count = None
 
     def restore(self) -> None:
         """Make the index hold what the collection does: the collection is read, and what differs written."""
+        if self._is_idle:
+            return
         try:
             self._words.begin()
             held = self._words.states()
@@ -57,8 +63,13 @@ class WordedStore:
         if mark := self._store.sentinel():
             self._words.finish(mark)
 
-    def states(self) -> dict[PointId, bytes]:
-        """What the index knows of each record, to be compared with `state` of its payload; nothing if damaged."""
+    def states(self) -> dict[PointId, bytes] | None:
+        """What the index knows of each record, to be compared with `state` of its payload; nothing if damaged.
+
+        None where the store has its own.
+        """
+        if self._is_idle:
+            return None
         try:
             return self._words.states() if self._words.mark() else {}
         except DamagedWordsError:
@@ -70,13 +81,15 @@ class WordedStore:
 
     def upsert(self, points: Points, /) -> None:
         """Words first."""
-        self._words.put(zip(points.ids, points.payloads, strict=True))
+        if not self._is_idle:
+            self._words.put(zip(points.ids, points.payloads, strict=True))
         self._store.upsert(points)
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Words last."""
         self._store.delete(ids)
-        self._words.delete(ids)
+        if not self._is_idle:
+            self._words.delete(ids)
 
     def present(self, ids: Sequence[PointId], /) -> set[PointId]:
         """Passed on."""
@@ -92,14 +105,14 @@ class WordedStore:
 
     def search(self, query: Query, /) -> list[Hit]:
         """Words are looked for here."""
-        if not query.words:
+        if not query.words or self._is_idle:
             return self._store.search(query)
         try:
             if self._words.mark() is None:
-                raise NoTextIndexError("the collection has no index of words yet; the next sync makes it")
+                raise MissingTextIndexError("the collection has no index of words yet; the next sync makes it")
             return page(query, partial(self._best, query))
         except DamagedWordsError as error:
-            raise NoTextIndexError(f"{error}; `headrace verify --repair` makes the index of words anew") from error
+            raise MissingTextIndexError(f"{error}; `headrace verify --repair` makes the index of words anew") from error
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         """Passed on."""
@@ -111,7 +124,8 @@ class WordedStore:
     def mark(self, sentinel: Sentinel, pipeline: str = "", /) -> None:
         """Both get the mark; a run that dies between them leaves an index that the next one reads again."""
         self._store.mark(sentinel, pipeline)
-        self._words.finish(sentinel)
+        if not self._is_idle:
+            self._words.finish(sentinel)
 
     def count(self, pipeline: str = "", /) -> int:
         """Passed on."""
@@ -130,13 +144,21 @@ class WordedStore:
 
     def drop(self) -> None:
         """The index goes with the collection."""
+        is_idle = self._is_idle
         self._store.drop()
-        self._words.remove()
+        if not is_idle:
+            self._words.remove()
 
     def close(self) -> None:
         """Close both."""
         self._store.close()
         self._words.close()
+
+    @property
+    def _is_idle(self) -> bool:
+        if self._ranks_words is None:
+            self._ranks_words = isinstance(self._store, RanksWords) and self._store.ranks_words()
+        return self._ranks_words
 
     def _is_right(self) -> bool:
         try:
