@@ -5,7 +5,7 @@ import io
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from tasks.errors import ConfigError, MissingExtraError
 from tasks.evaluate.compare import Candidate
@@ -28,7 +28,7 @@ _MEANING = {
     "answer@1000": "answer@1000: share of the answer in 1,000 tokens",
 }
 _COLOURS = ("#1f6fb4", "#e08a1e")
-_SCALE = "0 is worst, 1 is best; lines show where the mean lies with 95 % certainty"
+_SCALE = "0 is worst, 1 is best;\nlines show where the mean lies with 95 % certainty"
 
 
 def check_chart(path: str | None) -> None:
@@ -54,7 +54,7 @@ def evaluation_chart(path: str, one: Evaluation, comparison: Comparison | None) 
         values = [(_MEANING.get(name, name), value) for name, value in way.metrics.items()]
         _bars(axes, values, number, 1 + len(others), ways[number])
     if others:
-        axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=2, frameon=False)
+        figure.legend(loc="outside upper center", frameon=False)
     title = f"How well {one.pipeline} answers {one.queries:,} queries"
     notes = [comparison.sentence() if comparison else ways[0], one.made, one.note]
     _save(path, figure, title, [note for note in notes if note])
@@ -64,7 +64,8 @@ def comparison_chart(path: str, rows: Sequence[Candidate], suggestion: str) -> N
     """Quality with its interval, and quality against what it costs."""
     figure, (bars, cloud) = _figure(max(4.0, 0.6 * len(rows) + 2.0), columns=2)
     measure = rows[0].evaluation.measure
-    _bars(bars, [(row.label, row.evaluation.main) for row in rows], 0, 1, "")
+    named = [(f"{row.label}  ({number})", row.evaluation.main) for number, row in enumerate(rows, start=1)]
+    _bars(bars, named, 0, 1, "")
     bars.set_xlim(0, min(1.1, 1.3 * max(row.evaluation.main.high for row in rows) or 1.0))
     bars.set_xlabel(f"{_MEANING.get(measure, measure)}\n({_SCALE})")
     has_price = any(row.usd for row in rows)
@@ -77,11 +78,9 @@ def comparison_chart(path: str, rows: Sequence[Candidate], suggestion: str) -> N
     ]
     cloud.plot(*zip(*front, strict=True), color="#999999", linewidth=1, zorder=1)
     cloud.scatter(costs, means, color=_COLOURS[0], zorder=2)
-    for row, cost, mean in zip(rows, costs, means, strict=True):
-        is_right = cost > max(costs) / 2
-        place = (-5, 6) if is_right else (5, 6)
-        side: Literal["left", "right"] = "right" if is_right else "left"
-        cloud.annotate(row.label, (cost, mean), textcoords="offset points", xytext=place, fontsize=8, ha=side)
+    for place in dict.fromkeys(zip(costs, means, strict=True)):
+        there = [number for number, one in enumerate(zip(costs, means, strict=True), start=1) if one == place]
+        cloud.annotate(", ".join(map(str, there)), place, textcoords="offset points", xytext=(5, 6), fontsize=9)
     cloud.set_xlabel("price of embedding this corpus, US dollars" if has_price else "vectors, MB")
     cloud.set_ylabel(measure)
     cloud.margins(0.25)

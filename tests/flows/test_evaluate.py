@@ -56,6 +56,14 @@ def test_two_modes_are_compared_in_a_sentence(judged: Pipeline) -> None:
     assert set(shape["difference"]) == set(shape["metrics"])
 
 
+def test_the_stores_own_nearest_are_compared_with_all(judged: Pipeline) -> None:
+    shape = asked(judged, "--exact", "--json").json
+    assert shape["exact"] == {"recall@10": [1.0, 1.0, 1.0], "recall@100": [1.0, 1.0, 1.0]}
+    assert "exact" not in asked(judged, "--json").json
+    out = asked(judged, "--exact").out
+    assert "of those that comparing with every vector finds:\n  recall@10    1.000  [1.000, 1.000]" in out
+
+
 def test_a_generation_that_is_not_there_is_told(judged: Pipeline) -> None:
     outcome = asked(judged, "--generation", "7", "--json")
     assert (outcome.code, "has no generation 7" in outcome.json["error"]) == (2, True)
