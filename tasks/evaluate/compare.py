@@ -3,12 +3,14 @@
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 from config.pipeline import Pipeline, SearchMode
 from tasks.embed.catalogue import catalogue
+from tasks.embed.open import open_embedder
 from tasks.errors import BudgetError, ConfigError
 from tasks.evaluate.beside import Making, Variant, open_beside
 from tasks.evaluate.evaluation import Comparison, Evaluation, Evaluator
@@ -79,7 +81,9 @@ def candidates(pipeline: Pipeline, columns: Columns, judge: Judge, making: Makin
     """Each as soon as it is measured; the money is for all together. BudgetError where it does not suffice."""
     variants = list(columns.variants())
     for _, variant in variants:
-        variant.of(pipeline)  # what cannot be said is refused before anything is paid
+        with closing(open_embedder(variant.of(pipeline).embedder, pipeline.state)) as embedder:
+            _ = embedder.space  # what cannot be used is refused before anything is made
+            embedder.check()
     for label, variant in variants:
         try:
             with open_beside(pipeline, variant, making) as session:

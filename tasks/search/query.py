@@ -19,12 +19,17 @@ from tasks.records import Condition, Filter, Hit, PointId, Query, Vector
 from tasks.search.fusion import DEPTH, folded, fused, same_weight, spread, weight_by_kind
 from tasks.search.links import link_of
 from tasks.search.permission import Asker, permitted
-from tasks.search.rerank import open_reranker
+from tasks.search.rerank import open_reranker, readable
 from tasks.session import Session, check_space
+from tasks.upsert.words.tokens import has_unspaced
 
 DIGITS = 4  # of a score, as it is shown and compared
 USUAL_PER_DOCUMENT = 2
 _NO_VECTOR = np.empty(0, np.float32)
+_UNSPACED = (
+    "no text has these words as they are indexed; where words have no spaces between them, set"
+    " `search: {language: none}` and run `headrace rebuild`, which embeds nothing"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,13 @@ def answered(asking: "Asking", wanted: Wanted) -> Results:
             raise
         mode, note = "dense", f"by vectors alone: {error}"
         hits, copies = _shown(asking, mode, wanted)
+    if (
+        mode != "dense"
+        and asking.finds_no_words
+        and has_unspaced(str(query))
+        and session.pipeline.search.language != "none"
+    ):
+        note = _UNSPACED
     sources = session.pipeline.sources if wanted.links else ()
 
     def shown(hit: Hit) -> Found:
@@ -207,10 +219,15 @@ class Asking:
         first, rest = hits[: settings.top], hits[settings.top :]
         if unread := [hit for hit in first if hit.id not in self._read]:
             opened = open_reranker(settings, books_of(self.session.pipeline))  # pyright: ignore[reportArgumentType] - a frozen section has a hash
-            scores = opened.scores(str(self.query), [_readable(hit) for hit in unread])
+            scores = opened.scores(str(self.query), [readable(hit) for hit in unread])
             self._read |= {hit.id: score for hit, score in zip(unread, scores, strict=True)}
         scored = [replace(hit, score=self._read[hit.id]) for hit in first]
         return sorted(scored, key=lambda hit: -hit.score) + [replace(hit, score=0.0) for hit in rest]
+
+    @property
+    def finds_no_words(self) -> bool:
+        """Whether it asked for words, and no record has any of them."""
+        return any(by_words and not hits for (by_words, *_), hits in self._answers.items())
 
     def forget(self) -> None:
         """Let go of the answers, and keep the vector."""
@@ -275,13 +292,6 @@ def _with_all_parts(hit: Hit) -> Hit:
 
 def _document(hit: Hit) -> str:
     return str(hit.payload["headrace"]["document"])
-
-
-def _readable(hit: Hit) -> str:
-    """The text below the titles that it stands under."""
-    titles = hit.payload["metadata"].get("heading")
-    above = " > ".join(map(str, titles)) if isinstance(titles, list) else str(titles or "")
-    return f"{above}\n\n{hit.payload['text']}" if above else str(hit.payload["text"])
 
 
 def _is_near(hit: Hit, wanted: Wanted) -> bool:

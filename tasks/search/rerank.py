@@ -18,6 +18,7 @@ from tasks.embed.local.runtime.device import choose_devices
 from tasks.embed.local.weights import find_folder
 from tasks.embed.models import paid_models
 from tasks.errors import ConfigError, HeadraceError
+from tasks.records import Hit
 
 BATCH_TEXTS = 16
 LOCAL_TOKENS = 512
@@ -39,6 +40,13 @@ def open_reranker(settings: Rerank, budget: str) -> Reranker:
     `budget` is the database in which processes share the money of a service.
     """
     return _CrossEncoder(settings) if settings.provider == "sentence-transformers" else _Service(settings, budget)
+
+
+def readable(hit: Hit) -> str:
+    """The text below the titles that it stands under."""
+    titles = hit.payload["metadata"].get("heading")
+    above = " > ".join(map(str, titles)) if isinstance(titles, list) else str(titles or "")
+    return f"{above}\n\n{hit.payload['text']}" if above else str(hit.payload["text"])
 
 
 class _CrossEncoder:

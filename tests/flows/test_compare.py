@@ -83,6 +83,20 @@ def test_what_cannot_be_compared_is_told_before_anything_is_made(
     assert (outcome.code, words in outcome.json["error"]) == (2, True), outcome.json["error"]
 
 
+@pytest.mark.parametrize(
+    ("model", "words"), [("./no-such-model", "no-such-model"), ("text-embedding-3-small", "export")]
+)
+def test_a_model_that_cannot_be_used_is_told_before_another_one_is_measured(
+    manual: Pipeline, model: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    section = "kind: sentence-transformers, model: sentence-transformers/all-MiniLM-L6-v2"
+    manual.config.write_text(manual.config.read_text().replace("kind: hashing, dimensions: 64", section))
+    outcome = compare(manual, "--models", f"sentence-transformers/all-MiniLM-L6-v2,{model}")
+    assert (outcome.code, words in outcome.err) == (2, True), outcome.err
+    assert "documents to read" not in outcome.err
+
+
 def test_an_evaluation_with_queries_of_its_own_is_marked_and_drawn(manual: Pipeline) -> None:
     chart = manual.folder / "chart.png"
     run = ["evaluate", str(manual.config), "--bootstrap", "5", "--against", "dense", "--chart", str(chart), "--json"]

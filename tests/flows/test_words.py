@@ -225,6 +225,17 @@ def test_a_store_that_lost_its_own_index_of_words_is_found_and_mended_for_nothin
     assert [hit["document"] for hit in search(pipeline, "zerkbolts")["hits"]] == ["docs:pump.md"]
 
 
+def test_whoever_asks_in_a_script_without_spaces_is_told_what_finds_its_words(pipeline: Pipeline) -> None:
+    pipeline.write("zh.md", "轴承必须每四百小时润滑一次。")
+    assert pipeline.sync()["code"] == 0
+    out = pipeline.run("search", str(pipeline.config), "轴承", "--mode", "text").out
+    assert "! no text has these words as they are indexed" in out
+    pipeline.config.write_text(pipeline.config.read_text() + "search: {language: none}\n")
+    assert pipeline.run("rebuild", str(pipeline.config), "--json").json["chunks"]["embedded"] == 0
+    assert [hit["document"] for hit in search(pipeline, "轴承")["hits"]] == ["docs:zh.md"]
+    assert "!" not in pipeline.run("search", str(pipeline.config), "菜单").out
+
+
 @pytest.fixture
 def store() -> WordedStore:
     made = WordedStore(MemoryStore(), WordIndex("sqlite://", "none"))

@@ -29,6 +29,11 @@ def spaced(text: str) -> str:
     return str(_UNSPACED.sub(_pairs, parts))
 
 
+def has_unspaced(text: str) -> bool:
+    """Whether some of it is in a script that puts no spaces between words."""
+    return _UNSPACED.search(text) is not None
+
+
 def expression(query: str, *, is_english: bool) -> str:
     """What SQLite's index is asked for: any of the query's words. Empty where it has none."""
     words = dict.fromkeys(_WORDS.findall(spaced(query)))
