@@ -19,7 +19,12 @@ START_SECONDS = 180
 def main() -> int:
     """Until somebody ends it, or one of the two ends."""
     url = f"http://127.0.0.1:{os.environ.get('PORT', '4200')}"
-    environment = {**os.environ, "PREFECT_API_URL": f"{url}/api", "PREFECT_UI_API_URL": f"{url}/api"}
+    environment = {
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",  # it would tell its makers of this machine
+        **os.environ,
+        "PREFECT_API_URL": f"{url}/api",
+        "PREFECT_UI_API_URL": f"{url}/api",
+    }
     prefect = [sys.executable, "-m", "prefect"]
     serve = [*prefect, "server", "start", "--port", url.rpartition(":")[2]]
     work = [*prefect, "worker", "start", "--pool", "headrace"]

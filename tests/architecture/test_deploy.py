@@ -10,6 +10,7 @@ import yaml
 
 from config.options import SyncOptions
 from config.read import read_pipeline
+from config.sources import FilesSource
 
 REPOSITORY = Path(__file__).parents[2]
 DEPLOY = REPOSITORY / "deploy"
@@ -43,6 +44,15 @@ def test_a_deployment_starts_a_flow_that_exists_with_parameters_it_takes(deploym
     assert set(deployment["parameters"]) == {argument.arg for argument in flow.args.args}
     assert read_pipeline(REPOSITORY / deployment["parameters"]["config"]).name == "quickstart"
     SyncOptions.model_validate(deployment["parameters"]["options"])
+
+
+def test_the_examples_that_make_server_registers_have_something_to_read() -> None:
+    (names,) = re.findall(r"^EXAMPLES = \((.+)\)$", (DEPLOY / "server.py").read_text(), re.MULTILINE)
+    for name in names.replace('"', "").split(", "):
+        file = REPOSITORY / f"config/examples/{name}.yaml"
+        for source in read_pipeline(file).sources:
+            assert isinstance(source, FilesSource)
+            assert (file.parent / source.path / "README.md").exists()
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
