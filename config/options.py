@@ -35,6 +35,18 @@ class SyncOptions(Section):
     )
 
 
+class WatchOptions(Section):
+    """What a run that goes on may be told; the form in the Prefect UI shows these."""
+
+    every_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="List everything so often; 60 s where left out, or 600 s where all sources are local folders, whose"
+        " changes are noticed at once.",
+    )
+
+
 class EvaluateOptions(Section):
     """What one evaluation may be told; the form in the Prefect UI shows these."""
 

@@ -171,6 +171,9 @@ class Pipeline(Section):
         description="A file that each run writes anew in Prometheus' text format, such as x.prom; or where a collector"
         " of OpenTelemetry takes metrics by gRPC, such as http://collector:4317.",
     )
+    quarantine_alert: int = Field(
+        default=0, ge=0, description="More documents in quarantine than this are an event of their own, for alerts."
+    )
     deletions: Deletions = Field(default_factory=lambda: Deletions.model_validate({}), description="The guard.")
     near_duplicates: NearDuplicates | None = Field(
         default=None, description="What to do about documents that are nearly the same. Default: nothing."

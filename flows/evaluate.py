@@ -7,24 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from prefect.events import emit_event
-
 from config.options import EvaluateOptions
 from config.read import read_pipeline
-from flows.termination import told_to_prefect
+from flows.tracked import tracked_flow
 from tasks.console.artifacts import ArtifactProgress
-from tasks.console.events import resource_of
+from tasks.console.events import announce
 from tasks.console.history import history
 from tasks.console.quality import evaluation_text
-from tasks.console.states import attended
 from tasks.errors import ConfigError
 from tasks.evaluate.evaluation import Evaluation, Evaluator
 from tasks.evaluate.history import Kept, keep
 from tasks.evaluate.judgments import read_judgments
-from tasks.runners.prefect import tracked_flow
 from tasks.session import Session, open_session
-
-DROPPED = "headrace.quality.dropped"
 
 
 @tracked_flow("evaluate")
@@ -40,11 +34,11 @@ def evaluate(config: str, options: EvaluateOptions = EvaluateOptions()) -> dict[
 
     """
     pipeline = read_pipeline(Path(config))
-    with told_to_prefect(), attended(), open_session(pipeline, read_only=True) as session:
+    with open_session(pipeline, read_only=True) as session:
         done, kept = measured(session, options)
         told = f"{kept.measure} {kept.value.mean:.3f}"
-        page = f"```\n{evaluation_text(done)}\n{kept.sentence()}\n```\n\n{history(session)}"
-        ArtifactProgress(session).publish(page, "quality", told)
+        text = f"{evaluation_text(done)}\n{kept.sentence()}"
+        ArtifactProgress(session).publish(text, "quality", told, history(session))
     tell(pipeline.name, kept)
     return {**done.as_json(), "kept": kept.as_json()}
 
@@ -64,7 +58,7 @@ def measured(session: Session, options: EvaluateOptions) -> tuple[Evaluation, Ke
 def tell(pipeline: str, kept: Kept) -> None:
     """Emit an event where the index answers worse than before, and not by chance; an automation may listen to it."""
     if kept.has_dropped:
-        emit_event(DROPPED, resource_of(pipeline), payload={**kept.as_json(), "sentence": kept.sentence()})
+        announce("quality.dropped", pipeline, kept.as_json(), kept.sentence())
 
 
 if __name__ == "__main__":

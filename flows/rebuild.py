@@ -10,10 +10,10 @@ from prefect.client.schemas.objects import State
 
 from config.options import SyncOptions
 from flows.sync import followed
-from tasks.runners.prefect import tracked_flow
+from flows.tracked import tracked_flow
 
 
-@tracked_flow("rebuild")
+@tracked_flow("rebuild", about="sync")
 def rebuild(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | State[Any]:  # noqa: B008 - frozen
     """Build what the configuration says, and make it the live generation where nothing speaks against it.
 

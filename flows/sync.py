@@ -10,6 +10,7 @@ Each stage is a task of its own name; `tasks.sync.run` says what happens round i
 """
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,14 @@ from prefect.client.schemas.objects import State
 from config.options import SyncOptions
 from config.pipeline import Pipeline
 from config.read import read_pipeline
-from flows.termination import told_to_prefect
+from flows.tracked import tracked_flow
 from tasks.console.artifacts import ArtifactProgress
-from tasks.console.events import announce
-from tasks.console.states import attended, skipped, state_of
+from tasks.console.events import announce_sync
+from tasks.console.states import state_of
 from tasks.console.text import plan_text
-from tasks.errors import FencedError, HeadraceError, LockedError, kept_report
+from tasks.errors import HeadraceError
 from tasks.generations import as_synced
-from tasks.runners.prefect import PrefectRunner, pipeline_name, tracked_flow
+from tasks.runners.prefect import PrefectRunner
 from tasks.session import Session, open_session
 from tasks.sync.plan import plan_sync
 from tasks.sync.rebuild import sync_or_rebuild
@@ -51,25 +52,15 @@ def sync(config: str, options: SyncOptions = SyncOptions()) -> dict[str, Any] | 
 
 def followed(config: str, options: SyncOptions) -> dict[str, Any] | State[Any]:
     """What `options` ask for, as the final state of a flow run."""
-    name = pipeline_name(config)
-    with told_to_prefect(), attended():
-        try:
-            pipeline = read_pipeline(Path(config))
-            if options.dry_run:
-                return _planned(pipeline, options)
-            report = sync_or_rebuild(pipeline, options, synced)
-        except LockedError as error:
-            if isinstance(error, FencedError):  # it had begun
-                raise
-            announce(name, "skipped", {}, str(error))
-            return skipped(error)
-        except Exception as error:
-            is_foreseen = isinstance(error, HeadraceError)
-            why = str(error) if is_foreseen else f"unforeseen: {type(error).__name__}; the run's log says where"
-            announce(name, "failed", kept_report(error), why)
-            raise
-        announce(name, report.outcome, report.as_json())
-        return state_of(report)
+    pipeline = read_pipeline(Path(config))
+    if options.dry_run:
+        return _planned(pipeline, options)
+    report = sync_or_rebuild(pipeline, options, synced)
+    if options.rebuild:  # its syncs have told of themselves
+        with suppress(HeadraceError), open_session(pipeline, read_only=True) as session:
+            ArtifactProgress(session).end(report)
+    announce_sync(report, pipeline.quarantine_alert)
+    return state_of(report)
 
 
 def _planned(pipeline: Pipeline, options: SyncOptions) -> dict[str, Any]:
@@ -78,7 +69,7 @@ def _planned(pipeline: Pipeline, options: SyncOptions) -> dict[str, Any]:
         ArtifactProgress(session) as progress,
     ):
         planned = plan_sync(session, options, progress)
-        progress.publish(f"```\n{plan_text(planned)}\n```", "plan", "plan")
+        progress.publish(plan_text(planned), "plan", "plan")
     return planned.as_json()
 
 

@@ -7,22 +7,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from prefect.client.schemas.objects import State
-
 from config.options import VerifyOptions
 from config.read import read_pipeline
-from flows.termination import told_to_prefect
+from flows.tracked import tracked_flow
 from tasks.console.artifacts import ArtifactProgress
-from tasks.console.states import attended, skipped
 from tasks.console.text import verification_text
-from tasks.errors import CollectionError, LeaseHeldError
-from tasks.runners.prefect import PrefectRunner, tracked_flow
+from tasks.errors import CollectionError
+from tasks.runners.prefect import PrefectRunner
 from tasks.session import open_session
 from tasks.sync.verify import verify as verify_session
 
 
 @tracked_flow("verify")
-def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, Any] | State[Any]:  # noqa: B008 - frozen
+def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, Any]:  # noqa: B008 - frozen
     """Read the collection back and compare it with the ledger.
 
     Args:
@@ -34,18 +31,15 @@ def verify(config: str, options: VerifyOptions = VerifyOptions()) -> dict[str, A
 
     """
     pipeline = read_pipeline(Path(config))
-    with told_to_prefect(), attended(), open_session(pipeline) as session, ArtifactProgress(session) as progress:
-        try:
-            done = verify_session(session, options, PrefectRunner(), progress)
-        except LeaseHeldError as held:
-            return skipped(held)
-        progress.publish(
-            f"```\n{verification_text(done)}\n```",
-            "verification",
-            "nothing wrong" if done.ok else "not what the ledger says",
-        )
+    with (
+        open_session(pipeline, read_only=not options.repair) as session,
+        ArtifactProgress(session) as progress,
+    ):
+        done = verify_session(session, options, PrefectRunner(), progress)
+        told = "nothing wrong" if done.ok else "not what the ledger says"
+        progress.publish(verification_text(done), "verification", told)
     if not done.ok:
-        raise CollectionError(f"{pipeline.name}: the collection is not what the ledger says: {done.as_json()}")
+        raise CollectionError(f"the collection is not what the ledger says; {verification_text(done)}")
     return done.as_json()
 
 

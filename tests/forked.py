@@ -20,8 +20,9 @@ from typing import Any, Self
 
 ROOT = Path(__file__).parents[1]
 PRELOADED = (
-    "flows.sync", "flows.verify", "flows.evaluate", "flows.rebuild", "flows.commands.deploy", "tasks.embed.hashing",
-    "tasks.upsert.qdrant_embedded.store", "prefect.artifacts", "prefect.blocks.notifications", "prefect.blocks.system",
+    "flows.sync", "flows.verify", "flows.evaluate", "flows.rebuild", "flows.watch", "flows.commands.deploy",
+    "tasks.embed.hashing", "tasks.upsert.qdrant_embedded.store", "prefect.artifacts", "prefect.blocks.notifications",
+    "prefect.blocks.system",
 )  # fmt: skip
 _forks = get_context("forkserver")
 _forks.set_forkserver_preload([__name__, *PRELOADED])

@@ -29,7 +29,10 @@ class OddServer:
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                owner.requests.append(self.request.recv(65536))
+                request = self.request.recv(65536)
+                while request.endswith(b"\r\n\r\n") and request.startswith(b"POST"):
+                    request += self.request.recv(65536)
+                owner.requests.append(request)
                 answer = owner._answers[min(len(owner.requests), len(owner._answers)) - 1]
                 for start in range(0, len(answer), owner._block):
                     if owner._ended.wait(owner._delay_seconds):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 SUMMARY = "register the pipeline with Prefect: forms, and a schedule"
 HOME = Path(__file__).parents[2]
-FLOWS = ("sync", "verify", "rebuild", "evaluate")  # the schedule is the first one's
+WEBHOOK_BODY = '{"parameters": {"options": {"wait": true}}}'  # a run at work may have passed by what has just changed
+FLOWS = ("sync", "verify", "rebuild", "evaluate", "watch")  # the schedule is the first one's
 
 
 def add_arguments(parser: ArgumentParser, /) -> None:
@@ -33,7 +34,7 @@ def add_arguments(parser: ArgumentParser, /) -> None:
 
 
 def run(options: Namespace, /) -> Answer:
-    """Registers `sync/NAME`, `verify/NAME`, `rebuild/NAME` and `evaluate/NAME`, again where they are registered."""
+    """Registers `sync/NAME` and the other flows under that name, again where they are registered."""
     from config.errors import ConfigError
     from config.prefect_api import configured_api
     from config.read import read_pipeline
@@ -59,6 +60,7 @@ def run(options: Namespace, /) -> Answer:
         "deployments": registered,
         "work_pool": options.work_pool,
         "schedule": options.cron or (f"every {options.interval:g} s" if options.interval else None),
+        "webhook": f"/deployments/{registered[f'sync/{name}']}/create_flow_run",
         "alerts": alerts,
     }
     return Answer(shape, _text(shape))
@@ -175,5 +177,7 @@ def _text(shape: Mapping[str, Any]) -> str:
         *(f"alert: {name}" for name in shape["alerts"]),
         f"A worker runs them: prefect worker start --pool {shape['work_pool']}",
         f"To start one now: prefect deployment run {shape['deployment']}",
+        "To start one from elsewhere, when something has changed:",
+        f"  curl -H 'Content-Type: application/json' -d '{WEBHOOK_BODY}' \"$PREFECT_API_URL{shape['webhook']}\"",
     ]
     return "\n".join(lines)

@@ -30,21 +30,16 @@ def add_arguments(parser: ArgumentParser, /) -> None:
 
 
 def run(options: Namespace, /) -> Answer:
-    """Tells of each round in a line of its own with --json, else of those with news; never tracked.
-
-    News is that records were written or removed, that something else is amiss than before, or nothing any more.
-    """
+    """Tells of each round in a line of its own with --json, else of those with news; never tracked."""
     from flows.commands.sync import shown_sync
+    from tasks.console.news import News
     from tasks.sync.watch import watch
 
-    last = ""  # what is amiss, as it was told last
+    news = News()
 
     def tell(told: "Report | Trouble", *, is_whole: bool) -> None:
-        nonlocal last
-        amiss = _amiss(told) or ("" if is_whole else last)
-        is_new, last = amiss != last, amiss
-        text = _line(told) if options.json else _text(told) if is_new or _has_written(told) else ""
-        if text:
+        is_news = news.is_in(told, is_whole=is_whole)
+        if text := _line(told) if options.json else _text(told) if is_news else "":
             options.stdout.write(f"{text}\n")
             options.stdout.flush()
 
@@ -70,19 +65,3 @@ def _text(told: "Report | Trouble") -> str:
     if not isinstance(told, Report):
         return f"{time.strftime('%H:%M:%S')} {told.error}; tried again in {told.seconds:g} s"
     return f"{time.strftime('%H:%M:%S')} {report_text(told)}"
-
-
-def _amiss(told: "Report | Trouble") -> str:
-    """What a person has to see to, without what differs from round to round; "" where there is nothing."""
-    from tasks.sync.report import Outcome, Report
-
-    if not isinstance(told, Report):
-        return str(told.error)
-    aside = sorted((one.id, one.reason) for one in told.names.quarantined)
-    return "" if told.outcome is Outcome.DONE else repr((told.outcome, told.plan_hash, aside, told.aside, told.notes))
-
-
-def _has_written(told: "Report | Trouble") -> bool:
-    from tasks.sync.report import Report
-
-    return isinstance(told, Report) and bool(told.chunks.written or told.chunks.removed)

@@ -21,7 +21,7 @@ from tasks.console.summary import summary
 from tasks.console.text import report_text
 from tasks.errors import HeadraceError
 from tasks.session import Session
-from tasks.sync.report import Report
+from tasks.sync.report import Outcome, Report
 
 UPDATE_SECONDS = 3.0  # an update costs 13 ms here and as much on the server
 PATIENCE_SECONDS = 15.0
@@ -30,9 +30,13 @@ PATIENCE_SECONDS = 15.0
 class ArtifactProgress:
     """The server is talked to by threads of their own: one that is slow or away neither stops nor fails the run."""
 
-    def __init__(self, session: Session) -> None:
-        """Call inside a flow run. Artifacts of one pipeline share a key, so the UI shows their history."""
+    def __init__(self, session: Session, *, is_round: bool = False) -> None:
+        """Call inside a flow run. Artifacts of one pipeline share a key, so the UI shows their history.
+
+        A round of many says nothing of itself where there is nothing to read, and does not name the run before its end.
+        """
         self._session = session
+        self._is_round = is_round
         self._run = str(flow_run.id)
         self._name = f"{flow_run.flow_name} {session.pipeline.name}"
         self._key = re.sub(r"[^a-z0-9-]+", "-", session.pipeline.name.lower())
@@ -49,9 +53,11 @@ class ArtifactProgress:
         if dead := self._session.ledger.dead_flow_run:
             self._marking = in_thread(partial(mark_dead, dead))
         self._standing = Standing(documents, size_bytes, look)
-        self._log.info(self._standing.first_line())
+        if documents or not self._is_round:
+            self._log.info(self._standing.first_line())
         if documents:
-            in_thread(partial(self._rename, f"{documents:,} to read"))
+            if not self._is_round:
+                in_thread(partial(self._rename, f"{documents:,} to read"))
             self._ticks = (Ticks(LINE_SECONDS, self._tell), Ticks(UPDATE_SECONDS, self._show))
 
     def advance(self, documents: int, /) -> None:
@@ -70,11 +76,15 @@ class ArtifactProgress:
         name = partial(self._rename, _told(report))
         in_thread(partial(self._publish, "\n\n".join(filter(None, page)), name)).join(PATIENCE_SECONDS)
 
-    def publish(self, page: str, kind: str, told: str) -> None:
-        """Markdown, and what it comes to in the run's name, for what is no sync."""
+    def publish(self, text: str, kind: str, told: str, below: str = "") -> None:
+        """What is no sync came to this `text`, for log and page, and to what is `told` in the run's name.
+
+        `below` is Markdown, for the page alone.
+        """
         self._stop()
+        self._log.info(text)
         name = partial(self._rename, told)
-        in_thread(partial(self._publish, page, name, kind)).join(PATIENCE_SECONDS)
+        in_thread(partial(self._publish, f"```\n{text}\n```\n\n{below}", name, kind)).join(PATIENCE_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +126,11 @@ class ArtifactProgress:
 
 
 def _told(report: Report) -> str:
-    """`3 added, 12 changed`: what a list of runs should say of each."""
+    """`3 added, 12 changed`: what a list of runs should say of each; and what stopped it, if anything did."""
     documents = report.documents
     counts = {name: getattr(documents, name) for name in ("added", "changed", "deleted", "withheld", "quarantined")}
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "no change"
+    told = [f"generation {report.generation} is live"] if report.switched else []
+    told += [f"{count:,} {name}" for name, count in counts.items() if count]
+    if report.outcome in (Outcome.BUDGET, Outcome.FAILED, Outcome.INTERRUPTED):
+        told.append("money limit" if report.outcome is Outcome.BUDGET else report.outcome.value)
+    return ", ".join(told) or "no change"

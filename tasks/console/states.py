@@ -16,10 +16,10 @@ from prefect.states import Cancelled, Crashed, Failed
 
 from tasks.console.standing import Ticks, in_thread
 from tasks.errors import LockedError
-from tasks.runners.prefect import PROCESS
 from tasks.sync.report import IncompleteRunError, Report
 from tasks.system.signature import has_ended, start_of
 
+PROCESS = "headrace.process"  # the label of a run that says whose process it is
 SKIPPED = "Skipped"
 TAG = "headrace"  # of our deployments, and of runs from the command line
 PATIENCE_SECONDS = 5.0

@@ -27,6 +27,7 @@ def summary(report: Report, quarantine: Sequence[QuarantinedDocument] = ()) -> s
     shape = report.as_json()
     lines = [f"## {_plain(report.pipeline)}", f"**{_HEADLINES[report.outcome]}**", *map(_note, report.notes)]
     rows = {
+        "generation": f"{report.generation} is live from now on" if report.switched else "",
         "documents": _counts(shape["documents"]),
         "chunks": _counts(shape["chunks"]),
         "tokens": _counts(shape["tokens"]),

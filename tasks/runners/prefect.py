@@ -1,36 +1,23 @@
 """The stages as Prefect tasks: one task run per window and stage."""
 
-import logging
-import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
-from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
-from prefect import Flow, Task
+from prefect import Task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.context import FlowRunContext, TagsContext
+from prefect.context import TagsContext
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
-from prefect.runtime import flow_run
-from prefect.states import Failed
 
-from config.errors import ConfigError
-from config.fields import Section
-from config.read import read_name
-from tasks.errors import HeadraceError
 from tasks.retry import JITTER, RETRY_DELAYS_SECONDS, is_transient
 from tasks.runners.base import Pending
 from tasks.runners.chain import Chain
 from tasks.runners.pace import MOST_CHUNKS
-from tasks.system.signature import signature
 from tasks.windows import Refs, Written
 
-PROCESS = "headrace.process"  # the label of a run that says whose process it is
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -77,70 +64,6 @@ class TrackedWindow:
         written: Written = results[-1]
         get_run_logger().info(f"window {self.number}: {written.tally.line()}")
         return written
-
-
-class PlainFlow(Flow[P, R]):
-    """A flow whose parameters are texts and sections of a configuration."""
-
-    def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """The same JSON as Prefect's, which imports a web framework for it: an eighth of a run without changes."""
-        if not all(isinstance(value, str | Section) for value in parameters.values()):
-            return super().serialize_parameters(parameters)
-        return {
-            name: value.model_dump(mode="json") if isinstance(value, Section) else value
-            for name, value in parameters.items()
-        }
-
-
-def tracked_flow(name: str) -> Callable[[Callable[P, R]], Flow[P, R]]:
-    """Decorates a function of a configuration file and options: its runs are named after the pipeline.
-
-    A failure that was foreseen ends the run in its own words. Raised, it would be traced back in the run's log, and its
-    sentence would be hard to find.
-    """
-
-    def decorate(function: Callable[P, R]) -> Flow[P, R]:
-        @wraps(function)
-        def told(*arguments: P.args, **named: P.kwargs) -> R:
-            for name in ("prefect.flow_runs", "prefect.task_runs"):
-                logging.getLogger(name).addFilter(_is_news)
-            try:
-                return function(*arguments, **named)
-            except HeadraceError as error:
-                return cast(R, Failed(message=str(error), data=error))
-
-        return PlainFlow(told, name=name, flow_run_name=run_name, persist_result=False)
-
-    return decorate
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Prefect logs of each stage that it is done, or that one before it is not, which the line of its window says.
-
-    Its engine logs what a failed state holds once more, with its traceback.
-    """
-    is_foreseen = record.exc_info and isinstance(record.exc_info[1], HeadraceError)
-    is_stage = record.name == "prefect.task_runs"
-    return not (is_foreseen or (is_stage and any(word in record.getMessage() for word in ("Completed(", "NotReady("))))
-
-
-def run_name() -> str:
-    """`sync handbook`, of flow and pipeline.
-
-    Prefect asks for it before a run counts as running, so none does whose process nobody knows.
-    """
-    if (context := FlowRunContext.get()) and context.flow_run:
-        client = cast(SyncPrefectClient, context.client)
-        client.update_flow_run_labels(context.flow_run.id, {PROCESS: signature(os.getpid())})
-    return f"{flow_run.flow_name} {pipeline_name(flow_run.parameters['config'])}"
-
-
-def pipeline_name(config: str) -> str:
-    """The name in the file; the file's own where that cannot be read."""
-    try:
-        return read_name(Path(config))
-    except ConfigError:
-        return Path(config).stem
 
 
 class PrefectRunner:

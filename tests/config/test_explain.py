@@ -48,7 +48,8 @@ def test_all_mistakes_are_listed_in_the_order_of_the_file(tmp_path: Path) -> Non
     assert refusal(tmp_path, WRONG) == [
         'p.yaml:1: name: "hand book"; expected text that matches ^[A-Za-z0-9][A-Za-z0-9._-]*$',
         "p.yaml:2: sourcs: unknown setting; expected one of name, sources, chunking, embedder, store, state, cache, "
-        "shards, search, quality, writer, runner, metrics, deletions, near_duplicates; did you mean sources?",
+        "shards, search, quality, writer, runner, metrics, quarantine_alert, deletions, near_duplicates; did you mean "
+        "sources?",
         "p.yaml:4: sources[0].cannary: unknown setting; expected one of kind, path, name, canary, silent_after_hours, "
         "max_bytes, metadata, acl, ocr, include, exclude, private_network; did you mean canary?",
         'p.yaml:6: sources[0].include: "**/*.md"; expected a list',

@@ -109,7 +109,7 @@ def test_the_flow_keeps_its_result_and_emits_an_event_for_a_drop(
     from tasks.session import open_session
 
     events: list[Any] = []
-    monkeypatch.setattr(flow, "emit_event", lambda name, resource, payload: events.append((name, resource, payload)))
+    monkeypatch.setattr(flow, "announce", lambda *told: events.append(told))
     quality = f"quality: {{queries: {judged.folder}/queries.txt, qrels: {judged.folder}/qrels.tsv}}\n"
     judged.config.write_text(f"{judged.config.read_text()}search: {{mode: text}}\n{quality}")
 
@@ -126,6 +126,6 @@ def test_the_flow_keeps_its_result_and_emits_an_event_for_a_drop(
     judged.sync()
     assert events == []
     assert run().has_dropped
-    [(name, resource, payload)] = events
-    assert (name, resource["prefect.resource.name"]) == ("headrace.quality.dropped", "trial")
-    assert payload["sentence"].startswith("ndcg@10 0.000")
+    [(name, pipeline, payload, sentence)] = events
+    assert (name, pipeline, payload["value"]) == ("quality.dropped", "trial", 0.0)
+    assert sentence.startswith("ndcg@10 0.000")

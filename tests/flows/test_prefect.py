@@ -21,7 +21,7 @@ from tests import forked
 from tests.batch_server import BatchServer
 from tests.browser import browser, chromium
 from tests.conftest import CONFIG, Pipeline
-from tests.odd_server import Gate
+from tests.odd_server import Gate, OddServer, http
 from tests.openai_server import OpenAIServer
 from tests.prefect_server import end, prefect_server
 from tests.provider_server import Fault
@@ -142,6 +142,8 @@ def test_a_tracked_run_shows_its_stages_and_its_report(server: Mapping[str, str]
     assert rebuilt.returncode == 0, rebuilt.stderr
     report = json.loads(rebuilt.stdout)
     assert (report["generation"], report["switched"], report["chunks"]["embedded"]) == (2, True, 0)
+    (named,) = ask(server, "flow_runs/filter", {"flow_runs": {"name": {"like_": "generation 2"}}})
+    wait_for(partial(logged, server, named["id"], "generation   2 is live from now on"), 30)
     pipeline.write("b.md", "# Beta\n\nAnother page.\n")
     headrace(server, "sync", str(config))
     (page,) = ask(server, "artifacts/latest/filter", {"artifacts": {"key": {"any_": ["trial-summary"]}}})
@@ -262,6 +264,9 @@ def test_a_run_beside_another_is_skipped_at_once_and_names_it(server: Mapping[st
         (skipped,) = ask(server, "flow_runs/filter", body)
         assert f"is held by process {process.pid} on " in skipped["state"]["message"]
         assert state_of(server, first)[0] == "Running", "who is alive is left alone"
+        forked.run(["-m", "flows.verify", str(pipeline.config)], server)
+        (skipped,) = [run for run in ask(server, "flow_runs/filter", body) if run["name"] == "verify trial"]
+        assert f"is held by process {process.pid} on " in skipped["state"]["message"]
         (pipeline.folder / "gate").unlink()
         assert json.loads(process.communicate(timeout=60)[0])["outcome"] == "done"
     assert state_of(server, first)[0] == "Completed"
@@ -331,6 +336,65 @@ def test_somebody_presses_run_in_a_browser_and_reads_the_page(server: Mapping[st
         page.wait_for("document.body.innerText.includes('Done: the collection is equal to its sources.')")
 
 
+@pytest.mark.usefixtures("worker")
+def test_a_run_that_watches_tells_of_each_change_until_it_is_cancelled(
+    server: Mapping[str, str], pipeline: Pipeline
+) -> None:
+    answer = json.loads(headrace(server, "deploy", str(pipeline.config), "--json").stdout)
+    path = f"deployments/{answer['deployments']['watch/trial']}/create_flow_run"
+    run = ask(server, path, {"parameters": {"options": {"every_seconds": 3600}}})["id"]
+
+    def name() -> str:
+        return str(ask(server, f"flow_runs/{run}", {}, method="GET")["name"])
+
+    wait_for(lambda: name() == "watch trial: 3 added", 180)
+    pipeline.write("new.md", "# New\n\nIt is found at once.\n")
+    wait_for(lambda: name() == "watch trial: 1 added", 60)
+    wait_for(partial(logged, server, run, "documents    1 added"), 30)
+    assert "It is found at once." in str(pipeline.texts())
+    ask(server, f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+    wait_for(lambda: state_of(server, run)[0] == "Cancelled", 60)
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_webhook_starts_a_run_as_deploy_says(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    told = headrace(server, "deploy", str(pipeline.config)).stdout
+    command = next(line.strip() for line in told.splitlines() if "curl" in line)
+    answer = subprocess.run(command, shell=True, env={**server}, check=True, capture_output=True).stdout
+    started = json.loads(answer)
+    assert started["parameters"] == {"config": str(pipeline.config), "options": {"wait": True}}
+    wait_for(lambda: state_of(server, started["id"])[0] == "Completed", 180)
+    assert len(pipeline.texts()) == 3
+
+
+def test_what_our_own_log_says_is_in_the_log_of_the_run(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    pipeline.config.write_text(f"{pipeline.config.read_text()}metrics: /proc/none/trial.prom\n")
+    answer = headrace(server, "sync", str(pipeline.config), "--json")
+    assert answer.returncode == 0, answer.stderr
+    (run,) = ask(server, "flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
+    wait_for(partial(logged, server, run["id"], "metrics: cannot write /proc/none/trial.prom"), 30)
+    assert answer.stderr.count("metrics: cannot write") == 1
+
+
+def test_an_alert_arrives_where_its_block_says(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    with OddServer(http("200 OK")) as hook:
+        save = (
+            "from prefect.blocks.notifications import CustomWebhookNotificationBlock as Block;"
+            f" Block(name='hook', url='{hook.url}/', json_data={{'text': '{{{{subject}}}} {{{{body}}}}'}})"
+            ".save('hook', overwrite=True)"
+        )
+        forked.run(["-c", save], server, check=True)
+        deploy(server, pipeline.config, "--alert", "custom-webhook/hook")
+        (pipeline.folder / "docs/b.md").write_bytes(b"\x00" * 500)
+        headrace(server, "sync", str(pipeline.config))
+        wait_for(lambda: any(b"headrace.sync.quarantine" in one for one in hook.requests), 60)
+        pipeline.config.write_text(pipeline.config.read_text().replace("./docs", "./nowhere"))
+        headrace(server, "sync", str(pipeline.config))
+        wait_for(lambda: any(b"nowhere does not exist" in one for one in hook.requests), 60)
+    (quarantined,) = [one for one in hook.requests if b"headrace.sync.quarantine" in one]
+    assert b"3 listed, 2 added, 1 quarantined" in quarantined
+
+
 def test_a_deployment_is_brought_up_to_date_and_alerts_are_made_once(
     server: Mapping[str, str], pipeline: Pipeline
 ) -> None:
@@ -347,7 +411,7 @@ def test_a_deployment_is_brought_up_to_date_and_alerts_are_made_once(
     (found,) = ask(server, "deployments/filter", {"deployments": {"id": {"any_": [first]}}})
     assert found["schedules"] == []
     names = [one["name"] for one in ask(server, "automations/filter", {})]
-    assert len(names) == len(set(names)) == 5
+    assert len(names) == len(set(names)) == 6
     missing = headrace(server, "deploy", str(pipeline.config), "--alert", "slack-webhook/none")
     assert (missing.returncode, "Prefect has no such block" in missing.stderr) == (2, True)
 
