@@ -160,12 +160,15 @@ class Pipeline(Section):
         ge=1,
         le=1024,
         description="The ledger is spread over so many databases beside `state`, each with a part of the documents; a"
-        " run works them off in turn and takes the memory of one: for more than a million documents.",
+        " run works them off in turn and takes the memory of one, or some of them side by side: `shards_at_once` under"
+        " `runner`. For more than a million documents.",
     )
     search: Search = Field(default_factory=lambda: Search.model_validate({}), description="Search settings.")
     quality: Quality | None = Field(default=None, description="The gate before a new generation goes live.")
     writer: Writer | None = Field(default=None, description="Who writes questions, where there are none.")
-    runner: Runner = Field(default_factory=LocalRunner, description="Where models run.")
+    runner: Runner = Field(
+        default_factory=lambda: LocalRunner.model_validate({}), description="Where models run, and shards."
+    )
     metrics: Location | None = Field(
         default=None,
         description="A file that each run writes anew in Prometheus' text format, such as x.prom; or where a collector"
@@ -272,6 +275,12 @@ class Pipeline(Section):
         path, mark, rest = self.state.partition("?")
         is_file = path.startswith("sqlite") and path.partition("://")[2].strip("/") not in ("", ":memory:")
         return f"{path}.{part}{mark}{rest}" if is_file and part else self.state
+
+    def without_sources(self) -> "Pipeline":
+        """The same for a worker that is handed what was read: neither sources nor their secrets go with it."""
+        made = self.model_copy(update={"sources": (), "runner": LocalRunner.model_validate({})})
+        made._generation, made._first = self._generation, None
+        return made
 
     def limited_to(self, max_usd: float | None) -> Self:
         """The same pipeline with the run's own money limit, where one is given and the embedder costs money."""

@@ -6,11 +6,24 @@ from pydantic import BeforeValidator, Field
 
 from config.fields import Section
 
+ShardsAtOnce = Annotated[
+    int,
+    Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="So many shards are worked off side by side, each in a process or an actor of its own that cuts,"
+        " embeds and writes; 1: in turn. For a model that runs there, a store on a server, and databases that all of"
+        " them reach: on a Ray cluster PostgreSQL.",
+    ),
+]
+
 
 class LocalRunner(Section):
     """One machine does it all."""
 
     kind: Literal["local"] = Field(default="local", description="Everything runs on this machine.")
+    shards_at_once: ShardsAtOnce
 
 
 class Parsers(Section):
@@ -34,7 +47,7 @@ class Models(Section):
 
 
 class RayRunner(Section):
-    """A Ray cluster. The ledger, the cache and the store are written by the machine that runs Headrace, alone."""
+    """A Ray cluster. Ledger, cache and store are written by the machine that runs Headrace, unless shards run there."""
 
     kind: Literal["ray"] = Field(description="Models run on the nodes of a Ray cluster.")
     address: str = Field(
@@ -49,6 +62,7 @@ class RayRunner(Section):
     parse: Parsers | None = Field(
         default=None, description="Actors that cut documents into chunks. Default: processes on this machine."
     )
+    shards_at_once: ShardsAtOnce
     patience_seconds: float = Field(
         default=60.0, gt=0, description="A cluster that has lost all of its nodes is waited for so long."
     )

@@ -4,14 +4,14 @@ import os
 import socket
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from config.pipeline import Pipeline
 from tasks.chunk.base import Chunker
 from tasks.chunk.open import open_chunker
-from tasks.database.address import IN_MEMORY, sqlite_path
+from tasks.database.address import IN_MEMORY, Reach, reach_of, sqlite_path
 from tasks.dedupe.cache import EmbeddingCache
 from tasks.dedupe.identity import Identity
 from tasks.embed.base import Embedder, ImageEmbedder
@@ -30,16 +30,19 @@ from tasks.records import Sentinel, VectorSpace
 from tasks.system.file_system import escaped
 from tasks.system.here import Here
 from tasks.system.open import open_workplace
-from tasks.system.worker import Workplace
+from tasks.system.worker import StartWorkers, Worker, Workplace
 from tasks.upsert.base import VectorStore
-from tasks.upsert.open import open_store, worded
+from tasks.upsert.open import open_store, reach, worded
 
 GRACE_SECONDS = 900.0  # longer than any request of a dead process can still be on its way to the store
 
 
 @dataclass(frozen=True)
 class Session:
-    """The open parts of one generation of a pipeline; `note` says why its settings are not the configuration's."""
+    """The open parts of one generation of a pipeline; `note` says why its settings are not the configuration's.
+
+    `shard_workers` starts workers that write shards side by side; None where they are worked off in turn.
+    """
 
     pipeline: Pipeline
     sources: Mapping[str, Source]
@@ -52,6 +55,7 @@ class Session:
     clock: Callable[[], float] = time.time
     grace_seconds: float = GRACE_SECONDS
     note: str = ""
+    shard_workers: StartWorkers | None = None
 
     @property
     def space(self) -> VectorSpace:
@@ -85,24 +89,20 @@ def open_session(
     """
     with ExitStack() as stack:
         stack.callback(os.umask, os.umask(0o077))  # texts and vectors are their owner's alone; children inherit it
-        first = open_ledger(pipeline.as_generation(1), read_only=read_only)
-        stack.callback(first.close)
+        first = stack.enter_context(closing(open_ledger(pipeline.as_generation(1), read_only=read_only)))
         require_own(first, pipeline.name, take_over=take_over)
         choice = choose(pipeline, first)
         pipeline = choice.pipeline.limited_to(max_usd)
         ledger = open_ledger(pipeline, read_only=read_only) if pipeline.generation > 1 else first
         stack.callback(ledger.close)
-        store = open_collection(pipeline, read_only=read_only)
-        stack.callback(store.close)
-        workplace = Here() if read_only else open_workplace(pipeline.runner)
-        stack.callback(workplace.close)
-        embedder = open_embedder(pipeline.embedder, pipeline.state, workplace.embed)
-        stack.callback(embedder.close)
+        store = stack.enter_context(closing(open_collection(pipeline, read_only=read_only)))
+        workplace = stack.enter_context(closing(Here() if read_only else open_workplace(pipeline.runner)))
+        embedder = stack.enter_context(closing(open_embedder(pipeline.embedder, pipeline.state, workplace.embed)))
         cached = _existing(pipeline.cache) if read_only else pipeline.cache
-        cache = EmbeddingCache(cached, embedder.space.dimension, read_only=read_only)
-        stack.callback(cache.close)
-        chunker = _open_chunker(pipeline, embedder, workplace)
-        stack.callback(chunker.close)
+        cache = stack.enter_context(closing(EmbeddingCache(cached, embedder.space.dimension, read_only=read_only)))
+        shards = workplace.shards if ledger.shard_count > 1 else None
+        obstacle = _obstacle(pipeline, embedder, workplace) if shards else ""
+        chunker = stack.enter_context(closing(_open_chunker(pipeline, embedder, workplace)))
         yield Session(
             pipeline=pipeline,
             sources=_open_sources(pipeline, first.database.path, images=isinstance(embedder, ImageEmbedder)),
@@ -113,7 +113,32 @@ def open_session(
             registry=Registry(first.database),
             cache=cache,
             clock=ledger.database.now,
-            note=choice.note,
+            note="; ".join(filter(None, [choice.note, obstacle])),
+            shard_workers=None if obstacle else shards,
+        )
+
+
+@contextmanager
+def open_writer(pipeline: Pipeline) -> Generator[Session, None, None]:
+    """A session without sources, for a worker that writes what a run elsewhere has read; it cuts and embeds alone."""
+    with ExitStack() as stack:
+        stack.callback(os.umask, os.umask(0o077))
+        ledger = stack.enter_context(closing(open_ledger(pipeline)))
+        store = stack.enter_context(closing(open_collection(pipeline)))
+        embedder = stack.enter_context(closing(open_embedder(pipeline.embedder)))
+        cache = stack.enter_context(closing(EmbeddingCache(pipeline.cache, embedder.space.dimension)))
+        late = _whole_documents(pipeline, embedder)
+        yield Session(
+            pipeline=pipeline,
+            sources={},
+            # Its workers stay away: the other writers have the cores.
+            chunker=open_chunker(pipeline.chunking, embedder.tokenizer, late, _nobody),
+            embedder=embedder,
+            store=store,
+            ledger=ledger,
+            registry=Registry(ledger.database),
+            cache=cache,
+            clock=ledger.database.now,
         )
 
 
@@ -136,6 +161,23 @@ def open_collection(pipeline: Pipeline, *, read_only: bool = False) -> VectorSto
     store = open_store(pipeline.store, pipeline.name, pipeline.search.language)
     schema = schema_of(f"{pipeline.name}:{pipeline.generation}:words")
     return worded(store, pipeline, _existing if read_only else str, schema, read_only=read_only)
+
+
+def _nobody(make: Callable[..., object], *arguments: object) -> Sequence[Worker]:
+    """No workers."""
+    del make, arguments
+    return ()
+
+
+def _obstacle(pipeline: Pipeline, embedder: Embedder, workplace: Workplace) -> str:
+    """Why shards are worked off in turn, although they are to be side by side; "" where nothing is in the way."""
+    reason = "the embedder is a service, whose limits and money the run itself keeps" if embedder.server else ""
+    least = Reach.NETWORK if workplace.embed else Reach.MACHINE
+    where = "on other machines" if workplace.embed else "in other processes"
+    places = {"state": reach_of(pipeline.state), "cache": reach_of(pipeline.cache), "store": reach(pipeline.store)}
+    if near := [f"`{name}`" for name, place in places.items() if place < least]:
+        reason = reason or f"workers {where} cannot write to {' and '.join(near)}; put them on servers"
+    return f"shards are worked off in turn, for {reason}" if reason else ""
 
 
 def _open_chunker(pipeline: Pipeline, embedder: Embedder, workplace: Workplace) -> Chunker:

@@ -1,6 +1,8 @@
 """Long sequences in parts."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TypeVar
 from zlib import crc32
 
@@ -24,6 +26,23 @@ def bounded(sizes: Iterable[int], most_items: int, most_size: int) -> Iterator[s
         total += size
     if end > start:
         yield slice(start, end)
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[Sequence[Item]]:
+    """So many at a time, each asked for when its part's turn comes."""
+    iterator = iter(items)
+    while part := list(islice(iterator, size)):
+        yield part
+
+
+def interleaved(parts: Iterable[Iterator[Item]]) -> Iterator[Item]:
+    """The first of each part, then the second of each, until all are at their end."""
+    left = deque(parts)
+    while left:
+        part = left.popleft()
+        for item in islice(part, 1):
+            yield item
+            left.append(part)
 
 
 def shard_of(document: str, shards: int) -> int:

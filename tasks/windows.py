@@ -4,6 +4,7 @@ Plain classes on purpose: a workflow engine that walks the fields of dataclasses
 needs a second for a window of 20,000 chunks, and 3 ms for one opaque object.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -184,19 +185,28 @@ class Spent:
         self.tokens_paid = 0
         self.texts_used = 0
         self.seconds = 0.0
-        self._unused: set[EmbeddingKey] = set()
+        self._unused: Counter[EmbeddingKey] = Counter()
 
     def add(self, keys: Iterable[EmbeddingKey], tokens: Sequence[int]) -> None:
         """Texts that have just been paid for."""
         self.texts_paid += len(tokens)
         self.tokens_paid += sum(tokens)
-        self._unused.update(keys)
+        self._unused.update(iter(keys))  # a mapping would say how many of each
+
+    def merge(self, other: "Spent") -> None:
+        """What was embedded elsewhere, and of which nothing is used there; two may have had the same text."""
+        self.texts_paid += other.texts_paid
+        self.tokens_paid += other.tokens_paid
+        self.seconds += other.seconds
+        self._unused.update(other._unused)
 
     def use(self, key: EmbeddingKey) -> bool:
         """Whether this is the first written point of a text that this run paid for."""
         is_first = key in self._unused
         if is_first:
-            self._unused.remove(key)
+            self._unused[key] -= 1
+            if not self._unused[key]:
+                del self._unused[key]
             self.texts_used += 1
         return is_first
 
@@ -223,10 +233,17 @@ class Embedded:
 class Written:
     """The window after the flip: the documents of `changes` are current in the collection, but those that wait.
 
-    `failures` are quarantined.
+    `failures` are quarantined. `spent` is what a worker elsewhere has embedded for it.
     """
 
-    def __init__(self, tally: Tally, changes: Sequence[DocumentChange], failures: Sequence[Quarantined]) -> None:
+    def __init__(
+        self,
+        tally: Tally,
+        changes: Sequence[DocumentChange],
+        failures: Sequence[Quarantined],
+        spent: Spent | None = None,
+    ) -> None:
+        self.spent = spent
         self.tally = tally
         self.changes = changes
         self.failures = failures

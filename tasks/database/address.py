@@ -1,5 +1,6 @@
 """Where a database is: the URLs that can be used, and what of them may be shown."""
 
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,19 @@ if TYPE_CHECKING:
 IN_MEMORY = "sqlite://"
 _SECRET = ("password", "sslpassword", "oauth_client_secret")
 _EXPECTED = "expected sqlite:///path/to/file.db, or postgresql+psycopg://user@host/database"
+
+
+class Reach(IntEnum):
+    """How far apart processes may be that write to the same place at the same time."""
+
+    PROCESS, MACHINE, NETWORK = range(3)
+
+
+def reach_of(url: str) -> Reach:
+    """That of a database: one in memory is its process's own, a file the machine's."""
+    if not is_sqlite(url):
+        return Reach.NETWORK
+    return Reach.MACHINE if sqlite_path(url) else Reach.PROCESS
 
 
 def is_sqlite(url: str) -> bool:

@@ -1,7 +1,8 @@
 """What must change, as pure functions of what is and what should be: no clock, no file, no database."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from config.labels import NEAR
 from tasks.dedupe.identity import point_id
@@ -10,6 +11,8 @@ from tasks.ledger.quarantine import QuarantineEntry
 from tasks.ledger.tables import LIVE, PENDING
 from tasks.load.labels import without_rule
 from tasks.records import Document, DocumentId, DocumentRef, FailedScope, PointId
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,19 @@ class Known:
     quarantine: Mapping[DocumentId, QuarantineEntry] = field(default_factory=dict[DocumentId, QuarantineEntry])
     samples: Mapping[DocumentId, bytes] = field(default_factory=dict[DocumentId, bytes])
     copies: Copies = field(default_factory=Copies)
+
+    def of(self, wanted: Collection[DocumentId]) -> "Known":
+        """The same of these documents alone."""
+
+        def kept(part: Mapping[DocumentId, Item]) -> dict[DocumentId, Item]:
+            return {document: part[document] for document in wanted if document in part}
+
+        return Known(kept(self.documents), kept(self.quarantine), kept(self.samples), self.copies)
+
+    def joined(self, other: "Known") -> "Known":
+        """Both, of two shards: they have no document in common, and no copies."""
+        documents, quarantine = {**self.documents, **other.documents}, {**self.quarantine, **other.quarantine}
+        return Known(documents, quarantine, {**self.samples, **other.samples})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Finds what is new in one window: points to write, points to drop, and texts that nobody has paid for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tasks.dedupe.cache import EmbeddingCache
@@ -19,25 +19,56 @@ SHRUNK = 3  # times as short: what is left is not the document any more
 MOST_WAITING = 32_000_000  # characters of documents that are like no other so far
 
 
+class Alike:
+    """Which documents that lose much of their text are nearly the same now; one for each run."""
+
+    def __init__(self) -> None:
+        """None is known yet."""
+        self._groups = Groups()
+        self._waiting = 0
+
+    def leader(self, change: DocumentChange) -> DocumentId | None:
+        """The first that is like it; None where it waits for nothing.
+
+        It is like none before it then, and there are more than memory is meant for.
+        """
+        leader = self._groups.leader(change.id, change.sample)
+        if leader == change.id:
+            size = sum(len(new.payload["text"]) for new in change.put)
+            if self._waiting + size > MOST_WAITING:
+                return None
+            self._waiting += size
+        return leader
+
+
 class Differ:
     """Reads the ledger and the cache, writes neither; one for each run."""
 
-    def __init__(self, identity: Identity, ledger: Ledger, cache: EmbeddingCache) -> None:
-        """Nothing is known before `begin`."""
+    def __init__(
+        self,
+        identity: Identity,
+        ledger: Ledger,
+        cache: EmbeddingCache,
+        like: Callable[[DocumentChange], DocumentId | None] | None = None,
+    ) -> None:
+        """Nothing is known before `begin`. `like` tells which document of the run is like one; default: its own."""
+        self._like = like or Alike().leader
         self._identity = identity
         self._fingerprint = identity.fingerprint
         self._ledger = ledger
         self._cache = cache
         self._before = Known({})
         self._copies = self._before.copies
-        self._groups = Groups()
-        self._waiting = 0
         self._samples: dict[DocumentId, bytes] = {}  # of the window's documents
 
     def begin(self, before: Known) -> None:
-        """The windows of a shard follow; `before` is what the ledger knew of it when the run began."""
+        """The windows of a shard follow, or of some; `before` is what the ledger knew of it when the run began."""
         self._before = before
         self._copies = before.copies
+
+    def known_of(self, documents: Sequence[DocumentId]) -> Known:
+        """What `begin` was told, of these alone."""
+        return self._before.of(documents)
 
     def is_current(self, document: Document, /) -> bool:
         """Whether the collection has just this: a ledger that vouches for a version vouches for all of its points."""
@@ -159,13 +190,3 @@ class Differ:
             return change
         is_shrunk = change.tokens * SHRUNK <= before.tokens
         return replace(change, is_shrunk=is_shrunk, former=former, lost=lost, like=self._like(change))
-
-    def _like(self, change: DocumentChange) -> DocumentId | None:
-        """None where it waits for nothing: it is like none before it, and there are more than memory is meant for."""
-        leader = self._groups.leader(change.id, change.sample)
-        if leader == change.id:
-            size = sum(len(new.payload["text"]) for new in change.put)
-            if self._waiting + size > MOST_WAITING:
-                return None
-            self._waiting += size
-        return leader

@@ -40,14 +40,14 @@ class Remembering(Protocol):
 
 @runtime_checkable
 class Splitting(Protocol):
-    """A source that can list by shards, one of them in memory at a time; whoever has one asks by isinstance."""
+    """A source that can list by shards, a few of them in memory at a time; whoever has one asks by isinstance."""
 
-    def split(self, shards: int, /) -> bool:
+    def split(self, shards: int, at_once: int = 1, /) -> bool:
         """Whether a listing names no documents itself from now on: `refs` does."""
         ...
 
     def refs(self, shard: int, /) -> tuple[DocumentRef, ...]:
-        """Documents of the last listing; those of the shard that was asked for last can be read."""
+        """Documents of the last listing; those of the `at_once` shards that were asked for last can be read."""
         ...
 
 

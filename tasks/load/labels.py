@@ -67,9 +67,9 @@ class Labelled:
             return listing
         return replace(listing, refs=tuple(ref._replace(hint=self._hint(ref)) for ref in listing.refs))
 
-    def split(self, shards: int, /) -> bool:
+    def split(self, shards: int, at_once: int = 1, /) -> bool:
         """Rules beside documents are looked for among all paths."""
-        return not self._sidecars and isinstance(self.source, Splitting) and self.source.split(shards)
+        return not self._sidecars and isinstance(self.source, Splitting) and self.source.split(shards, at_once)
 
     def refs(self, shard: int, /) -> tuple[DocumentRef, ...]:
         """What the source itself has, with hints that say more."""

@@ -19,11 +19,11 @@ _LENGTH = 8  # bytes before each row
 class Shelved:
     """Rows in an unnamed temporary file, which is gone with the process and is for this account alone."""
 
-    def __init__(self, source: str, shape: RowShape, shards: int = 1) -> None:
+    def __init__(self, source: str, shape: RowShape, shards: int = 1, at_once: int = 1) -> None:
         """Rows are added first, and read after `listing`; OSError where the disk is full."""
         self._source = source
         self._shape = shape
-        self._listed: Listed[int] = Listed(source, shards)
+        self._listed: Listed[int] = Listed(source, shards, at_once)
         self._file = tempfile.TemporaryFile(buffering=WRITE_BYTES)  # noqa: SIM115 - closed when nobody has it any more
         self._close = weakref.finalize(self, self._file.close)
         self._end = 0
@@ -51,7 +51,7 @@ class Shelved:
         return self._listed.listing([*failed], advice)
 
     def refs(self, shard: int) -> tuple[DocumentRef, ...]:
-        """Those of a shard, which are the ones that can be read from now on."""
+        """Those of a shard, which can be read from now on."""
         return self._listed.refs(shard)
 
     def read(self, ref: DocumentRef) -> Document:
@@ -83,11 +83,11 @@ class ShelvedSource:
         self.name = name
         self._shape = shape
         self._shelved: Shelved | None = None
-        self._shards = 1
+        self._shards = self._at_once = 1
 
-    def split(self, shards: int, /) -> bool:
+    def split(self, shards: int, at_once: int = 1, /) -> bool:
         """Whether listings are asked for by shards from now on."""
-        self._shards = shards
+        self._shards, self._at_once = shards, at_once
         return True
 
     def refs(self, shard: int, /) -> tuple[DocumentRef, ...]:
@@ -104,5 +104,5 @@ class ShelvedSource:
         """A new listing in place of the one before, whose disk is freed."""
         if self._shelved:
             self._shelved.close()
-        self._shelved = Shelved(self.name, self._shape, self._shards)
+        self._shelved = Shelved(self.name, self._shape, self._shards, self._at_once)
         return self._shelved

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from tasks.runners.chain import Chain
+from tasks.runners.shards import ShardChain
 from tasks.windows import Refs, Written
 
 
@@ -24,6 +25,10 @@ class Runner(Protocol):
 
     def start(self, chain: Chain, window: Refs) -> Pending:
         """Begin with the window and return at once, or when it is done."""
+        ...
+
+    def hand_over(self, chain: ShardChain, window: Refs) -> Pending:
+        """Begin to read the window, for the worker of its shard to do the rest; return at once, or when it is done."""
         ...
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from tasks.retry import with_retries
 from tasks.runners.base import Pending
 from tasks.runners.chain import Chain
 from tasks.runners.pace import MOST_AT_FIRST
+from tasks.runners.shards import ShardChain
 from tasks.windows import Refs, Written
 
 
@@ -20,6 +21,12 @@ class InlineRunner:
         done: Future[Written] = Future()
         chunked = with_retries(partial(chain.read, window))
         done.set_result(chain.upsert(chain.embed(chain.dedupe(chunked))))
+        return done
+
+    def hand_over(self, chain: ShardChain, window: Refs) -> Pending:
+        """Return when the window is written."""
+        done: Future[Written] = Future()
+        done.set_result(chain.finish(with_retries(partial(chain.load, window)), window))
         return done
 
     def close(self) -> None:

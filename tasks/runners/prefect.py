@@ -16,6 +16,7 @@ from tasks.retry import JITTER, RETRY_DELAYS_SECONDS, is_transient
 from tasks.runners.base import Pending
 from tasks.runners.chain import Chain
 from tasks.runners.pace import MOST_CHUNKS
+from tasks.runners.shards import MOST_IN_FLIGHT, ShardChain
 from tasks.windows import Refs, Written
 
 P = ParamSpec("P")
@@ -51,6 +52,9 @@ STAGES: tuple[Task[..., Any], ...] = (
 )  # fmt: skip
 
 
+HANDED_OVER: tuple[Task[..., Any], ...] = tracked(ShardChain.load), tracked(ShardChain.finish)
+
+
 @dataclass(frozen=True, slots=True)
 class TrackedWindow:
     """The futures of one window, in order."""
@@ -78,12 +82,26 @@ class PrefectRunner:
         """Call inside a flow run."""
         self._number = 0
         self._newest: deque[TrackedWindow] = deque(maxlen=2)
+        self._handed: deque[TrackedWindow] = deque(maxlen=MOST_IN_FLIGHT)
 
     def start(self, chain: Chain, window: Refs) -> Pending:
         """Submit all five stages; a stage begins when the one before it is done."""
         with TagsContext(current_tags=set()):  # the flow run's tags are not for task runs: see `tracked`
             self._newest.append(self._submitted(chain, window))
         return self._newest[-1]
+
+    def hand_over(self, chain: ShardChain, window: Refs) -> Pending:
+        """Submit two stages: windows are read one after the other, and each waits for its worker."""
+        with TagsContext(current_tags=set()):
+            self._number += 1
+            names = f"load {self._number}", f"shard {chain.shard(window) + 1} window {self._number}"
+            stages = zip(HANDED_OVER, names, strict=True)
+            load, finish = (stage.with_options(task_run_name=name) for stage, name in stages)
+            before = self._handed[-1].futures[:1] if self._handed else ()
+            loaded = load.submit(chain, window, wait_for=before, return_state=False)
+            written = finish.submit(chain, loaded, window, return_state=False)
+            self._handed.append(TrackedWindow(self._number, (loaded, written)))
+        return self._handed[-1]
 
     def _submitted(self, chain: Chain, window: Refs) -> TrackedWindow:
         self._number += 1
@@ -100,6 +118,6 @@ class PrefectRunner:
 
     def close(self) -> None:
         """Wait for the newest windows; the ones before them are done or failed by then."""
-        for window in self._newest:
+        for window in (*self._newest, *self._handed):
             for future in window.futures:
                 future.wait()

@@ -12,7 +12,8 @@ from tasks.retry import with_retries
 from tasks.runners.base import Pending
 from tasks.runners.chain import Chain
 from tasks.runners.pace import MOST_AT_FIRST
-from tasks.windows import Chunked, Deduped, Embedded, Refs, Written
+from tasks.runners.shards import MOST_IN_FLIGHT, ShardChain
+from tasks.windows import Chunked, Deduped, Embedded, Loaded, Refs, Written
 
 Result = TypeVar("Result")
 
@@ -30,6 +31,7 @@ class ThreadRunner:
     def __init__(self) -> None:
         self._read, self._embed = ThreadPoolExecutor(1, "read"), ThreadPoolExecutor(1, "embed")
         self._write = ThreadPoolExecutor(2, "write")
+        self._handed = ThreadPoolExecutor(MOST_IN_FLIGHT, "shards")
         self._broken = Event()
 
     def start(self, chain: Chain, window: Refs) -> Pending:
@@ -39,10 +41,19 @@ class ThreadRunner:
         embedded = self._embed.submit(self._pay, chain, deduped)
         return self._write.submit(_write, chain, deduped, embedded)
 
+    def hand_over(self, chain: ShardChain, window: Refs) -> Pending:
+        """Queue the window to be read; a thread waits for its worker."""
+        loaded = self._read.submit(_retried, chain.load, window, self._pause)
+        return self._handed.submit(self._finish, chain, loaded, window)
+
+    def _finish(self, chain: ShardChain, loaded: "Future[Loaded]", window: Refs) -> Written:
+        with self._unbroken():
+            return chain.finish(loaded.result(), window)
+
     def close(self) -> None:
         """Wait for what is running, the model up to its next batch; drop the rest."""
         self._broken.set()
-        for lane in (self._read, self._embed, self._write):
+        for lane in (self._read, self._embed, self._write, self._handed):
             lane.shutdown(wait=True, cancel_futures=True)
 
     def _pause(self, seconds: float) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from config.options import SyncOptions
 from config.source_sections import PathsSection
@@ -37,6 +37,16 @@ class Shard:
     known: Known
     changes: Changes
     grants: Grants = field(default_factory=dict[DocumentId, Grant])
+
+
+def joined(shards: Sequence[Shard]) -> Shard:
+    """Several shards as one, without what is granted; their windows are their own."""
+    first, *others = shards
+    for shard in others:
+        mine, theirs = first.changes, shard.changes
+        parts = (getattr(mine, one.name) + getattr(theirs, one.name) for one in fields(Changes))
+        first = Shard(first.known.joined(shard.known), Changes(*parts))
+    return first
 
 
 @dataclass

@@ -24,10 +24,11 @@ class Listings:
         """Ask each source."""
         self._shards = session.ledger.shard_count
         self._sources = [session.sources[config.name] for config in session.pipeline.sources]
+        at_once = session.pipeline.runner.shards_at_once
         self._split = {
             source.name: source
             for source in self._sources
-            if self._shards > 1 and isinstance(source, Splitting) and source.split(self._shards)
+            if self._shards > 1 and isinstance(source, Splitting) and source.split(self._shards, at_once)
         }
         self.all = [
             self._listing(source, config)
@@ -41,7 +42,7 @@ class Listings:
         self._whole = self._by_shard()
 
     def refs(self, shard: int) -> Sequence[DocumentRef]:
-        """Those of one shard; those of sources that list by shards can be read until another one is asked for."""
+        """Those of one shard; those of sources that list by shards can be read until enough others are asked for."""
         refs = [ref for source in self._split.values() for ref in source.refs(shard)]
         return [*self._whole[shard], *refs]
 

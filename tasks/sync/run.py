@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from config.options import SyncOptions
 from tasks.dedupe.diff import without_ruled
@@ -17,14 +18,16 @@ from tasks.records import DocumentId, DocumentRef, Sentinel
 from tasks.runners.base import Pending, Runner
 from tasks.runners.chain import Chain
 from tasks.runners.pace import Pace
+from tasks.runners.shards import ShardChain
 from tasks.session import Session
+from tasks.slices import batched, interleaved
 from tasks.sync.ahead import pay_ahead
 from tasks.sync.copies import frame_note, remember, without_original
 from tasks.sync.decision import decide
 from tasks.sync.deletions import Losses, carry_out, count_deletions, count_withheld, reap
 from tasks.sync.generations import complete_switch, record
 from tasks.sync.incarnation import Marks, check_incarnation
-from tasks.sync.listing import Shard, Survey, remember_listings, survey_sources
+from tasks.sync.listing import Shard, Survey, joined, remember_listings, survey_sources
 from tasks.sync.metrics import write_metrics
 from tasks.sync.progress import Progress, RecordedProgress
 from tasks.sync.readers import give_readers, grant
@@ -35,6 +38,7 @@ from tasks.upsert.window import write_changes
 from tasks.windows import DocumentChange, Spent, Written
 
 WINDOWS_IN_FLIGHT = 4  # one is read, one embedded, two are written
+WORTH_WORKERS = 1000  # documents to read: with fewer a run is done before workers have started
 
 _log = logging.getLogger("headrace")
 
@@ -138,25 +142,40 @@ class Run:
         self._progress.begin(survey.to_read, survey.size_bytes, self._look)
         pay_ahead(session, survey, self._spent)
         differ = Differ(session.identity, session.ledger, session.cache)
-        chain = Chain(session, differ, self._spent, marks.before_writing)
         session.chunker.expect(survey.size_bytes)
+        chain = self._shard_chain(survey, differ, marks)
+        at_once = len(chain.workers) if chain else 1
+        alone = Chain(session, differ, self._spent, marks.before_writing)
+        start = partial(self._runner.hand_over, chain) if chain else partial(self._runner.start, alone)
         going: deque[Pending] = deque()
         try:
-            for survey_shard in survey.shards():
-                shard = self._grant(survey_shard, marks)
-                differ.begin(shard.known)
-                losses.begin(shard)
-                for window in self._pace.windows(shard.changes.to_read):
-                    going.append(self._runner.start(chain, window))
-                    if len(going) >= WINDOWS_IN_FLIGHT:
+            for turn in batched(survey.shards(), at_once):
+                shards = [self._grant(shard, marks) for shard in turn]
+                whole = joined(shards)
+                differ.begin(whole.known)
+                losses.begin(whole)
+                for window in interleaved([self._pace.windows(shard.changes.to_read) for shard in shards]):
+                    going.append(start(window))
+                    if len(going) >= WINDOWS_IN_FLIGHT * at_once:
                         self._finish_first(going, losses)
-                while going:  # what is read, and what it is compared with, is of one shard
+                while going:  # what is read, and what it is compared with, is of these shards
                     self._finish_first(going, losses)
         finally:
+            if chain:
+                chain.stop()
             self._runner.close()
+            if chain:
+                chain.close()
+                self.report.runtime = chain.runtime
             for pending in going:  # some may be written all the same, although the run ends here
                 with suppress(Exception):
                     self._count(pending.result())
+
+    def _shard_chain(self, survey: Survey, differ: Differ, marks: Marks) -> ShardChain | None:
+        """None where shards are worked off in turn: nobody asked for more, or there is too little to read."""
+        if not self._session.shard_workers or survey.to_read < WORTH_WORKERS:
+            return None
+        return ShardChain(self._session, differ, self._spent, marks.before_writing)
 
     def _finish_first(self, going: deque[Pending], losses: Losses) -> None:
         written = going[0].result()
@@ -165,6 +184,8 @@ class Run:
         losses.see(written.changes)
 
     def _count(self, written: Written) -> None:
+        if written.spent:
+            self._spent.merge(written.spent)
         tally = written.tally
         self._pace.finished(tally.documents_seen, tally.slowest_seconds, tally.texts_paid, tally.points_to_put)
         self.report.count_written(written, self._spent)
@@ -237,7 +258,7 @@ class Run:
             report.notes += filter(None, [frame_note(self._session)])
         report.tell_doubts(len(self._session.cache.damaged), self._session.embedder.other_model)
         tell_silence(self._session, report, self._news)
-        report.runtime = self._session.embedder.runtime
+        report.runtime = self._session.embedder.runtime or report.runtime
         report.seconds.total = time.perf_counter() - self._started
         report.chunks.total = ledger.counts().live
         finish_run(ledger, report.run, report.outcome, report.as_json())

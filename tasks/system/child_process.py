@@ -69,6 +69,11 @@ class ChildProcess:
         """The process's number."""
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is known to be gone."""
+        return self._has_ended
+
     def call(self, method: str, *arguments: object) -> Any:
         """What the method returns or raises there; WorkerDiedError when the process ends instead."""
         return self.ask(method, *arguments).result()

@@ -11,7 +11,7 @@ def open_workplace(config: runner.Runner) -> Workplace:
     """Where a run's workers will be; nothing is contacted before the first of them is wanted."""
     match config:
         case runner.LocalRunner():
-            return Here()
+            return Here(config.shards_at_once)
         case runner.RayRunner():
             from tasks.system.ray_cluster import RayCluster
 

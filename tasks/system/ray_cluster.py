@@ -1,13 +1,15 @@
 """Objects of ours on the nodes of a Ray cluster.
 
 Ray restarts an actor whose node died, as soon as there is room for it. Whoever asked it asks another one
-then, so a call may be worked off twice: nothing that lives there may have an effect but what it returns.
+then, so a call may be worked off twice: what lives there has no effect but what it returns, or writes in an order that
+allows that, as `tasks.runners.shards` does.
 """
 
 import ipaddress
 import logging
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -50,16 +52,7 @@ class RayCluster:
 
     def embed(self, make: Callable[..., object], *arguments: object) -> "Sequence[RayWorker]":
         """Actors for a model, each with what the configuration gives it."""
-        wanted = self._config.embed
-        count, each = self._room()
-        if wanted.replicas != "auto":
-            if wanted.replicas > count:
-                raise ConfigError(
-                    f"runner.embed.replicas is {wanted.replicas}, but the Ray cluster has room for {count} actors of"
-                    f" {_said(each)}: lower it, or set it to auto"
-                )
-            count = wanted.replicas
-        return self._start(each, count, make, arguments)
+        return self._models(sys.maxsize, make, *arguments)
 
     @property
     def parse(self) -> StartWorkers:
@@ -69,6 +62,12 @@ class RayCluster:
             return start_processes
         each = {"CPU": actors.num_cpus}
         return lambda make, *arguments: self._start(each, len(self._nodes()), make, arguments)
+
+    @property
+    def shards(self) -> StartWorkers | None:
+        """Actors with a model each, at most as many as the configuration says."""
+        at_once = self._config.shards_at_once
+        return partial(self._models, at_once) if at_once > 1 else None
 
     def await_answer(self, reference: Any) -> "Future[Any]":
         """What the call behind a reference returns or raises; ServiceError where no node is left to answer it."""
@@ -114,6 +113,18 @@ class RayCluster:
             scheduling_strategy="SPREAD",
         )
         return [RayWorker(self, kind.remote(make, tuple(arguments))) for _ in range(max(1, count))]
+
+    def _models(self, most: int, make: Callable[..., object], *arguments: object) -> "Sequence[RayWorker]":
+        wanted = self._config.embed
+        count, each = self._room()
+        if wanted.replicas != "auto":
+            if wanted.replicas > count:
+                raise ConfigError(
+                    f"runner.embed.replicas is {wanted.replicas}, but the Ray cluster has room for {count} actors of"
+                    f" {_said(each)}: lower it, or set it to auto"
+                )
+            count = wanted.replicas
+        return self._start(each, min(count, most), make, arguments)
 
     def _room(self) -> tuple[int, Resources]:
         """For how many models beside the parsers, and what each takes; ConfigError where there is none."""

@@ -46,6 +46,11 @@ class Workplace(Protocol):
         """Starts those that cut documents."""
         ...
 
+    @property
+    def shards(self) -> StartWorkers | None:
+        """Starts those that write shards side by side; None where they are worked off in turn. What dies comes back."""
+        ...
+
     def close(self) -> None:
         """End all of them."""
         ...

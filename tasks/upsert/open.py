@@ -7,7 +7,7 @@ from typing import assert_never
 from config import stores
 from config.fields import FieldType, Language
 from config.pipeline import Pipeline
-from tasks.database.address import sqlite_path
+from tasks.database.address import Reach, sqlite_path
 from tasks.errors import MissingExtraError
 from tasks.upsert.base import VectorStore
 from tasks.upsert.filters import PIPELINE
@@ -18,6 +18,19 @@ def open_store(config: stores.Store, pipeline: str, language: Language = "englis
     """The collection is named after the pipeline, unless the configuration names it; nothing is created or read yet."""
     store = _opened(config, config.collection or pipeline, language)
     return SharedStore(store, pipeline) if config.shared else store
+
+
+def reach(config: stores.Store) -> Reach:
+    """How far apart processes may be that write to the collection at the same time."""
+    match config:
+        case stores.MemoryStore() | stores.QdrantStore(url=None):
+            return Reach.PROCESS
+        case stores.ChromaStore(url=None):
+            return Reach.MACHINE
+        case stores.LanceStore(path=path) if "://" not in path:
+            return Reach.MACHINE
+        case _:
+            return Reach.NETWORK
 
 
 def worded(

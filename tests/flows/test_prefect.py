@@ -25,6 +25,7 @@ from tests.odd_server import Gate, OddServer, http
 from tests.openai_server import OpenAIServer
 from tests.prefect_server import end, prefect_server
 from tests.provider_server import Fault
+from tests.shard_workers import side_by_side
 from tests.terminated_run import terminated_run
 
 pytestmark = pytest.mark.prefect
@@ -150,6 +151,24 @@ def test_a_tracked_run_shows_its_stages_and_its_report(server: Mapping[str, str]
     assert re.search(r"### The last \d runs", page["data"])
     picture = page["data"].partition("](data:image/svg+xml;base64,")[2].partition(")")[0]
     assert b"chunks embedded, at most 1<" in base64.b64decode(picture)
+
+
+def test_shards_that_are_written_side_by_side_are_task_runs(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    function = "def documents():\n    for one in range(1000):\n        yield f'r{one}', f'Row {one}', {}\n"
+    (pipeline.folder / "rows.py").write_text(function)
+    text = side_by_side(pipeline.config.read_text()) + "shards: 2\n"
+    pipeline.config.write_text(text.replace("embedder:", "  - {kind: python, function: rows:documents}\nembedder:"))
+    answer = headrace(server, "sync", str(pipeline.config), "--json")
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["documents"]["added"] == 1003
+    (run,) = [one for one in ask(server, "flow_runs/filter", {}) if one["name"] == "sync trial: 1,003 added"]
+    filters = {"flow_runs": {"id": {"any_": [run["id"]]}}, "task_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
+
+    def finished() -> set[str]:
+        names = {one["name"] for one in ask(server, "task_runs/filter", filters)}
+        return names & {"load 1", "shard 1 window 1", "shard 2 window 2"}
+
+    wait_for(lambda: len(finished()) == 3, 30)
 
 
 def logged(environment: Mapping[str, str], run: str, words: str) -> list[str]:

@@ -15,6 +15,7 @@ from tasks.load.listed import Listed
 from tasks.session import open_ledger
 from tasks.slices import shard_of
 from tests.conftest import Outcome, Pipeline
+from tests.shard_workers import RUNNER, InThisProcess, side_by_side
 
 SHARDS = 3
 MODULE = """\
@@ -27,10 +28,14 @@ def documents():
 """
 
 
-@pytest.fixture
-def sharded(pipeline: Pipeline) -> Pipeline:
+@pytest.fixture(params=["in turn", "side by side"])
+def sharded(pipeline: Pipeline, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     """Files, which are listed as a whole, and rows of a function, which are listed by shards."""
     text = pipeline.config.read_text().replace("embedder:", "  - {kind: python, function: rows:documents}\nembedder:")
+    if request.param == "side by side":
+        text = side_by_side(text)
+        monkeypatch.setattr("tasks.sync.run.WORTH_WORKERS", 1)
+        monkeypatch.setattr("tasks.system.here.LastingProcess", InThisProcess)
     pipeline.config.write_text(f"{text}shards: {SHARDS}\n")
     (pipeline.folder / "rows.py").write_text(MODULE)
     set_rows(pipeline, {f"r{number}": f"Row_number_{number}" for number in range(30)})
@@ -61,7 +66,7 @@ def known(pipeline: Pipeline, shard: int) -> set[str]:
 
 def without_shards(pipeline: Pipeline) -> Pipeline:
     """The same sources in another state and collection, in one piece."""
-    text = pipeline.config.read_text().replace(f"shards: {SHARDS}\n", "")
+    text = pipeline.config.read_text().replace(f"shards: {SHARDS}\n", "").replace(RUNNER, "")
     config = pipeline.folder / "whole.yaml"
     config.write_text(text.replace("state/", "whole/").replace("./db", "./whole/db"))
     return Pipeline(pipeline.folder, config, pipeline.run)

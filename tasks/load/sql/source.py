@@ -49,11 +49,11 @@ class SqlRows:
         self._lock = threading.Lock()
         self._read: deque[dict[DocumentId, Row | None]] = deque(maxlen=READS_KEPT)
         self._at_a_time = FIRST_READ
-        self._shards = 1
+        self._shards = self._at_once = 1
 
     def list(self) -> Listing:
         """All rows of one moment; where that fails in the middle, nothing is known, and nothing is deleted."""
-        listed: Listed[Key] = Listed(self.name, self._shards)
+        listed: Listed[Key] = Listed(self.name, self._shards, self._at_once)
         try:
             with self._database.reading() as connection:
                 self._check(connection)
@@ -69,13 +69,14 @@ class SqlRows:
         named = " and ".join(f"{name} IS NOT NULL" for name in self._config.ids)
         return listed.listing(advice=f"give them one, or leave them out: WHERE {named}")
 
-    def split(self, shards: int, /) -> bool:
+    def split(self, shards: int, at_once: int = 1, /) -> bool:
         """Whether listings are asked for by shards from now on."""
-        self._shards = shards
+        self._shards, self._at_once = shards, at_once
+        self._read = deque(maxlen=READS_KEPT * at_once)
         return True
 
     def refs(self, shard: int, /) -> tuple[DocumentRef, ...]:
-        """Those of a shard, which are the ones that can be read from now on."""
+        """Those of a shard, which can be read from now on."""
         return self._listed.refs(shard)
 
     def read(self, ref: DocumentRef, /) -> Document:
