@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from xml.parsers import expat
 
 from tasks.errors import DocumentError
+from tasks.load.parse.html import html_to_markdown
 from tasks.load.parse.office.blocks import lowered, raised
 from tasks.load.parse.table import table
 from tasks.load.parse.text import Parsed
@@ -17,6 +18,8 @@ _LISTINGS = {"programlisting", "screen", "literallayout", "codeblock", "pre", "l
 _ROWS = {"tr", "row"}
 _CAPTIONS = {"title", "caption"}
 _CELLS = {"td", "th", "entry"}
+_PAGES = {"description", "content", "encoded", "summary", "body"}  # of news and exports, which hold HTML as text
+_HTML = re.compile(r"<(?:p|div|h[1-6]|ul|ol|br|a|b|strong|em|i|img|table|span|section|article)\b.*>", re.IGNORECASE)
 _ROOTS = {"book", "article", "chapter", "section", "topic", "concept", "task", "reference", "dita", "tei", "html"}
 
 
@@ -142,8 +145,11 @@ def _data(element: _Element, above: str) -> Iterator[str]:
     path = f"{above}.{element.name}" if above else element.name
     for key, value in element.attributes.items():
         yield f"{path}@{key}: {value}\n"
-    words = " ".join("".join(part for part in element.parts if isinstance(part, str)).split())
-    if words:
+    text = "".join(part for part in element.parts if isinstance(part, str))
+    words = " ".join(text.split())
+    if element.name.lower() in _PAGES and _HTML.fullmatch(words):
+        yield f"{path}:\n{html_to_markdown(text).text}"
+    elif words:
         yield f"{path}: {words}\n"
     times = Counter(child.name for child in element.children)
     for child in element.children:

@@ -293,6 +293,7 @@ def test_an_open_document_presentation_has_slides() -> None:
         (rb"\u8364? \u-10179?\u-8690? {\uc0\u945 }b", "€ \U0001f60e \u03b1b\n"),
         (rb"shown{\v hidden} too\v0 !", "shown too!\n"),
         (rb"10{\super 6} and H{\sub 2}O", "10^6 and H2O\n"),
+        (rb"10{\up6\fs16 6} of 2{\dn4 3}, \up6 no\up0  more", "10^6 of 2_3, no more\n"),
         (rb"{\pict 0123456789abcdef}{\*\generator X;}{\info{\author B}}text", "text\n"),
         (rb"{\field{\*\fldinst HYPERLINK x}{\fldrslt here}} {\field{\*\fldinst PAGE}{\fldrslt 7}}", "here\n"),
         (rb"\trowd\intbl a\cell b\cell\row\intbl 1\cell\row\pard x", "| a | b |\n| --- | --- |\n| 1 |  |\n\nx\n"),

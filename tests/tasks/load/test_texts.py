@@ -397,6 +397,14 @@ def test_raised_and_lowered_numbers_of_xml_stay_apart() -> None:
     assert parse_xml("a.xml", prose.encode()).text == "10^6, 10^7, 10^8, 1st, H2O, 101_2\n"
 
 
+def test_html_that_a_feed_holds_as_text_is_read_as_html() -> None:
+    page = "<![CDATA[<p>One <b>two</b><p style='display:none'>secret<ul><li>three</ul>]]>"
+    feed = f"<item><title>T</title><description>{page}</description></item><item><content>a &lt; b</content></item>"
+    assert parse_xml("a.xml", f"<rss>{feed}</rss>".encode()).text == (
+        "rss.item.title: T\nrss.item.description:\nOne two\n\n- three\n\nrss.item.content: a < b\n"
+    )
+
+
 def test_subtitles_are_words_at_their_times() -> None:
     vtt = (
         "WEBVTT - secret\n\nNOTE secret\n\nSTYLE\n::cue {secret}\n\nsecret-id\n00:01.000 --> 00:02.000 align:start\n"

@@ -74,8 +74,8 @@ def whole(text: str) -> str:
 LOOKS: dict[str, Callable[[Look, bool], Look]] = {
     "v": lambda look, is_on: look._replace(is_hidden=is_on),
     "deleted": lambda look, is_on: look._replace(is_hidden=is_on),
-    "super": lambda look, is_on: look._replace(script="superscript" if is_on else None),
-    "sub": lambda look, is_on: look._replace(script="subscript" if is_on else None),
+    **dict.fromkeys(("super", "up"), lambda look, is_on: look._replace(script="superscript" if is_on else None)),
+    **dict.fromkeys(("sub", "dn"), lambda look, is_on: look._replace(script="subscript" if is_on else None)),
     "nosupersub": lambda look, _is_on: look._replace(script=None),
     "strike": lambda look, is_on: look._replace(is_struck=is_on or None),
 }
