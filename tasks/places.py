@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+_DIGITS = "0123456789"
 PlaceKind = Literal["page", "slide", "sheet", "cells", "time", "rectangle"]
 
 
@@ -66,7 +67,7 @@ class Places:
 
 def _joined(kind: str, values: list[int | str]) -> list[int | str] | str:
     if kind == "cells":
-        return _range(values, ":")
+        return _rectangle(values)
     if kind == "time":
         return _range(values, " --> ")
     return _united(values) if kind == "rectangle" else values
@@ -76,6 +77,14 @@ def _range(values: Sequence[int | str], between: str) -> str:
     """Begin of the first range to end of the last."""
     first, last = str(values[0]).split(between), str(values[-1]).split(between)
     return between.join(dict.fromkeys((first[0], last[-1])))
+
+
+def _rectangle(ranges: Sequence[int | str]) -> str:
+    """The smallest range of cells that holds all: rows need not be as wide as each other."""
+    corners = [(corner.rstrip(_DIGITS), corner) for one in ranges for corner in str(one).split(":")]
+    rows = [int(corner.removeprefix(column)) for column, corner in corners]
+    columns = sorted({column for column, _ in corners}, key=lambda column: (len(column), column))
+    return ":".join(dict.fromkeys((f"{columns[0]}{min(rows)}", f"{columns[-1]}{max(rows)}")))
 
 
 def _united(rectangles: Sequence[int | str]) -> list[int | str]:

@@ -22,6 +22,8 @@ def test_a_text_without_places_has_none() -> None:
 def test_cells_and_times_are_one_range() -> None:
     rows = [Place(10 * row, "cells", f"A{row}:F{row}") for row in range(1, 5)]
     assert Places(rows).between(20, 45) == {"cells": "A2:F4"}
+    ragged = [Place(0, "cells", "B2:AA2"), Place(5, "cells", "A3:C3"), Place(9, "cells", "D10")]
+    assert Places(ragged).between(0, 12) == {"cells": "A2:AA10"}
     assert Places([Place(0, "cells", "B7")]).between(0, 5) == {"cells": "B7"}
     times = [Place(0, "time", "00:00:01.000 --> 00:00:02.000"), Place(9, "time", "00:00:02.000 --> 00:00:04.500")]
     assert Places(times).between(0, 12) == {"time": "00:00:01.000 --> 00:00:04.500"}

@@ -48,7 +48,11 @@ def parse_json_lines(name: str, content: bytes) -> Parsed:
         except ValueError:
             wrong.append(number)
             parts.append(line.strip())
-    remark = f"{len(wrong)} lines are no valid JSON, the first is line {wrong[0]}" if wrong else ""
+    remark = (
+        f"{len(wrong)} {'line is' if len(wrong) == 1 else 'lines are'} no valid JSON, the first is line {wrong[0]}"
+        if wrong
+        else ""
+    )
     return Parsed("\n\n".join(parts) + "\n" * bool(parts), remarks=(remark,) if remark else ())
 
 

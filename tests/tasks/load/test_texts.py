@@ -354,7 +354,7 @@ def test_what_is_no_json_is_kept_and_told() -> None:
     assert (parsed.text, parsed.extent.line) == (text, 1)
     assert parsed.remarks[0].startswith("it is no valid JSON (")
     lines = parse_json_lines("a.jsonl", b'{"a": 1}\nno\n')
-    assert (lines.text, lines.remarks) == ("a: 1\n\nno\n", ("1 lines are no valid JSON, the first is line 2",))
+    assert (lines.text, lines.remarks) == ("a: 1\n\nno\n", ("1 line is no valid JSON, the first is line 2",))
 
 
 def test_xml_of_data_and_of_prose() -> None:
