@@ -33,6 +33,7 @@ _ROLE = re.compile(r":[\w.+:-]+:`([^`]*)`|`([^`]*)`(?::[\w.+:-]+:|__?)?|\b(\w[\w
 _RAISED = re.compile(r"\\?[ ]?:sup(?:erscript)?:`([^`]*)`")
 _PROGRAM = re.compile(r"<(?:script|style|template)\b|<!--|\bhidden\b|display\s*:\s*none", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
+_ENTRY = re.compile(r"([ ]+\S.*?)[ ]*<[^<>]*>[ ]*$")
 _LINKED = re.compile(r"(?s)(.*\S)\s*<[^<>]*>$")
 
 
@@ -146,10 +147,18 @@ class _Reader:
             return self._raw(number, options, self._block(number + 1, indent))
         if name in _SILENT or directive[0].startswith("|"):
             stop = self._block(number + 1, indent)
-            self._hide(number, stop)
+            self._entries(number, options if name == "toctree" else stop, stop)
             self.skipped.update(range(number, stop))
             return stop
         return self._literal(options, indent) if name in _LITERAL else options
+
+    def _entries(self, number: int, entries: int, stop: int) -> None:
+        """Hide a directive but for what a table of contents calls others; what they call themselves is in these."""
+        is_hidden = any(":hidden:" in line.text for line in self._lines[number:entries])
+        self._hide(number, stop if is_hidden else max(entries, number + 1))
+        for line in self._lines[entries : entries if is_hidden else stop]:
+            called = _ENTRY.match(line.text)
+            self.hidden.append((line.start + (called.end(1) if called else 0), line.start + len(line.text)))
 
     def _raw(self, number: int, options: int, stop: int) -> int:
         """HTML without its tags; with a program or a style in it, nothing of it."""

@@ -83,6 +83,12 @@ Title
    :maxdepth: 2
 
    secret7
+   Usage guide <secret13>
+
+.. toctree::
+   :hidden:
+
+   secret14 <secret15>
 
 .. note:: Keep the lid shut.
 
@@ -143,7 +149,7 @@ The |version| is new. End::
 
 def test_what_a_reader_sees_is_in_and_nothing_else() -> None:
     parsed = parse_rst(TEXT)
-    words = ("Title", "Keep the lid shut", "Really", "Raised", "words",
+    words = ("Title", "Usage guide", "Keep the lid shut", "Really", "Raised", "words",
              "Limits", "Pump", "Sizes", '"Valve", "Bar"', '"V1", 70',
              "The pump", "A footnote", "A quote", "Listing",
              ".. shown comment", ":field: shown", "The release 4.2 is new", ".. shown too")  # fmt: skip
