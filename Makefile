@@ -130,8 +130,11 @@ smoke-clip: tools ## find pictures by words with MODEL=google/siglip2-base-patch
 quality: tools ## how well searches answer, on collections in DATA (see tests/benchmarks/quality.py), against their bars; minutes
 	$(BIN)/python -m tests.benchmarks.quality $(DATA)
 
-mteb: tools ## MTEB's tasks with a pipeline's embedder: TASK="NFCorpus SciFact" CONFIG=docs/headrace.yaml; without, a task of our own
-	$(if $(TASK),$(BIN)/python -m tests.benchmarks.mteb_encoder $(CONFIG) $(TASK),MTEB=1 $(BIN)/python -m pytest -q tests/benchmarks/test_mteb.py)
+mteb: tools ## MTEB's tasks with a pipeline's embedder, in an environment of its own: TASK="NFCorpus SciFact" CONFIG=docs/headrace.yaml; without, a task of ours
+	test -x .venvs/mteb/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venvs/mteb
+	VIRTUAL_ENV=.venvs/mteb $(BIN)/uv pip install --quiet --link-mode copy -r requirements.lock -r requirements-dev.lock \
+		-r tests/benchmarks/mteb.txt --editable .
+	$(if $(TASK),.venvs/mteb/bin/python -m tests.benchmarks.mteb_encoder $(CONFIG) $(TASK),MTEB=1 .venvs/mteb/bin/python -m pytest -q tests/benchmarks/test_mteb.py)
 
 matrix: tools ## hold every store to the contract, and write README's table of what each keeps; a quarter of an hour
 	MATRIX=1 $(BIN)/python -m tests.matrix

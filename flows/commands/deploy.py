@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SUMMARY = "register the pipeline with Prefect: forms, and a schedule"
 HOME = Path(__file__).parents[2]
 WEBHOOK_BODY = '{"parameters": {"options": {"wait": true}}}'  # a run at work may have passed by what has just changed
-FLOWS = ("sync", "verify", "rebuild", "evaluate", "watch")  # the schedule is the first one's
+FLOWS = ("sync", "verify", "rebuild", "evaluate", "watch")
 
 
 def add_arguments(parser: ArgumentParser, /) -> None:
@@ -27,6 +27,12 @@ def add_arguments(parser: ArgumentParser, /) -> None:
     when.add_argument("--cron", metavar='"0 * * * *"', help="sync at these times; UTC, but see --timezone")
     when.add_argument("--interval", type=interval, metavar="15m", help="sync so often: 90s, 15m, 6h or 1d")
     parser.add_argument("--timezone", metavar="NAME", help="of --cron, such as Europe/Berlin")
+    parser.add_argument(
+        "--evaluate-every",
+        type=interval,
+        metavar="1d",
+        help="measure so often how well the index answers the queries of `quality`; a drop is an event",
+    )
     parser.add_argument("--work-pool", default="headrace", metavar="NAME", help="default: headrace; made if missing")
     parser.add_argument(
         "--alert", metavar="BLOCK", help="a notification block, such as slack-webhook/ops, that hears of alerts"
@@ -42,14 +48,19 @@ def run(options: Namespace, /) -> Answer:
     from tasks.runners.prefect_server import await_server, meaning
 
     config = Path(options.config).absolute()
-    name = read_pipeline(config).name
-    schedule = _schedule(options)
+    pipeline = read_pipeline(config)
+    name = pipeline.name
+    if options.evaluate_every and pipeline.quality is None:
+        raise ConfigError(
+            "--evaluate-every: no queries are named; expected `quality: {queries: …, qrels: …}` in the configuration"
+        )
+    schedules = {"sync": _schedule(options), "evaluate": _every(options.evaluate_every)}
     api = configured_api()
     if api is None:
         raise ConfigError(f"no Prefect server is set, so nobody would run {name!r}. {_REMEDY}")
     await_server(api, say, _REMEDY)
     try:
-        registered = _register(config, name, options.work_pool, schedule)
+        registered = _register(config, name, options.work_pool, schedules)
         alerts = _apply_alerts(options.alert) if options.alert else []
     except Exception as error:
         if (ours := meaning(error, _REMEDY)) is None:
@@ -59,7 +70,8 @@ def run(options: Namespace, /) -> Answer:
         "deployment": f"sync/{name}",
         "deployments": registered,
         "work_pool": options.work_pool,
-        "schedule": options.cron or (f"every {options.interval:g} s" if options.interval else None),
+        "schedule": options.cron or _told(options.interval),
+        "evaluated": _told(options.evaluate_every),
         "webhook": f"/deployments/{registered[f'sync/{name}']}/create_flow_run",
         "alerts": alerts,
     }
@@ -72,18 +84,15 @@ _REMEDY = "Start one (`prefect server start`, or `make server`), and set PREFECT
 def _schedule(options: Namespace) -> "Sequence[DeploymentScheduleCreate]":
     """ConfigError for times that are none, or never come."""
     from prefect.client.schemas.actions import DeploymentScheduleCreate
-    from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+    from prefect.client.schemas.schedules import CronSchedule
     from pydantic import ValidationError
 
     from config.errors import ConfigError
 
     if options.timezone and not options.cron:
         raise ConfigError("--timezone is for --cron; expected both, or neither")
-    if options.interval:
-        every = IntervalSchedule(interval=timedelta(seconds=options.interval))
-        return [DeploymentScheduleCreate(schedule=every, active=True)]
     if options.cron is None:
-        return []
+        return _every(options.interval)
     cron: Any = import_module("prefect._vendor.croniter")  # what Prefect reads them with; it has no types
     try:
         at = CronSchedule(cron=options.cron, timezone=options.timezone or "UTC")
@@ -99,7 +108,23 @@ def _schedule(options: Namespace) -> "Sequence[DeploymentScheduleCreate]":
     return [DeploymentScheduleCreate(schedule=at, active=True)]
 
 
-def _register(config: Path, name: str, pool: str, schedule: "Sequence[DeploymentScheduleCreate]") -> dict[str, str]:
+def _every(seconds: float | None) -> "Sequence[DeploymentScheduleCreate]":
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.client.schemas.schedules import IntervalSchedule
+
+    if not seconds:
+        return []
+    every = IntervalSchedule(interval=timedelta(seconds=seconds))
+    return [DeploymentScheduleCreate(schedule=every, active=True)]
+
+
+def _told(seconds: float | None) -> str | None:
+    return f"every {seconds:g} s" if seconds else None
+
+
+def _register(
+    config: Path, name: str, pool: str, schedules: "Mapping[str, Sequence[DeploymentScheduleCreate]]"
+) -> dict[str, str]:
     """The deployments' ids; those that are registered already are brought up to date."""
     from prefect.client.orchestration import get_client
     from prefect.utilities.callables import parameter_schema
@@ -119,7 +144,7 @@ def _register(config: Path, name: str, pool: str, schedule: "Sequence[Deployment
                 parameters={"config": str(config), "options": {}},
                 parameter_openapi_schema=parameter_schema(function).model_dump(exclude_unset=True),
                 enforce_parameter_schema=True,
-                schedules=[*schedule] if flow == FLOWS[0] else [],
+                schedules=[*schedules.get(flow, ())],
                 tags=["headrace"],
                 work_pool_name=pool,
             )
@@ -170,10 +195,12 @@ def _apply_alerts(block: str) -> list[str]:
 
 
 def _text(shape: Mapping[str, Any]) -> str:
-    when = shape["schedule"] or "when somebody starts it"
+    when = {"sync": shape["schedule"], "evaluate": shape["evaluated"]}
     lines = [
-        f"{shape['deployment']} is registered, runs: {when}",
-        *(f"{name} is registered, runs: when somebody starts it" for name in [*shape["deployments"]][1:]),
+        *(
+            f"{name} is registered, runs: {when.get(name.partition('/')[0]) or 'when somebody starts it'}"
+            for name in shape["deployments"]
+        ),
         *(f"alert: {name}" for name in shape["alerts"]),
         f"A worker runs them: prefect worker start --pool {shape['work_pool']}",
         f"To start one now: prefect deployment run {shape['deployment']}",

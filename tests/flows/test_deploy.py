@@ -18,6 +18,7 @@ from tests.conftest import Pipeline
         (["--interval", "9s"], "from 10s to 366d"),
         (["--interval", "99999d"], "from 10s to 366d"),
         (["--interval", "15m", "--cron", "0 * * * *"], "does not go together with"),
+        (["--evaluate-every", "1d"], "--evaluate-every: no queries are named"),
         ([], "no Prefect server is set, so nobody would run 'trial'"),
         (["--cron", "*/15 * * * *", "--timezone", "Europe/Berlin"], "no Prefect server is set"),
     ],

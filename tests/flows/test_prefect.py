@@ -429,8 +429,14 @@ def test_a_deployment_is_brought_up_to_date_and_alerts_are_made_once(
     assert deploy(server, pipeline.config, "--alert", "custom-webhook/ops") == first
     (found,) = ask(server, "deployments/filter", {"deployments": {"id": {"any_": [first]}}})
     assert found["schedules"] == []
+    quality = "quality: {queries: ./queries.txt, qrels: ./qrels.tsv}\n"
+    pipeline.config.write_text(pipeline.config.read_text() + quality)
+    deploy(server, pipeline.config, "--evaluate-every", "1d")
+    all_deployments = ask(server, "deployments/filter", {})
+    every = {one["schedule"]["interval"] for named in all_deployments for one in named["schedules"]}
+    assert every == {86400.0}
     names = [one["name"] for one in ask(server, "automations/filter", {})]
-    assert len(names) == len(set(names)) == 6
+    assert len(names) == len(set(names)) == 7
     missing = headrace(server, "deploy", str(pipeline.config), "--alert", "slack-webhook/none")
     assert (missing.returncode, "Prefect has no such block" in missing.stderr) == (2, True)
 
