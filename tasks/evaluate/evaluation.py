@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from config.pipeline import SearchMode
+from tasks.embed.queries import embed_queries
 from tasks.errors import ConfigError
 from tasks.evaluate.judgments import Judgments, Span
 from tasks.evaluate.measures import (
@@ -17,7 +18,7 @@ from tasks.evaluate.measures import (
     mean,
     passage_measures,
 )
-from tasks.records import DocumentId
+from tasks.records import DocumentId, Vector
 from tasks.search.permission import ADMIN
 from tasks.search.query import Asking, Found, Wanted, answered
 from tasks.session import Session, check_space
@@ -132,7 +133,17 @@ class Evaluator:
         check_space(session, sentinel)
         self._session = session
         self._judgments = judgments
-        self._asking = {query.id: Asking(session, query.text, ADMIN) for query in judgments.queries}
+        self._asking = {
+            query.id: Asking(session, query.text, ADMIN, partial(self._vector, row))
+            for row, query in enumerate(judgments.queries)
+        }
+
+    def _vector(self, row: int) -> Vector:
+        return self._vectors[row]
+
+    @cached_property
+    def _vectors(self) -> Sequence[Vector]:
+        return embed_queries(self._session.embedder, [query.text for query in self._judgments.queries])
 
     def measure(self, mode: SearchMode | None = None, *, rerank: bool | None = None) -> Evaluation:
         """Documents are ranked by their best chunk; where places are judged, chunks are as they come."""

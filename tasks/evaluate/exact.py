@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.embed.queries import embed_queries
 from tasks.evaluate.measures import Interval, mean
 from tasks.records import PointId, Query, Vectors
 from tasks.session import Session
@@ -20,8 +21,7 @@ def against_exact(session: Session, queries: Sequence[str]) -> dict[str, Interva
     ids, matrix = unit_vectors(session)
     place = {point: row for row, point in enumerate(ids)}
     shares: dict[int, dict[str, float]] = {depth: {} for depth in DEPTHS}
-    for number, text in enumerate(queries):
-        vector = session.embedder.embed_query(text)
+    for number, vector in enumerate(embed_queries(session.embedder, queries)):
         similarities = matrix @ (vector / np.linalg.norm(vector))
         answer = [hit.id for hit in session.store.search(Query(vector, max(DEPTHS)))]
         for depth in DEPTHS:

@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from tasks.embed.queries import embed_queries
 from tasks.errors import ConfigError
 from tasks.evaluate.golden import read_documents
 from tasks.evaluate.judgments import Judgments, read_judgments
@@ -126,8 +127,8 @@ def _validation(session: Session, examples: Sequence[Example]) -> Validation:
     queries = dict.fromkeys(one.query for one in examples)
     own = {query: {one.document for one in examples if one.query == query} for query in queries}
     texts = dict.fromkeys(one.passage for one in examples)
-    for query in queries:
-        hits = session.store.search(Query(session.embedder.embed_query(query), NEAR))
+    for query, vector in zip(queries, embed_queries(session.embedder, [*queries]), strict=True):
+        hits = session.store.search(Query(vector, NEAR))
         others = [hit.payload for hit in hits if hit.payload["headrace"]["document"] not in own[query]]
         texts |= dict.fromkeys(str(payload["text"]) for payload in others)
     names, keys = ({text: str(number) for number, text in enumerate(each)} for each in (queries, texts))

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import islice
 
+from tasks.embed.queries import embed_queries
 from tasks.finetune.pairs import Example, best_chunk, normal
 from tasks.records import Query, Vector
 from tasks.session import Session
@@ -23,7 +24,8 @@ def with_negatives(session: Session, examples: Sequence[Example], count: int, ba
     for one in examples:
         documents[normal(one.query)].add(one.document)
         texts[normal(one.query)].add(normal(one.passage))
-    vectors = {query: session.embedder.embed_query(query) for query in {one.query: 0 for one in examples} if count}
+    queries = [*dict.fromkeys(one.query for one in examples)] if count else []
+    vectors = dict(zip(queries, embed_queries(session.embedder, queries), strict=True))
     completed: list[Example] = []
     for at, one in enumerate(examples):
         own, known = list(one.negatives[:count]), texts[normal(one.query)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tasks.embed.queries import embed_queries
 from tasks.errors import ConfigError
 from tasks.evaluate.golden import golden_pairs
 from tasks.evaluate.judgments import Judged, numbered_lines
@@ -62,12 +63,12 @@ def _text(values: Sequence[Any]) -> str:
 
 def judged_pairs(session: Session, queries: Sequence[Judged]) -> list[Example]:
     """Each query with a chunk of each of its documents: the one with the answer, else the one that is found best."""
-    vectors = {query.id: session.embedder.embed_query(query.text) for query in queries}
+    vectors = embed_queries(session.embedder, [query.text for query in queries])
     return [
         Example(query.text, hit.payload["text"], document)
-        for query in queries
+        for query, vector in zip(queries, vectors, strict=True)
         for document in query.grades
-        if (hit := _answering(session, vectors[query.id], query, document))
+        if (hit := _answering(session, vector, query, document))
     ]
 
 

@@ -1,4 +1,4 @@
-"""The vectors of a pipeline's live generation, for whoever reads its collection with other tools."""
+"""The vectors of queries, and those of a live generation for whoever reads its collection with other tools."""
 
 import time
 from collections.abc import Sequence
@@ -8,13 +8,28 @@ import numpy as np
 
 from config.pipeline import Pipeline
 from tasks.durations import parse_duration
+from tasks.embed.base import Embedder, ImageEmbedder
 from tasks.embed.open import open_embedder
 from tasks.errors import ConfigError, ServiceError
 from tasks.freshness import require_fresh
 from tasks.generations import as_live
+from tasks.image import Image
 from tasks.records import Vector, Vectors
 from tasks.session import open_ledger
 from tasks.upsert.open import open_store
+
+
+def query_vector(embedder: Embedder, query: str | Image) -> Vector:
+    """Of words, or of a picture; ConfigError where the model takes no pictures."""
+    if isinstance(query, str):
+        return embedder.embed_query(query)
+    if not isinstance(embedder, ImageEmbedder):
+        raise ConfigError(f"the model {embedder.model!r} takes no pictures; look for words, or see `clip` in README")
+    (batch,) = embedder.embed_images([query])
+    if batch.rejected:
+        raise ConfigError(f"nothing can be looked for by this picture: {batch.rejected[0]}")
+    vector: Vector = batch.vectors[0]
+    return vector
 
 
 class LiveEmbedder:

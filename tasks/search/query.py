@@ -1,6 +1,6 @@
 """Searches a collection as its pipeline would."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from config.pipeline import Rerank, SearchMode
-from tasks.embed.base import Embedder, ImageEmbedder
 from tasks.embed.open import books_of
 from tasks.errors import ConfigError, DocumentError, NoTextIndexError
 from tasks.freshness import freshness, require_fresh
 from tasks.image import Image
 from tasks.load.parse.open import parse_image
 from tasks.records import Condition, Filter, Hit, PointId, Query, Vector
+from tasks.search.embedding import query_vector
 from tasks.search.fusion import DEPTH, folded, fused, same_weight, spread, weight_by_kind
 from tasks.search.links import link_of
 from tasks.search.permission import Asker, permitted
@@ -163,32 +163,26 @@ def read_image(path: Path) -> Image:
         raise ConfigError(str(error)) from error
 
 
-def _embedded(embedder: Embedder, query: str | Image) -> Vector:
-    if isinstance(query, str):
-        return embedder.embed_query(query)
-    if not isinstance(embedder, ImageEmbedder):
-        raise ConfigError(f"the model {embedder.model!r} takes no pictures; look for words, or see `clip` in README")
-    (batch,) = embedder.embed_images([query])
-    if batch.rejected:
-        raise ConfigError(f"nothing can be looked for by this picture: {batch.rejected[0]}")
-    vector: Vector = batch.vectors[0]
-    return vector
-
-
 class Asking:
     """One query, put to the store as often as it takes; its vector is made once."""
 
-    def __init__(self, session: Session, query: str | Image, asker: Asker | None) -> None:
-        """Nothing is asked yet; ConfigError where nobody says whose search it is, and documents have readers."""
+    def __init__(
+        self, session: Session, query: str | Image, asker: Asker | None, embed: Callable[[], Vector] | None = None
+    ) -> None:
+        """Nothing is asked yet; ConfigError where nobody says whose search it is, and documents have readers.
+
+        `embed` gives the query's vector, where many are embedded together.
+        """
         self.session = session
         self.query = query
         self._permitted = permitted(session.pipeline, asker)
+        self._embed = embed or partial(query_vector, session.embedder, query)
         self._read: dict[PointId, float] = {}  # what the reranker says
         self._answers: dict[tuple[bool, int, tuple[Condition, ...]], list[Hit]] = {}
 
     @cached_property
     def _vector(self) -> Vector:
-        return _embedded(self.session.embedder, self.query)
+        return self._embed()
 
     def best(self, mode: SearchMode, conditions: Sequence[Condition], depth: int) -> tuple[list[Hit], bool]:
         """Best first, out of `depth` of each list, and whether these were all there are."""

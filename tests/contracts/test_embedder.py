@@ -9,6 +9,7 @@ import pytest
 
 from config import embedders
 from tasks.embed.base import Embedder
+from tasks.embed.queries import embed_queries
 from tasks.errors import FencedError
 from tests.contracts.embedder_kinds import FREE, PAID, Kind, Service, bench
 
@@ -86,6 +87,14 @@ def test_a_query_is_a_unit_vector_near_its_own_text(embedder: Embedder) -> None:
     assert query.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(query), 1.0, atol=1e-5)
     assert int((vectors(embedder, TEXTS) @ query).argmax()) == 0
+
+
+def test_many_queries_have_the_vectors_that_each_has_alone(embedder: Embedder) -> None:
+    queries = [*TEXTS, "word " * 300, *(f"query number {number}" for number in range(40))]
+    together = embed_queries(embedder, queries)
+    alone = [embedder.embed_query(query) for query in queries]
+    np.testing.assert_allclose(together, alone, atol=CLOSE)
+    assert list(embed_queries(embedder, [])) == []
 
 
 def test_tokens_are_counted_whole(embedder: Embedder) -> None:

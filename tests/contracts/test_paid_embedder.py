@@ -13,6 +13,7 @@ import pytest
 from tasks.embed.api.dispatch.backoff import ATTEMPTS, LOST_ATTEMPTS
 from tasks.embed.api.embedder import SAFETY, PaidEmbedder
 from tasks.embed.models import paid_models, providers
+from tasks.embed.queries import embed_queries
 from tasks.errors import BudgetError, ConfigError, FencedError, HeadraceError, ServiceError
 from tests.contracts.embedder_kinds import KEY, PAID, Bench, bench
 from tests.provider_server import Fault, vector_of
@@ -62,6 +63,14 @@ def test_documents_and_queries_go_to_their_own_side(paid: Bench) -> None:
     assert [asked.side for asked in paid.server.asked] == (["document", "query"] if is_sided else [None, None])
     for vector, asked in zip((document, query), paid.server.asked, strict=True):
         np.testing.assert_allclose(vector, vector_of("one text", paid.kind.dimension, asked.side), atol=1e-6)
+
+
+def test_many_queries_go_together_to_their_own_side(paid: Bench) -> None:
+    """But those of models for chunks in context."""
+    embedder = paid.open()
+    assert len(embed_queries(embedder, ["one", "two", "three"])) == 3
+    assert len(paid.server.asked) == (3 if embedder.late else 1)
+    assert {asked.side for asked in paid.server.asked} == {"query" if paid.server.dialect.is_sided else None}
 
 
 def test_the_model_and_the_dimension_of_the_settings_are_asked_for(paid: Bench) -> None:

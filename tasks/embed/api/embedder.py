@@ -109,6 +109,9 @@ class PaidEmbedder:
         """Sends as few requests as the provider's limits allow, several at once."""
         if self._batches and self._batches.stopped_by:
             raise self._batches.stopped_by  # what batches cannot pay is not paid at the full price
+        yield from self._sent(texts, tokens, "document")
+
+    def _sent(self, texts: Sequence[str], tokens: Sequence[int], side: Side) -> Generator[EmbeddedBatch, None, None]:
         opened, limits = self._opened(), self._known.limits
         most = limits.tokens_per_request.most * SAFETY / self._known.tokens_factor
         if per_minute := opened.account.tokens_per_minute:
@@ -117,7 +120,7 @@ class PaidEmbedder:
         if self._known.texts_count_as_requests and (requests := self._config.requests_per_minute):
             texts_most = min(texts_most, max(1, int(requests * MINUTE_SHARE)))
         batches = by_sum(tokens, texts_most, int(most))
-        yield from opened.dispatcher.run(batches, texts, tokens)
+        yield from opened.dispatcher.run(batches, texts, tokens, side)
 
     def embed_query(self, text: str, /) -> Vector:
         """The query's vector, paid on the account of the documents and under its limits."""
@@ -128,6 +131,17 @@ class PaidEmbedder:
                 return vector
         why = next(batch.rejected[0] for batch in batches if batch.rejected)
         raise ServiceError(f"the query cannot be embedded: {why}")
+
+    def embed_queries(self, texts: Sequence[str], /) -> Sequence[Vector]:
+        """As many in a request as of documents; a model for chunks in context gets one at a time."""
+        if self._known.contextual:
+            return [self.embed_query(text) for text in texts]
+        vectors: dict[int, Vector] = {}
+        for batch in self._sent(texts, self.tokenizer.count(texts), "query"):
+            for row, why in batch.rejected.items():
+                raise ServiceError(f"the query {texts[row][:80]!r} cannot be embedded: {why}")
+            vectors |= zip(batch.rows, batch.vectors, strict=True)
+        return [vectors[row] for row in range(len(texts))]
 
     def batches(self, owner: str) -> Batches | None:
         """Where documents are paid for ahead, if they are; `owner` is the pipeline."""

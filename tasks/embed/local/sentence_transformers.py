@@ -24,7 +24,10 @@ from tasks.embed.models import LocalModel, by_hand, local_model
 from tasks.embed.tokens.tokenizers import ModelTokenizer
 from tasks.errors import ConfigError, ServiceError
 from tasks.records import EmbeddedBatch, Vector, Vectors, VectorSpace
+from tasks.slices import slices
 from tasks.system.worker import StartWorkers
+
+QUERIES = 32  # in a batch
 
 
 class SentenceTransformersEmbedder:
@@ -162,11 +165,17 @@ class SentenceTransformersEmbedder:
 
     def embed_query(self, text: str, /) -> Vector:
         """The query's vector, cut to what the model reads: a long query still finds something."""
-        encoding = self.tokenizer.cut(self.query_prefix + text)
-        vector: Vector = self._unit_rows(self._chosen.runtime.forward(padded([encoding], self._padding)))[0]
-        if not vector.any():
-            raise ServiceError(f"the query {text[:80]!r} finds nothing: {NO_VECTOR}; ask in other words")
-        return vector
+        return self.embed_queries([text])[0]
+
+    def embed_queries(self, texts: Sequence[str], /) -> list[Vector]:
+        """Those of similar length together."""
+        encodings, vectors = [self.tokenizer.cut(self.query_prefix + text) for text in texts], dict[int, Vector]()
+        for rows in slices(sorted(range(len(texts)), key=lambda row: len(encodings[row])), QUERIES):
+            features = padded([encodings[row] for row in rows], self._padding)
+            vectors |= zip(rows, self._unit_rows(self._chosen.runtime.forward(features)), strict=True)
+        if lost := [texts[row] for row, vector in vectors.items() if not vector.any()]:
+            raise ServiceError(f"the query {lost[0][:80]!r} finds nothing: {NO_VECTOR}; ask in other words")
+        return [vectors[row] for row in range(len(texts))]
 
     @cached_property
     def _late(self) -> LateEmbedder:
@@ -222,19 +231,16 @@ class SentenceTransformersEmbedder:
     def _vectors(self, texts: Sequence[str]) -> Vectors:
         """One batch; rows of unit length, or zero where there is no vector; shape (n, dimension)."""
         encodings = self.tokenizer.loaded.encode_batch_fast([self._known.document_prefix + text for text in texts])
-        self._refuse_too_long(max(len(encoding) for encoding in encodings))
-        return self._unit_rows(self._chosen.runtime.forward(padded(encodings, self._padding)))
-
-    def _unit_rows(self, vectors: Vectors) -> Vectors:
-        return unit_rows(vectors, self.space.dimension, layer_norm=self._known.layer_norm)
-
-    def _refuse_too_long(self, longest: int) -> None:
-        limit = self.space.max_tokens
+        longest, limit = max(len(encoding) for encoding in encodings), self.space.max_tokens
         if longest > limit:
             raise ServiceError(
                 f"a text has {longest} tokens and the model reads {limit}; nothing is cut in silence, so the chunker"
                 " and the model do not count alike: lower chunking.max_tokens"
             )
+        return self._unit_rows(self._chosen.runtime.forward(padded(encodings, self._padding)))
+
+    def _unit_rows(self, vectors: Vectors) -> Vectors:
+        return unit_rows(vectors, self.space.dimension, layer_norm=self._known.layer_norm)
 
 
 class NodeRuntime:
