@@ -23,6 +23,7 @@ from flows.termination import told_to_prefect
 from tasks.console.events import announce
 from tasks.console.states import PROCESS, attended, skipped
 from tasks.errors import FencedError, HeadraceError, LockedError, kept_report
+from tasks.runners.prefect_server import TAKEN
 from tasks.system.scarcity import scarcity
 from tasks.system.signature import signature
 
@@ -54,6 +55,7 @@ def tracked_flow(name: str, about: str = "") -> Callable[[Callable[P, R]], Flow[
     def decorate(function: Callable[P, R]) -> Flow[P, R]:
         @wraps(function)
         def told(*arguments: P.args, **named: P.kwargs) -> R:
+            TAKEN.set()
             try:
                 with _all_logged(), told_to_prefect(), attended():
                     return function(*arguments, **named)

@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -97,7 +98,7 @@ def shown_sync(*, quiet: bool) -> "Sync":
 
 def _sync_tracked(config: str, wanted: "SyncOptions", api: "PrefectApi | None") -> "Report":
     """`api` None: on a server of its own, for this run alone."""
-    from tasks.runners.prefect_server import await_server, meaning
+    from tasks.runners.prefect_server import await_server, hurried, meaning
 
     if api:
         await_server(api, say)
@@ -109,7 +110,8 @@ def _sync_tracked(config: str, wanted: "SyncOptions", api: "PrefectApi | None") 
     from tasks.sync.report import IncompleteRunError, report_from
 
     try:
-        with tags(TAG), own_heartbeats():  # the tag, as a deployment's runs have it
+        # The tag, as a deployment's runs have it; a server of its own takes a while to start.
+        with tags(TAG), own_heartbeats(), hurried(say) if api else nullcontext():
             state = cast("State[Any]", flow(str(Path(config).absolute()), wanted, return_state=True))
         if state.name == SKIPPED:
             raise LockedError(state.message or SKIPPED)

@@ -7,7 +7,8 @@ import ssl
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ WAIT_SECONDS = 10.0  # a server that is being restarted is back by then
 QUIET_SECONDS = 2.0
 POLL_SECONDS = 0.3
 NO_ANSWER = "no whole answer"
+TAKEN = threading.Event()  # set by the flow itself, which begins once the server has taken its run
 _BUSY = frozenset({408, 429})  # as is every 5xx
 
 
@@ -49,6 +51,24 @@ def await_server(api: PrefectApi, say: Callable[[str], None], remedy: str = DIRE
         )
     if probe.error:
         raise probe.error
+
+
+@contextmanager
+def hurried(say: Callable[[str], None]) -> Generator[None]:
+    """Tells whoever waits why, where the server has not taken a run by then: Prefect tries for minutes, in silence."""
+    why = f"the Prefect server has not taken the run in {WAIT_SECONDS:g} s; {LOCKED}"
+
+    def tell() -> None:
+        if not TAKEN.is_set():
+            say(why)
+
+    timer = threading.Timer(WAIT_SECONDS, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def meaning(error: BaseException, remedy: str = DIRECTLY) -> HeadraceError | None:

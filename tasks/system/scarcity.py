@@ -4,9 +4,9 @@ import re
 
 _MEMORY = re.compile(
     r"out ?of ?memory|cannot allocate|not enough memory|insufficient memory|bad_alloc|memory ?(?:allocation|error)"
-    r"|enomem|failed to allocate|(?:os error|errno) 12\b",
+    r"|enomem|failed to allocate|(?:os error|errno) 12\b|without (?:setting an )?exception(?: set)?\b",
     re.IGNORECASE,
-)
+)  # the last is Python's own of an extension that got no memory, and did not say so
 _THREADS = re.compile(
     r"resource temporarily unavailable|can't start new thread|failed to (?:spawn|build)[^:]{0,60}thread"
     r"|(?:os error|errno) 11\b",

@@ -171,6 +171,15 @@ def test_shards_that_are_written_side_by_side_are_task_runs(server: Mapping[str,
     wait_for(lambda: len(finished()) == 3, 30)
 
 
+@pytest.mark.parametrize("way", ["2>&-", "2>/dev/full"])
+def test_a_tracked_run_needs_nobody_who_hears_of_it(server: Mapping[str, str], pipeline: Pipeline, way: str) -> None:
+    command = f'exec "$0" -m flows.cli sync "$1" --json {way}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable, str(pipeline.config)], env={**server}, stdout=subprocess.PIPE, check=True
+    )
+    assert json.loads(done.stdout)["outcome"] == "done"
+
+
 def logged(environment: Mapping[str, str], run: str, words: str) -> list[str]:
     """Lines of a run's log, which the server gets with a delay."""
     found = ask(environment, "logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}})

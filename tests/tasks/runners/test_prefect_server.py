@@ -13,7 +13,7 @@ import pytest
 from config.prefect_api import PrefectApi
 from tasks.errors import ConfigError, ServiceError
 from tasks.runners import prefect_server
-from tasks.runners.prefect_server import await_server, meaning
+from tasks.runners.prefect_server import await_server, hurried, meaning
 from tests import forked
 from tests.conftest import Pipeline
 from tests.odd_server import OddServer, http
@@ -129,6 +129,19 @@ def test_a_server_that_is_started_meanwhile_is_found(refusing: socket.socket) ->
 
     threading.Thread(target=listen, daemon=True).start()
     assert len(asked(url_of(refusing))) == 1
+
+
+@pytest.mark.usefixtures("short_patience")
+def test_whoever_waits_for_a_server_that_does_not_take_the_run_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefect_server, "TAKEN", taken := threading.Event())
+    lines: list[str] = []
+    with hurried(lines.append):
+        time.sleep(0.8)
+    assert [("has not taken the run" in line, "database is locked" in line) for line in lines] == [(True, True)]
+    taken.set()
+    with hurried(lines.append):
+        time.sleep(0.8)
+    assert len(lines) == 1
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:4200/api", "ftp://host/api", "http://", "http://[::1/api", "http://h:x/"])

@@ -16,6 +16,8 @@ SPELLINGS = (
     "memory allocation of 4096 bytes failed",
     "MemoryError",
     "failed to allocate 1 MB",
+    "SystemError: error return without exception set",
+    "SystemError: <built-in function f> returned NULL without setting an exception",
     "can't start new thread",
     "failed to spawn thread: Os { code: 11 }",
     "Resource temporarily unavailable (os error 11)",
