@@ -58,7 +58,7 @@ prefect-next: tools ## the tests that need Prefect, on its newest version 3, in 
 		--override .venvs/prefect-next/override.txt --editable .
 	.venvs/prefect-next/bin/python -m pytest -q -m prefect tests/flows
 
-kills: tools ## kill runs and workers of a real Prefect server at 100 moments: the next interval syncs; half an hour
+kills: tools ## kill runs and workers of a real Prefect server at 100 moments: the next run syncs; an hour
 	KILLS=100 $(BIN)/python -m pytest -q -s tests/flows/test_dead_workers.py
 
 bench: tools ## the table of what must be fast, as ratios in one run; minutes

@@ -1,5 +1,6 @@
 """`headrace sync`."""
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from contextlib import nullcontext
@@ -98,10 +99,13 @@ def shown_sync(*, quiet: bool) -> "Sync":
 
 def _sync_tracked(config: str, wanted: "SyncOptions", api: "PrefectApi | None") -> "Report":
     """`api` None: on a server of its own, for this run alone."""
-    from tasks.runners.prefect_server import await_server, hurried, meaning
+    from tasks.runners.prefect_server import DIRECTLY, TEMPORARY, await_server, hurried, meaning
 
     if api:
         await_server(api, say)
+    else:
+        for name, value in TEMPORARY.items():
+            os.environ.setdefault(name, value)
     from prefect import tags
 
     from flows.sync import sync as flow
@@ -119,9 +123,15 @@ def _sync_tracked(config: str, wanted: "SyncOptions", api: "PrefectApi | None") 
     except IncompleteRunError as error:
         return error.report
     except Exception as error:
-        if (ours := meaning(error)) is None:
+        if (ours := meaning(error, DIRECTLY if api else _OWN)) is None:
             raise
         raise ours from error
+
+
+_OWN = (
+    "--track starts a server for the run alone, which a busy machine may not do in time: start one that stays (`prefect"
+    " server start`) and set PREFECT_API_URL=http://127.0.0.1:4200/api, or leave --track out"
+)
 
 
 def say(line: str) -> None:

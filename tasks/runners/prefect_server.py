@@ -23,7 +23,8 @@ POLL_SECONDS = 0.3
 NO_ANSWER = "no whole answer"
 TAKEN = threading.Event()  # set by the flow itself, which begins once the server has taken its run
 _BUSY = frozenset({408, 429})  # as is every 5xx
-
+# Of a server for one run alone: it makes its database first, and is to tell nobody of this machine.
+TEMPORARY = {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
 DIRECTLY = "Start it, unset PREFECT_API_URL, or pass --direct to run without it"
 LOCKED = (

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import signal
 import subprocess
@@ -334,6 +335,20 @@ def test_a_server_that_is_not_there_is_named(server: Mapping[str, str], pipeline
     assert done.returncode == 70
     assert "the Prefect server at http://127.0.0.1:9/api does not answer" in json.loads(done.stdout)["error"]
     assert "unset PREFECT_API_URL" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("patience", "code"), [({}, 0), ({"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "1"}, 70)]
+)
+def test_a_run_may_have_a_server_of_its_own(pipeline: Pipeline, patience: Mapping[str, str], code: int) -> None:
+    """Prefect waits for it for 20 s, within which a busy machine has not made its database."""
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    command = [sys.executable, "-m", "flows.cli", "sync", str(pipeline.config), "--track", "--json"]
+    environment = {**alone, **patience, "PREFECT_HOME": str(pipeline.folder / "home")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    told = json.loads(done.stdout)
+    assert done.returncode == code, done.stderr
+    assert told["outcome"] == "done" or "--track starts a server for the run alone" in told["error"]
 
 
 @pytest.mark.usefixtures("worker")
