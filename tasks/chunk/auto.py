@@ -15,7 +15,7 @@ from tasks.chunk.runs import Part, Run
 from tasks.errors import ConfigError
 from tasks.records import Chunk, Document, Tokenizer
 
-VERSION = 4
+VERSION = 5  # raised when the same file would be read or cut otherwise
 CHARACTERS_PER_TOKEN = 8  # more than any ordinary text has, so the words looked at for an overlap are enough
 SHORT = 4.0  # characters per token of room: sections up to here most likely fit, and are counted whole
 _WORD = re.compile(r"\S+\s*")
