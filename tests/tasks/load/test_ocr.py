@@ -98,7 +98,7 @@ def stamped(content: bytes, text: str, mode: int = pdfium.FPDF_TEXTRENDERMODE_FI
     for page in pdf:
         line = pdfium.FPDFPageObj_NewTextObj(pdf, b"Helvetica", 9.0)
         written = (text + "\0").encode("utf-16-le")
-        pdfium.FPDFText_SetText(line, ctypes.cast(written, pdfium.FPDF_WIDESTRING))
+        pdfium.FPDFText_SetText(line, ctypes.cast(ctypes.c_char_p(written), pdfium.FPDF_WIDESTRING))
         pdfium.FPDFTextObj_SetTextRenderMode(line, mode)
         pdfium.FPDFPageObj_Transform(line, 1, 0, 0, 1, 40, 20)
         pdfium.FPDFPage_InsertObject(page, line)
