@@ -222,6 +222,7 @@ def test_what_is_shown_is_in_and_nothing_is_glued(shape: str) -> None:
         ),
         ("<math><mmultiscripts><mi>T</mi><mi>i</mi><mrow/><mrow/><mi>j</mi></mmultiscripts></math>", "T_i^j"),
         ("<span style='float:left'>T</span>he pump", "The pump"),
+        ("<a href=x><b aria-hidden=true>4.10.</b> Limits</a> <i aria-hidden=true>&#9733;</i>", "4.10. Limits"),
         (MIXED.format("<mi>x</mi>"), "2 1/2 x"),
         (MIXED.format("<msup><mi>y</mi><mrow><mn>2</mn><mi>n</mi></mrow></msup>"), "2 1/2 y^(2n)"),
         (f"<math><mn>3</mn>{POWER}<mi>m</mi></math>", "3 10^6 m"),

@@ -33,6 +33,7 @@ _SENTENCES = names("p span a b em strong i h1 h2 h3 h4 h5 h6")
 _PERMALINKS = names("¶ # § 🔗 ⚓ ⚓︎ ↑ ↩ ↩︎ ↵ ⤴ ∞ permalink link")
 _FORMULAS = ("katex", "mjx", "MathJax", "mwe-math")
 _WORD = re.compile(r"[^\W_]{2,}|\d")
+_COUNT = re.compile(r"\s*\d{1,4}(?:\.\d{1,4})*+\.?\s*")
 _HIDDEN = Effect(is_hidden=True)
 MOST_NAVIGATIONS = 3  # within each other
 
@@ -224,8 +225,10 @@ class Reader:
         effect = effect_of(style) if style else NONE
         classes = (attributes.get("class") or "").split()
         if is_hidden_by(tag, attributes) or (classes and not UNSEEN_CLASSES.isdisjoint(classes)):
-            if "aria-hidden" in attributes and "hidden" not in attributes and not effect.is_hidden:
-                self.silent_words += _words_for_eyes(node, classes)
+            is_decoration = "aria-hidden" in attributes and "hidden" not in attributes and not effect.is_hidden
+            if is_decoration and _COUNT.fullmatch(node.text()):
+                return effect  # of a section, which those who listen hear otherwise
+            self.silent_words += _words_for_eyes(node, classes) if is_decoration else 0
             return _HIDDEN
         if not self._sheet or effect.is_hidden or effect.display not in ("", "float"):
             return effect
