@@ -48,7 +48,7 @@ class _Reader:
         self._carried: Line = []  # of a paragraph that goes on with the next one
 
     def document(self, tree: Element) -> list[Block]:
-        """From its head to its foot."""
+        """All of its blocks, between the heads and the feet of its pages."""
         self._is_coloured = tree.find(f"{W}background") is not None
         body = list(self._blocks(tree))
         foot = self._margins["footer"]
