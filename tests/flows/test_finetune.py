@@ -151,6 +151,24 @@ def test_vectors_can_be_shortened_to_the_lengths_that_were_trained(toy: Toy) -> 
 
 
 @pytest.mark.model
+def test_pairs_of_files_are_learnt_from_and_tried_on_passages(toy: Toy) -> None:
+    """Those of other corpora, under the names that others give the two, are for training alone."""
+    queries = [json.loads(line) for line in toy.queries.read_text().splitlines()]
+    passages = [(toy.folder / "docs" / f"{query['_id'][1:]}.txt").read_text() for query in queries]
+    pairs, mix = toy.folder / "own.jsonl", toy.folder / "mix.jsonl"
+    rows = [{"query": query["text"], "passage": text} for query, text in zip(queries, passages, strict=True)]
+    pairs.write_text("\n".join(map(json.dumps, rows)))
+    mix.write_text("\n".join(json.dumps({"question": f"who is {n}", "answer": f"number {n}"}) for n in range(20)))
+    options = ["--epochs", "1", "--batch", "64", "--name", "pairs"]
+    code, made = toy.run("finetune", "--pairs", str(pairs), "--mix", str(mix), *options)
+    counts = made["pairs"]
+    assert (code, counts["pairs"], counts["mix"], made["synthetic"]) == (0, DOCUMENTS, 20, False)
+    assert (counts["test"], made["queries"]) == (counts["test_queries"], counts["test_queries"])
+    assert counts["train"] + counts["validation"] + counts["test"] + counts["dropped"] == DOCUMENTS + 20
+    assert toy.run("sync")[1]["chunks"]["written"] == 0
+
+
+@pytest.mark.model
 def test_a_full_disk_is_told_before_and_while_it_fills(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     toy.models.mkdir(parents=True, exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(toy.models)]

@@ -123,3 +123,15 @@ def test_a_wrong_key_is_a_matter_of_settings_and_is_not_shown(paid: Pipeline, mo
     assert outcome.code == 2
     assert "check `api_key` under `store`, or PINECONE_API_KEY" in outcome.err
     assert "pc-wrong-key" not in outcome.err + outcome.out
+
+
+def test_words_are_looked_for_beside_vectors_and_a_lost_index_of_them_is_mended(paid: Pipeline) -> None:
+    assert paid.sync()["code"] == 0
+    assert paid.run("search", str(paid.config), "installs", "--json").json["mode"] == "hybrid"
+    assert found(paid, "installs", "--mode", "text") == ["docs:a.md"]
+    (paid.folder / "state" / "trial.db.words").unlink()
+    lost = paid.run("verify", str(paid.config), "--json").json
+    assert (lost["ok"], lost["unworded"]) == (False, 4)
+    mended = paid.run("verify", str(paid.config), "--repair", "--json").json
+    assert (mended["ok"], mended["left"]["unworded"], mended["sync"]["chunks"]["written"]) == (True, 0, 0)
+    assert found(paid, "installs", "--mode", "text") == ["docs:a.md"]
