@@ -20,7 +20,7 @@ from tasks.upsert.open import open_store
 
 
 def query_vector(embedder: Embedder, query: str | Image) -> Vector:
-    """Of words, or of a picture; ConfigError where the model takes no pictures."""
+    """The vector of words, or of a picture; ConfigError where the model takes no pictures."""
     if isinstance(query, str):
         return embedder.embed_query(query)
     if not isinstance(embedder, ImageEmbedder):

@@ -34,7 +34,7 @@ class SharedStore:
         self._store.ensure(dimension)
 
     def ranks_words(self) -> bool:
-        """As the store under it."""
+        """What the store under it says."""
         return isinstance(self._store, RanksWords) and self._store.ranks_words()
 
     def expect(self, points: int, /) -> None:

@@ -133,7 +133,7 @@ class PaidEmbedder:
         raise ServiceError(f"the query cannot be embedded: {why}")
 
     def embed_queries(self, texts: Sequence[str], /) -> Sequence[Vector]:
-        """As many in a request as of documents; a model for chunks in context gets one at a time."""
+        """Puts as many into a request as of documents; a model for chunks in context gets one at a time."""
         if self._known.contextual:
             return [self.embed_query(text) for text in texts]
         vectors: dict[int, Vector] = {}
