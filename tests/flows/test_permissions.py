@@ -36,7 +36,9 @@ def hits(pipeline: Pipeline, *options: str, query: str = "page") -> list[Any]:
 
 
 def names(pipeline: Pipeline, *options: str, query: str = "page") -> set[str]:
-    return {hit["document"].removeprefix("docs:") for hit in hits(pipeline, *options, query=query)}
+    """Of all documents that are shown, those that hold the same text as another one included."""
+    shown = [place for hit in hits(pipeline, *options, query=query) for place in (hit, *hit.get("copies", ()))]
+    return {place["document"].removeprefix("docs:") for place in shown}
 
 
 @pytest.fixture
