@@ -431,8 +431,13 @@ def test_an_alert_arrives_where_its_block_says(server: Mapping[str, str], pipeli
         (pipeline.folder / "docs/b.md").write_bytes(b"\x00" * 500)
         headrace(server, "sync", str(pipeline.config))
         wait_for(lambda: any(b"headrace.sync.quarantine" in one for one in hook.requests), 60)
+        pipeline.write("c.md", "# Gamma\n\nA page that a run dies of.\n")
+        with busy_run(server, pipeline) as process:
+            process.kill()
+        (pipeline.folder / "gate").unlink()
         pipeline.config.write_text(pipeline.config.read_text().replace("./docs", "./nowhere"))
         headrace(server, "sync", str(pipeline.config))
+        wait_for(lambda: any(b"a run died" in one for one in hook.requests), 60)
         wait_for(lambda: any(b"nowhere does not exist" in one for one in hook.requests), 60)
     (quarantined,) = [one for one in hook.requests if b"headrace.sync.quarantine" in one]
     assert b"3 listed, 2 added, 1 quarantined" in quarantined
@@ -489,8 +494,8 @@ def test_a_refused_key_ends_a_tracked_run_at_once(
     assert "sk-wrong" not in answer.stdout + answer.stderr
     assert len(openai_server.requests) == 1, "a refused key is not tried again"
     pages = ask(server, "artifacts/filter", {"artifacts": {"key": {"any_": ["trial-summary"]}}})
-    (page,) = (one["data"] for one in pages if "**Failed: mend what is named below" in one["data"])
-    assert "OPENAI\\_API\\_KEY" in page  # not the newest: a scheduled run may still have ended meanwhile
+    (page,) = (one["data"] for one in pages if "OPENAI\\_API\\_KEY" in one["data"])
+    assert "**Failed: mend what is named below" in page
 
 
 def test_a_tracked_run_pays_in_batches(server: Mapping[str, str], pipeline: Pipeline) -> None:
