@@ -101,7 +101,7 @@ readers: tools ## let LangChain's and LlamaIndex's own readers read our collecti
 	READERS=1 $(BIN)/python -m pytest tests/readers
 
 ray: tools ## kill nodes of a Ray cluster in mid-run, and runs themselves, ROUNDS=20 times
-	RAY=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/flows/test_ray.py
+	RAY=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/flows/test_ray.py tests/flows/test_ray_shards.py
 
 bench-ray: tools ## a model on the Ray cluster at ADDRESS=host:port beside the same model here
 	$(BIN)/python -m tests.benchmarks.ray --address $(ADDRESS)
