@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +245,14 @@ def test_processes_that_are_killed_and_a_run_that_is_killed_are_healed(abreast: 
     assert abreast.run("verify", str(abreast.config), "--json").json["ok"]
     (_, ours), (_, theirs) = both(abreast)
     assert sorted(map(str, ours.values())) == sorted(map(str, theirs.values()))
+
+
+def test_workers_write_to_a_qdrant_server(abreast: Pipeline, store_address: Callable[[str], str]) -> None:
+    """A worker's store was never told to make the collection: the run's was."""
+    address = store_address("qdrant server")
+    text = abreast.config.read_text().replace("{kind: lancedb, path: ./db}", f"{{kind: qdrant, url: '{address}'}}")
+    abreast.config.write_text(text.replace("name: trial", "name: abreast"))
+    write(abreast, rows(60))
+    report = abreast.sync()
+    assert (report["code"], report["notes"], report["documents"]["added"], InThisProcess.starts) == (0, [], 60, 2)
+    assert abreast.run("verify", str(abreast.config), "--json").json["ok"]
