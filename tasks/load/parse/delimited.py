@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from tasks.load.parse.table import column_name
+from tasks.load.parse.table import LONGEST_NAME, column_name
 from tasks.load.parse.text import Parsed
 from tasks.places import Place
 
@@ -116,13 +116,14 @@ def _split(rows: list[tuple[int, list[str]]]) -> tuple[list[str], list[tuple[int
 
 
 def _is_header(rows: Sequence[tuple[int, list[str]]]) -> bool:
-    """The first row names the columns where none of its cells is empty within it, a number or there twice."""
+    """The first row names the columns where none of its cells is empty within it, long, a number or there twice."""
     first = [cell.strip() for cell in rows[0][1]]
     names = [cell for cell in first if cell]
     return (
         len(rows) > 1
         and bool(names)
         and len(set(names)) == len(names)
+        and max(map(len, names)) <= LONGEST_NAME
         and not any(_NUMBER.fullmatch(cell) for cell in names)
     )
 

@@ -7,6 +7,7 @@ from itertools import chain
 LINE_BREAK = "<br>"
 MOST_COLUMNS = 16
 MOST_ROW_CHARACTERS = 600
+LONGEST_NAME = 200  # characters of what a column is called
 SPARE, MOST_FILLED = 1_000, 4
 _LETTERS = 26
 
@@ -33,6 +34,8 @@ def row_texts(rows: Sequence[Sequence[str]]) -> list[str]:
     if len(head) <= MOST_COLUMNS and sum(map(len, chain(*others))) <= MOST_ROW_CHARACTERS * len(others):
         first, line, *lines = table(rows)
         return [f"{first}\n{line}", *lines]
+    if max(map(len, head)) > LONGEST_NAME:  # said again in each row it would make many times as much text
+        return [record([column_name(at) for at in range(len(row))], row) for row in rows]
     return ["", *(record(head, row) for row in others)]
 
 

@@ -24,6 +24,7 @@ from tasks.load.parse.open import parse
 from tasks.load.parse.org import parse_org, plain_org
 from tasks.load.parse.rst import parse_rst
 from tasks.load.parse.subtitles import parse_subtitles
+from tasks.load.parse.table import row_texts
 from tasks.load.parse.text import Parsed
 from tasks.load.parse.xml import parse_xml
 from tasks.records import DocumentId, DocumentRef
@@ -276,6 +277,14 @@ def test_a_notebook_of_the_earlier_format() -> None:
     parsed = parse_notebook("a.ipynb", json.dumps(book).encode())
     assert parsed.text == "## Old\n\n```python\n1 + 1\n```\n\n```text\n2\n```\n"
     assert parsed.title == "Old"
+
+
+def test_a_long_first_row_is_not_said_again_in_each_row() -> None:
+    made = parse_delimited("a.csv", ("x" * 20_000 + ",y\n" + "a,b\n" * 5_000).encode()).text
+    assert made.startswith("A: " + "x" * 20_000)
+    assert len(made) < 100_000
+    texts = row_texts([["x" * 20_000, "y"], *[["a", "b" * 700]] * 100])
+    assert (texts[0][:6], sum(map(len, texts)) < 100_000) == ("A: xxx", True)
 
 
 @given(
