@@ -55,6 +55,14 @@ def test_the_examples_that_make_server_registers_have_something_to_read() -> Non
             assert (file.parent / source.path / "README.md").exists()
 
 
+def test_each_event_is_told_once_with_what_it_holds() -> None:
+    alerts = parsed("automations.yaml")["automations"]
+    heard = [name for one in alerts if one["trigger"]["posture"] == "Reactive" for name in one["trigger"]["expect"]]
+    assert len(heard) == len(set(heard)) > 5
+    bodies = " ".join(action["body"] for one in alerts for action in one["actions"])
+    assert set(re.findall(r"event\.payload\.(\w+)", bodies)) == {"notes", "documents"}
+
+
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
 def test_only_the_lease_refuses_a_second_run(deployment: dict[str, Any]) -> None:
     assert "concurrency_limit" not in deployment
