@@ -102,7 +102,7 @@ def search(pipeline: Pipeline) -> list[dict[str, Any]]:
     options = ("--limit", "9999", "--mode", "dense", "--json")
     outcome: Outcome = pipeline.run("search", str(pipeline.config), "part", *options)
     hits: list[dict[str, Any]] = outcome.json["hits"]
-    return hits
+    return [{**hit, **place} for hit in hits for place in (hit, *hit.get("copies", ()))]
 
 
 def test_every_chunk_says_where_it_stands_in_its_file(corpus: Pipeline) -> None:
