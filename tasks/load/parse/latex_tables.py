@@ -12,7 +12,8 @@ _CELLS = re.compile(f"[{ROW}{CELL}]")
 
 def tabled(text: str) -> str:
     """The text with its marked tables as Markdown; one in a cell of another is a part of its line."""
-    outside, rows, line = parts = ([], [], [])  # type: tuple[list[str], list[str], list[str]]
+    outside, rows, line = list[str](), list[str](), list[str]()
+    parts = outside, rows, line
     depth = at = 0
     for mark in _GRID.finditer(text):
         parts[min(depth, 2)].append(text[at : mark.start()])
