@@ -215,7 +215,7 @@ def test_a_column_that_cannot_be_used_is_told_and_a_binary_value_of_one_row(tmp_
         ({"query": "SELECT * FROM nowhere"}, "no such table: nowhere"),
         ({"query": "SELECT FROM"}, "syntax error"),
         ({"url": "sqlite:////nowhere/at/all.db"}, "/nowhere/at/all.db is no file; check `url`"),
-        ({"url": "not a url"}, "is no database URL"),
+        ({"url": "not a url"}, "not a url is no file"),
         ({"url": "postgresql://u@host:port/d"}, "is no database URL"),
         ({"url": "nosuch://host/x"}, "no driver for nosuch://"),
         ({"url": "mssql+pyodbc://host/x"}, "needs a driver: pip install pyodbc"),

@@ -7,6 +7,7 @@ from prefect import Flow
 
 from config.options import SyncOptions, VerifyOptions
 from flows.sync import sync
+from flows.tracked import PlainFlow
 from flows.verify import verify
 from tasks.runners import prefect
 from tasks.runners.chain import Chain
@@ -55,5 +56,5 @@ def test_each_lane_waits_for_the_window_before(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_parameters_are_shown_as_prefect_itself_would(flow: Any, parameters: dict[str, Any]) -> None:
-    assert isinstance(flow, prefect.PlainFlow)
+    assert isinstance(flow, PlainFlow)
     assert flow.serialize_parameters(parameters) == Flow.serialize_parameters(flow, parameters)
