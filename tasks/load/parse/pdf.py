@@ -13,6 +13,7 @@ from tasks.load.parse.ocr import DPI, MOST_PIXELS, lines_in
 from tasks.load.parse.pages.assembled import assembled
 from tasks.load.parse.pages.covered import is_covered, with_stamps
 from tasks.load.parse.pages.forms import marks_on, with_fields
+from tasks.load.parse.pages.grids import in_grids
 from tasks.load.parse.pages.letters import UNKNOWN, Letters
 from tasks.load.parse.pages.margins import running
 from tasks.load.parse.pages.outline import headings_of
@@ -154,7 +155,7 @@ def _page(number: int, page: PdfPage) -> Page:
     controls = sum(len(run.text) - len(_CONTROL.sub("", run.text)) for run in meant) if meant is not runs else 0
     is_readable = unknown <= _UNREADABLE * _length(runs) and controls <= _CONTROLS * _length(meant)
     fields, notes = marks_on(page, letters)
-    made = entries(with_fields(meant if is_readable else [], fields))
+    made = entries(in_grids(with_fields(meant if is_readable else [], fields), page, letters))
     words = " ".join(entry.text for entry in made) if notes else ""
     made += [_noted(note) for note in notes if note.text not in words]  # a mark may repeat the words that it marks
     for entry in made:

@@ -20,7 +20,7 @@ class DrawnPage:
     def draw(self, x: float, y: float, text: str, size: float = USUAL, turn: int = 0) -> "DrawnPage":
         """Begin at a point; a page that is turned by quarters is drawn so that it is upright for its reader."""
         a, b = ((1, 0), (0, 1), (-1, 0), (0, -1))[turn]
-        x, y = ((x, y), (WIDTH - y, x), (WIDTH - x, HEIGHT - y), (y, HEIGHT - x))[turn]
+        x, y = _turned(x, y, turn)
         matrix = f"{a} {b} {-b} {a} {x:.2f} {y:.2f} Tm"
         if text.isascii():
             shown = text.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
@@ -36,11 +36,26 @@ class DrawnPage:
         self.operators.append(f"BT {x} {y} Td {drawn} 0 Ts ET")
         return self
 
+    def rule(self, x: float, y: float, u: float, v: float, turn: int = 0) -> "DrawnPage":
+        """Draw a line between two points; on a turned page as `draw` does."""
+        (x, y), (u, v) = _turned(x, y, turn), _turned(u, v, turn)
+        self.operators.append(f"{x} {y} m {u} {v} l S")
+        return self
+
+    def box(self, x: float, y: float, width: float, height: float, grey: float = 0.9) -> "DrawnPage":
+        """Fill a rectangle; `x` and `y` are its lower left corner."""
+        self.operators.append(f"{grey} g {x} {y} {width} {height} re f 0 g")
+        return self
+
     def lines(self, x: float, y: float, *texts: str, size: float = USUAL) -> "DrawnPage":
         """Draw them below each other."""
         for number, text in enumerate(texts):
             self.draw(x, y - 1.2 * size * number, text, size)
         return self
+
+
+def _turned(x: float, y: float, turn: int) -> tuple[float, float]:
+    return ((x, y), (WIDTH - y, x), (WIDTH - x, HEIGHT - y), (y, HEIGHT - x))[turn]
 
 
 def pdf_of(*pages: DrawnPage, title: str = "", catalog: str = "", parts: Sequence[str] = ()) -> bytes:

@@ -1,18 +1,14 @@
 """The lines of all pages as one text, with the places of its parts."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tasks.load.parse.pages.hyphens import ends_broken, mended, plain, words_of
+from tasks.load.parse.pages.hyphens import ends_broken, is_unspaced, mended, plain, words_of
 from tasks.load.parse.pages.paragraphs import Entry
 from tasks.load.parse.pages.runs import Box
 from tasks.places import Place
 
 _ENDS = (".", "!", "?", ":", ";", "\u3002", "\uff01", "\uff1f", "|")
-_UNSPACED = re.compile(
-    "[\u3001-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff0f\uff1a-\uff20\uff66-\uff9f]"
-)  # no blanks between words
 _OTHER_SIZE = 0.12
 
 
@@ -60,8 +56,7 @@ def _joint(above: Entry, entry: Entry) -> str:
         return "\n\n"
     if entry.is_row or above.is_row:
         return "\n"
-    is_unspaced = _UNSPACED.match(above.text[-1:]) and _UNSPACED.match(entry.text[:1])
-    return "" if is_unspaced and not above.text.endswith(_ENDS) else "\n"
+    return "" if is_unspaced(above.text, entry.text) and not above.text.endswith(_ENDS) else "\n"
 
 
 def _goes_on(above: Entry, entry: Entry) -> bool:
@@ -70,4 +65,4 @@ def _goes_on(above: Entry, entry: Entry) -> bool:
         return False
     if abs(above.size - entry.size) > _OTHER_SIZE * max(above.size, entry.size):
         return False
-    return entry.text[:1].islower() or bool(_UNSPACED.match(above.text[-1:]) and _UNSPACED.match(entry.text[:1]))
+    return entry.text[:1].islower() or is_unspaced(above.text, entry.text)

@@ -11,6 +11,9 @@ _LAST = re.compile(r"[^\W_]+(?:['\u2019\u2010-][^\W_]+)*\Z")
 _FIRST = re.compile(r"[^\s/|]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_UNSPACED = re.compile(
+    "[\u3001-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff0f\uff1a-\uff20\uff66-\uff9f]"
+)  # no blanks between words
 _LONGEST = 60
 _SHORT = 3  # letters: re-, dis-, -ing
 _AND = {"und", "oder", "bzw", "and", "or", "to", "et", "ou", "och", "og"}
@@ -19,6 +22,11 @@ _AND = {"und", "oder", "bzw", "and", "or", "to", "et", "ou", "och", "og"}
 def ends_broken(text: str) -> bool:
     """Whether a line ends with a hyphen that follows a letter or digit."""
     return text.endswith(_ENDS) and text[-2:-1].isalnum()
+
+
+def is_unspaced(line: str, following: str) -> bool:
+    """Whether the script of both has no blanks between its words."""
+    return bool(_UNSPACED.match(line[-1:]) and _UNSPACED.match(following[:1]))
 
 
 def plain(text: str) -> str:

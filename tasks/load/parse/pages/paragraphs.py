@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 from tasks.load.parse.pages.lines import Line, flows
 from tasks.load.parse.pages.runs import Box, Run
@@ -29,11 +29,18 @@ class Entry:
     is_row: bool = False
 
 
-def entries(runs: Iterable[Run]) -> list[Entry]:
-    """The page's lines in the order of reading."""
+def entries(parts: Iterable[Sequence[Run] | Sequence[Row]]) -> list[Entry]:
+    """The page's lines in the order of reading; rows that are known stay as they are."""
     made: list[Entry] = []
-    all_flows = flows(runs)
-    pieces = [piece for flow in all_flows for piece in with_tables(flow)]
+    all_flows: list[list[Line]] = []
+    pieces: list[Sequence[Line] | Sequence[Row]] = []
+    for part in parts:
+        if isinstance(part[0], Row):
+            pieces.append(cast("Sequence[Row]", part))
+            continue
+        made_flows = flows(cast("Sequence[Run]", part))
+        all_flows += made_flows
+        pieces += [piece for flow in made_flows for piece in with_tables(flow)]
     step = _usual_step(all_flows)
     for piece in pieces:
         before: Break = "column"
