@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tasks.errors import NoTextIndexError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
 from tasks.upsert.filters import of_pipeline, passes
@@ -53,7 +54,7 @@ class SharedStore:
         return {point: np.frombuffer(vector, "<f4") for point, vector in rows if point in set(ids)}
 
     def search(self, query: Query, /) -> list[Hit]:
-        raise NotImplementedError("no test searches here")
+        raise NoTextIndexError("it has no words, and no test searches it")
 
     def sentinel(self, pipeline: str = "", /) -> Sentinel | None:
         row = self._connection.execute("SELECT text FROM mark WHERE pipeline = ?", (pipeline,)).fetchone()

@@ -93,18 +93,26 @@ def started(folder: Path) -> ForkServerProcess:
     return process
 
 
+def usual_seconds(folder: Path) -> float:
+    """How long one takes by itself."""
+    start = time.monotonic()
+    process = started(folder)
+    process.join(60)
+    return time.monotonic() - start
+
+
 def signalled(pid: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):  # it has ended by itself
         os.kill(pid, number)
 
 
-def disturb(folder: Path, dice: random.Random) -> list[int | None]:
-    """Start processes, stop some, take the lock away, continue them; the exit codes."""
+def disturb(folder: Path, dice: random.Random, span: float) -> list[int | None]:
+    """Start processes, stop some, take the lock away, continue them; the exit codes. One takes `span` seconds."""
     processes: list[ForkServerProcess] = []
     stopped: list[int] = []
     for _ in range(dice.randint(2, 8)):
         processes.append(started(folder))
-        time.sleep(dice.uniform(0, 0.02))
+        time.sleep(dice.uniform(0, span))
         pid = processes[-1].pid
         if pid and dice.random() < 0.6:
             signalled(pid, signal.SIGSTOP)
@@ -133,10 +141,12 @@ def test_overtaken_processes_leave_no_trace(tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
     machine = Folder(tmp_path)
     texts, clock, met, fenced = dict(START), 0.0, 0, 0
+    machine.write(texts, clock)
+    span = min(usual_seconds(tmp_path) for _ in range(3))
     for number in range(4 * ROUNDS):
         texts, clock = edited(texts, dice), clock + 1
         machine.write(texts, clock)
-        codes = disturb(tmp_path, dice)
+        codes = disturb(tmp_path, dice, span)
         assert set(codes) <= {0, 3, 4}
         met += len([code for code in codes if code])
         fenced += codes.count(4)
