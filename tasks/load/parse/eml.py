@@ -3,6 +3,7 @@
 import email
 from base64 import b64decode, b64encode
 from email.errors import MessageError
+from email.header import decode_header, make_header
 from email.message import Message
 from email.policy import default
 from pathlib import PurePosixPath
@@ -23,6 +24,7 @@ _SHOWN = ("From", "To", "Cc", "Date")
 _SEALED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
 _SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature")
 _MESSAGES = ("message/rfc822", "message/global")
+_LONG_HEADER = 4_000  # characters: Python's reader of addresses takes the square of its length
 _WRONG = (MessageError, RecursionError, ValueError, LookupError, AttributeError, TypeError)
 _AS_IT_IS = default.clone(refold_source="none")
 MOST_PARTS = 1000
@@ -208,6 +210,8 @@ def _unpacked(message: Message, value: str) -> str:
 
 def _decoded(message: Message, name: str, value: str) -> str:
     try:
+        if len(value) > _LONG_HEADER:
+            return str(make_header(decode_header(value)))
         return str(message.policy.header_fetch_parse(name, value))
     except _WRONG:
         return str(value)

@@ -1,5 +1,7 @@
 """Books and messages: chapters and parts in their order, and a word for what is not read."""
 
+import time
+
 import pytest
 
 from tasks.load.parse.eml import parse_eml
@@ -77,3 +79,31 @@ def test_a_saved_page_is_the_page() -> None:
     picture = ("Content-Type: image/png", b"x")
     parsed = parse_eml("a.mhtml", mixed(page, picture, kind="related"))
     assert (parsed.text, parsed.title, parsed.remarks) == ("# Page\n\nwords\n", "Saved", ())
+
+
+def test_a_header_of_many_addresses_is_read_as_a_short_one_is() -> None:
+    def receivers(count: int) -> list[str]:
+        names = ", ".join(
+            f'=?utf-8?q?J=C3=BCrgen_{at}?= <j{at}@example.org>, "Doe, A. {at}" <a{at}@b.org>' for at in range(count)
+        )
+        return (
+            parse_eml("a.eml", f"From: x@y.org\nTo: {names}\n\nHello\n".encode())
+            .text.partition("To: ")[2]
+            .split("\n")[0]
+            .split(">, ")
+        )
+
+    few, many = receivers(3), receivers(300)
+    assert few[:5] == many[:5]
+    assert len(many) == 600
+
+
+@pytest.mark.parametrize("marks", ["To: ", "To: <", "<", "(", '"', "a:", "[", "\\"])
+def test_addresses_take_time_in_proportion_to_their_length(marks: str) -> None:
+    def seconds(length: int) -> float:
+        content = f"From: x@y.org\nTo: <{marks * (length // len(marks))}\n\nHello\n".encode()
+        start = time.process_time()
+        parse_eml("a.eml", content)
+        return time.process_time() - start
+
+    assert min(seconds(64_000) for _ in range(2)) < 24 * max(0.005, min(seconds(8_000) for _ in range(3)))
