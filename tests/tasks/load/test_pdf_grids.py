@@ -1,7 +1,7 @@
 """Tables of PDFs that are drawn with rules: a row is what stands between two of them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -40,6 +40,24 @@ def upright(page: DrawnPage, bottom: float) -> DrawnPage:
     for left in LEFTS:
         page.rule(left, TOP, left, bottom)
     return page
+
+
+def framed(lefts: Sequence[float], heights: Sequence[float]) -> DrawnPage:
+    """A page with rules around all cells between these places."""
+    page = DrawnPage()
+    for height in heights:
+        page.rule(lefts[0], height, lefts[-1], height)
+    for left in lefts:
+        page.rule(left, heights[0], left, heights[-1])
+    return page
+
+
+def drawn(page: DrawnPage, lefts: Sequence[float], rows: Sequence[Sequence[str]]) -> str:
+    """The rows, one below the other, as they are read."""
+    for at, row in enumerate(rows):
+        for left, cell in zip(lefts, row, strict=True):
+            page.draw(left, 686 - 20 * at, cell)
+    return text(page)
 
 
 def words(page: DrawnPage, middle: float = 0) -> DrawnPage:
@@ -104,16 +122,9 @@ def test_a_turned_page_has_the_same_rows(turn: int) -> None:
 
 
 def test_rows_without_a_rule_between_them_stay_rows() -> None:
-    page = DrawnPage()
-    for height in (700, 680, 480):
-        page.rule(70, height, 400, height)
-    for left in (70, 230, 300, 400):
-        page.rule(left, 700, left, 480)
     rows = [("Item", "Count", "Price"), *((f"Item {at}", "" if at == 4 else str(at), f"{at}.50") for at in range(1, 9))]
-    for at, row in enumerate(rows):
-        for left, cell in zip((74, 234, 304), row, strict=True):
-            page.draw(left, 686 - 20 * at, cell)
-    assert text(page) == "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    page = framed((70, 230, 300, 400), (700, 680, 480))
+    assert drawn(page, (74, 234, 304), rows) == "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def test_a_cell_over_several_rows_or_columns_stands_in_the_first() -> None:
@@ -129,34 +140,24 @@ def test_a_cell_over_several_rows_or_columns_stands_in_the_first() -> None:
     )
 
 
-def test_a_column_without_rules_around_it_belongs_to_the_rows_beside_it() -> None:
-    page = DrawnPage().rule(150, 700, 150, 640).rule(230, 700, 230, 640).rule(310, 700, 310, 640)
-    for at in range(4):
-        page.rule(150, 700 - 20 * at, 310, 700 - 20 * at)
-    for at, (name, count, price) in enumerate((("Item", "Count", "Price"), ("Nut", "1", "2.50"), ("Bolt", "3", "4"))):
-        page.draw(60, 686 - 20 * at, name).draw(154, 686 - 20 * at, count).draw(234, 686 - 20 * at, price)
-    assert text(page) == "| Item | Count | Price |\n| Nut | 1 | 2.50 |\n| Bolt | 3 | 4 |"
-
-
-def test_gaps_make_columns_between_rules() -> None:
-    page = DrawnPage().rule(70, 700, 70, 640).rule(150, 700, 150, 640).rule(400, 700, 400, 640)
-    for at in range(4):
-        page.rule(70, 700 - 20 * at, 400, 700 - 20 * at)
-    rows = (("Plan", "Day", "Night"), ("Free", "26.19", "57.86"), ("Team", "25.37", "58.40"))
-    for at, row in enumerate(rows):
-        for left, cell in zip((74, 160, 300), row, strict=True):
-            page.draw(left, 686 - 20 * at, cell)
-    assert text(page) == "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def test_words_on_both_sides_of_a_rule_are_two_cells() -> None:
-    page = DrawnPage()
-    for at in range(4):
-        page.rule(70, 700 - 20 * at, 250, 700 - 20 * at)
-    page.rule(70, 700, 70, 640).rule(161, 700, 161, 640).rule(250, 700, 250, 640)
-    for at, number in enumerate(("11", "22", "33")):
-        page.draw(144, 686 - 20 * at, number).draw(164, 686 - 20 * at, f"{number} pieces")
-    assert text(page) == "\n".join(f"| {number} | {number} pieces |" for number in ("11", "22", "33"))
+@pytest.mark.parametrize(
+    ("rules", "lefts", "rows"),
+    [
+        ((150, 230, 310), (60, 154, 234), (("Item", "Count", "Price"), ("Nut", "1", "2.50"), ("Bolt", "3", "4"))),
+        (
+            (70, 150, 400),
+            (74, 160, 300),
+            (("Plan", "Day", "Night"), ("Free", "26.19", "57.86"), ("Team", "25.37", "58.40")),
+        ),
+        ((70, 161, 250), (144, 164), (("11", "11 pieces"), ("22", "22 pieces"), ("33", "33 pieces"))),
+    ],
+    ids=["a column beside the rules", "a gap between rules", "words close to a rule"],
+)
+def test_columns_are_those_of_rules_gaps_and_words_beside(
+    rules: Sequence[int], lefts: Sequence[int], rows: Sequence[Sequence[str]]
+) -> None:
+    page = framed(rules, (700, 680, 660, 640))
+    assert drawn(page, lefts, rows) == "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def test_boxes_of_prose_are_no_table() -> None:

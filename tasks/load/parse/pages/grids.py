@@ -125,8 +125,8 @@ def in_grids(runs: Sequence[Run], page: PdfPage, letters: Letters) -> Iterator[l
     rest = list(runs)
     words: Mapping[str, int] = {}
     grids = _grids(page, letters)
+    free = [run for run in rest if not any(grid.holds(run) for grid in grids)]
     for grid in grids:
-        free = [run for run in rest if not any(other.holds(run) for other in grids)]
         grid = grid.widened(free, -1).widened(free, 1)
         held = [at for at, run in enumerate(rest) if grid.holds(run)]
         grid = grid.parted([rest[at] for at in held]).headed(rest)
@@ -138,6 +138,8 @@ def in_grids(runs: Sequence[Run], page: PdfPage, letters: Letters) -> Iterator[l
             yield _rows(cells, words)
             taken = {*held}
             rest = [run for at, run in enumerate(rest) if at > held[0] and at not in taken]
+            left = {*map(id, rest)}
+            free = [run for run in free if id(run) in left]
     if rest:
         yield rest
 
