@@ -10,13 +10,15 @@ from config.embedders import Embedder
 from config.pipeline import Chunking, Pipeline
 
 _EMBEDDER: TypeAdapter[Embedder] = TypeAdapter(Embedder)
+_FUSION = {"mode", "dense_weight"}  # of `search`: what it takes a comparison to choose
 
 
 def recorded_settings(pipeline: Pipeline) -> dict[str, Any]:
-    """Embedder, chunking and the store's precision as JSON, without secrets."""
+    """Embedder, chunking, the store's precision and how both searches are fused, as JSON without secrets."""
     precision = {pipeline.store.kind: pipeline.store.kept_as}  # another store's says nothing of this one
     chunking = pipeline.chunking.model_dump(mode="json")
-    return {"embedder": pipeline.embedder.recorded(), "chunking": chunking, "precision": precision}
+    fusion = pipeline.search.model_dump(mode="json", include=_FUSION)
+    return {"embedder": pipeline.embedder.recorded(), "chunking": chunking, "precision": precision, "search": fusion}
 
 
 def shape(pipeline: Pipeline) -> str:
@@ -43,4 +45,14 @@ def as_recorded(pipeline: Pipeline, settings: Mapping[str, Any]) -> Pipeline:
     kept = settings.get("precision", {store.kind: "float32"}).get(store.kind)
     if kept and "precision" in type(store).model_fields:
         store = store.model_copy(update={"precision": kept})
-    return pipeline.model_copy(update={"embedder": embedder, "chunking": chunking, "store": store})
+    return as_answered(pipeline, settings).model_copy(
+        update={"embedder": embedder, "chunking": chunking, "store": store}
+    )
+
+
+def as_answered(pipeline: Pipeline, settings: Mapping[str, Any] | None) -> Pipeline:
+    """The pipeline, which fuses as the gate has let through where it has one; else as it says."""
+    fusion = (settings or {}).get("search")
+    if not (pipeline.quality and fusion):
+        return pipeline
+    return pipeline.model_copy(update={"search": pipeline.search.model_copy(update=fusion)})

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import NamedTuple
 
-from config.pipeline import Pipeline
-from config.recorded import as_recorded, shape
+from config.pipeline import Pipeline, Search
+from config.recorded import as_answered, as_recorded, shape
 from tasks.embed.open import open_embedder
 from tasks.errors import CollectionError
 from tasks.ledger.generations import BUILDING, Generation, Registry
@@ -41,7 +41,7 @@ def as_live(pipeline: Pipeline, first: Ledger) -> Choice:
     live = Registry(first.database).live()
     if live is None:
         return Choice(pipeline)
-    return Choice(recorded(pipeline, live).as_generation(live.number))
+    return Choice(recorded(pipeline, live).as_generation(live.number), _held(pipeline, live))
 
 
 def as_synced(pipeline: Pipeline, first: Ledger) -> Choice:
@@ -57,10 +57,12 @@ def as_synced(pipeline: Pipeline, first: Ledger) -> Choice:
             return Choice(pipeline)
         with closing(open_store(pipeline.store, pipeline.name)) as store:  # the ledger may have been lost
             return Choice(pipeline.as_generation(_published(store, pipeline)))
-    configured, built = pipeline.as_generation(live.number), recorded(pipeline, live).as_generation(live.number)
+    configured, built = (
+        one.as_generation(live.number) for one in (as_answered(pipeline, live.settings), recorded(pipeline, live))
+    )
     wanted = shape(pipeline)
     if live.settings is None or wanted == shape(built):
-        return Choice(configured)
+        return Choice(configured, _held(pipeline, live))
     building = [
         one for one in registry.generations() if one.state == BUILDING and shape(recorded(pipeline, one)) == wanted
     ]
@@ -74,7 +76,7 @@ def as_synced(pipeline: Pipeline, first: Ledger) -> Choice:
         )
     with closing(open_embedder(pipeline.embedder, pipeline.state)) as embedder:
         if embedder.space.fingerprint == live.space:
-            return Choice(configured)
+            return Choice(configured, _held(pipeline, live))
         raise CollectionError(
             f"the live generation {live.number} of {pipeline.name!r} has another vector space ({live.space}) than the"
             f" model {embedder.model!r} of the configuration makes ({embedder.space.fingerprint}); nothing was changed,"
@@ -92,6 +94,22 @@ def way_to(pipeline: Pipeline) -> str:
 def recorded(pipeline: Pipeline, generation: Generation) -> Pipeline:
     """The pipeline with the settings that the generation was built with, as far as they were recorded."""
     return pipeline if generation.settings is None else as_recorded(pipeline, generation.settings)
+
+
+def _held(pipeline: Pipeline, live: Generation) -> str:
+    """That another fusion is to be measured first; "" where there is none."""
+    kept = as_answered(pipeline, live.settings).search
+    if kept == pipeline.search:
+        return ""
+    return (
+        f"searches are fused as in generation {live.number} ({_fusion(kept)}), not as the configuration says"
+        f" ({_fusion(pipeline.search)}): `headrace rebuild` compares both by `quality`, and embeds nothing"
+    )
+
+
+def _fusion(search: Search) -> str:
+    weight = "" if search.dense_weight is None else f", dense_weight: {search.dense_weight}"
+    return f"mode: {search.mode}{weight}"
 
 
 def publish(store: VectorStore, pipeline: Pipeline) -> None:

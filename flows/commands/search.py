@@ -60,11 +60,10 @@ def run(options: Namespace, /) -> Answer:
     if options.query and options.image:
         raise ConfigError(f"search looks for {options.query!r} or for --image {options.image}: leave out one of them")
     query, pipeline = escaped(options.query), read_pipeline(Path(options.config))
-    conditions = read_filters(options.filter, [source.name for source in pipeline.sources])
     wanted = Wanted(
         options.limit,
         options.offset,
-        conditions,
+        read_filters(options.filter, [source.name for source in pipeline.sources]),
         options.min_score,
         options.per_document,
         options.context,
@@ -75,16 +74,17 @@ def run(options: Namespace, /) -> Answer:
     )
     with open_session(pipeline, read_only=True) as session:
         found = search_collection(session, read_image(Path(options.image)) if options.image else query, wanted)
-    asked = {name: getattr(options, name) for name in ("limit", "offset", "min_score", "per_document")}
+    notes = [found.note] if found.note else []
     shape = {
         "query": query,
         "image": options.image and escaped(options.image),
-        **asked,
+        **{name: getattr(options, name) for name in ("limit", "offset", "min_score", "per_document")},
         "filter": [*map(escaped, options.filter)],
         "mode": found.mode,
         "complete_at": found.complete_at,
         "rerank": found.rerank or None,
+        "notes": notes,
         "hits": [hit.as_json() for hit in found.hits],
     }
     text = hits_text(found.hits, query, get_terminal_size().columns, first=options.offset + 1)
-    return Answer(shape, f"{text}\n  ! {found.note}" if found.note else text, emphasis=telling_words(query))
+    return Answer(shape, "\n  ! ".join([text, *notes]), emphasis=telling_words(query))

@@ -168,7 +168,7 @@ class Evaluator:
             model=session.embedder.model,
             values=values,
             unknown=len(judged.unknown),
-            note=note,
+            note="; ".join(filter(None, [note, "" if mode else session.note])),
             made=judged.made,
             rerank=reranker,
             unasked=judged.unasked,

@@ -115,7 +115,8 @@ def search_collection(session: Session, query: str | Image, wanted: Wanted) -> R
     if wanted.max_age_seconds is not None:
         require_fresh(session.pipeline.name, sentinel, now, wanted.max_age_seconds)
     found = answered(Asking(session, query, wanted.asker), wanted)
-    return found._replace(complete_at=freshness(sentinel, now).complete_at)
+    note = "; ".join(filter(None, [found.note, session.note]))
+    return found._replace(complete_at=freshness(sentinel, now).complete_at, note=note)
 
 
 def answered(asking: "Asking", wanted: Wanted) -> Results:

@@ -29,7 +29,7 @@ def weigh_quality(pipeline: Pipeline, new: Session) -> Verdict | None:
         known = {*live.ledger.documents(), *new.ledger.documents()}
         judgments = read_judgments(quality.queries, quality.qrels, quality.spans, known)
         before = Evaluator(live, judgments).measure()
-        after = Evaluator(new, judgments).measure(before.mode)
+        after = Evaluator(new, judgments).measure()
     comparison = Comparison(after, before)
     loss = comparison.main
     return Verdict(

@@ -111,7 +111,9 @@ def test_the_flow_keeps_its_result_and_emits_an_event_for_a_drop(
     events: list[Any] = []
     monkeypatch.setattr(flow, "announce", lambda *told: events.append(told))
     quality = f"quality: {{queries: {judged.folder}/queries.txt, qrels: {judged.folder}/qrels.tsv}}\n"
-    judged.config.write_text(f"{judged.config.read_text()}search: {{mode: text}}\n{quality}")
+    judged.config.write_text(f"{judged.config.read_text()}search: {{mode: text}}\n")
+    judged.sync()  # without a gate the generation takes it over
+    judged.config.write_text(f"{judged.config.read_text()}{quality}")
 
     def run() -> Kept:
         pipeline = read_pipeline(judged.config)

@@ -123,6 +123,41 @@ def test_so_much_less_is_accepted_as_the_settings_say(judged: Pipeline) -> None:
     assert (outcome.code, outcome.json["switched"]) == (0, True)
 
 
+def test_another_fusion_holds_once_a_rebuild_has_compared_it(judged: Pipeline) -> None:
+    """One that answers worse is held back, one as good is not; each is told wherever it is not followed."""
+    told = "(mode: dense), not as the configuration says (mode: text): `headrace rebuild` compares both"
+    judged.config.write_text(CONFIG.replace("{mode: dense}", "{mode: text}"))
+    ask, queries = ("search", str(judged.config), "topic7 thing7", "--json"), judged.folder / "queries.txt"
+    good = queries.read_text()
+    queries.write_text("".join(f"q{page} topic{page}thing{page} thing{page}topic{page}\n" for page in range(PAGES)))
+    assert (judged.run(*ask).json["mode"], told in judged.run(*ask).json["notes"][0]) == ("dense", True)
+    asked = ("--queries", str(queries), "--qrels", str(judged.folder / "qrels.txt"), "--json")
+    evaluated = judged.run("evaluate", str(judged.config), *asked)
+    assert (evaluated.json["mode"], told in str(evaluated.json["notes"])) == ("dense", True)
+    assert told in str(judged.sync()["notes"])
+    assert judged.run(*ask).json["mode"] == "dense"
+    report = judged.run("rebuild", str(judged.config), "--json").json
+    assert (report["outcome"], report["quality"]["mode"], report["quality"]["against"]["mode"]) == (
+        "withheld",
+        "text",
+        "dense",
+    )
+    assert judged.run(*ask).json["mode"] == "dense"
+    queries.write_text(good)
+    report = judged.run("rebuild", str(judged.config), "--json").json
+    assert (report["switched"], report["chunks"]["embedded"]) == (True, 0)
+    assert (judged.run(*ask).json["mode"], judged.run(*ask).json["notes"]) == ("text", [])
+    assert judged.sync()["notes"] == []
+    assert judged.run("rollback", str(judged.config), "--json").code == 0
+    assert judged.run(*ask).json["mode"] == "dense"
+
+
+def test_without_a_gate_another_fusion_holds_from_the_next_search_on(judged: Pipeline) -> None:
+    judged.config.write_text(CONFIG.replace("{mode: dense}", "{mode: text}").partition("quality:")[0])
+    asked = judged.run("search", str(judged.config), "topic7 thing7", "--json").json
+    assert (asked["mode"], asked["notes"]) == ("text", [])
+
+
 def test_queries_that_cannot_be_read_stop_the_switch_and_nothing_else(judged: Pipeline) -> None:
     (judged.folder / "queries.txt").unlink()
     report = rebuild(judged, 512)

@@ -81,6 +81,7 @@ def test_what_was_asked_for_stands_in_the_answer(pages: Pipeline) -> None:
     assert answer.pop("complete_at") > 0
     assert answer == {
         "rerank": None,
+        "notes": [],
         "query": "page of the third kind",
         "image": None,
         "limit": 5,
