@@ -170,6 +170,18 @@ def test_without_its_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch,
 
 
 @BY_HAND
+def test_histories_of_faults_end_well_while_nodes_are_killed() -> None:
+    """In a process of its own, as Ray wants it; fifteen histories a round."""
+    count = 15 * int(os.environ["RAY"])
+    command = [sys.executable, "-m", "tests.ray_histories", str(count)]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    played = json.loads(outcome.stdout.splitlines()[-1])
+    print(played)
+    assert (played["histories"] >= count, played["killed"] > count // 15) == (True, True)
+
+
+@BY_HAND
 def test_nodes_and_coordinators_that_die_again_and_again_leave_nothing_wrong(
     nodes: RayNodes, model: Path, documents: Path, tmp_path: Path
 ) -> None:
