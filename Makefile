@@ -103,8 +103,8 @@ readers: tools ## let LangChain's and LlamaIndex's own readers read our collecti
 ray: tools ## kill nodes of a Ray cluster in mid-run, and runs themselves, ROUNDS=20 times
 	RAY=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/flows/test_ray.py tests/flows/test_ray_shards.py
 
-bench-ray: tools ## a model on the Ray cluster at ADDRESS=host:port beside the same model here
-	$(BIN)/python -m tests.benchmarks.ray --address $(ADDRESS)
+bench-ray: tools ## a model on the Ray cluster at ADDRESS=host:port, or on two of this machine, beside the same model here
+	$(BIN)/python -m tests.benchmarks.ray $(if $(ADDRESS),--address $(ADDRESS))
 
 smoke-qdrant: tools ## hold the Qdrant server at URL=http://host:6333 [API_KEY=...] to the contract of stores
 	QDRANT_URL=$(URL) QDRANT_API_KEY=$(API_KEY) $(BIN)/python -m pytest -q tests/contracts/test_store.py -k "own and qdrant"

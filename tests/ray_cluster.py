@@ -1,4 +1,4 @@
-"""A real Ray cluster on loopback: a head without CPUs, and nodes with one each, which can be killed.
+"""A real Ray cluster on loopback: a head without CPUs, and nodes with one each or some, which can be killed.
 
 `python -m tests.ray_cluster` is the process that owns it: Ray sets signal handlers and prints as it likes, and must not
 do so in a test's own process.
@@ -31,23 +31,23 @@ LIGHT = {
 class RayNodes:
     """Started and stopped by its own process."""
 
-    def __init__(self, nodes: int, cache: Path) -> None:
+    def __init__(self, nodes: int, cache: Path, cpus: int = 1) -> None:
         """`cache` is where the nodes keep what they make of models."""
-        self._nodes = nodes
+        self._numbers = str(nodes), str(cpus)
         self._folder = tempfile.TemporaryDirectory(prefix="ray-")  # short: sockets lie in it
         self._env = {**os.environ, **LIGHT, "RAY_TMPDIR": self._folder.name, "XDG_CACHE_HOME": str(cache)}
 
     def __enter__(self) -> Self:
         self._log = Path(self._folder.name, "log").open("w")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.ray_cluster", str(self._nodes)],
+            [sys.executable, "-m", "tests.ray_cluster", *self._numbers],
             env=self._env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True,
         )  # fmt: skip
         self.address = self._answer()
         return self
 
     def add_node(self) -> None:
-        """One more, with one CPU."""
+        """One more, like the others."""
         self._ask("add")
 
     def kill_node(self) -> None:
@@ -78,10 +78,10 @@ class RayNodes:
 
 
 def added(cluster: Any, common: dict[str, Any]) -> Any:
-    """A node with one CPU; Ray gives it 30 seconds to start, and a machine that is busy needs more."""
+    """A node; Ray gives it 30 seconds to start, and a machine that is busy needs more."""
     for _ in range(TRIES):
         try:
-            return cluster.add_node(num_cpus=1, **common)
+            return cluster.add_node(num_cpus=int(sys.argv[2]), **common)
         except Exception as error:
             if "timed out during startup" not in str(error):
                 raise

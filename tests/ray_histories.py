@@ -33,8 +33,8 @@ MOST_SECONDS = 0.05  # that a batch takes, so that a kill finds some of them at 
 class LettersRuntime:
     """What lives in an actor."""
 
-    def described(self) -> tuple[str, tuple[str, ...]]:
-        return "letters", ("cpu",)
+    def described(self) -> tuple[str, tuple[str, ...], int]:
+        return "letters", ("cpu",), 1
 
     def forward(self, texts: list[str]) -> Vectors:
         time.sleep(random.uniform(0, MOST_SECONDS))

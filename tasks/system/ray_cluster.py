@@ -9,7 +9,6 @@ import ipaddress
 import logging
 import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +25,7 @@ from tasks.system.worker import StartWorkers, WorkerDiedError
 LOOK_SECONDS = 2.0
 SILENT_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
+MOST_LANES = 64  # of a model on one node
 TOKEN_MODE = "RAY_AUTH_MODE"  # noqa: S105 - a variable's name
 
 _log = logging.getLogger("headrace")
@@ -52,7 +52,7 @@ class RayCluster:
 
     def embed(self, make: Callable[..., object], *arguments: object) -> "Sequence[RayWorker]":
         """Actors for a model, each with what the configuration gives it."""
-        return self._models(sys.maxsize, make, *arguments)
+        return self._start(self._models(), MOST_LANES, make, arguments)
 
     @property
     def parse(self) -> StartWorkers:
@@ -61,13 +61,17 @@ class RayCluster:
         if actors is None:
             return start_processes
         each = {"CPU": actors.num_cpus}
-        return lambda make, *arguments: self._start(each, len(self._nodes()), make, arguments)
+        return lambda make, *arguments: self._start((len(self._nodes()), each), 1, make, arguments)
 
     @property
     def shards(self) -> StartWorkers | None:
         """Actors with a model each, at most as many as the configuration says."""
         at_once = self._config.shards_at_once
-        return partial(self._models, at_once) if at_once > 1 else None
+        return self._writers if at_once > 1 else None
+
+    def _writers(self, make: Callable[..., object], *arguments: object) -> "Sequence[RayWorker]":
+        count, each = self._models()
+        return self._start((min(count, self._config.shards_at_once), each), 1, make, arguments)
 
     def await_answer(self, reference: Any) -> "Future[Any]":
         """What the call behind a reference returns or raises; ServiceError where no node is left to answer it."""
@@ -103,18 +107,22 @@ class RayCluster:
         return ray
 
     def _start(
-        self, each: Resources, count: int, make: Callable[..., object], arguments: Sequence[object]
+        self, room: tuple[int, Resources], calls: int, make: Callable[..., object], arguments: Sequence[object]
     ) -> "list[RayWorker]":
+        """So many actors with these resources, each of which works at so many calls at once."""
+        count, each = room
         kind = self._ray.remote(_Instance).options(
             num_cpus=each["CPU"],
             num_gpus=each.get("GPU", 0),
+            max_concurrency=calls,
             max_restarts=-1,
             max_task_retries=0,  # Ray would wait for a node in silence, while other actors have nothing to do
             scheduling_strategy="SPREAD",
         )
         return [RayWorker(self, kind.remote(make, tuple(arguments))) for _ in range(max(1, count))]
 
-    def _models(self, most: int, make: Callable[..., object], *arguments: object) -> "Sequence[RayWorker]":
+    def _models(self) -> tuple[int, Resources]:
+        """For how many there is room, or are to be; ConfigError where these do not fit."""
         wanted = self._config.embed
         count, each = self._room()
         if wanted.replicas != "auto":
@@ -124,7 +132,7 @@ class RayCluster:
                     f" {_said(each)}: lower it, or set it to auto"
                 )
             count = wanted.replicas
-        return self._start(each, min(count, most), make, arguments)
+        return count, each
 
     def _room(self) -> tuple[int, Resources]:
         """For how many models beside the parsers, and what each takes; ConfigError where there is none."""

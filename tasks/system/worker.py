@@ -10,7 +10,7 @@ class WorkerDiedError(Exception):
 
 
 class Worker(Protocol):
-    """One object of ours, made there. Its calls come back in the order in which they were made, to several threads."""
+    """One object of ours, made there, for several threads; one that works at several calls answers in any order."""
 
     def call(self, method: str, *arguments: object) -> Any:
         """What the method returns or raises there; WorkerDiedError when the worker ends instead."""

@@ -4,6 +4,7 @@ from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from socket import gethostname
+from threading import Semaphore
 
 import numpy as np
 from numpy.typing import NDArray
@@ -256,14 +257,16 @@ class NodeRuntime:
             )
         self._runtime = embedder.choose_runtime().runtime
         self._devices = embedder.devices
+        self._free = Semaphore(self._runtime.lanes)
 
-    def described(self) -> tuple[str, tuple[str, ...]]:
-        """Library, precision and device for a person; and the devices."""
-        return self._runtime.name, self._devices
+    def described(self) -> tuple[str, tuple[str, ...], int]:
+        """Library, precision and device for a person; the devices; and how many batches are computed at once."""
+        return self._runtime.name, self._devices, self._runtime.lanes
 
     def forward(self, features: Features, /) -> Vectors:
-        """One batch."""
-        return self._runtime.forward(features)
+        """One batch; called by more threads than there are lanes, some wait."""
+        with self._free:
+            return self._runtime.forward(features)
 
 
 def _check_dimension(config: embedders.SentenceTransformersEmbedder, wanted: int, sizes: set[int]) -> None:

@@ -71,7 +71,8 @@ class ElsewhereRuntime:
     """A model's runtime in workers that may be on other machines, each of which chooses its own for its devices.
 
     They compute what they are sent, and nothing else: a batch that is worked off twice, since its answer was lost, has
-    no effect but the time it takes. A worker is given something once it has said that it is there.
+    no effect but the time it takes. A worker is given something once it has said that it is there, and how many batches
+    it computes at once; one more is on its way.
     """
 
     hardware = "elsewhere"
@@ -81,16 +82,16 @@ class ElsewhereRuntime:
         self._is_closed = False
         self._free: SimpleQueue[Worker | BaseException] = SimpleQueue()  # an error is for all who wait
         self._workers = start(make, *arguments)
-        for worker in [*self._workers] * BATCHES_PER_WORKER:
-            self._offer(worker)
+        for worker in self._workers:
+            self._offer(worker, is_new=True)
         try:
-            name, self.devices = self._call("described")
+            name, self.devices, lanes = self._call("described")
         except BaseException:
             self.close()
             raise
         count = len(self._workers)
         self.name = f"{name}, in {count} {'actor' if count == 1 else 'actors'}"
-        self.lanes = BATCHES_PER_WORKER * count
+        self.lanes = (lanes + 1) * count
 
     def forward(self, features: Features, /) -> Vectors:
         """Raise MemoryError when the device has too little memory, ServiceError when the workers are given up."""
@@ -122,14 +123,18 @@ class ElsewhereRuntime:
             self._free.put(worker)
             return answer
 
-    def _offer(self, worker: Worker) -> None:
-        worker.ask("described").add_done_callback(partial(self._offered, worker))
+    def _offer(self, worker: Worker, *, is_new: bool = False) -> None:
+        worker.ask("described").add_done_callback(partial(self._offered, worker, is_new))
 
-    def _offered(self, worker: Worker, answer: "Future[Any]") -> None:
+    def _offered(self, worker: Worker, is_new: bool, answer: "Future[Any]") -> None:
         error = answer.exception()
-        if not isinstance(error, WorkerDiedError):
-            self._free.put(error or worker)
+        if error is None:
+            *_, lanes = answer.result()
+            for _ in range(lanes + 1 if is_new else 1):
+                self._free.put(worker)
+        elif not isinstance(error, WorkerDiedError):
+            self._free.put(error)
         elif not self._is_closed:
-            again = threading.Timer(PAUSE_SECONDS, self._offer, [worker])
+            again = threading.Timer(PAUSE_SECONDS, self._offer, [worker], {"is_new": is_new})
             again.daemon = True
             again.start()

@@ -105,6 +105,21 @@ def test_a_second_process_needs_no_torch(user_cache: Path) -> None:
 
 
 @pytest.mark.model
+@pytest.mark.parametrize(("threads", "lanes"), [("1", 1), ("1,2", 1), ("", None), ("many", None)])
+def test_openvino_takes_no_more_threads_than_libraries_are_told_to(
+    threads: str, lanes: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And makes the same vectors with fewer."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    texts, usual = ["a text", "another one"], local(precision="float32")
+    vectors, most = embed(usual, texts), usual.choose_runtime().runtime.lanes
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    told = local(precision="float32")
+    np.testing.assert_array_equal(embed(told, texts), vectors)
+    assert told.choose_runtime().runtime.lanes == (lanes or most)
+
+
+@pytest.mark.model
 def test_a_runtime_that_makes_other_vectors_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     model = str(tiny_model(tmp_path, "Bert", "cls"))
