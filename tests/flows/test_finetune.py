@@ -169,6 +169,19 @@ def test_pairs_of_files_are_learnt_from_and_tried_on_passages(toy: Toy) -> None:
 
 
 @pytest.mark.model
+def test_what_headings_say_of_their_sections_is_learnt_from_where_nobody_has_judged(tmp_path: Path) -> None:
+    toy = Toy(tmp_path)
+    for query in map(json.loads, toy.queries.read_text().splitlines()):
+        page = tmp_path / "docs" / f"{query['_id'][1:]}.txt"
+        page.with_suffix(".md").write_text(f"# Notes\n\n## {query['text']}\n\n{page.read_text() * 4}")
+        page.unlink()
+    assert toy.run("sync")[0] == 0
+    code, made = toy.run("finetune", "--mined", *OPTIONS, "--name", "mined")
+    assert (code, made["synthetic"], made["pairs"]["mined"] > 100) == (0, True, True)
+    assert made["confidence"]["ndcg@10"][0] > 0.1
+
+
+@pytest.mark.model
 def test_a_full_disk_is_told_before_and_while_it_fills(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     toy.models.mkdir(parents=True, exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(toy.models)]
