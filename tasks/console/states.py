@@ -1,8 +1,12 @@
 """The states that Prefect shows of runs: honest about what a run came to, and about one whose process died."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +30,13 @@ PATIENCE_SECONDS = 5.0
 HEARTBEAT_SECONDS = 180.0  # as Prefect's own
 UNSIGNED_SECONDS = 60.0  # a worker starts a process within seconds; one that died meanwhile never does
 MOST_UNSIGNED_SECONDS = 300.0  # where the worker lives and is slow, or fetches the image of a container
+# It reads to the end, which comes without a word where the process that it is beside was killed, and then imports us.
+_GUARD = """\
+import sys
+if not sys.stdin.buffer.read():
+    from tasks.console.states import mark_dead
+    mark_dead(sys.argv[1])
+"""
 _GOING = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 
 
@@ -57,8 +68,11 @@ def own_heartbeats() -> Generator[None]:
 
 @contextmanager
 def attended() -> Generator[None]:
-    """Marks runs whose process died, beside the work; every run that begins has said before whose process it is."""
-    thread = in_thread(_mark_all_dead)
+    """Marks runs whose process died, beside the work; every run that begins has said before whose process it is.
+
+    Should its own be killed, a process beside it marks the run at once; where both go, the next run does.
+    """
+    thread, guard = in_thread(_mark_all_dead), _guard()
     beats = None
     if get_current_settings().flows.heartbeat_frequency is None:
         _beat()
@@ -69,6 +83,24 @@ def attended() -> Generator[None]:
         thread.join(PATIENCE_SECONDS)
         if beats:
             beats.end()
+        if guard:
+            guard.communicate(b"it ended")
+
+
+def _guard() -> "subprocess.Popen[bytes] | None":
+    """The process that marks this run where it is killed; a server that ends with the run needs none."""
+    own, settings = FlowRunContext.get(), get_current_settings()
+    if not (own and own.flow_run and settings.api.url):
+        return None
+    return subprocess.Popen(  # noqa: S603 - words of our own
+        [sys.executable, "-c", _GUARD, str(own.flow_run.id)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, **settings.to_environment_variables(exclude_unset=True)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # what ends a group leaves it
+    )
 
 
 def _beat() -> None:

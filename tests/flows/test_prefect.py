@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
+import psutil
 import pytest
 
 from tests import forked
@@ -271,10 +272,21 @@ def going(environment: Mapping[str, str]) -> str:
     return str(run["id"])
 
 
+def test_a_killed_run_is_marked_at_once(server: Mapping[str, str], pipeline: Pipeline) -> None:
+    with busy_run(server, pipeline) as process:
+        run = going(server)
+        process.kill()
+        wait_for(lambda: state_of(server, run)[0] == "Crashed", 60)
+
+
 @pytest.mark.parametrize("place", ["here", "elsewhere"])
-def test_a_killed_run_is_marked_by_the_next_one(server: Mapping[str, str], pipeline: Pipeline, place: str) -> None:
+def test_a_run_that_is_killed_with_all_beside_it_is_marked_by_the_next_one(
+    server: Mapping[str, str], pipeline: Pipeline, place: str
+) -> None:
     """By its process where that was here, by its lease where it was elsewhere: containers change their names."""
     with busy_run(server, pipeline) as process:
+        for beside in psutil.Process(process.pid).children(recursive=True):
+            beside.kill()
         process.kill()
         killed = going(server)
     (pipeline.folder / "gate").unlink()
