@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import yaml
 
-from config.embedders import Prompts
+from config.embedders import Prompts, SentenceTransformersEmbedder
 from config.fields import Section
 
 WARNING_DAYS = 180
@@ -144,6 +144,22 @@ def local_model(name: str) -> LocalModel | None:
     """None for a model that speaks for itself."""
     known = local_models()
     return known.get(name) or known.get(f"sentence-transformers/{name}")
+
+
+def own_model(config: SentenceTransformersEmbedder, prompts: Mapping[str, str]) -> LocalModel:
+    """The model's row, and what it leaves open from its own files, where older ones call a document a passage.
+
+    What is configured goes over both.
+    """
+    query = prompts.get("query", "")
+    own = {
+        "document_prefix": prompts.get("document") or prompts.get("passage") or prompts.get("corpus") or "",
+        "query_prefix": query,
+        "frozen_query_prefix": query,
+    }
+    known = local_model(config.model) or LocalModel()
+    known = known.model_copy(update={name: said for name, said in own.items() if not getattr(known, name)})
+    return known.model_copy(update=by_hand(config))
 
 
 def served_model(name: str) -> tuple[str, LocalModel] | None:

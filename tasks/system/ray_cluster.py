@@ -5,10 +5,8 @@ then, so a call may be worked off twice: what lives there has no effect but what
 allows that, as `tasks.runners.shards` does.
 """
 
-import ipaddress
 import logging
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,16 +15,15 @@ from functools import cached_property, partial
 from typing import Any
 
 from config.runner import RayRunner
-from tasks.errors import ConfigError, MissingExtraError, ServiceError
+from tasks.errors import ConfigError, ServiceError
 from tasks.system.child_process import answer
 from tasks.system.here import start_processes
+from tasks.system.ray_connection import connect
 from tasks.system.worker import StartWorkers, WorkerDiedError
 
 LOOK_SECONDS = 2.0
 SILENT_SECONDS = 60.0
-CONNECT_SECONDS = 10.0
 MOST_LANES = 64  # of a model on one node
-TOKEN_MODE = "RAY_AUTH_MODE"  # noqa: S105 - a variable's name
 
 _log = logging.getLogger("headrace")
 
@@ -99,7 +96,7 @@ class RayCluster:
         self._stdout = os.dup(1)
         os.dup2(2, 1)
         try:
-            ray = _connect(self._config.address)
+            ray = connect(self._config.address)
         except BaseException:
             _restore(self._stdout)
             raise
@@ -257,51 +254,6 @@ class _Instance:
 def _restore(stdout: int) -> None:
     os.dup2(stdout, 1)
     os.close(stdout)
-
-
-def _connect(address: str) -> Any:
-    try:
-        import ray
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("runner: ray", "ray") from error
-    dashboard = False if address == "local" else None  # a cluster that runs is not asked for one
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")  # else Ray tries for ten minutes, in silence
-    try:
-        _require_listener(address)
-        ray.init(address, logging_level=logging.ERROR, log_to_driver=False, include_dashboard=dashboard)
-    except (ConnectionError, OSError, RuntimeError, TimeoutError, ValueError) as error:
-        raise ConfigError(
-            f"no Ray cluster can be reached at {address!r} ({type(error).__name__}): start one with `ray start --head`,"
-            " or name its head under runner.address"
-        ) from error
-    try:
-        require_guarded(ray.get_runtime_context().gcs_address)
-    except ConfigError:
-        ray.shutdown()
-        raise
-    return ray
-
-
-def _require_listener(address: str) -> None:
-    """Raise OSError at once where nobody listens: Ray itself takes its time."""
-    host, colon, port = address.rpartition(":")
-    if colon and port.isdecimal() and "/" not in host:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
-
-
-def require_guarded(head: str) -> None:
-    """Whoever reaches a head without tokens may run code on each of its nodes."""
-    host = head.rpartition(":")[0].strip("[]")
-    try:
-        is_local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_local = host == "localhost"
-    if not is_local and os.environ.get(TOKEN_MODE) != "token":
-        raise ConfigError(
-            f"the Ray head at {head} is open to its network, and anybody there could run code on the cluster: start"
-            f" head and nodes with {TOKEN_MODE}=token, and set it here as well"
-        )
 
 
 def _said(resources: Resources) -> str:

@@ -14,7 +14,7 @@ import pytest
 from config.runner import RayRunner
 from tasks.embed.open import open_embedder
 from tasks.errors import ConfigError
-from tasks.system import ray_cluster
+from tasks.system import ray_connection
 from tasks.system.ray_cluster import RayCluster
 from tasks.upsert.qdrant_embedded.store import QdrantStore
 from tests.conftest import Pipeline
@@ -145,16 +145,16 @@ def test_nothing_at_the_address_names_the_remedy(pipeline: Pipeline, model: Path
 
 @pytest.mark.parametrize("head", ["10.0.0.5:6379", "ray-head.internal:6379", "[fd00::5]:6379"])
 def test_a_head_that_is_open_to_its_network_is_refused(head: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(ray_cluster.TOKEN_MODE, raising=False)
+    monkeypatch.delenv(ray_connection.TOKEN_MODE, raising=False)
     with pytest.raises(ConfigError, match="RAY_AUTH_MODE=token"):
-        ray_cluster.require_guarded(head)
-    monkeypatch.setenv(ray_cluster.TOKEN_MODE, "token")
-    ray_cluster.require_guarded(head)
+        ray_connection.require_guarded(head)
+    monkeypatch.setenv(ray_connection.TOKEN_MODE, "token")
+    ray_connection.require_guarded(head)
 
 
 def test_a_head_on_this_machine_needs_no_token() -> None:
     for head in ("127.0.0.1:6379", "localhost:6379", "[::1]:6379"):
-        ray_cluster.require_guarded(head)
+        ray_connection.require_guarded(head)
 
 
 def test_without_its_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, model: Path) -> None:

@@ -1,6 +1,6 @@
 """A local model of sentence-transformers: batched by padded tokens, tokenised on the way, on the fastest runtime."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from functools import cached_property
 from pathlib import Path
 from socket import gethostname
@@ -21,7 +21,7 @@ from tasks.embed.local.runtime.processes import ElsewhereRuntime
 from tasks.embed.local.runtime.torch_runtime import TorchRuntime
 from tasks.embed.local.shape import REMOTE_CODE, read_shape
 from tasks.embed.local.weights import find_folder, read_json, weights_hash, with_tokenizer
-from tasks.embed.models import LocalModel, by_hand, local_model
+from tasks.embed.models import local_model, own_model
 from tasks.embed.tokens.tokenizers import ModelTokenizer
 from tasks.errors import ConfigError, ServiceError
 from tasks.records import EmbeddedBatch, Vector, Vectors, VectorSpace
@@ -48,7 +48,7 @@ class SentenceTransformersEmbedder:
             raise ConfigError(f"the model {config.model!r} {REMOTE_CODE}")
         self._folder = find_folder(config.model, config.revision)
         self._shape = read_shape(self._folder)
-        self._known = _prompts(config, self._shape.prompts)
+        self._known = own_model(config, self._shape.prompts)
 
     @property
     def tokenizer(self) -> ModelTokenizer:
@@ -285,19 +285,3 @@ def _are_vectors(vectors: Vectors) -> NDArray[np.bool_]:
     """Zero stands for a vector that is none."""
     good: NDArray[np.bool_] = np.any(vectors, axis=1)
     return good
-
-
-def _prompts(config: embedders.SentenceTransformersEmbedder, prompts: Mapping[str, str]) -> LocalModel:
-    """The model's row, and what it leaves open from its own files, where older ones call a document a passage.
-
-    What is configured goes over both.
-    """
-    query = prompts.get("query", "")
-    own = {
-        "document_prefix": prompts.get("document") or prompts.get("passage") or prompts.get("corpus") or "",
-        "query_prefix": query,
-        "frozen_query_prefix": query,
-    }
-    known = local_model(config.model) or LocalModel()
-    known = known.model_copy(update={name: said for name, said in own.items() if not getattr(known, name)})
-    return known.model_copy(update=by_hand(config))
