@@ -51,8 +51,11 @@ def as_recorded(pipeline: Pipeline, settings: Mapping[str, Any]) -> Pipeline:
 
 
 def as_answered(pipeline: Pipeline, settings: Mapping[str, Any] | None) -> Pipeline:
-    """The pipeline, which fuses as the gate has let through where it has one; else as it says."""
+    """The pipeline, which fuses as the gate has let through where it has one; else as it says.
+
+    A shared collection has no other generation that could be let through.
+    """
     fusion = (settings or {}).get("search")
-    if not (pipeline.quality and fusion):
+    if not (pipeline.quality and fusion) or pipeline.store.shared:
         return pipeline
     return pipeline.model_copy(update={"search": pipeline.search.model_copy(update=fusion)})

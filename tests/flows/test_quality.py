@@ -152,8 +152,13 @@ def test_another_fusion_holds_once_a_rebuild_has_compared_it(judged: Pipeline) -
     assert judged.run(*ask).json["mode"] == "dense"
 
 
-def test_without_a_gate_another_fusion_holds_from_the_next_search_on(judged: Pipeline) -> None:
-    judged.config.write_text(CONFIG.replace("{mode: dense}", "{mode: text}").partition("quality:")[0])
+@pytest.mark.parametrize("without", ["a gate", "generations"])
+def test_where_nothing_can_be_compared_another_fusion_holds_from_the_next_search_on(
+    judged: Pipeline, without: str
+) -> None:
+    text = CONFIG.replace("{mode: dense}", "{mode: text}")
+    shared = text.replace("path: ./db}", "path: ./db, collection: trial, shared: true}")
+    judged.config.write_text(text.partition("quality:")[0] if without == "a gate" else shared)
     asked = judged.run("search", str(judged.config), "topic7 thing7", "--json").json
     assert (asked["mode"], asked["notes"]) == ("text", [])
 
