@@ -88,19 +88,24 @@ def attended() -> Generator[None]:
 
 
 def _guard() -> "subprocess.Popen[bytes] | None":
-    """The process that marks this run where it is killed; a server that ends with the run needs none."""
+    """The process that marks this run where it is killed; a server that ends with the run needs none.
+
+    None also where the machine has no room for it: the run goes on.
+    """
     own, settings = FlowRunContext.get(), get_current_settings()
     if not (own and own.flow_run and settings.api.url):
         return None
-    return subprocess.Popen(  # noqa: S603 - words of our own
-        [sys.executable, "-c", _GUARD, str(own.flow_run.id)],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, **settings.to_environment_variables(exclude_unset=True)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # what ends a group leaves it
-    )
+    with suppress(OSError):
+        return subprocess.Popen(  # noqa: S603 - words of our own
+            [sys.executable, "-c", _GUARD, str(own.flow_run.id)],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, **settings.to_environment_variables(exclude_unset=True)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # what ends a group leaves it
+        )
+    return None
 
 
 def _beat() -> None:

@@ -276,7 +276,7 @@ def test_a_killed_run_is_marked_at_once(server: Mapping[str, str], pipeline: Pip
     with busy_run(server, pipeline) as process:
         run = going(server)
         process.kill()
-        wait_for(lambda: state_of(server, run)[0] == "Crashed", 60)
+        wait_for(lambda: state_of(server, run)[0] == "Crashed", 180)
 
 
 @pytest.mark.parametrize("place", ["here", "elsewhere"])
