@@ -112,6 +112,7 @@ Language = Literal[
     "swedish",
     "turkish",
 ]  # of a text index
+SearchLanguage = Literal["auto"] | Language  # auto: by the first texts of a collection
 
 
 class Section(BaseModel):

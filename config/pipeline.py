@@ -6,7 +6,7 @@ from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from config.copies import NearDuplicates
 from config.embedders import Embedder, PaidEmbedder
-from config.fields import DatabaseUrl, Language, Location, Name, PaidSection, Section, WebAddress
+from config.fields import DatabaseUrl, Location, Name, PaidSection, SearchLanguage, Section, WebAddress
 from config.labels import READERS
 from config.runner import LocalRunner, Runner
 from config.sources import Source
@@ -103,10 +103,11 @@ class Search(Section):
         default="hybrid",
         description="hybrid: by vectors and by words; dense: by vectors alone; text: by words alone.",
     )
-    language: Language = Field(
-        default="english",
+    language: SearchLanguage = Field(
+        default="auto",
         description="Of the words: their stems are compared, and frequent ones left out; none for mixed languages, and"
-        " for scripts without spaces. It holds for collections made from then on: `headrace rebuild` embeds nothing.",
+        " for scripts without spaces; auto: none where the first texts are mostly in such a script, else english. It"
+        " holds for collections made from then on: `headrace rebuild` embeds nothing.",
     )
     dense_weight: float | None = Field(
         default=None,

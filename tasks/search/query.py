@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from config.fields import SearchLanguage
 from config.pipeline import Rerank, SearchMode
 from tasks.embed.open import books_of
 from tasks.errors import ConfigError, DocumentError, NoTextIndexError
@@ -21,7 +22,7 @@ from tasks.search.links import link_of
 from tasks.search.permission import Asker, permitted
 from tasks.search.rerank import open_reranker, readable
 from tasks.session import Session, check_space
-from tasks.upsert.words.tokens import has_unspaced
+from tasks.upsert.words.tokens import has_unspaced, mostly_unspaced
 
 DIGITS = 4  # of a score, as it is shown and compared
 USUAL_PER_DOCUMENT = 2
@@ -137,7 +138,7 @@ def answered(asking: "Asking", wanted: Wanted) -> Results:
         mode != "dense"
         and asking.finds_no_words
         and has_unspaced(str(query))
-        and session.pipeline.search.language != "none"
+        and not _indexes_unspaced(session.pipeline.search.language, hits)
     ):
         note = _UNSPACED
     sources = session.pipeline.sources if wanted.links else ()
@@ -152,6 +153,11 @@ def answered(asking: "Asking", wanted: Wanted) -> Results:
         found = [asking.with_neighbours(hit, wanted.neighbours) for hit in found]
     settings = asking.reranks(wanted)
     return Results(found, mode, note, rerank=settings.model if settings else "")
+
+
+def _indexes_unspaced(language: SearchLanguage, near: Sequence[Hit]) -> bool:
+    """Whether it does so, as far as the settings and the texts say."""
+    return language == "none" or (language == "auto" and mostly_unspaced([hit.payload["text"] for hit in near]))
 
 
 def read_image(path: Path) -> Image:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import assert_never
 
 from config import stores
-from config.fields import FieldType, Language
+from config.fields import FieldType, Language, SearchLanguage
 from config.pipeline import Pipeline
 from tasks.database.address import Reach, sqlite_path
 from tasks.errors import MissingExtraError
@@ -14,7 +14,7 @@ from tasks.upsert.filters import PIPELINE
 from tasks.upsert.shared import SharedStore
 
 
-def open_store(config: stores.Store, pipeline: str, language: Language = "english") -> VectorStore:
+def open_store(config: stores.Store, pipeline: str, language: SearchLanguage = "english") -> VectorStore:
     """The collection is named after the pipeline, unless the configuration names it; nothing is created or read yet."""
     store = _opened(config, config.collection or pipeline, language)
     return SharedStore(store, pipeline) if config.shared else store
@@ -47,14 +47,19 @@ def worded(
 
     path, mark, rest = pipeline.state.partition("?")
     url = pipeline.state if sqlite_path(pipeline.state) is None else f"{path}.words{mark}{rest}"
-    return WordedStore(store, WordIndex(place(url), pipeline.search.language, schema, read_only=read_only))
+    return WordedStore(store, WordIndex(place(url), _spaced(pipeline.search.language), schema, read_only=read_only))
+
+
+def _spaced(language: SearchLanguage) -> Language:
+    """What those that put spaces between words themselves make of a language that is left open."""
+    return "english" if language == "auto" else language
 
 
 def _may_lack_words(config: stores.Store) -> bool:
     return config.kind in ("chroma", "pinecone") or (isinstance(config, stores.QdrantStore) and config.url is not None)
 
 
-def _opened(config: stores.Store, collection: str, language: Language) -> VectorStore:
+def _opened(config: stores.Store, collection: str, language: SearchLanguage) -> VectorStore:
     match config:
         case stores.QdrantStore(url=str() as url):
             from tasks.upsert.qdrant_server.store import QdrantServerStore
@@ -72,7 +77,7 @@ def _opened(config: stores.Store, collection: str, language: Language) -> Vector
             with _extra("pgvector"):
                 from tasks.upsert.pgvector.store import PgvectorStore
             form = config.schema_name, config.filter_fields, config.precision
-            return PgvectorStore(config.url, collection, *form).indexing(language, config.tenant_field or "")
+            return PgvectorStore(config.url, collection, *form).indexing(_spaced(language), config.tenant_field or "")
         case stores.ChromaStore():
             from tasks.upsert.chroma.server import OwnServer, RemoteServer
             from tasks.upsert.chroma.store import ChromaStore

@@ -113,6 +113,30 @@ def test_what_is_written_deleted_or_changed_is_so_for_words_at_once(store: Any) 
     assert "Another bearing." in found(store, "bearing")
 
 
+@pytest.mark.parametrize("kind", ["qdrant", "qdrant server", "lancedb"])
+def test_the_first_texts_decide_which_words_are_indexed_where_nobody_did(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    """With those of a script without spaces whole words, else English stems; later texts change nothing."""
+    trials = request.getfixturevalue("trial_of")(kind)
+    for number, (first, later, query) in enumerate(
+        [("The menu has walnuts.", "轴承必须每四百小时润滑一次。", "walnut"), (*list(UNSPACED)[:2], "润滑")]
+    ):
+        made = trials.open()
+        store = made.indexing({}, language="auto") if kind == "qdrant server" else made.indexing("auto")
+        store.ensure(8)
+        store.mark(Sentinel("lineage", 1, "space"))
+        store.expect(2)
+        assert found(store, query) == []
+        for text in (first, later):
+            store.upsert(columns(record(f"{text}{number}", text)))
+        assert found(store, query) == [first]
+        store.close()
+        again = trials.open()
+        assert found(again, query) == [first]
+        again.drop()
+
+
 UNSPACED = {
     "轴承必须每四百小时润滑一次。": ("轴承", "润滑", "一次"),
     "スープ・パンとサラダ": ("サラダ", "パン"),

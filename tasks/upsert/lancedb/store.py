@@ -22,7 +22,7 @@ import lancedb
 import numpy as np
 from lancedb import DBConnection, Table
 
-from config.fields import Language, Precision
+from config.fields import Precision, SearchLanguage
 from tasks.errors import CollectionError, MissingTextIndexError, NoCollectionError, ServiceError, TransientError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector, Vectors
 from tasks.slices import slices
@@ -30,7 +30,7 @@ from tasks.upsert.base import Place
 from tasks.upsert.filters import judged, of_pipeline
 from tasks.upsert.lancedb.errors import translated
 from tasks.upsert.lancedb.rows import PAYLOAD, POINTER, Arrow, as_payload, as_sql, as_table, one_of, schema
-from tasks.upsert.lancedb.search import best, has_words, text_index
+from tasks.upsert.lancedb.search import best, fit_words, has_words, text_index
 from tasks.upsert.marks import read_mark
 from tasks.upsert.page import page
 from tasks.upsert.vectors import check_precision, check_vectors
@@ -58,11 +58,11 @@ class LanceStore:
         self._first_version: int | None = None  # before the first write
         self._is_closed = False
         self._turn = threading.RLock()
-        self._words = text_index()
+        self._language: SearchLanguage = "english"
 
-    def indexing(self, language: Language) -> "LanceStore":
+    def indexing(self, language: SearchLanguage) -> "LanceStore":
         """The same store; where it makes the index of words, their stems are those of this language."""
-        self._words = text_index(language)
+        self._language = language
         return self
 
     def ensure(self, dimension: int, /) -> None:
@@ -78,7 +78,7 @@ class LanceStore:
                 )
             check_precision(self._name, _precision(table), self._precision)
             if not has_words(table):
-                table.create_index("text", config=self._words)
+                table.create_index("text", config=text_index(self._language))
 
     def expect(self, points: int, /) -> None:
         """Nothing to open."""
@@ -90,6 +90,7 @@ class LanceStore:
         with self._call():
             table = self._required()
             check_vectors(points, _dimension(table))
+            self._language = fit_words(table, points) if self._language == "auto" else self._language
             merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
             merge.execute(as_table(points, _precision(table)))
 

@@ -21,6 +21,7 @@ from tasks.upsert.qdrant_embedded.readers import Page, Reader, ReadServer
 from tasks.upsert.qdrant_embedded.shard import TEXT, as_engine_points, as_payload, text_index
 from tasks.upsert.qdrant_embedded.writeback import Writeback
 from tasks.upsert.vectors import as_vector
+from tasks.upsert.words.tokens import language_of
 
 if TYPE_CHECKING:
     import qdrant_edge as engine
@@ -79,7 +80,7 @@ class OwnEngine:
 
         made = as_engine_points(points)
         with translated(self._folder):
-            self._complete()
+            self._complete(points)
             for part in slices(made, POINTS_PER_UPDATE):
                 self._update(engine.UpdateOperation.upsert_points(list(part)), len(part))
 
@@ -119,6 +120,8 @@ class OwnEngine:
         condition = as_filter(query.conditions)
         asked = engine.TextQuery(TEXT, query.words) if query.words else engine.Query.Nearest(query.vector.tolist())
         if query.words and not self._has_text_index():
+            if not self.count():
+                return []
             raise MissingTextIndexError(
                 f"the collection in {self._folder} has no text index yet; a sync that writes makes it"
             )
@@ -157,10 +160,12 @@ class OwnEngine:
     def _has_text_index(self) -> bool:
         return TEXT in self._shard.info().payload_schema
 
-    def _complete(self) -> None:
-        """A collection of the time before there were text indexes gets one with its first write."""
-        if not self._is_complete and not self._has_text_index():
-            self._shard.update(text_index())
+    def _complete(self, points: Points) -> None:
+        """A collection without an index of words gets one with its first write; an empty one with its first text."""
+        if self._is_complete or not (points or self.count()):
+            return
+        if not self._has_text_index():
+            self._shard.update(text_index(language_of(points)))
         self._is_complete = True
 
     def _update(self, operation: "engine.UpdateOperation", changes: int) -> None:

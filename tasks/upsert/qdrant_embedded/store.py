@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from config.fields import Language, Precision
+from config.fields import Precision, SearchLanguage
 from tasks.errors import CollectionError, ServiceError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.upsert.base import Place
@@ -58,14 +58,14 @@ class QdrantStore:
         self._folder = self._generations.folder
         self._indexed = (*INDEXED_FIELDS, *([f"metadata.{PIPELINE}"] if is_shared else []))
         self._precision: Precision = precision
-        self._language: Language = "english"
+        self._language: SearchLanguage = "english"
         self._dimension: int | None = None
         self._is_closed = False
         self._turn = threading.RLock()
         self._access = Access(self._generations, wait_seconds, self._turn)
 
-    def indexing(self, language: Language) -> "QdrantStore":
-        """The same store; where it makes the collection, words of this language are indexed."""
+    def indexing(self, language: SearchLanguage) -> "QdrantStore":
+        """The same store; a collection that it makes indexes words of this language, with `auto` by its texts."""
         self._language = language
         return self
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from qdrant_client import models
 
-from config.fields import FieldType, Language, Precision
+from config.fields import FieldType, Precision, SearchLanguage
 from tasks.errors import CollectionError, HeadraceError, MissingTextIndexError, NoCollectionError, TransientError
 from tasks.records import Hit, Payload, PointId, Points, Query, Sentinel, Vector
 from tasks.slices import slices
@@ -31,6 +31,7 @@ from tasks.upsert.qdrant_server.collection import (
     complete,
     complete_text,
     create,
+    fit_text,
     has_text_index,
     held_dimension,
     held_precision,
@@ -65,7 +66,7 @@ class QdrantServerStore:
         self._server = Server(url, collection, api_key, seconds)
         self._collection = collection
         self._precision: Precision = precision
-        self._language: Language = "english"
+        self._language: SearchLanguage = "english"
         self._dimension: int | None = None
         self._has_words: bool | None = None  # as far as this object has seen
         self._marks = Marks(self._server, collection)
@@ -76,7 +77,7 @@ class QdrantServerStore:
         self._is_bulk = False
 
     def indexing(
-        self, fields: Mapping[str, FieldType], tenant: str = "", language: Language = "english"
+        self, fields: Mapping[str, FieldType], tenant: str = "", language: SearchLanguage = "english"
     ) -> "QdrantServerStore":
         """The same store, whose `ensure` makes an index for each of these fields of the metadata, and for words."""
         self._fields, self._tenant, self._language = fields, tenant, language
@@ -125,6 +126,7 @@ class QdrantServerStore:
             return
         check_vectors(points, self._held_dimension())
         with self._server.asked() as client, ThreadPoolExecutor(IN_FLIGHT) as pool:  # which waits for all it has begun
+            self._language = fit_text(client, self._collection, points) if self._language == "auto" else self._language
             written: deque[Future[models.UpdateResult]] = deque()
             for batch in batches(points, self._most):
                 if len(written) == IN_FLIGHT:
@@ -258,8 +260,7 @@ class QdrantServerStore:
         return None
 
     def _require_info(self) -> models.CollectionInfo:
-        info = self._info()
-        if info is None:
+        if (info := self._info()) is None:
             raise NoCollectionError(f"{self._server.name}: there is no collection yet; it is made by a sync")
         return info
 

@@ -1,10 +1,12 @@
 """What counts as a word: parts of identifiers, and pairs of characters where a script puts no spaces."""
 
 import unicodedata
+from collections.abc import Sequence
 
 import regex
 
 from config.fields import Language
+from tasks.records import Points
 
 _PARTS = regex.compile(r"(?<=[\p{Ll}\p{Nd}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})")  # of getUserName and HTTPServer
 # Chinese, Japanese, Thai, Lao, Burmese and Khmer, as ranges that PostgreSQL understands as well.
@@ -14,6 +16,7 @@ UNSPACED = (
     r"\uaa60-\uaa7f\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _UNSPACED = regex.compile(f"[{UNSPACED}]+")
+MOST_TEXTS = 100  # that are looked at, to tell their script
 _WORDS = regex.compile(r"[\p{L}\p{N}\p{M}]+")
 # So frequent that they make a search slow and tell nothing; left out of queries alone.
 _FREQUENT = (
@@ -32,6 +35,18 @@ def spaced(text: str) -> str:
 def has_unspaced(text: str) -> bool:
     """Whether some of it is in a script that puts no spaces between words."""
     return _UNSPACED.search(text) is not None
+
+
+def mostly_unspaced(texts: Sequence[str]) -> bool:
+    """Whether a third of their letters are in such scripts, where a word has a third of the letters."""
+    unspaced, letters = (sum(map(len, kind.findall(" ".join(texts)))) for kind in (_UNSPACED, _WORDS))
+    return 3 * unspaced > letters
+
+
+def language_of(points: Points) -> Language:
+    """Which words to index, where nobody said it: whole ones where texts have no spaces between them."""
+    texts = [str(payload.get("text", "")) for payload in points.payloads[:MOST_TEXTS]]
+    return "none" if mostly_unspaced(texts) else "english"
 
 
 def expression(query: str, *, is_english: bool) -> str:
