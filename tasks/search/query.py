@@ -28,7 +28,7 @@ DIGITS = 4  # of a score, as it is shown and compared
 USUAL_PER_DOCUMENT = 2
 _NO_VECTOR = np.empty(0, np.float32)
 _UNSPACED = (
-    "no text has these words as they are indexed; where words have no spaces between them, set"
+    "no text has these words as they are indexed; where that is not by whole words already, set"
     " `search: {language: none}` and run `headrace rebuild`, which embeds nothing"
 )
 
@@ -116,7 +116,7 @@ def search_collection(session: Session, query: str | Image, wanted: Wanted) -> R
     if wanted.max_age_seconds is not None:
         require_fresh(session.pipeline.name, sentinel, now, wanted.max_age_seconds)
     found = answered(Asking(session, query, wanted.asker), wanted)
-    note = "; ".join(filter(None, [found.note, session.note]))
+    note = "; ".join(filter(None, [found.note, session.note if wanted.mode in (None, "hybrid") else ""]))
     return found._replace(complete_at=freshness(sentinel, now).complete_at, note=note)
 
 

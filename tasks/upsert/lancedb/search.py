@@ -6,25 +6,16 @@ from lancedb import Table
 from lancedb.index import FTS
 from lancedb.query import LanceQueryBuilder, LanceVectorQueryBuilder
 
-from config.fields import Language, SearchLanguage
-from tasks.records import Hit, PointId, Points, Query
+from config.fields import Language
+from tasks.records import Hit, PointId, Query
 from tasks.upsert.lancedb.rows import PAYLOAD, as_payload, as_sql
-from tasks.upsert.words.tokens import language_of
 
 
-def text_index(language: SearchLanguage = "english") -> FTS:
+def text_index(language: Language = "english") -> FTS:
     """What the index of words is to be: stems of that language, or with `none` words as Unicode cuts them."""
     if language == "none":
         return FTS(base_tokenizer="icu", stem=False, remove_stop_words=False)
-    return FTS(language="English" if language == "auto" else language.capitalize())
-
-
-def fit_words(table: Table, points: Points) -> Language:
-    """What these first texts want: an empty table indexes whole words where they put no spaces between them."""
-    language = language_of(points)
-    if language == "none" and not table.count_rows():
-        table.create_index("text", config=text_index(language), replace=True)
-    return language
+    return FTS(language=language.capitalize())
 
 
 def has_words(table: Table) -> bool:

@@ -30,10 +30,11 @@ from tasks.upsert.base import Place
 from tasks.upsert.filters import judged, of_pipeline
 from tasks.upsert.lancedb.errors import translated
 from tasks.upsert.lancedb.rows import PAYLOAD, POINTER, Arrow, as_payload, as_sql, as_table, one_of, schema
-from tasks.upsert.lancedb.search import best, fit_words, has_words, text_index
+from tasks.upsert.lancedb.search import best, has_words, text_index
 from tasks.upsert.marks import read_mark
 from tasks.upsert.page import page
 from tasks.upsert.vectors import check_precision, check_vectors
+from tasks.upsert.words.tokens import WordChoice
 
 PAGE = 1000  # records of a page of a scan
 MOST_IDS = 5000  # in one expression
@@ -58,11 +59,11 @@ class LanceStore:
         self._first_version: int | None = None  # before the first write
         self._is_closed = False
         self._turn = threading.RLock()
-        self._language: SearchLanguage = "english"
+        self._words = WordChoice()
 
     def indexing(self, language: SearchLanguage) -> "LanceStore":
         """The same store; where it makes the index of words, their stems are those of this language."""
-        self._language = language
+        self._words = WordChoice(language)
         return self
 
     def ensure(self, dimension: int, /) -> None:
@@ -78,7 +79,7 @@ class LanceStore:
                 )
             check_precision(self._name, _precision(table), self._precision)
             if not has_words(table):
-                table.create_index("text", config=text_index(self._language))
+                table.create_index("text", config=text_index(self._words.language))
 
     def expect(self, points: int, /) -> None:
         """Nothing to open."""
@@ -90,7 +91,8 @@ class LanceStore:
         with self._call():
             table = self._required()
             check_vectors(points, _dimension(table))
-            self._language = fit_words(table, points) if self._language == "auto" else self._language
+            if self._words.is_changed_by(points, table.count_rows):
+                table.create_index("text", config=text_index(self._words.language), replace=True)
             merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
             merge.execute(as_table(points, _precision(table)))
 

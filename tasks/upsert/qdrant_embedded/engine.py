@@ -21,10 +21,11 @@ from tasks.upsert.qdrant_embedded.readers import Page, Reader, ReadServer
 from tasks.upsert.qdrant_embedded.shard import TEXT, as_engine_points, as_payload, text_index
 from tasks.upsert.qdrant_embedded.writeback import Writeback
 from tasks.upsert.vectors import as_vector
-from tasks.upsert.words.tokens import language_of
 
 if TYPE_CHECKING:
     import qdrant_edge as engine
+
+    from config.fields import Language
 
 POINTS_PER_UPDATE = 200  # larger ones are no faster, and no other thread, a reader's for one, runs during one
 DELETES_PER_UPDATE = 2000
@@ -37,6 +38,10 @@ class Engine(Reader, Protocol):
 
     def upsert(self, points: Points, /) -> None:
         """DocumentError for a payload that is no plain JSON, before anything is written."""
+        ...
+
+    def index_words(self, language: "Language", /) -> None:
+        """Make the index of words anew."""
         ...
 
     def delete(self, ids: Sequence[PointId], /) -> None:
@@ -80,9 +85,18 @@ class OwnEngine:
 
         made = as_engine_points(points)
         with translated(self._folder):
-            self._complete(points)
+            self._complete()
             for part in slices(made, POINTS_PER_UPDATE):
                 self._update(engine.UpdateOperation.upsert_points(list(part)), len(part))
+
+    def index_words(self, language: "Language", /) -> None:
+        """One that is there goes first."""
+        import qdrant_edge as engine
+
+        with translated(self._folder):
+            if self._has_text_index():
+                self._shard.update(engine.UpdateOperation.delete_field_index(TEXT))
+            self._shard.update(text_index(language))
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Delete in updates of a size that lets other threads run in between."""
@@ -120,8 +134,6 @@ class OwnEngine:
         condition = as_filter(query.conditions)
         asked = engine.TextQuery(TEXT, query.words) if query.words else engine.Query.Nearest(query.vector.tolist())
         if query.words and not self._has_text_index():
-            if not self.count():
-                return []
             raise MissingTextIndexError(
                 f"the collection in {self._folder} has no text index yet; a sync that writes makes it"
             )
@@ -160,12 +172,10 @@ class OwnEngine:
     def _has_text_index(self) -> bool:
         return TEXT in self._shard.info().payload_schema
 
-    def _complete(self, points: Points) -> None:
-        """A collection without an index of words gets one with its first write; an empty one with its first text."""
-        if self._is_complete or not (points or self.count()):
-            return
-        if not self._has_text_index():
-            self._shard.update(text_index(language_of(points)))
+    def _complete(self) -> None:
+        """A collection of the time before there were text indexes gets one with its first write."""
+        if not self._is_complete and not self._has_text_index():
+            self._shard.update(text_index())
         self._is_complete = True
 
     def _update(self, operation: "engine.UpdateOperation", changes: int) -> None:
@@ -212,6 +222,10 @@ class EngineProcess:
     def upsert(self, points: Points, /) -> None:
         """Other threads run meanwhile."""
         self._ask("upsert", points)
+
+    def index_words(self, language: "Language", /) -> None:
+        """Does there what it does in this process."""
+        self._ask("index_words", language)
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Does there what it does in this process."""

@@ -19,7 +19,7 @@ from tasks.upsert.vectors import unstorable
 if TYPE_CHECKING:
     import qdrant_edge as engine
 
-    from config.fields import Language, Precision, SearchLanguage
+    from config.fields import Language, Precision
 
 BOOKKEEPING = "headrace"
 TEXT = "text"
@@ -52,12 +52,9 @@ def create_shard(
     dimension: int,
     indexed_fields: Sequence[str],
     precision: "Precision" = "float32",
-    language: "SearchLanguage" = "english",
+    language: "Language" = "english",
 ) -> None:
-    """An empty shard, closed: its files name no path, so the folder may be moved.
-
-    With `auto` its first texts decide about the index of words.
-    """
+    """An empty shard, closed: its files name no path, so the folder may be moved."""
     import qdrant_edge as engine
 
     datatype = engine.VectorStorageDatatype.Float16 if precision == "float16" else None
@@ -69,8 +66,7 @@ def create_shard(
     shard = engine.EdgeShard.create(str(folder), config)
     for field in indexed_fields:
         shard.update(engine.UpdateOperation.create_field_index(field, engine.PayloadSchemaType.Keyword))
-    if language != "auto":
-        shard.update(text_index(language))
+    shard.update(text_index(language))
     shard.flush()
     shard.close()
 

@@ -27,6 +27,7 @@ from tasks.upsert.qdrant_embedded.record_count import RecordCount
 from tasks.upsert.qdrant_embedded.shard import create_shard, stored_form
 from tasks.upsert.qdrant_embedded.snapshot import disk_usage
 from tasks.upsert.vectors import check_precision, check_vectors
+from tasks.upsert.words.tokens import WordChoice
 
 WAIT_SECONDS = 10.0  # whoever reads gives way in a moment, and a sync should not fail over it
 RESERVE_BYTES = 64 << 20
@@ -58,7 +59,7 @@ class QdrantStore:
         self._folder = self._generations.folder
         self._indexed = (*INDEXED_FIELDS, *([f"metadata.{PIPELINE}"] if is_shared else []))
         self._precision: Precision = precision
-        self._language: SearchLanguage = "english"
+        self._words = WordChoice()
         self._dimension: int | None = None
         self._is_closed = False
         self._turn = threading.RLock()
@@ -66,7 +67,7 @@ class QdrantStore:
 
     def indexing(self, language: SearchLanguage) -> "QdrantStore":
         """The same store; a collection that it makes indexes words of this language, with `auto` by its texts."""
-        self._language = language
+        self._words = WordChoice(language)
         return self
 
     def __enter__(self) -> "QdrantStore":
@@ -102,7 +103,10 @@ class QdrantStore:
         with self._translated():
             check_vectors(points, self._held_dimension())
             self._require_space(_written_bytes(points))
-            self._access.write(len(points)).upsert(points)
+            engine = self._access.write(len(points))
+            if self._words.is_changed_by(points, engine.count):
+                engine.index_words(self._words.language)
+            engine.upsert(points)
 
     def delete(self, ids: Sequence[PointId], /) -> None:
         """Missing ids are no error."""
@@ -194,7 +198,7 @@ class QdrantStore:
             self._require_space(0)
             if self._generations.live() is None:  # another process may have been quicker
                 with self._generations.building(FIRST) as folder:
-                    create_shard(folder / "shard", dimension, self._indexed, self._precision, self._language)
+                    create_shard(folder / "shard", dimension, self._indexed, self._precision, self._words.language)
 
     def _held_dimension(self) -> int:
         if self._dimension is None:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-from config.fields import FieldType, Language, Precision, SearchLanguage
+from config.fields import FieldType, Language, Precision
 from tasks.errors import CollectionError
-from tasks.records import PointId, Points
+from tasks.records import PointId
 from tasks.upsert.qdrant_server.batches import MOST_POINTS
 from tasks.upsert.qdrant_server.server import numbers_of
-from tasks.upsert.words.tokens import language_of
 
 TEXT = "text"  # the field of the payload
 PAGE = 500  # records a page of a scan
@@ -102,7 +101,7 @@ def has_text_index(info: models.CollectionInfo | None) -> bool:
     return info is None or (index is not None and bool(getattr(index.params, "scoring", None)))
 
 
-def complete_text(client: QdrantClient, collection: str, info: models.CollectionInfo, language: SearchLanguage) -> None:
+def complete_text(client: QdrantClient, collection: str, info: models.CollectionInfo, language: Language) -> None:
     """The index by which words are found, as the embedded engine has it; a server that cannot rank words gets none.
 
     One without scores is of the time before the server could.
@@ -114,11 +113,10 @@ def complete_text(client: QdrantClient, collection: str, info: models.Collection
         return
     if is_there:
         client.delete_payload_index(collection, TEXT, wait=True)
-    language = "english" if language == "auto" else language
     is_known = language != "none"
     index = models.TextIndexParams(
         type=models.TextIndexType.TEXT,
-        tokenizer=models.TokenizerType.CODE if is_known else models.TokenizerType.MULTILINGUAL,
+        tokenizer=_tokenizer(language),
         lowercase=True,
         stopwords=models.Language(language) if is_known else None,
         stemmer=models.SnowballParams(type=models.Snowball.SNOWBALL, language=models.SnowballLanguage(language))
@@ -134,13 +132,16 @@ def complete_text(client: QdrantClient, collection: str, info: models.Collection
         _log.warning("the server indexes no words of %s, so they are kept beside the ledger: %s", collection, error)
 
 
-def fit_text(client: QdrantClient, collection: str, points: Points) -> Language:
-    """What these first texts want: an empty collection indexes whole words where they put no spaces between them."""
-    language, info = language_of(points), client.get_collection(collection)
-    if language == "none" and has_text_index(info) and (info.points_count or 0) <= 1:  # that one is the mark
+def renew_text(client: QdrantClient, collection: str, language: Language) -> None:
+    """The index of words anew, where the server has one of another kind."""
+    info = client.get_collection(collection)
+    if has_text_index(info) and _tokenizer(language) != getattr(info.payload_schema[TEXT].params, "tokenizer", None):
         client.delete_payload_index(collection, TEXT, wait=True)
         complete_text(client, collection, client.get_collection(collection), language)
-    return language
+
+
+def _tokenizer(language: Language) -> models.TokenizerType:
+    return models.TokenizerType.MULTILINGUAL if language == "none" else models.TokenizerType.CODE
 
 
 def complete(

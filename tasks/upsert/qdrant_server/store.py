@@ -31,11 +31,11 @@ from tasks.upsert.qdrant_server.collection import (
     complete,
     complete_text,
     create,
-    fit_text,
     has_text_index,
     held_dimension,
     held_precision,
     most_at_once,
+    renew_text,
     search_params,
 )
 from tasks.upsert.qdrant_server.errors import ExistsError, TooManyError
@@ -43,6 +43,7 @@ from tasks.upsert.qdrant_server.filter import as_filter
 from tasks.upsert.qdrant_server.sentinel import Marks
 from tasks.upsert.qdrant_server.server import SECONDS, Server
 from tasks.upsert.vectors import as_vector, check_precision, check_vectors
+from tasks.upsert.words.tokens import WordChoice
 
 IDS = 1000  # in one request
 IN_FLIGHT = 4  # requests of one write
@@ -66,21 +67,19 @@ class QdrantServerStore:
         self._server = Server(url, collection, api_key, seconds)
         self._collection = collection
         self._precision: Precision = precision
-        self._language: SearchLanguage = "english"
+        self._words = WordChoice()
         self._dimension: int | None = None
         self._has_words: bool | None = None  # as far as this object has seen
         self._marks = Marks(self._server, collection)
         self._most, self._most_hits = MOST_POINTS, MOST_HITS
-        self._fields = _NO_FIELDS
-        self._tenant = ""
-        self._announced = 0
-        self._is_bulk = False
+        self._fields, self._tenant = _NO_FIELDS, ""
+        self._announced, self._is_bulk = 0, False
 
     def indexing(
         self, fields: Mapping[str, FieldType], tenant: str = "", language: SearchLanguage = "english"
     ) -> "QdrantServerStore":
         """The same store, whose `ensure` makes an index for each of these fields of the metadata, and for words."""
-        self._fields, self._tenant, self._language = fields, tenant, language
+        self._fields, self._tenant, self._words = fields, tenant, WordChoice(language)
         return self
 
     def ensure(self, dimension: int, /) -> None:
@@ -102,7 +101,7 @@ class QdrantServerStore:
         with self._server.asked() as client:
             complete(client, self._collection, info, self._fields, self._tenant)
             self._has_words = has_text_index(info) or None
-            complete_text(client, self._collection, info, self._language)
+            complete_text(client, self._collection, info, self._words.language)
             if not self._is_bulk:
                 bulk.restore(client, self._collection, info)
 
@@ -126,7 +125,8 @@ class QdrantServerStore:
             return
         check_vectors(points, self._held_dimension())
         with self._server.asked() as client, ThreadPoolExecutor(IN_FLIGHT) as pool:  # which waits for all it has begun
-            self._language = fit_text(client, self._collection, points) if self._language == "auto" else self._language
+            if self._words.is_changed_by(points, self.count):
+                renew_text(client, self._collection, self._words.language)
             written: deque[Future[models.UpdateResult]] = deque()
             for batch in batches(points, self._most):
                 if len(written) == IN_FLIGHT:

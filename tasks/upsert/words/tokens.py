@@ -1,11 +1,11 @@
 """What counts as a word: parts of identifiers, and pairs of characters where a script puts no spaces."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import regex
 
-from config.fields import Language
+from config.fields import Language, SearchLanguage
 from tasks.records import Points
 
 _PARTS = regex.compile(r"(?<=[\p{Ll}\p{Nd}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})")  # of getUserName and HTTPServer
@@ -16,6 +16,7 @@ UNSPACED = (
     r"\uaa60-\uaa7f\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _UNSPACED = regex.compile(f"[{UNSPACED}]+")
+_LETTERS = regex.compile(r"\p{L}")
 MOST_TEXTS = 100  # that are looked at, to tell their script
 _WORDS = regex.compile(r"[\p{L}\p{N}\p{M}]+")
 # So frequent that they make a search slow and tell nothing; left out of queries alone.
@@ -43,10 +44,28 @@ def mostly_unspaced(texts: Sequence[str]) -> bool:
     return 3 * unspaced > letters
 
 
-def language_of(points: Points) -> Language:
-    """Which words to index, where nobody said it: whole ones where texts have no spaces between them."""
-    texts = [str(payload.get("text", "")) for payload in points.payloads[:MOST_TEXTS]]
-    return "none" if mostly_unspaced(texts) else "english"
+class WordChoice:
+    """Which words a collection indexes: what was said, or with `auto` what the first texts of an empty one want."""
+
+    def __init__(self, language: SearchLanguage = "english") -> None:
+        """`language` is what to begin with."""
+        self.language: Language = "english" if language == "auto" else language
+        self._is_open, self._was_empty = language == "auto", False
+
+    def is_changed_by(self, points: Points, count: Callable[[], int]) -> bool:
+        """Whether the index is to be made anew before these are written: they are the first that have letters.
+
+        `count` says how many records there are already; it is asked once.
+        """
+        if not self._is_open:
+            return False
+        self._was_empty = self._was_empty or not count()
+        texts = [str(payload.get("text", "")) for payload in points.payloads[:MOST_TEXTS]]
+        self._is_open = self._was_empty and not any(map(_LETTERS.search, texts))
+        if self._is_open or not self._was_empty:
+            return False
+        self.language = "none" if mostly_unspaced(texts) else "english"
+        return True
 
 
 def expression(query: str, *, is_english: bool) -> str:
