@@ -84,7 +84,7 @@ def attended() -> Generator[None]:
         if beats:
             beats.end()
         if guard:
-            guard.communicate(b"it ended")
+            _dismiss(guard)
 
 
 def _guard() -> "subprocess.Popen[bytes] | None":
@@ -106,6 +106,15 @@ def _guard() -> "subprocess.Popen[bytes] | None":
             start_new_session=True,  # what ends a group leaves it
         )
     return None
+
+
+def _dismiss(guard: "subprocess.Popen[bytes]") -> None:
+    """One that stands still is ended: the run waits for nobody."""
+    try:
+        guard.communicate(b"it ended", PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        guard.kill()
+        guard.wait()
 
 
 def _beat() -> None:
