@@ -14,11 +14,11 @@ _FUSION = {"mode", "dense_weight"}  # of `search`: what it takes a comparison to
 
 
 def recorded_settings(pipeline: Pipeline) -> dict[str, Any]:
-    """Embedder, chunking, the store's precision and how both searches are fused, as JSON without secrets."""
+    """Embedder, chunking, the store's precision and what a rebuild changes of searches, as JSON without secrets."""
     precision = {pipeline.store.kind: pipeline.store.kept_as}  # another store's says nothing of this one
     chunking = pipeline.chunking.model_dump(mode="json")
-    fusion = pipeline.search.model_dump(mode="json", include=_FUSION)
-    return {"embedder": pipeline.embedder.recorded(), "chunking": chunking, "precision": precision, "search": fusion}
+    search = pipeline.search.model_dump(mode="json", include={*_FUSION, "language"})
+    return {"embedder": pipeline.embedder.recorded(), "chunking": chunking, "precision": precision, "search": search}
 
 
 def shape(pipeline: Pipeline) -> str:
@@ -55,7 +55,7 @@ def as_answered(pipeline: Pipeline, settings: Mapping[str, Any] | None) -> Pipel
 
     A shared collection has no other generation that could be let through.
     """
-    fusion = (settings or {}).get("search")
+    fusion = {name: kept for name, kept in (settings or {}).get("search", {}).items() if name in _FUSION}
     if not (pipeline.quality and fusion) or pipeline.store.shared:
         return pipeline
     return pipeline.model_copy(update={"search": pipeline.search.model_copy(update=fusion)})

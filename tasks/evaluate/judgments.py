@@ -85,6 +85,13 @@ def read_judgments(queries: File, qrels: File, spans: File | None, documents: It
     return Judgments(judged, tuple(unknown), unasked=len(texts) - len(judged))
 
 
+def check_files(queries: File, qrels: File, spans: File | None) -> None:
+    """ConfigError for what cannot be read of them, whichever documents they judge."""
+    _queries(Path(queries))
+    for _ in (*_qrels(Path(qrels)), *(_spans(Path(spans)) if spans else ())):
+        pass
+
+
 def _names(documents: Iterable[DocumentId]) -> dict[str, DocumentId]:
     """Every name by which a document may go, where no other has the same; ids and paths come before parts of them."""
     ids, paths, parts = (dict[str, DocumentId | None]() for _ in range(3))

@@ -16,6 +16,7 @@ from config.pipeline import Pipeline
 from config.recorded import as_recorded, recorded_settings, shape
 from tasks.database.address import sqlite_path
 from tasks.errors import BudgetError, CollectionError, ConfigError, HeadraceError, ServiceError
+from tasks.evaluate.judgments import check_files
 from tasks.generations import as_given, as_live, as_synced, publish
 from tasks.ledger.generations import BUILDING, KEPT, LEAVING, Generation, Registry
 from tasks.ledger.ledger import Ledger
@@ -129,7 +130,9 @@ class _Rebuild:
     def _is_to_be_ended(self, live: Generation) -> bool:
         """Whether a killed process had switched to what the configuration says, and left the rest to be done."""
         is_whole = live.is_published and not any(one.state == LEAVING for one in self._registry.generations())
-        return live.number > 1 and not is_whole and self._shape(live) == shape(self._pipeline)
+        wanted = recorded_settings(self._pipeline)["search"]
+        is_meant = self._shape(live) == shape(self._pipeline) and (live.settings or {}).get("search") == wanted
+        return live.number > 1 and not is_whole and is_meant
 
     def _shape(self, one: Generation) -> str:
         return "" if one.settings is None else shape(as_recorded(self._pipeline, one.settings))
@@ -160,6 +163,8 @@ class _Rebuild:
             raise ConfigError(
                 "the collection is shared with other pipelines (`shared` under `store`); give this one its own"
             )
+        if quality := self._pipeline.quality:
+            check_files(quality.queries, quality.qrels, quality.spans)
         with open_session(self._pipeline, choose=as_live, read_only=True) as session:
             tokens = sum(document.tokens for document in session.ledger.documents().values())
             seconds = eta_seconds(session.ledger, tokens, session.ledger.counts().live)

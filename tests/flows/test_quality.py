@@ -163,9 +163,28 @@ def test_where_nothing_can_be_compared_another_fusion_holds_from_the_next_search
     assert (asked["mode"], asked["notes"]) == ("text", [])
 
 
+def test_a_rebuild_beside_a_generation_that_is_to_be_dropped_compares_another_fusion_all_the_same(
+    judged: Pipeline,
+) -> None:
+    """With the settings of the live one it would only end what a killed process had begun."""
+    assert rebuild(judged, 512)["switched"] is True
+    config = judged.config.read_text()
+    with open_session(read_pipeline(judged.config)) as session:
+        session.registry.leave(1)
+    judged.config.write_text(config.replace("{mode: dense}", "{mode: hybrid}"))
+    report = judged.run("rebuild", str(judged.config), "--json").json
+    assert (report["quality"]["mode"], report["quality"]["against"]["mode"]) == ("hybrid", "dense")
+    with open_session(read_pipeline(judged.config)) as session:
+        session.registry.leave(2)
+    number = live(judged)
+    assert judged.run("rebuild", str(judged.config), "--json").json["quality"] is None
+    assert live(judged) == number
+
+
 def test_queries_that_cannot_be_read_stop_the_switch_and_nothing_else(judged: Pipeline) -> None:
     (judged.folder / "queries.txt").unlink()
     report = rebuild(judged, 512)
     assert (report["code"], "queries.txt cannot be read" in report["error"]) == (2, True)
+    assert len(judged.run("generations", str(judged.config), "--json").json) == 1, "nothing was built in vain"
     assert live(judged) == [1]
     assert found(judged) == ["docs:7.txt"]
