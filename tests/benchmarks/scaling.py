@@ -23,7 +23,7 @@ HOUR, GIGABYTE, TERABYTE = 3600.0, 1e9, 1e12
 
 # Measured here: see RESULTS.md.
 COORDINATOR_SECONDS = 180e-6  # processor time of a chunk, without model and store
-NO_OP_SECONDS = 50e-6  # of a document that did not change
+NO_OP_SECONDS = 28e-6  # of a document that did not change
 LEDGER_POINT, LEDGER_DOCUMENT = 161, 271  # bytes
 # Of 1,024 dimensions: a row of the cache takes a page of 8 KiB; text, bookkeeping and index stand beside the vector.
 CACHE_TEXT, STORE_POINT = 8235, 4 * 1024 + 2000
