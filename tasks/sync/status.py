@@ -125,7 +125,7 @@ def describe(session: Session) -> Status:
         partial=session.ledger.remarks(),
         near_duplicates=[Copy(*pair) for pair in known_copies(session.ledger).items()],
         quality=next(iter(history(session.registry.database, 1)), None),
-        notes=[*filter(None, [retirement_note(session.embedder.model)])],
+        notes=[*filter(None, [session.note, retirement_note(session.embedder.model)])],
         freshness=freshness(sentinel, session.clock()),
     )
 

@@ -134,6 +134,8 @@ def test_another_fusion_holds_once_a_rebuild_has_compared_it(judged: Pipeline) -
     asked = ("--queries", str(queries), "--qrels", str(judged.folder / "qrels.txt"), "--json")
     evaluated = judged.run("evaluate", str(judged.config), *asked)
     assert (evaluated.json["mode"], told in str(evaluated.json["notes"])) == ("dense", True)
+    assert told in str(judged.run("status", str(judged.config), "--json").json["notes"])
+    assert judged.run("search", str(judged.config), "topic7", "--mode", "text", "--json").json["notes"] == []
     assert told in str(judged.sync()["notes"])
     assert judged.run(*ask).json["mode"] == "dense"
     report = judged.run("rebuild", str(judged.config), "--json").json
