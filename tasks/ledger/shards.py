@@ -33,6 +33,7 @@ class ShardedLedger(Ledger):
         self.flow_run = self.dead_flow_run = ""
         self._opened = opened
         self._shards: list[Ledger | None] = [None] * count
+        self._used: int | None = None  # by what is asked of some documents
         self._turn = Lock()
 
     @property
@@ -187,4 +188,11 @@ class ShardedLedger(Ledger):
         for item in items:
             parts[shard_of(document_of(item), len(self._shards))].append(item)
         for number, part in parts.items():
-            yield self.shard(number), part
+            yield self._in_use(number), part
+
+    def _in_use(self, number: int) -> Ledger:
+        """The shard; what the one before has open is closed, as when they take turns."""
+        before, self._used = self._used, number
+        if before is not None and before != number:
+            self.shard(before).database.rest()
+        return self.shard(number)

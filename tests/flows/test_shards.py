@@ -7,12 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from config.read import read_pipeline
 from tasks.ledger.copies import widespread
 from tasks.load.listed import Listed
-from tasks.session import open_ledger
+from tasks.session import open_ledger, open_session
 from tasks.slices import shard_of
 from tests.conftest import Outcome, Pipeline
 from tests.shard_workers import RUNNER, InThisProcess, side_by_side
@@ -233,6 +234,19 @@ def test_a_source_that_cannot_be_listed_loses_nothing(sharded: Pipeline) -> None
     (sharded.folder / "rows.txt").unlink()
     report = sharded.sync()
     assert (report["code"], report["documents"]["deleted"], report["documents"]["unchanged"]) == (1, 0, 3)
+
+
+def test_one_shard_at_a_time_has_its_cache_in_memory(sharded: Pipeline) -> None:
+    """Whether they take turns, or are asked for some documents, in one call or in many."""
+    sharded.sync()
+    with open_session(read_pipeline(sharded.config)) as session:
+        documents = [*session.ledger.documents()]
+        assert {shard_of(document, SHARDS) for document in documents} == {*range(SHARDS)}
+        for asked in ([documents], [[document] for document in documents]):
+            for some in asked:
+                session.ledger.points(some)
+            opened = {file.path for file in psutil.Process().open_files() if file.path.endswith(f"-of-{SHARDS}")}
+            assert len(opened) == 1
 
 
 def test_a_canary_is_looked_for_in_its_shard(sharded: Pipeline) -> None:
