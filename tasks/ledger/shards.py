@@ -33,7 +33,7 @@ class ShardedLedger(Ledger):
         self.flow_run = self.dead_flow_run = ""
         self._opened = opened
         self._shards: list[Ledger | None] = [None] * count
-        self._used: int | None = None  # by what is asked of some documents
+        self._used: int | None = None  # whose turn it is
         self._turn = Lock()
 
     @property
@@ -52,9 +52,7 @@ class ShardedLedger(Ledger):
 
     def in_turn(self) -> Iterator[Ledger]:
         """What one has open is closed before the next: all their caches together would not fit into memory."""
-        for number in range(self.shard_count):
-            yield self.shard(number)
-            self.shard(number).database.rest()
+        return map(self._in_use, range(self.shard_count))
 
     def split(self, documents: Iterable[DocumentId]) -> Iterator[tuple[Ledger, Sequence[DocumentId]]]:
         """The shards that have some of these, each with its own."""
@@ -191,7 +189,7 @@ class ShardedLedger(Ledger):
             yield self._in_use(number), part
 
     def _in_use(self, number: int) -> Ledger:
-        """The shard; what the one before has open is closed, as when they take turns."""
+        """The shard, whose turn it is from here on."""
         before, self._used = self._used, number
         if before is not None and before != number:
             self.shard(before).database.rest()

@@ -19,8 +19,6 @@ from tasks.dedupe.diff import Known
 from tasks.dedupe.identity import Identity
 from tasks.dedupe.window import Alike, Differ
 from tasks.errors import ConfigError, ServiceError
-from tasks.ledger.ledger import Ledger
-from tasks.ledger.shards import ShardedLedger
 from tasks.records import EmbeddingKey
 from tasks.retry import with_retries
 from tasks.runners.chain import Chain
@@ -56,7 +54,6 @@ class ShardWriter:
                 f" instead of {identity}); install the same on all nodes"
             )
         session.ledger.epoch = epoch
-        self._shard: Ledger | None = None
 
     def close(self) -> None:
         """Release what is open; a process that ends needs none of it."""
@@ -65,10 +62,9 @@ class ShardWriter:
     def ready(self) -> None:
         """Whether it is there."""
 
-    def write(self, number: int, loaded: Loaded, known: Known) -> Outcome:
+    def write(self, loaded: Loaded, known: Known) -> Outcome:
         """Take a window of one shard to its end; `known` is what the ledger knew of its documents before the run."""
         session, spent = self._session, Spent()
-        self._turn_to(number)
         # Each one that may be like others waits: the run knows the others.
         differ = Differ(session.identity, session.ledger, session.cache, lambda change: change.id)
         differ.begin(known)
@@ -78,15 +74,6 @@ class ShardWriter:
         written = with_retries(partial(chain.upsert, embedded))
         told = Written(written.tally, [_counted(change) for change in written.changes], written.failures, spent)
         return Outcome(told, session.cache.damaged, session.embedder.runtime)
-
-    def _turn_to(self, number: int) -> None:
-        """What the shard before has open is closed: all their caches together would not fit into memory."""
-        ledger = self._session.ledger
-        assert isinstance(ledger, ShardedLedger)
-        shard = ledger.shard(number)
-        if self._shard and self._shard is not shard:
-            self._shard.database.rest()
-        self._shard = shard
 
 
 class ShardChain(Chain):
@@ -138,7 +125,7 @@ class ShardChain(Chain):
         why: object = None
         for _ in range(TRIES):
             try:
-                return worker.call("write", number, *arguments)
+                return worker.call("write", *arguments)
             except WorkerDiedError as error:
                 if self._has_stopped.is_set():
                     raise

@@ -152,7 +152,7 @@ def test_a_worker_of_an_overtaken_run_writes_nothing(abreast: Pipeline) -> None:
             ref = DocumentRef(DocumentId(f"rows-documents:{name}"), "rows-documents", name, "")
             loaded = Loaded(Tally(1), [Document(ref, "A text")], [], [])
             with pytest.raises(FencedError):
-                late.write(2, loaded, Known({}))
+                late.write(loaded, Known({}))
     late.close()
     assert both_of(abreast) == before
 
